@@ -1,0 +1,75 @@
+"""The camera model of the toolkit: a pinhole in OpenCV axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LensModel:
+    """The camera that took the photograph file, when it was not an ideal pinhole.
+
+    Parameters follow COLMAP: `model` is a COLMAP model name ("OPENCV", "SIMPLE_RADIAL", ...) and
+    `params` its parameter vector, in pixels of an image of `width` x `height`.
+    """
+
+    model: str
+    width: int
+    height: int
+    params: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """An ideal pinhole camera with a name and, when there is one, its photograph.
+
+    OpenCV axes: x right, y down, z forward. The centre of the top left pixel is at (0.5, 0.5).
+    """
+
+    name: str
+    """File name of the view's photograph, e.g. "0003.jpg": what `--view` takes."""
+    width: int
+    """Image width in pixels."""
+    height: int
+    """Image height in pixels."""
+    fx: float
+    """Focal length along x in pixels."""
+    fy: float
+    """Focal length along y in pixels."""
+    cx: float
+    """Principal point, x, in pixels from the left edge."""
+    cy: float
+    """Principal point, y, in pixels from the top edge."""
+    world_to_camera: np.ndarray  # [4, 4]
+    """World-to-camera rigid transform, float64 [4, 4]."""
+    image_path: Path | None = None
+    """The photograph on disk, or None."""
+    lens: LensModel | None = None
+    """The real lens of the photograph when it must be undistorted before use, else None."""
+
+    @property
+    def stem(self) -> str:
+        """The view's name without its suffix; names the view's mask files."""
+        return Path(self.name).stem
+
+    @property
+    def position(self) -> np.ndarray:  # [3]
+        """Camera centre in world coordinates, float64 [3]."""
+        rotation = self.world_to_camera[:3, :3]
+        return -rotation.T @ self.world_to_camera[:3, 3]
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The same camera with an image of `width` x `height` pixels."""
+        sx, sy = width / self.width, height / self.height
+        return replace(
+            self,
+            width=width,
+            height=height,
+            fx=self.fx * sx,
+            fy=self.fy * sy,
+            cx=self.cx * sx,
+            cy=self.cy * sy,
+        )
