@@ -2,11 +2,11 @@
  *
  * cpu/ and cuda/ each implement it in one shared library (libsaga_cpu, libsaga_cuda). Pointers are raw
  * and belong to the caller, on the host for the CPU library and on the device for the CUDA library;
- * nothing is allocated or kept between calls. `stream` is a cudaStream_t, NULL on the CPU. Every
- * function returns 0 or an error code that saga_error_string explains.
+ * nothing is kept between calls. `stream` is a cudaStream_t, NULL on the CPU. Every function returns
+ * 0 or an error code that saga_error_string explains; sizes of workspaces are returned in bytes.
  *
- * Shapes: n Gaussians, t tiles of SAGA_TILE x SAGA_TILE pixels, m (tile, Gaussian) pairs,
- * p pixels, c channels, q queries. All arrays are dense and row-major.
+ * Shapes: n Gaussians, t tiles of SAGA_TILE x SAGA_TILE pixels in row-major order, m (tile, Gaussian)
+ * pairs, p pixels, c channels. All arrays are dense and row-major, floats are 32-bit.
  */
 #ifndef SAGA_H
 #define SAGA_H
@@ -18,8 +18,74 @@ extern "C" {
 #endif
 
 #define SAGA_TILE 16
+#define SAGA_SPLAT 8 /* floats of a projected Gaussian, see saga_project */
+
+/* An ideal pinhole in OpenCV axes; view is the world-to-camera 4x4, row-major. */
+typedef struct {
+    int32_t width, height;
+    float fx, fy, cx, cy;
+    float view[16];
+} saga_camera;
+
+/* Sparse rows of the blending operator A (CSR): row r is pixels' weights over Gaussians. */
+typedef struct {
+    const int64_t *indptr;  /* [rows + 1] */
+    const int32_t *indices; /* [nnz], Gaussians front to back */
+    const float *weights;   /* [nnz] */
+} saga_rows;
 
 const char *saga_error_string(int code);
+int saga_threads(void);
+
+/* ---- Rasterizer -------------------------------------------------------------------------------- */
+
+/* EWA projection. splats [n, 8]: x, y (px), conic a, b, c, opacity, half width, half height (px) of the
+ * region with alpha >= 1/255; depths [n]: camera z; tile_counts [n]: tiles touched, 0 when culled. */
+int saga_project(const saga_camera *camera, int64_t n, const float *means, const float *quaternions,
+                 const float *scales, const float *opacities, float *splats, float *depths,
+                 int32_t *tile_counts, void *stream);
+
+/* Tile lists in depth order: tile_offsets [t + 1], ids [m], m = sum of tile_counts. */
+int64_t saga_bin_workspace(const saga_camera *camera, int64_t n, int64_t m);
+int saga_bin(const saga_camera *camera, int64_t n, const float *splats, const float *depths,
+             const int32_t *tile_counts, int64_t m, int64_t *tile_offsets, int32_t *ids, void *workspace,
+             void *stream);
+
+/* out = A x: x [n, c] -> out [height, width, c]. */
+int saga_render(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
+                const int32_t *ids, int64_t c, const float *x, float *out, void *stream);
+
+/* out = A^T y: y [height, width, c] -> out [n, c]. */
+int64_t saga_lift_workspace(const saga_camera *camera, int64_t n, int64_t c);
+int saga_lift(const saga_camera *camera, int64_t n, const float *splats, const int64_t *tile_offsets,
+              const int32_t *ids, int64_t c, const float *y, float *out, void *workspace, void *stream);
+
+/* Rows of A at p sampled pixels [p, 2] (x, y), sorted by tile; runs [r + 1] delimits pixels of one tile.
+ * First the entries of each row, counts [p]; then the rows themselves at indptr [p + 1]. */
+int saga_rows_count(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
+                    const int32_t *ids, const int32_t *pixels, int64_t r, const int64_t *runs,
+                    int32_t *counts, void *stream);
+int saga_rows_fill(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
+                   const int32_t *ids, const int32_t *pixels, int64_t r, const int64_t *runs,
+                   const int64_t *indptr, int32_t *indices, float *weights, void *stream);
+
+/* ---- Training on cached rows ------------------------------------------------------------------- */
+
+/* out[k] = sum_i rows[selected[k], i] x[i]: x [n, c] -> out [s, c]. */
+int saga_rows_render(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *x,
+                     float *out, void *stream);
+
+/* out[i] = sum_k rows[selected[k], i] y[k]: y [s, c] -> out [n, c]. */
+int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
+                   const float *y, float *out, void *stream);
+
+/* One Adam step on the rows of x that the selected pixels touch, with gradient rows^T y.
+ * first, second [n, c]: moments; steps [n]: updates of each row so far; workspace is zero on entry
+ * and on return. */
+int64_t saga_rows_adam_workspace(int64_t n, int64_t c);
+int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
+                   const float *y, float *x, float *first, float *second, int32_t *steps, float rate,
+                   float beta1, float beta2, float epsilon, void *workspace, void *stream);
 
 #ifdef __cplusplus
 }
