@@ -20,6 +20,8 @@ extern "C" {
 #define SAGA_TILE 16
 #define SAGA_SPLAT 8 /* floats of a projected Gaussian, see saga_project */
 
+#define SAGA_ERROR_TILE_COUNTS 1 /* saga_bin was given counts of another projection */
+
 /* An ideal pinhole in OpenCV axes; view is the world-to-camera 4x4, row-major. */
 typedef struct {
     int32_t width, height;

@@ -1,0 +1,256 @@
+// render (A x), lift (A^T y) and sampled rows of A, tile by tile.
+//
+// A tile's transmittances live in one 16 x 16 block. For each Gaussian, front to back, the alphas of the
+// rows it reaches are computed 16 pixels at a time; render scatters weight * x into the tile's
+// accumulator, lift gathers weight * y into the Gaussian's.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include <omp.h>
+
+#include "common.hpp"
+
+namespace {
+
+constexpr int T = SAGA_TILE;
+constexpr int kChannels = 32;  // channels blended per walk of a tile
+constexpr int kPoll = 16;      // Gaussians between two looks at whether the tile is finished
+
+struct Tile {
+    float x0, y0;      // first pixel
+    int width, height;  // pixels inside the image
+};
+
+Tile tile_at(const saga_camera *camera, int64_t tile) {
+    const int tx = int(tile % saga::tile_columns(camera)), ty = int(tile / saga::tile_columns(camera));
+    return {float(tx * T), float(ty * T), std::min(T, camera->width - tx * T), std::min(T, camera->height - ty * T)};
+}
+
+// Pixels of the tile that a splat's bounding box covers: rows [top, bottom), columns [left, right).
+struct Reach {
+    int left, right, top, bottom;
+};
+
+SAGA_INLINE Reach reach_of(const float *splat, const Tile &tile) {
+    const float cx = splat[0] - tile.x0 - 0.5f, cy = splat[1] - tile.y0 - 0.5f;
+    return {int(std::ceil(std::max(cx - splat[6], 0.0f))), int(std::floor(std::min(cx + splat[6], tile.width - 1.0f))) + 1,
+            int(std::ceil(std::max(cy - splat[7], 0.0f))), int(std::floor(std::min(cy + splat[7], tile.height - 1.0f))) + 1};
+}
+
+SAGA_INLINE void blend_row(const float *splat, float dx0, float dy, float *transmittance, float *weights) {
+#pragma GCC ivdep
+    for (int l = 0; l < T; ++l) {
+        const float alpha = saga_alpha(splat[2], splat[3], splat[4], splat[5], dx0 + l, dy);
+        weights[l] = saga_blend(alpha, transmittance + l);
+    }
+}
+
+SAGA_INLINE bool finished(const float *transmittance, const Tile &tile) {
+    float most = 0.0f;
+    for (int r = 0; r < tile.height; ++r)
+        for (int l = 0; l < tile.width; ++l) most = std::max(most, transmittance[r * T + l]);
+    return most == 0.0f;
+}
+
+// Walks the tile's Gaussians front to back; visit(k, id, row, left, right, weights) sees each row of weights.
+template <class Row, class Done>
+SAGA_INLINE void walk(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end, Row row,
+                      Done done) {
+    alignas(64) float transmittance[T * T], weights[T];
+    for (float &t : transmittance) t = 1.0f;
+    for (int64_t k = begin; k < end; ++k) {
+        const float *splat = splats + int64_t(ids[k]) * SAGA_SPLAT;
+        const Reach reach = reach_of(splat, tile);
+        const float dx0 = tile.x0 + 0.5f - splat[0];
+        for (int r = reach.top; r < reach.bottom; ++r) {
+            blend_row(splat, dx0, tile.y0 + r + 0.5f - splat[1], transmittance + r * T, weights);
+            row(ids[k], r, reach.left, reach.right, weights);
+        }
+        done(ids[k]);
+        if ((k - begin) % kPoll == kPoll - 1 && finished(transmittance, tile)) break;
+    }
+}
+
+// count channels starting at x, of rows of c floats.
+SAGA_INLINE void render_tile(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
+                             int64_t c, int count, const float *x, float *sums) {
+    std::memset(sums, 0, sizeof(float) * T * T * count);
+    walk(
+        tile, splats, ids, begin, end,
+        [&](int32_t id, int r, int left, int right, const float *weights) __attribute__((always_inline)) {
+            const float *value = x + int64_t(id) * c;
+            for (int l = left; l < right; ++l) {
+                const float w = weights[l];
+                if (w == 0.0f) continue;
+                float *sum = sums + (r * T + l) * count;
+                for (int j = 0; j < count; ++j) sum[j] += w * value[j];
+            }
+        },
+        [](int32_t) {});
+}
+
+// add(id, gradient) receives the count channels of each Gaussian once per tile.
+template <class Add>
+SAGA_INLINE void lift_tile(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
+                           int count, const float *block, Add add) {
+    alignas(64) float gradient[kChannels] = {};
+    bool any = false;
+    walk(
+        tile, splats, ids, begin, end,
+        [&](int32_t, int r, int left, int right, const float *weights) __attribute__((always_inline)) {
+            for (int l = left; l < right; ++l) {
+                const float w = weights[l];
+                if (w == 0.0f) continue;
+                any = true;
+                const float *value = block + (r * T + l) * count;
+                for (int j = 0; j < count; ++j) gradient[j] += w * value[j];
+            }
+        },
+        [&](int32_t id) __attribute__((always_inline)) {
+            if (!any) return;
+            add(id, gradient);
+            for (int j = 0; j < count; ++j) gradient[j] = 0.0f;
+            any = false;
+        });
+}
+
+// Splits tiles into one contiguous span a thread, of about equal pairs.
+std::vector<int64_t> spans(const int64_t *tile_offsets, int64_t tiles, int threads) {
+    std::vector<int64_t> bounds(threads + 1, tiles);
+    bounds[0] = 0;
+    // A tile costs about as much as 64 pairs even when it is empty.
+    const int64_t total = tile_offsets[tiles] + 64 * tiles;
+    int64_t tile = 0;
+    for (int s = 1; s < threads; ++s) {
+        while (tile < tiles && tile_offsets[tile] + 64 * tile < total * s / threads) ++tile;
+        bounds[s] = tile;
+    }
+    return bounds;
+}
+
+SAGA_CLONES void render_tile_1(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,
+                               int, const float *x, float *sums) {
+    render_tile(t, s, ids, b, e, c, 1, x, sums);
+}
+SAGA_CLONES void render_tile_3(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,
+                               int, const float *x, float *sums) {
+    render_tile(t, s, ids, b, e, c, 3, x, sums);
+}
+SAGA_CLONES void render_tile_32(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,
+                                int, const float *x, float *sums) {
+    render_tile(t, s, ids, b, e, c, 32, x, sums);
+}
+SAGA_CLONES void render_tile_any(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,
+                                 int count, const float *x, float *sums) {
+    render_tile(t, s, ids, b, e, c, count, x, sums);
+}
+
+// Where a span's sums of one Gaussian go: straight to the output when no other span touches it, else to
+// the span's own shelf, so that spans never write the same place and the result is deterministic.
+struct Destination {
+    float *out;
+    int64_t stride;
+    float *shelf;
+    const int32_t *slots;
+};
+
+SAGA_INLINE void add_to(const Destination &to, int32_t id, int count, const float *gradient) {
+    const int32_t slot = to.slots[id];
+    float *target = slot < 0 ? to.out + int64_t(id) * to.stride : to.shelf + int64_t(slot) * count;
+    for (int j = 0; j < count; ++j) target[j] += gradient[j];
+}
+
+SAGA_CLONES void lift_tile_1(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int,
+                             const float *block, const Destination &to) {
+    lift_tile(t, s, ids, b, e, 1, block, [&](int32_t id, const float *g) { add_to(to, id, 1, g); });
+}
+SAGA_CLONES void lift_tile_32(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int,
+                              const float *block, const Destination &to) {
+    lift_tile(t, s, ids, b, e, 32, block, [&](int32_t id, const float *g) { add_to(to, id, 32, g); });
+}
+SAGA_CLONES void lift_tile_any(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int count,
+                               const float *block, const Destination &to) {
+    lift_tile(t, s, ids, b, e, count, block, [&](int32_t id, const float *g) { add_to(to, id, count, g); });
+}
+
+// Gaussians whose tiles fall into more than one span, numbered; -1 for the others.
+int32_t number_shared(const saga_camera *camera, int64_t n, const float *splats, const std::vector<int64_t> &bounds,
+                      int32_t *slots) {
+    const int columns = saga::tile_columns(camera);
+    int32_t shared = 0;
+    for (int64_t i = 0; i < n; ++i) {
+        slots[i] = -1;
+        const saga_tile_box box = saga_tiles_of(camera, splats + i * SAGA_SPLAT);
+        if (splats[i * SAGA_SPLAT + 5] == 0.0f || box.x1 == box.x0) continue;
+        const int64_t first = int64_t(box.y0) * columns + box.x0, last = int64_t(box.y1 - 1) * columns + box.x1 - 1;
+        for (size_t s = 1; s + 1 < bounds.size(); ++s)
+            if (first < bounds[s] && last >= bounds[s]) {
+                slots[i] = shared++;
+                break;
+            }
+    }
+    return shared;
+}
+
+}  // namespace
+
+extern "C" int saga_render(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
+                           const int32_t *ids, int64_t c, const float *x, float *out, void *) {
+    const int64_t tiles = int64_t(saga::tile_columns(camera)) * saga::tile_rows(camera);
+#pragma omp parallel for schedule(dynamic, 4)
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+        alignas(64) float sums[T * T * kChannels];
+        const Tile at = tile_at(camera, tile);
+        for (int64_t first = 0; first < c; first += kChannels) {
+            const int count = int(std::min<int64_t>(kChannels, c - first));
+            const auto kernel = count == 32 ? render_tile_32 : count == 3 ? render_tile_3 : count == 1 ? render_tile_1 : render_tile_any;
+            kernel(at, splats, ids, tile_offsets[tile], tile_offsets[tile + 1], c, count, x + first, sums);
+            for (int r = 0; r < at.height; ++r)
+                for (int l = 0; l < at.width; ++l) {
+                    const int64_t pixel = (int64_t(at.y0) + r) * camera->width + int64_t(at.x0) + l;
+                    std::memcpy(out + pixel * c + first, sums + (r * T + l) * count, sizeof(float) * count);
+                }
+        }
+    }
+    return 0;
+}
+
+// Slots of every Gaussian, and a shelf for each thread of at most n shared Gaussians.
+extern "C" int64_t saga_lift_workspace(const saga_camera *, int64_t n, int64_t) { return n * int64_t(sizeof(int32_t)); }
+
+extern "C" int saga_lift(const saga_camera *camera, int64_t n, const float *splats, const int64_t *tile_offsets,
+                         const int32_t *ids, int64_t c, const float *y, float *out, void *workspace, void *) {
+    const int64_t tiles = int64_t(saga::tile_columns(camera)) * saga::tile_rows(camera);
+    const std::vector<int64_t> bounds = spans(tile_offsets, tiles, omp_get_max_threads());
+    const int count_spans = int(bounds.size()) - 1;
+    int32_t *slots = static_cast<int32_t *>(workspace);
+    const int32_t shared = number_shared(camera, n, splats, bounds, slots);
+    std::memset(out, 0, sizeof(float) * n * c);
+    std::vector<float> shelves(size_t(count_spans) * shared * std::min<int64_t>(c, kChannels));
+    for (int64_t first = 0; first < c; first += kChannels) {
+        const int count = int(std::min<int64_t>(kChannels, c - first));
+        const auto kernel = count == 32 ? lift_tile_32 : count == 1 ? lift_tile_1 : lift_tile_any;
+        std::fill(shelves.begin(), shelves.end(), 0.0f);
+#pragma omp parallel for schedule(static, 1)
+        for (int s = 0; s < count_spans; ++s) {
+            alignas(64) float block[T * T * kChannels];
+            const Destination to{out + first, c, shelves.data() + size_t(s) * shared * count, slots};
+            for (int64_t tile = bounds[s]; tile < bounds[s + 1]; ++tile) {
+                const Tile at = tile_at(camera, tile);
+                for (int r = 0; r < at.height; ++r)
+                    for (int l = 0; l < at.width; ++l) {
+                        const int64_t pixel = (int64_t(at.y0) + r) * camera->width + int64_t(at.x0) + l;
+                        std::memcpy(block + (r * T + l) * count, y + pixel * c + first, sizeof(float) * count);
+                    }
+                kernel(at, splats, ids, tile_offsets[tile], tile_offsets[tile + 1], count, block, to);
+            }
+        }
+        for (int64_t i = 0; i < n; ++i)
+            if (slots[i] >= 0)
+                for (int s = 0; s < count_spans; ++s)
+                    for (int j = 0; j < count; ++j)
+                        out[i * c + first + j] += shelves[(size_t(s) * shared + slots[i]) * count + j];
+    }
+    return 0;
+}

@@ -1,0 +1,161 @@
+// Products with cached rows of A, and the Adam step on the Gaussians they touch.
+//
+// Transposed products need no atomics: thread t owns the Gaussians with id % threads == t, every
+// thread reads all indices and adds only its own, in row order, so results do not depend on the
+// number of threads.
+#include <algorithm>
+#include <cstring>
+
+#include <omp.h>
+
+#include "common.hpp"
+
+namespace {
+
+constexpr int64_t kAhead = 8;  // entries between a prefetch and its use
+
+SAGA_INLINE void gather(const saga_rows *rows, int64_t begin, int64_t end, const int64_t *selected, int64_t c,
+                        const float *x, float *out) {
+    for (int64_t k = begin; k < end; ++k) {
+        const int64_t row = selected[k], last = rows->indptr[row + 1];
+        float *sum = out + k * c;
+        for (int64_t j = 0; j < c; ++j) sum[j] = 0.0f;
+        for (int64_t e = rows->indptr[row]; e < last; ++e) {
+            __builtin_prefetch(x + int64_t(rows->indices[std::min(e + kAhead, last - 1)]) * c);
+            const float *value = x + int64_t(rows->indices[e]) * c;
+            const float w = rows->weights[e];
+            for (int64_t j = 0; j < c; ++j) sum[j] += w * value[j];
+        }
+    }
+}
+
+SAGA_CLONES void gather_32(const saga_rows *rows, int64_t begin, int64_t end, const int64_t *selected, int64_t,
+                           const float *x, float *out) {
+    gather(rows, begin, end, selected, 32, x, out);
+}
+SAGA_CLONES void gather_any(const saga_rows *rows, int64_t begin, int64_t end, const int64_t *selected, int64_t c,
+                            const float *x, float *out) {
+    gather(rows, begin, end, selected, c, x, out);
+}
+
+// Adds this thread's share of rows^T y to out; first(id) is called before each addition.
+template <class First>
+SAGA_INLINE void scatter(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
+                         float *out, uint32_t thread, uint32_t threads, First first) {
+    for (int64_t k = 0; k < s; ++k) {
+        const int64_t row = selected[k];
+        const float *value = y + k * c;
+        for (int64_t e = rows->indptr[row]; e < rows->indptr[row + 1]; ++e) {
+            const int32_t id = rows->indices[e];
+            if (uint32_t(id) % threads != thread) continue;
+            first(id);
+            const float w = rows->weights[e];
+            float *sum = out + int64_t(id) * c;
+            for (int64_t j = 0; j < c; ++j) sum[j] += w * value[j];
+        }
+    }
+}
+
+SAGA_CLONES void scatter_any(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
+                             float *out, uint32_t thread, uint32_t threads) {
+    scatter(rows, s, selected, c, y, out, thread, threads, [](int32_t) {});
+}
+
+struct Adam {
+    float *x, *first, *second;
+    int32_t *steps;
+    float rate, beta1, beta2, epsilon;
+};
+
+SAGA_INLINE void adam_row(const Adam &adam, int64_t id, int64_t c, float *gradient) {
+    const int32_t step = ++adam.steps[id];
+    const float correct1 = 1.0f - __builtin_powif(adam.beta1, step), correct2 = 1.0f - __builtin_powif(adam.beta2, step);
+    const float rate = adam.rate / correct1, inverse = 1.0f / correct2;
+    float *x = adam.x + id * c, *first = adam.first + id * c, *second = adam.second + id * c;
+    for (int64_t j = 0; j < c; ++j) {
+        const float g = gradient[j];
+        first[j] += (1.0f - adam.beta1) * (g - first[j]);
+        second[j] += (1.0f - adam.beta2) * (g * g - second[j]);
+        x[j] -= rate * first[j] / (__builtin_sqrtf(second[j] * inverse) + adam.epsilon);
+        gradient[j] = 0.0f;
+    }
+}
+
+SAGA_INLINE void scatter_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
+                              const Adam &adam, float *gradient, uint8_t *touched, int32_t *list, uint32_t thread,
+                              uint32_t threads) {
+    int64_t count = 0;
+    scatter(rows, s, selected, c, y, gradient, thread, threads, [&](int32_t id) __attribute__((always_inline)) {
+        if (touched[id]) return;
+        touched[id] = 1;
+        list[count++] = id;
+    });
+    for (int64_t k = 0; k < count; ++k) {
+        adam_row(adam, list[k], c, gradient + int64_t(list[k]) * c);
+        touched[list[k]] = 0;
+    }
+}
+
+SAGA_CLONES void scatter_adam_32(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t, const float *y,
+                                 const Adam &adam, float *gradient, uint8_t *touched, int32_t *list, uint32_t thread,
+                                 uint32_t threads) {
+    scatter_adam(rows, s, selected, 32, y, adam, gradient, touched, list, thread, threads);
+}
+SAGA_CLONES void scatter_adam_any(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
+                                  const Adam &adam, float *gradient, uint8_t *touched, int32_t *list, uint32_t thread,
+                                  uint32_t threads) {
+    scatter_adam(rows, s, selected, c, y, adam, gradient, touched, list, thread, threads);
+}
+
+}  // namespace
+
+extern "C" int saga_rows_render(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *x,
+                                float *out, void *) {
+    const auto kernel = c == 32 ? gather_32 : gather_any;
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int64_t begin = 0; begin < s; begin += 64) kernel(rows, begin, std::min(s, begin + 64), selected, c, x, out);
+    return 0;
+}
+
+extern "C" int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
+                              const float *y, float *out, void *) {
+    std::memset(out, 0, sizeof(float) * n * c);
+#pragma omp parallel
+    scatter_any(rows, s, selected, c, y, out, omp_get_thread_num(), omp_get_num_threads());
+    return 0;
+}
+
+// Gradients [n, c], touched flags [n], then each thread's list of the touched Gaussians it owns.
+extern "C" int64_t saga_rows_adam_workspace(int64_t n, int64_t c) {
+    return n * c * int64_t(sizeof(float)) + (n + 3) / 4 * 4 + (n + saga_threads()) * int64_t(sizeof(int32_t));
+}
+
+extern "C" int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
+                              const float *y, float *x, float *first, float *second, int32_t *steps, float rate,
+                              float beta1, float beta2, float epsilon, void *workspace, void *) {
+    float *gradient = static_cast<float *>(workspace);
+    uint8_t *touched = reinterpret_cast<uint8_t *>(gradient + n * c);
+    int32_t *lists = reinterpret_cast<int32_t *>(touched + (n + 3) / 4 * 4);
+    const Adam adam{x, first, second, steps, rate, beta1, beta2, epsilon};
+    const auto kernel = c == 32 ? scatter_adam_32 : scatter_adam_any;
+#pragma omp parallel
+    {
+        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        kernel(rows, s, selected, c, y, adam, gradient, touched, lists + thread * (n / threads + 1), uint32_t(thread),
+               uint32_t(threads));
+    }
+    return 0;
+}
+
+extern "C" int saga_threads(void) { return omp_get_max_threads(); }
+
+extern "C" const char *saga_error_string(int code) {
+    switch (code) {
+        case 0:
+            return "no error";
+        case SAGA_ERROR_TILE_COUNTS:
+            return "tile counts do not match the projected Gaussians";
+        default:
+            return "unknown error";
+    }
+}

@@ -1,0 +1,172 @@
+/* Projection, tile tests and the blending formula, written once for the CPU and the CUDA backend.
+ *
+ * Conventions: gsplat's "classic" mode. EWA projection with a dilation of 0.3 px^2, near plane 0.01,
+ * alpha = min(0.999, o exp(-sigma)), alpha < 1/255 is skipped, a pixel ends where its transmittance
+ * would fall to 1e-4 or below, pixel centres lie at +0.5.
+ */
+#ifndef SAGA_BLEND_H
+#define SAGA_BLEND_H
+
+#include <math.h>
+
+#include "saga.h"
+
+#ifdef __CUDACC__
+#define SAGA_INLINE __host__ __device__ __forceinline__
+#else
+#define SAGA_INLINE static inline __attribute__((always_inline))
+#endif
+
+#define SAGA_DILATION 0.3f
+#define SAGA_NEAR 0.01f
+#define SAGA_ALPHA_MAX 0.999f
+#define SAGA_ALPHA_MIN (1.0f / 255.0f)
+#define SAGA_TRANSMITTANCE_MIN 1e-4f
+
+/* Widens bounds so that rounding never drops a pixel that the alpha test keeps. */
+#define SAGA_SIGMA_SLACK 1e-3f
+#define SAGA_EXTENT_SLACK 0.01f
+
+/* exp(x) for x <= 0, relative error below 2e-7; branch-free, so that compilers vectorise it. */
+SAGA_INLINE float saga_exp(float x) {
+#ifdef __CUDA_ARCH__
+    return __expf(x);
+#else
+    x = x < -87.0f ? -87.0f : x;
+    const float shifted = x * 1.44269504f + 12582912.0f; /* 1.5 * 2^23: rounds to an integer */
+    const float whole = shifted - 12582912.0f;
+    const float r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;
+    float poly = 1.9875691500e-4f;
+    poly = poly * r + 1.3981999507e-3f;
+    poly = poly * r + 8.3334519073e-3f;
+    poly = poly * r + 4.1665795894e-2f;
+    poly = poly * r + 1.6666665459e-1f;
+    poly = poly * r + 5.0000001201e-1f;
+    poly = poly * r * r + r + 1.0f;
+    union {
+        float f;
+        int32_t i;
+    } power;
+    power.i = ((int32_t)whole + 127) << 23;
+    return poly * power.f;
+#endif
+}
+
+/* alpha of a splat at offset (dx, dy) from its centre; 0 where it is skipped. */
+SAGA_INLINE float saga_alpha(float a, float b, float c, float opacity, float dx, float dy) {
+    const float sigma = 0.5f * (a * dx * dx + c * dy * dy) + b * dx * dy;
+    float alpha = opacity * saga_exp(-sigma);
+    alpha = alpha < SAGA_ALPHA_MAX ? alpha : SAGA_ALPHA_MAX;
+    return (sigma >= 0.0f) & (alpha >= SAGA_ALPHA_MIN) ? alpha : 0.0f;
+}
+
+/* Blends one alpha into a pixel: returns its weight and updates the transmittance, which becomes 0
+ * when the pixel ends. */
+SAGA_INLINE float saga_blend(float alpha, float *transmittance) {
+    const float next = *transmittance * (1.0f - alpha);
+    const float weight = next > SAGA_TRANSMITTANCE_MIN ? alpha * *transmittance : 0.0f;
+    *transmittance = next > SAGA_TRANSMITTANCE_MIN ? next : 0.0f;
+    return weight;
+}
+
+SAGA_INLINE float saga_clamp(float x, float low, float high) { return x < low ? low : (x > high ? high : x); }
+
+/* Smallest sigma of the splat over the pixel centres' rectangle [x0, x1] x [y0, y1]. */
+SAGA_INLINE float saga_min_sigma(const float *splat, float x0, float y0, float x1, float y1) {
+    const float a = splat[2], b = splat[3], c = splat[4];
+    const float dx = saga_clamp(splat[0], x0, x1) - splat[0], dy = saga_clamp(splat[1], y0, y1) - splat[1];
+    if (dx == 0.0f && dy == 0.0f) return 0.0f;
+    /* The minimum of a convex form lies on an edge that faces its centre. */
+    float best = 3.4e38f;
+    if (dx != 0.0f) {
+        const float e = saga_clamp(-b * dx / c, y0 - splat[1], y1 - splat[1]);
+        best = 0.5f * (a * dx * dx + c * e * e) + b * dx * e;
+    }
+    if (dy != 0.0f) {
+        const float e = saga_clamp(-b * dy / a, x0 - splat[0], x1 - splat[0]);
+        const float sigma = 0.5f * (a * e * e + c * dy * dy) + b * e * dy;
+        best = sigma < best ? sigma : best;
+    }
+    return best;
+}
+
+/* Tiles [x0, x1) x [y0, y1) that the splat's bounding box touches. */
+typedef struct {
+    int32_t x0, y0, x1, y1;
+} saga_tile_box;
+
+SAGA_INLINE saga_tile_box saga_tiles_of(const saga_camera *camera, const float *splat) {
+    const float w = (float)camera->width, h = (float)camera->height;
+    /* Pixel centres covered: x - hw <= i + 0.5 <= x + hw. */
+    const float left = saga_clamp(ceilf(splat[0] - splat[6] - 0.5f), 0.0f, w);
+    const float right = saga_clamp(floorf(splat[0] + splat[6] - 0.5f) + 1.0f, 0.0f, w);
+    const float top = saga_clamp(ceilf(splat[1] - splat[7] - 0.5f), 0.0f, h);
+    const float bottom = saga_clamp(floorf(splat[1] + splat[7] - 0.5f) + 1.0f, 0.0f, h);
+    saga_tile_box box = {0, 0, 0, 0};
+    if (left < right && top < bottom) {
+        box.x0 = (int32_t)left / SAGA_TILE;
+        box.y0 = (int32_t)top / SAGA_TILE;
+        box.x1 = ((int32_t)right + SAGA_TILE - 1) / SAGA_TILE;
+        box.y1 = ((int32_t)bottom + SAGA_TILE - 1) / SAGA_TILE;
+    }
+    return box;
+}
+
+/* Whether the splat reaches alpha 1/255 somewhere in the tile. */
+SAGA_INLINE bool saga_touches_tile(const float *splat, int32_t tx, int32_t ty) {
+    const float x0 = tx * SAGA_TILE + 0.5f, y0 = ty * SAGA_TILE + 0.5f;
+    const float reach = logf(255.0f * splat[5]) + SAGA_SIGMA_SLACK;
+    return saga_min_sigma(splat, x0, y0, x0 + (SAGA_TILE - 1), y0 + (SAGA_TILE - 1)) <= reach;
+}
+
+/* EWA projection of one Gaussian; false when it is culled. */
+SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, const float *q, const float *scale,
+                                  float opacity, float *splat, float *depth) {
+    const float *v = cam->view;
+    const float x = v[0] * mean[0] + v[1] * mean[1] + v[2] * mean[2] + v[3];
+    const float y = v[4] * mean[0] + v[5] * mean[1] + v[6] * mean[2] + v[7];
+    const float z = v[8] * mean[0] + v[9] * mean[1] + v[10] * mean[2] + v[11];
+    if (!(z >= SAGA_NEAR) || !(opacity >= SAGA_ALPHA_MIN)) return false;
+
+    const float norm = q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3];
+    const float s = 2.0f / norm;
+    const float rot[9] = {1 - s * (q[2] * q[2] + q[3] * q[3]), s * (q[1] * q[2] - q[0] * q[3]), s * (q[1] * q[3] + q[0] * q[2]),
+                          s * (q[1] * q[2] + q[0] * q[3]), 1 - s * (q[1] * q[1] + q[3] * q[3]), s * (q[2] * q[3] - q[0] * q[1]),
+                          s * (q[1] * q[3] - q[0] * q[2]), s * (q[2] * q[3] + q[0] * q[1]), 1 - s * (q[1] * q[1] + q[2] * q[2])};
+
+    /* The affine approximation is clamped outside 1.3 times the field of view. */
+    const float margin_x = 0.15f * cam->width / cam->fx, margin_y = 0.15f * cam->height / cam->fy;
+    const float tx = saga_clamp(x / z, -cam->cx / cam->fx - margin_x, (cam->width - cam->cx) / cam->fx + margin_x);
+    const float ty = saga_clamp(y / z, -cam->cy / cam->fy - margin_y, (cam->height - cam->cy) / cam->fy + margin_y);
+    const float fx = cam->fx / z, fy = cam->fy / z;
+
+    /* cov2d = (J W R S)(J W R S)^T + dilation */
+    float xx = SAGA_DILATION, xy = 0.0f, yy = SAGA_DILATION;
+    for (int k = 0; k < 3; ++k) {
+        const float r0 = rot[k] * scale[k], r1 = rot[3 + k] * scale[k], r2 = rot[6 + k] * scale[k];
+        const float c0 = v[0] * r0 + v[1] * r1 + v[2] * r2;
+        const float c1 = v[4] * r0 + v[5] * r1 + v[6] * r2;
+        const float c2 = v[8] * r0 + v[9] * r1 + v[10] * r2;
+        const float u = fx * (c0 - tx * c2), w = fy * (c1 - ty * c2);
+        xx += u * u;
+        xy += u * w;
+        yy += w * w;
+    }
+    const float det = xx * yy - xy * xy;
+    if (!(det > 0.0f)) return false;
+    const float reach = 2.0f * (logf(255.0f * opacity) + SAGA_SIGMA_SLACK);
+    splat[0] = fx * x + cam->cx;
+    splat[1] = fy * y + cam->cy;
+    splat[2] = yy / det;
+    splat[3] = -xy / det;
+    splat[4] = xx / det;
+    splat[5] = opacity;
+    splat[6] = sqrtf(reach * xx) + SAGA_EXTENT_SLACK;
+    splat[7] = sqrtf(reach * yy) + SAGA_EXTENT_SLACK;
+    *depth = z;
+    float sum = 0.0f;
+    for (int k = 0; k < SAGA_SPLAT; ++k) sum += splat[k] * 0.0f; /* NaN when any is not finite */
+    return sum == 0.0f;
+}
+
+#endif
