@@ -89,6 +89,29 @@ int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, in
                    const float *y, float *x, float *first, float *second, int32_t *steps, float rate,
                    float beta1, float beta2, float epsilon, void *workspace, void *stream);
 
+/* ---- Neighbour searches ------------------------------------------------------------------------- */
+
+/* points [n, 3], finite, n < 2^31. Distances are Euclidean, in scene units. The workspace of each search
+ * is that of the n points it searches among; its content means nothing before and after the call. */
+int64_t saga_neighbours_workspace(int64_t n);
+
+/* distances [n]: to the closest other point; infinity for a point that is alone. */
+int saga_nearest_distance(int64_t n, const float *points, float *distances, void *workspace, void *stream);
+
+/* distances [n]: approximate mean distance to the k nearest points, itself included, 1 <= k <= n. */
+int saga_mean_distance(int64_t n, const float *points, int64_t k, float *distances, void *workspace,
+                       void *stream);
+
+/* within [q]: set to 1 where a query [q, 3] has a point within the radius. Queries whose entry is
+ * already non-zero are skipped and keep it. */
+int saga_within_radius(int64_t n, const float *points, int64_t q, const float *queries, double radius,
+                       uint8_t *within, void *workspace, void *stream);
+
+/* region [n]: the seeds on entry; on return every point that steps of at most radius from point to
+ * point reach from a seed, seeds included. */
+int saga_grow_region(int64_t n, const float *points, double radius, uint8_t *region, void *workspace,
+                     void *stream);
+
 #ifdef __cplusplus
 }
 #endif
