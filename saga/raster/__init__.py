@@ -1,0 +1,7 @@
+"""Rasterization with frozen geometry as a linear operator."""
+
+from saga.raster.geometry import Geometry
+from saga.raster.operator import Backend, BlendOperator
+from saga.raster.sparse import RowsAdam, SparseRows
+
+__all__ = ["Backend", "BlendOperator", "Geometry", "RowsAdam", "SparseRows"]

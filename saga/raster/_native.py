@@ -1,0 +1,106 @@
+"""Loads the native backends and describes their C interface (cuda/saga.h) to ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import warnings
+from ctypes import POINTER, c_float, c_int, c_int32, c_int64, c_void_p
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saga.scene.camera import Camera
+
+FOLDER = Path(__file__).parent.parent / "_native"
+TILE = 16
+SPLAT = 8
+
+
+class CameraStruct(ctypes.Structure):
+    """saga_camera."""
+
+    _fields_ = [
+        ("width", c_int32),
+        ("height", c_int32),
+        ("fx", c_float),
+        ("fy", c_float),
+        ("cx", c_float),
+        ("cy", c_float),
+        ("view", c_float * 16),
+    ]
+
+
+class RowsStruct(ctypes.Structure):
+    """saga_rows."""
+
+    _fields_ = [("indptr", c_void_p), ("indices", c_void_p), ("weights", c_void_p)]
+
+
+_CAMERA, _ROWS, _POINTER, _SIZE = POINTER(CameraStruct), POINTER(RowsStruct), c_void_p, c_int64
+_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
+    "saga_error_string": (ctypes.c_char_p, [c_int]),
+    "saga_threads": (c_int, []),
+    "saga_project": (c_int, [_CAMERA, _SIZE, *[_POINTER] * 8]),
+    "saga_bin_workspace": (_SIZE, [_CAMERA, _SIZE, _SIZE]),
+    "saga_bin": (c_int, [_CAMERA, _SIZE, *[_POINTER] * 3, _SIZE, *[_POINTER] * 4]),
+    "saga_render": (c_int, [_CAMERA, *[_POINTER] * 3, _SIZE, *[_POINTER] * 3]),
+    "saga_lift_workspace": (_SIZE, [_CAMERA, _SIZE, _SIZE]),
+    "saga_lift": (c_int, [_CAMERA, _SIZE, *[_POINTER] * 3, _SIZE, *[_POINTER] * 4]),
+    "saga_rows_count": (c_int, [_CAMERA, *[_POINTER] * 4, _SIZE, *[_POINTER] * 3]),
+    "saga_rows_fill": (c_int, [_CAMERA, *[_POINTER] * 4, _SIZE, *[_POINTER] * 5]),
+    "saga_rows_render": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
+    "saga_rows_lift": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 3]),
+    "saga_rows_adam_workspace": (_SIZE, [_SIZE, _SIZE]),
+    "saga_rows_adam": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 5, *[c_float] * 4, *[_POINTER] * 2]),
+}
+
+
+@functools.cache
+def library(device_type: str) -> ctypes.CDLL | None:
+    """The native backend for "cpu" or "cuda", or None (with one warning) when it was not built."""
+    path = FOLDER / f"libsaga_{device_type}.so"
+    try:
+        lib = ctypes.CDLL(str(path))
+    except OSError as error:
+        reason = str(error) if path.exists() else f"{path.name} was not built (no compiler at installation)"
+        warnings.warn(f"saga runs on its slow PyTorch reference: {reason}.", stacklevel=3)
+        return None
+    for name, (result, arguments) in _SIGNATURES.items():
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    return lib
+
+
+def call(device_type: str, name: str, *arguments: Any) -> None:
+    """Calls a native function that returns an error code; RuntimeError when it is not 0."""
+    lib = library(device_type)
+    if lib is None:
+        raise RuntimeError(f"saga's {device_type} library is not available")
+    code = getattr(lib, name)(*arguments)
+    if code != 0:
+        raise RuntimeError(f"{name}: {lib.saga_error_string(code).decode()}")
+
+
+def camera_struct(camera: Camera) -> CameraStruct:
+    """saga_camera of a Camera."""
+    view = (c_float * 16)(*camera.world_to_camera.reshape(-1).tolist())
+    return CameraStruct(camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy, view)
+
+
+def image_struct(width: int, height: int) -> CameraStruct:
+    """saga_camera for functions that read only the image size."""
+    return CameraStruct(width, height)
+
+
+def pointer(tensor: Tensor, dtype: torch.dtype = torch.float32) -> int:
+    """Address of a dense tensor of the expected type."""
+    assert tensor.dtype == dtype and tensor.is_contiguous(), (tensor.dtype, tensor.shape, tensor.stride())
+    return tensor.data_ptr()
+
+
+def stream(tensor: Tensor) -> int | None:
+    """The current CUDA stream of a device tensor; None on the CPU."""
+    return torch.cuda.current_stream(tensor.device).cuda_stream if tensor.is_cuda else None

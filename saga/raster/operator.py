@@ -1,0 +1,125 @@
+"""BlendOperator: rasterization with frozen geometry as the linear operator A of one camera.
+
+A[p, i] = alpha_i(p) * prod_{j before i} (1 - alpha_j(p)) (SAGA, eq. 3). `render` is A x, `lift` is its
+adjoint A^T y, `rows` are single rows of A.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.raster import _native, native, reference
+from saga.raster.geometry import Geometry
+from saga.raster.sparse import SparseRows
+from saga.scene.camera import Camera
+
+Backend = Literal["auto", "native", "reference"]
+
+
+class BlendOperator:
+    """The blending weights of one scene seen by one camera.
+
+    Projection and sorting are done once, at construction; every product reuses them. All results are
+    float32 on the geometry's device, and differentiable in x or y through PyTorch's autograd (each
+    product is the other's gradient). Gaussians that are not finite, lie nearer than 0.01 or have
+    an opacity below 1/255 have weight 0.
+    """
+
+    def __init__(self, geometry: Geometry, camera: Camera, backend: Backend = "auto") -> None:
+        """Projects and sorts the scene.
+
+        Args:
+            geometry: the frozen Gaussians; their device decides between the CPU and the CUDA library.
+            camera: OpenCV pinhole.
+            backend: "native" is the compiled library, "reference" the PyTorch twin; "auto" takes the
+                native library when it was built for the device.
+
+        Raises:
+            SagaError: an unknown backend, or "native" without a library.
+        """
+        if backend not in get_args(Backend):
+            raise SagaError(f"backend: expected one of {', '.join(get_args(Backend))}, found {backend!r}.")
+        self.geometry, self.camera = geometry, camera
+        available = backend != "reference" and _native.library(geometry.means.device.type) is not None
+        if backend == "native" and not available:
+            raise SagaError(
+                f"backend native: no library for {geometry.means.device.type} was built; "
+                "install a C++ compiler (and nvcc for CUDA) and reinstall saga-splat, or use --backend reference."
+            )
+        self._view = native.TiledView.build(geometry, camera) if available else None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pixels and Gaussians, (H * W, N)."""
+        return self.camera.width * self.camera.height, len(self.geometry.means)
+
+    def render(
+        self,
+        x: Tensor,  # [N, C]
+    ) -> Tensor:  # [H, W, C]
+        """A x: blends any per-Gaussian quantity into an image (background 0). Time grows with C / 32."""
+        if x.ndim != 2 or x.shape[0] != self.shape[1]:
+            raise ValueError(f"render: expected x of shape [{self.shape[1]}, C], found {list(x.shape)}")
+        if self._view is None:
+            return reference.render(self.geometry, self.camera, x)
+        view = self._view
+        return native.render(x, view.splats, view.tile_offsets, view.ids, view.width, view.height)
+
+    def lift(
+        self,
+        y: Tensor,  # [H, W, C]
+    ) -> Tensor:  # [N, C]
+        """A^T y: gathers an image's values onto the Gaussians that it shows, the exact gradient of render."""
+        if y.ndim != 3 or y.shape[:2] != (self.camera.height, self.camera.width):
+            raise ValueError(
+                f"lift: expected y of shape [{self.camera.height}, {self.camera.width}, C], found {list(y.shape)}"
+            )
+        if self._view is None:
+            return reference.lift(self.geometry, self.camera, y)
+        return native.lift(y, self._view.splats, self._view.tile_offsets, self._view.ids)
+
+    def alpha(self) -> Tensor:  # [H, W]
+        """Accumulated opacity, in [0, 1]."""
+        return self.render(torch.ones(self.shape[1], 1, device=self.geometry.means.device))[..., 0]
+
+    def depth(self) -> Tensor:  # [H, W]
+        """Blended camera z in world units, not divided by alpha."""
+        if self._view is None:
+            depths = reference.project(self.geometry, self.camera).depths
+        else:
+            depths = self._view.depths
+        return self.render(depths[:, None].to(torch.float32))[..., 0]
+
+    def rows(
+        self,
+        pixels: Tensor,  # [P, 2]
+    ) -> SparseRows:
+        """Rows of A at sampled pixels, in the order given, entries front to back.
+
+        Args:
+            pixels: integer (x, y), the top left corner of the image is 0, 0; duplicates are allowed.
+
+        Raises:
+            ValueError: a pixel lies outside the image.
+        """
+        width, height = self.camera.width, self.camera.height
+        device = self.geometry.means.device
+        pixels = pixels.to(device=device, dtype=torch.int64)
+        inside = (pixels >= 0).all(1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
+        if not bool(inside.all()):
+            bad = pixels[~inside][0].tolist()
+            raise ValueError(f"rows: pixel {tuple(bad)} lies outside the image of {width} x {height}")
+        if self._view is None:
+            return SparseRows(*reference.rows(self.geometry, self.camera, pixels), columns=self.shape[1])
+        tile = pixels[:, 1] // _native.TILE * -(-width // _native.TILE) + pixels[:, 0] // _native.TILE
+        tile, order = torch.sort(tile, stable=True)
+        starts = torch.ones(len(tile), dtype=torch.bool, device=device)
+        starts[1:] = tile[1:] != tile[:-1]
+        runs = torch.cat([starts.nonzero()[:, 0], torch.tensor([len(tile)], device=device)])
+        by_tile = pixels[order].to(torch.int32).contiguous()
+        rows = SparseRows(*native.rows(self._view, by_tile, runs), columns=self.shape[1])
+        return rows.permuted(torch.argsort(order))

@@ -1,0 +1,145 @@
+"""SparseRows: rows of the blending operator kept in memory, and products with them."""
+
+from __future__ import annotations
+
+from ctypes import byref
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from saga.raster import _native as c
+from saga.raster import reference
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """P rows of A in compressed sparse row form: one row a pixel, entries front to back."""
+
+    indptr: Tensor  # [P + 1] int64
+    indices: Tensor  # [nnz] int32, Gaussians
+    weights: Tensor  # [nnz] float32
+    columns: int
+    """Number of Gaussians N."""
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        return sum(t.numel() * t.element_size() for t in (self.indptr, self.indices, self.weights))
+
+    def permuted(
+        self,
+        order: Tensor,  # [Q] int64
+    ) -> SparseRows:
+        """The rows order[0], order[1], ... (any selection, repeats allowed)."""
+        counts = (self.indptr[1:] - self.indptr[:-1])[order]
+        indptr = torch.zeros(len(order) + 1, dtype=torch.int64, device=order.device)
+        torch.cumsum(counts, 0, out=indptr[1:])
+        shift = torch.repeat_interleave(self.indptr[:-1][order] - indptr[:-1], counts)
+        entries = torch.arange(int(indptr[-1]), device=order.device) + shift
+        return SparseRows(indptr, self.indices[entries], self.weights[entries], self.columns)
+
+    @staticmethod
+    def concatenated(parts: list[SparseRows]) -> SparseRows:
+        """The rows of all parts, one after another; the parts share their columns."""
+        ends = torch.tensor([0] + [int(p.indptr[-1]) for p in parts]).cumsum(0)
+        indptr = torch.cat([parts[0].indptr[:1]] + [p.indptr[1:] + int(e) for p, e in zip(parts, ends, strict=False)])
+        assert all(a.columns == b.columns for a, b in pairwise(parts))
+        return SparseRows(
+            indptr, torch.cat([p.indices for p in parts]), torch.cat([p.weights for p in parts]), parts[0].columns
+        )
+
+    def _struct(self) -> c.RowsStruct:
+        return c.RowsStruct(
+            c.pointer(self.indptr, torch.int64), c.pointer(self.indices, torch.int32), c.pointer(self.weights)
+        )
+
+    def render(
+        self,
+        x: Tensor,  # [N, C]
+        selected: Tensor | None = None,  # [S] int64
+    ) -> Tensor:  # [S, C]
+        """Blended values of x at the selected pixels (all by default)."""
+        selected = self._all() if selected is None else selected
+        if c.library(x.device.type) is None:
+            part = self.permuted(selected)
+            return reference.spmm(part.indptr, part.indices, part.weights, x)
+        x, out = x.contiguous(), torch.empty(len(selected), x.shape[1], device=x.device)
+        c.call(x.device.type, "saga_rows_render", byref(self._struct()), len(selected),
+               c.pointer(selected, torch.int64), x.shape[1], c.pointer(x), c.pointer(out), c.stream(x))  # fmt: skip
+        return out
+
+    def lift(
+        self,
+        y: Tensor,  # [S, C]
+        selected: Tensor | None = None,  # [S] int64
+    ) -> Tensor:  # [N, C]
+        """The adjoint of render: sums of weight * y over the selected pixels, per Gaussian."""
+        selected = self._all() if selected is None else selected
+        if c.library(y.device.type) is None:
+            part = self.permuted(selected)
+            return reference.spmm_t(part.indptr, part.indices, part.weights, y, self.columns)
+        y, out = y.contiguous(), torch.empty(self.columns, y.shape[1], device=y.device)
+        c.call(y.device.type, "saga_rows_lift", byref(self._struct()), len(selected),
+               c.pointer(selected, torch.int64), self.columns, y.shape[1], c.pointer(y), c.pointer(out),
+               c.stream(y))  # fmt: skip
+        return out
+
+    def _all(self) -> Tensor:
+        return torch.arange(len(self), device=self.indptr.device)
+
+
+@dataclass
+class RowsAdam:
+    """Adam on per-Gaussian values, updating only the Gaussians that the selected pixels touch.
+
+    Moments and step counts are kept per Gaussian, so that a rarely seen one is corrected for the steps it
+    took and not for those of the others (Kingma and Ba, 2015, algorithm 1, applied per row).
+    """
+
+    x: Tensor  # [N, C] float32, updated in place
+    rate: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    first: Tensor = field(init=False)  # [N, C]
+    second: Tensor = field(init=False)  # [N, C]
+    steps: Tensor = field(init=False)  # [N] int32
+
+    def __post_init__(self) -> None:
+        self.first, self.second = torch.zeros_like(self.x), torch.zeros_like(self.x)
+        self.steps = torch.zeros(len(self.x), dtype=torch.int32, device=self.x.device)
+        lib = c.library(self.x.device.type)
+        size = 0 if lib is None else lib.saga_rows_adam_workspace(*self.x.shape)
+        self._workspace = torch.zeros(size, dtype=torch.uint8, device=self.x.device)
+
+    def step(
+        self,
+        rows: SparseRows,
+        gradient: Tensor,  # [S, C]
+        selected: Tensor,  # [S] int64
+    ) -> None:
+        """One update with the loss's gradient with respect to rows.render(x, selected)."""
+        n, channels = self.x.shape
+        if c.library(self.x.device.type) is None:
+            self._step_reference(rows, gradient, selected)
+            return
+        gradient = gradient.contiguous()
+        c.call(self.x.device.type, "saga_rows_adam", byref(rows._struct()), len(selected),
+               c.pointer(selected, torch.int64), n, channels, c.pointer(gradient), c.pointer(self.x),
+               c.pointer(self.first), c.pointer(self.second), c.pointer(self.steps, torch.int32), self.rate,
+               *self.betas, self.epsilon, c.pointer(self._workspace, torch.uint8), c.stream(self.x))  # fmt: skip
+
+    def _step_reference(self, rows: SparseRows, gradient: Tensor, selected: Tensor) -> None:
+        dense = rows.lift(gradient, selected)
+        touched = torch.unique(rows.permuted(selected).indices).long()
+        g, (beta1, beta2) = dense[touched], self.betas
+        self.steps[touched] += 1
+        step = self.steps[touched, None].to(g.dtype)
+        self.first[touched] += (1 - beta1) * (g - self.first[touched])
+        self.second[touched] += (1 - beta2) * (g * g - self.second[touched])
+        corrected = self.second[touched] / (1 - beta2**step)
+        self.x[touched] -= self.rate / (1 - beta1**step) * self.first[touched] / (corrected.sqrt() + self.epsilon)
