@@ -1,0 +1,115 @@
+"""Masks of an image without any learnt weights: what the toolkit uses when there is nothing better."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from skimage.transform import resize
+
+from saga.masks.regions import RegionTree, region_tree
+
+
+@dataclass(frozen=True)
+class ClassicalSettings:
+    """What decides which regions become masks."""
+
+    long_side: int = 640
+    """Larger images are segmented at this long side, in pixels, and the masks enlarged."""
+    superpixels: int = 1500
+    """Regions that the hierarchy starts from."""
+    masks: int = 80
+    """The most masks an image gets."""
+    smallest: float = 6e-4
+    """Smallest mask as a share of the image."""
+    largest: float = 0.9
+    """Largest mask as a share of the image."""
+    contrast: float = 0.15
+    """Weakest edge around a mask, from 0 (none) to 1 (closed): leaves out the pieces of a plain surface."""
+    duplicate_iou: float = 0.85
+    """Of two masks that overlap more than this, one is kept."""
+
+
+@dataclass(frozen=True)
+class ClassicalGenerator:
+    """Masks from a hierarchy of regions of like colour and texture (see `saga.masks.regions`).
+
+    An object whose colour sets it apart from what it stands on comes out whole, and so do its parts. An object
+    that no edge separates from its surroundings does not: that takes a learnt model.
+    """
+
+    settings: ClassicalSettings = field(default_factory=ClassicalSettings)
+
+    @property
+    def name(self) -> str:
+        """Names the generator in the cache."""
+        return "classical"
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Everything that decides the masks of an image, JSON-able: the cache's key."""
+        return {"version": 1, **asdict(self.settings)}
+
+    def generate(
+        self,
+        image: np.ndarray,  # [H, W, 3]
+    ) -> tuple[np.ndarray, None]:  # [M, H, W]
+        """Masks bool [M, H, W] of a uint8 RGB image [H, W, 3], larger first, and no features."""
+        height, width = image.shape[:2]
+        scale = self.settings.long_side / max(height, width)
+        small = image
+        if scale < 1:
+            size = (max(1, round(height * scale)), max(1, round(width * scale)))
+            small = resize(image, size, order=1, anti_aliasing=True, preserve_range=True).astype(np.uint8)
+        tree = region_tree(small, self.settings.superpixels)
+        chosen = choose_regions(tree, self.settings)
+        rows = (np.arange(height) + 0.5) * small.shape[0] / height
+        columns = (np.arange(width) + 0.5) * small.shape[1] / width
+        superpixels = tree.superpixels[rows.astype(int)[:, None], columns.astype(int)[None]]
+        return tree.members[chosen][:, superpixels], None
+
+
+def choose_regions(tree: RegionTree, settings: ClassicalSettings) -> np.ndarray:  # [M]
+    """Indices of the regions worth a mask, int64 [M], larger first.
+
+    A good region has an edge all around and stays unmerged for long while the tree grows. Such scores are only
+    comparable between regions of one size, so each doubling of the area fills its own share of the masks, and
+    small parts do not crowd out the wholes.
+    """
+    share = tree.areas / tree.superpixels.size
+    persistence = np.maximum(tree.parent_heights - tree.heights, 0.0)
+    score = tree.contrasts * np.sqrt(persistence)
+    allowed = (share >= settings.smallest) & (share <= settings.largest) & (tree.contrasts >= settings.contrast)
+    octave = np.floor(np.log2(np.maximum(share, settings.smallest) / settings.smallest))
+    weights = tree.areas[: tree.members.shape[1]]
+    ranked: list[tuple[int, float, int]] = []
+    octaves = np.unique(octave[allowed])
+    for size in octaves:
+        inside = np.flatnonzero(allowed & (octave == size))
+        inside = inside[np.argsort(-score[inside], kind="stable")]
+        kept = _distinct(tree, inside, weights, settings.duplicate_iou, settings.masks)
+        ranked += [(rank, -float(score[node]), node) for rank, node in enumerate(kept)]
+    order = np.array([node for _, _, node in sorted(ranked)], dtype=np.int64)
+    chosen = np.array(_distinct(tree, order, weights, settings.duplicate_iou, settings.masks), dtype=np.int64)
+    return chosen[np.argsort(-tree.areas[chosen], kind="stable")]
+
+
+def _distinct(
+    tree: RegionTree,
+    nodes: np.ndarray,  # [K]
+    weights: np.ndarray,  # [L]
+    limit: float,
+    most: int,
+) -> list[int]:
+    """The first `most` of `nodes`, in order, that overlap no earlier one by more than `limit` (IoU)."""
+    kept: list[int] = []
+    weighted = np.zeros((most, tree.members.shape[1]))
+    for node in nodes.tolist():
+        if len(kept) == most:
+            break
+        overlap = weighted[: len(kept)] @ tree.members[node]
+        union = tree.areas[kept] + tree.areas[node] - overlap
+        if not np.any(overlap > limit * union):
+            weighted[len(kept)] = tree.members[node] * weights
+            kept.append(node)
+    return kept
