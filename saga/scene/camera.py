@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -30,7 +30,8 @@ class Camera:
     """
 
     name: str
-    """File name of the view's photograph, e.g. "0003.jpg": what `--view` takes."""
+    """File name of the view's photograph, e.g. "0003.jpg": what `--view` takes. Photographs in several
+    folders keep the part of their path that tells them apart, e.g. "left/0003.jpg"."""
     width: int
     """Image width in pixels."""
     height: int
@@ -52,14 +53,30 @@ class Camera:
 
     @property
     def stem(self) -> str:
-        """The view's name without its suffix; names the view's mask files."""
-        return Path(self.name).stem
+        """The view's name without its suffix, folders joined by "_"; names the view's mask files."""
+        return "_".join(PurePosixPath(self.name).with_suffix("").parts)
 
     @property
     def position(self) -> np.ndarray:  # [3]
         """Camera centre in world coordinates, float64 [3]."""
-        rotation = self.world_to_camera[:3, :3]
-        return -rotation.T @ self.world_to_camera[:3, 3]
+        position: np.ndarray = -self.world_to_camera[:3, :3].T @ self.world_to_camera[:3, 3]
+        return position
+
+    def project(
+        self,
+        points: np.ndarray,  # [N, 3]
+    ) -> tuple[np.ndarray, np.ndarray]:  # [N, 2], [N]
+        """Pixel coordinates (x, y) and depths of world points, float64.
+
+        Depth is along the optical axis; where it is not positive the point is behind the camera and its
+        pixel is meaningless.
+        """
+        local = points @ self.world_to_camera[:3, :3].T + self.world_to_camera[:3, 3]
+        depths = local[:, 2]
+        safe = np.where(depths == 0, np.finfo(float).tiny, depths)[:, None]
+        with np.errstate(over="ignore"):
+            pixels = local[:, :2] / safe * (self.fx, self.fy) + (self.cx, self.cy)
+        return pixels, depths
 
     def resized(self, width: int, height: int) -> Camera:
         """The same camera with an image of `width` x `height` pixels."""

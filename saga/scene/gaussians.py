@@ -1,0 +1,259 @@
+"""The Gaussians of a scene, and the PLY file they come from."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from plyfile import PlyData, PlyElement
+
+from saga.errors import SagaError
+from saga.scene.atomic import atomic_path
+from saga.scene.ply import DC, MEANS, OPACITY, QUATERNION, SCALES, ColorLayout, color_layout, read_ply
+from saga.scene.spherical_harmonics import C0, MAX_COEFFICIENTS, evaluate_basis
+
+# A block of rows of the widest layout (62 floats) stays in the processor's cache while its columns are taken
+# one by one; taking whole columns would walk the file once per property.
+_BLOCK = 8192
+_GEOMETRY = (*MEANS, *SCALES, *QUATERNION, *OPACITY)
+_SMALLEST_SCALE = 1e-6
+_LARGEST_OPACITY = 1 - 2.0**-24
+_SMALLEST_OPACITY = 1e-12
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gaussians:
+    """N Gaussians in the order of their PLY file, with activations applied.
+
+    A row whose attributes are not all finite stays in its place, harmless: `valid` is False, its opacity and
+    mean are 0, its scales 1e-6, its rotation the identity. So an index always means the PLY's row.
+    """
+
+    means: np.ndarray  # [N, 3]
+    """Centres in world coordinates, float32 [N, 3]."""
+    scales: np.ndarray  # [N, 3]
+    """Standard deviations along the axes in world units (exp applied), float32 [N, 3]."""
+    quaternions: np.ndarray  # [N, 4]
+    """Unit rotation quaternions, w first, float32 [N, 4]."""
+    opacities: np.ndarray  # [N]
+    """Opacities between 0 and 1 (sigmoid applied), float32 [N]."""
+    valid: np.ndarray  # [N]
+    """Whether every attribute of the row is finite, bool [N]."""
+    vertices: np.ndarray  # [N]
+    """The PLY's vertex rows as stored, a structured array with every property; memory-mapped when binary."""
+    ply: PlyData
+    """The PLY that was read: format, comments and elements beside the vertices."""
+    layout: ColorLayout
+    """The properties of `vertices` that hold the colour."""
+
+    def __len__(self) -> int:
+        return len(self.vertices)
+
+    @classmethod
+    def read(cls, path: str | Path, strict: bool = False) -> Gaussians:
+        """Read a PLY in the INRIA or splatfacto layout; binary or ascii, any degree, any extra property.
+
+        The rows stay memory-mapped, so the file must not be overwritten in place while the result is in use
+        (replacing it by renaming, as `write` does, is fine).
+
+        Raises SagaError when the file is missing, truncated, no PLY, no Gaussian scene or empty, and with
+        `strict` when rows hold NaN or infinite attributes; without it they are left out with a warning.
+        """
+        path = Path(path)
+        ply = read_ply(path)
+        gaussians = cls._from_ply(ply, color_layout(path, ply))
+        dropped = len(gaussians) - int(np.count_nonzero(gaussians.valid))
+        if dropped and (strict or dropped == len(gaussians)):
+            raise SagaError(
+                f"{path}: {dropped} of {len(gaussians)} Gaussians have NaN or infinite attributes; train or "
+                "export the scene again" + ", or read it without strict to leave them out" * strict
+            )
+        if dropped:
+            warnings.warn(
+                f"{path}: dropped {dropped} of {len(gaussians)} Gaussians with NaN or infinite attributes",
+                stacklevel=2,
+            )
+        return gaussians
+
+    @classmethod
+    def from_arrays(
+        cls,
+        means: np.ndarray,  # [N, 3]
+        scales: np.ndarray,  # [N, 3]
+        quaternions: np.ndarray,  # [N, 4]
+        opacities: np.ndarray,  # [N]
+        sh: np.ndarray,  # [N, K, 3]
+    ) -> Gaussians:
+        """Gaussians that were not read from a file; `write` stores them in the INRIA layout.
+
+        Arguments are as the attributes of the class: linear scales, quaternions w first of any length,
+        opacities in [0, 1], spherical harmonics with K = (degree + 1) ** 2. The result is what reading the
+        written file gives: values pass through the logarithm and the logit. Opacities 0 and 1, whose logits
+        are infinite, become the nearest that are finite. Raises ValueError when shapes do not fit together.
+        """
+        count, coefficients = _check_shapes(means, scales, quaternions, opacities, sh)
+        rest = tuple(f"f_rest_{i}" for i in range(3 * (coefficients - 1)))
+        names = (*MEANS, "nx", "ny", "nz", *DC, *rest, *OPACITY, *SCALES, *QUATERNION)
+        vertices = np.zeros(count, [(name, "<f4") for name in names])
+        opacity = np.clip(np.asarray(opacities, np.float64), _SMALLEST_OPACITY, _LARGEST_OPACITY)
+        sh = np.asarray(sh)
+        _store(vertices, MEANS, means)
+        _store(vertices, SCALES, np.log(np.maximum(np.asarray(scales, np.float64), 1e-30)))
+        _store(vertices, QUATERNION, quaternions)
+        _store(vertices, OPACITY, np.log(opacity / (1 - opacity))[:, None])
+        _store(vertices, DC, sh[:, 0])
+        _store(vertices, rest, sh[:, 1:].transpose(0, 2, 1).reshape(count, len(rest)))
+        ply = PlyData([PlyElement.describe(vertices, "vertex")], byte_order="<")
+        return cls._from_ply(ply, ColorLayout(DC, rest))
+
+    @classmethod
+    def _from_ply(cls, ply: PlyData, layout: ColorLayout) -> Gaussians:
+        vertices = ply["vertex"].data
+        count = len(vertices)
+        means, scales = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
+        quaternions, opacities = np.empty((count, 4), np.float32), np.empty(count, np.float32)
+        valid = np.empty(count, bool)
+        for rows in _blocks(count):
+            stored = _columns(vertices[rows], _GEOMETRY)
+            good = np.isfinite(stored).all(axis=1)
+            good &= np.isfinite(_columns(vertices[rows], (*layout.dc, *layout.rest))).all(axis=1)
+            with np.errstate(over="ignore", invalid="ignore"):
+                block = _activate(stored)
+                good &= np.isfinite(block).all(axis=1)
+            block[~good] = (0, 0, 0, *[_SMALLEST_SCALE] * 3, 1, 0, 0, 0, 0)
+            means[rows], scales[rows] = block[:, 0:3], block[:, 3:6]
+            quaternions[rows], opacities[rows], valid[rows] = block[:, 6:10], block[:, 10], good
+        return cls(means, scales, quaternions, opacities, valid, vertices, ply, layout)
+
+    @cached_property
+    def sh(self) -> np.ndarray:  # [N, K, 3]
+        """Spherical harmonics, float32 [N, K, 3], K = (degree + 1) ** 2, k = 0 the constant term (f_dc).
+
+        Built at first use, because it is the largest array by far (576 MB for 3 M Gaussians of degree 3).
+        """
+        out = np.empty((len(self), self.layout.coefficients, 3), np.float32)
+        for rows in _blocks(len(self)):
+            out[rows] = self._read_sh(rows).transpose(0, 2, 1)
+        return out
+
+    def colors(
+        self,
+        viewpoint: np.ndarray,  # [3]
+    ) -> np.ndarray:  # [N, 3]
+        """RGB of every Gaussian seen from `viewpoint` (world coordinates), float32 [N, 3], not below 0.
+
+        0.5 plus the spherical harmonics in the direction from the viewpoint to the mean, clipped below at 0:
+        1 is white, a trained scene may exceed it slightly. Degrees above 3 are left out. Works in blocks
+        straight from the stored rows; memory is that of the result.
+        """
+        out = np.empty((len(self), 3), np.float32)
+        origin = np.asarray(viewpoint, np.float32)
+        count = min(self.layout.coefficients, MAX_COEFFICIENTS)
+        for rows in _blocks(len(self)):
+            direction = self.means[rows] - origin
+            direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-12)
+            basis = evaluate_basis(direction, count)
+            out[rows] = np.einsum("nk,nck->nc", basis, self._read_sh(rows)[:, :, :count])
+        out += 0.5
+        return np.maximum(out, 0, out=out)
+
+    def _read_sh(self, rows: slice) -> np.ndarray:  # [n, 3, K]
+        """Spherical harmonics of some rows, channel-major as the file has them; zeros for invalid rows."""
+        block = self.vertices[rows]
+        constant = _columns(block, self.layout.dc)
+        if self.layout.is_rgb:
+            constant = (constant / 255 - 0.5) / C0
+        rest = _columns(block, self.layout.rest).reshape(len(block), 3, self.layout.coefficients - 1)
+        sh = np.concatenate([constant[:, :, None], rest], axis=2)
+        sh[~self.valid[rows]] = 0
+        return sh
+
+    def write(
+        self,
+        path: str | Path,
+        mask: np.ndarray | None = None,  # [N]
+    ) -> None:
+        """Write the rows of `mask` (bool [N]; all without it) as a PLY.
+
+        Every property that was read keeps its bits, its order and its type; the format, comments and other
+        elements stay. Rows that are not valid are written like any other when they are selected.
+        The file appears whole or not at all. Raises SagaError when it cannot be written.
+        """
+        if mask is not None and (mask.shape != (len(self),) or mask.dtype != bool):
+            raise ValueError(f"mask must be bool [{len(self)}], got {mask.dtype} {list(mask.shape)}")
+        rows = self.vertices if mask is None else self.vertices[mask]
+        elements = [_with_rows(e, rows) if e.name == "vertex" else e for e in self.ply.elements]
+        ply = PlyData(elements, self.ply.text, self.ply.byte_order, self.ply.comments, self.ply.obj_info)
+        with atomic_path(path) as temporary:
+            ply.write(str(temporary))
+
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) of means, scales, quaternions and opacities as stored in the file.
+
+        Independent of the file's format, byte order and other properties; changes with the order of rows.
+        """
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        sha = hashlib.sha256()
+        for rows in _blocks(len(self)):
+            sha.update(_columns(self.vertices[rows], _GEOMETRY).astype("<f4", copy=False).tobytes())
+        return sha.hexdigest()
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK))
+
+
+def _columns(rows: np.ndarray, names: Sequence[str]) -> np.ndarray:  # [n, len(names)]
+    out = np.empty((len(rows), len(names)), np.float32)
+    for k, name in enumerate(names):
+        out[:, k] = rows[name]
+    return out
+
+
+def _store(rows: np.ndarray, names: Sequence[str], values: np.ndarray) -> None:
+    for k, name in enumerate(names):
+        rows[name] = values[:, k]
+
+
+def _activate(stored: np.ndarray) -> np.ndarray:  # [n, 11]
+    """Stored mean, log scales, quaternion and opacity logit (the columns of _GEOMETRY) to usable values."""
+    block = stored.copy()
+    block[:, 3:6] = np.exp(stored[:, 3:6])
+    norm = np.linalg.norm(stored[:, 6:10], axis=1, keepdims=True)
+    # A zero quaternion is how some exporters write "not rotated".
+    block[:, 6:10] = np.where(norm > 0, stored[:, 6:10] / np.where(norm > 0, norm, 1), (1, 0, 0, 0))
+    block[:, 10] = 1 / (1 + np.exp(-stored[:, 10]))
+    return block
+
+
+def _check_shapes(
+    means: np.ndarray, scales: np.ndarray, quaternions: np.ndarray, opacities: np.ndarray, sh: np.ndarray
+) -> tuple[int, int]:
+    count = len(means)
+    coefficients = sh.shape[1] if sh.ndim == 3 else 0
+    expected = {"means": (count, 3), "scales": (count, 3), "quaternions": (count, 4), "opacities": (count,)}
+    expected["sh"] = (count, max(coefficients, 1), 3)
+    given = {"means": means, "scales": scales, "quaternions": quaternions, "opacities": opacities, "sh": sh}
+    for name, shape in expected.items():
+        if given[name].shape != shape:
+            raise ValueError(f"{name} must be {list(shape)}, got {list(given[name].shape)}")
+    if math.isqrt(coefficients) ** 2 != coefficients:
+        raise ValueError(f"sh must be [N, K, 3] with K = 1, 4, 9 or 16, got K = {coefficients}")
+    return count, coefficients
+
+
+def _with_rows(element: PlyElement, rows: np.ndarray) -> PlyElement:
+    """The element with other rows; properties and comments, which numpy does not know of, stay."""
+    changed = copy.copy(element)
+    changed.data = rows
+    return changed

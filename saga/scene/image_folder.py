@@ -1,0 +1,93 @@
+"""Finding the photograph of a view in a folder, and naming the views."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from saga.errors import SagaError
+from saga.scene.camera import Camera
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+"""File name suffixes of photographs, lower case."""
+
+
+class ImageFolder:
+    """The photographs below a folder, found by path, by file name or by name without suffix."""
+
+    def __init__(self, root: str | Path) -> None:
+        """List the photographs below `root`; hidden files and folders are passed over.
+
+        Raises SagaError when `root` is missing, is no folder or holds no photographs.
+        """
+        self.root = Path(root)
+        if not self.root.is_dir():
+            found = "is a file" if self.root.exists() else "does not exist"
+            raise SagaError(f"{self.root}: {found}; give the folder of the scene's photographs")
+        self.names: list[str] = sorted(self._walk())
+        """Paths of the photographs relative to `root`, "/" between folders."""
+        if not self.names:
+            raise SagaError(
+                f"{self.root}: holds no photographs ({', '.join(IMAGE_SUFFIXES)}); "
+                "give the folder of the scene's photographs"
+            )
+        self._by_key: dict[str, set[str]] = defaultdict(set)
+        for name in self.names:
+            path = PurePosixPath(name)
+            for key in (name, str(path.with_suffix("")), path.name, path.stem):
+                self._by_key[key].add(name)
+
+    def _walk(self) -> Iterable[str]:
+        for folder, subfolders, files in os.walk(self.root, followlinks=True):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+            for file in files:
+                if file.lower().endswith(IMAGE_SUFFIXES) and not file.startswith("."):
+                    yield Path(folder, file).relative_to(self.root).as_posix()
+
+    def find(self, name: str) -> str | None:
+        """The photograph that a camera file calls `name`, as in `names`, or None.
+
+        Tried in turn: the path, the path without some of its leading folders, the file name; then the same
+        without the suffix. A key that several photographs share finds none of them.
+        """
+        path = PurePosixPath(name.replace("\\", "/"))
+        tails = [PurePosixPath(*path.parts[i:]) for i in range(len(path.parts))]
+        for key in (*map(str, tails), *(str(tail.with_suffix("")) for tail in tails)):
+            found = self._by_key.get(key, set())
+            if key in found or len(found) == 1:
+                return key if key in found else next(iter(found))
+        return None
+
+
+def attach_photographs(
+    cameras: list[Camera],
+    folder: ImageFolder | None,
+    source: Path,
+) -> list[Camera]:
+    """Give cameras their photographs in `folder`, then their final names; sorted by name.
+
+    `cameras` come with the names that the camera file `source` uses. A photograph found in `folder` replaces
+    the camera's name and `image_path`; folders that all names share are taken off the names. Raises
+    SagaError when two cameras end up with one name.
+    """
+    if folder is not None:
+        cameras = [_attach(camera, folder) for camera in cameras]
+    shared = os.path.commonprefix([PurePosixPath(camera.name).parent.parts for camera in cameras])
+    named: dict[str, Camera] = {}
+    for camera in cameras:
+        name = str(PurePosixPath(*PurePosixPath(camera.name).parts[len(shared) :]))
+        if name in named:
+            raise SagaError(
+                f"{source}: two cameras belong to the photograph {name}; a photograph must have one camera, "
+                "and photographs of several folders must keep the folder in their names"
+            )
+        named[name] = replace(camera, name=name)
+    return [named[name] for name in sorted(named)]
+
+
+def _attach(camera: Camera, folder: ImageFolder) -> Camera:
+    found = folder.find(camera.name)
+    return camera if found is None else replace(camera, name=found, image_path=folder.root / found)

@@ -1,0 +1,19 @@
+"""Reading a JSON file that a person gave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from saga.errors import SagaError
+
+
+def read_json(path: Path) -> Any:
+    """The contents of a JSON file. Raises SagaError when it is missing or no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SagaError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:
+        raise SagaError(f"{path}: not a JSON file ({error}); write it again") from error

@@ -1,0 +1,187 @@
+"""Cameras of nerfstudio's `transforms.json`, and writing one."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saga.errors import SagaError
+from saga.scene.atomic import atomic_path
+from saga.scene.camera import Camera, LensModel
+from saga.scene.image_folder import IMAGE_SUFFIXES, ImageFolder, attach_photographs
+from saga.scene.images import image_size
+from saga.scene.json_file import read_json
+from saga.scene.pose import invert_pose
+
+# OpenGL camera axes (x right, y up, z backward) to OpenCV (x right, y down, z forward), and back.
+_FLIP_YZ = np.diag([1.0, -1.0, -1.0, 1.0])
+_PERSPECTIVE = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE"}
+
+
+def read_nerfstudio(path: str | Path, photographs: ImageFolder | None = None) -> list[Camera]:
+    """Cameras of a `transforms.json`, sorted by name.
+
+    Poses are camera-to-world in OpenGL axes. Intrinsics stand in the file or in a frame (the frame wins):
+    `fl_x`, `fl_y`, `cx`, `cy`, `w`, `h`, or `camera_angle_x`; a missing size is the photograph's. Non-zero
+    k1 k2 k3 p1 p2 become an OPENCV lens (FULL_OPENCV when there is a k3), a fisheye an OPENCV_FISHEYE one.
+
+    A photograph is looked for in `photographs` when given, else at `file_path`, whose suffix may be missing.
+    Raises SagaError when the file is damaged, or a size is neither in the file nor in a photograph.
+    """
+    path = Path(path)
+    meta = read_json(path)
+    frames = meta.get("frames") if isinstance(meta, dict) else None
+    if not isinstance(frames, list) or not frames:
+        raise SagaError(f"{path}: has no list of frames; give a nerfstudio transforms.json")
+    cameras = [_camera(meta, frame, path, index, photographs) for index, frame in enumerate(frames)]
+    return attach_photographs(cameras, photographs, path)
+
+
+def _camera(
+    meta: dict[str, Any], frame: object, path: Path, index: int, photographs: ImageFolder | None
+) -> Camera:
+    where = f"{path}: frame {index}"
+    if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
+        raise SagaError(f"{where} has no file_path; give a nerfstudio transforms.json")
+    name = frame["file_path"].replace("\\", "/")
+    where += f" ({name})"
+    image_path, name = _photograph(name, path.parent, photographs)
+    values = _Values(where, {**meta, **frame})
+    width, height = values.size(image_path)
+    fx, fy = values.focal_lengths(width, height)
+    cx, cy = values.number("cx", width / 2), values.number("cy", height / 2)
+    pose = invert_pose(frame.get("transform_matrix"), where)
+    return Camera(
+        name=name,
+        width=width,
+        height=height,
+        fx=fx,
+        fy=fy,
+        cx=cx,
+        cy=cy,
+        world_to_camera=_FLIP_YZ @ pose,
+        image_path=image_path,
+        lens=values.lens(width, height, (fx, fy, cx, cy)),
+    )
+
+
+def _photograph(name: str, root: Path, photographs: ImageFolder | None) -> tuple[Path | None, str]:
+    """The photograph of a frame, and the frame's name with the photograph's suffix if it had none."""
+    if photographs is not None:
+        found = photographs.find(name)
+        return (None, name) if found is None else (photographs.root / found, name)
+    for suffix in ("", *IMAGE_SUFFIXES, *(suffix.upper() for suffix in IMAGE_SUFFIXES)):
+        if (root / (name + suffix)).is_file():
+            return root / (name + suffix), name + suffix
+    return None, name
+
+
+class _Values:
+    """The numbers that hold for one frame: its own, or else the file's."""
+
+    def __init__(self, where: str, merged: dict[str, Any]) -> None:
+        self.where = where
+        self.merged = merged
+
+    def number(self, key: str, default: float) -> float:
+        value = self.merged.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise SagaError(f"{self.where}: {key} is {value!r}, a number was expected; write the file again")
+        return float(value)
+
+    def size(self, image_path: Path | None) -> tuple[int, int]:
+        if "w" in self.merged and "h" in self.merged:
+            return int(self.number("w", 0)), int(self.number("h", 0))
+        if image_path is None:
+            raise SagaError(
+                f"{self.where}: no w and h in the file and no photograph to take them from; "
+                "give the folder of the photographs"
+            )
+        return image_size(image_path)
+
+    def focal_lengths(self, width: int, height: int) -> tuple[float, float]:
+        if "fl_x" in self.merged:
+            fx = self.number("fl_x", 0)
+        elif "camera_angle_x" in self.merged:
+            fx = 0.5 * width / math.tan(0.5 * self.number("camera_angle_x", 0))
+        else:
+            raise SagaError(f"{self.where}: neither fl_x nor camera_angle_x; give a file with intrinsics")
+        if "fl_y" not in self.merged and "camera_angle_y" in self.merged:
+            return fx, 0.5 * height / math.tan(0.5 * self.number("camera_angle_y", 0))
+        return fx, self.number("fl_y", fx)
+
+    def lens(self, width: int, height: int, pinhole: tuple[float, float, float, float]) -> LensModel | None:
+        model = self.merged.get("camera_model", "OPENCV")
+        k1, k2, k3, k4, p1, p2 = (self.number(key, 0.0) for key in ("k1", "k2", "k3", "k4", "p1", "p2"))
+        if model == "OPENCV_FISHEYE" or self.merged.get("is_fisheye"):
+            return LensModel("OPENCV_FISHEYE", width, height, (*pinhole, k1, k2, k3, k4))
+        if model not in _PERSPECTIVE or k4:
+            what = f"camera_model {model}" if not k4 else "a perspective lens with k4"
+            raise SagaError(f"{self.where}: {what} is not supported; undistort the photographs first")
+        if k3:
+            return LensModel("FULL_OPENCV", width, height, (*pinhole, k1, k2, p1, p2, k3, 0.0, 0.0, 0.0))
+        distorted = any((k1, k2, p1, p2))
+        return LensModel("OPENCV", width, height, (*pinhole, k1, k2, p1, p2)) if distorted else None
+
+
+def to_splatfacto_frame(cameras: Sequence[Camera], transform_file: Path, source: Path) -> list[Camera]:
+    """Cameras of `source` in the frame of a splatfacto export, which `dataparser_transforms.json` describes.
+
+    nerfstudio turns, shifts and scales poses before training and exports the PLY in that frame:
+    x' = scale * transform [x; 1], where x is in the frame before the `applied_transform` that a
+    `transforms.json` may carry. Raises SagaError when `transform_file` is damaged.
+    """
+    parser = read_json(transform_file)
+    try:
+        transform, scale = _square(parser["transform"]), float(parser["scale"])
+        meta = read_json(source) if source.suffix == ".json" else {}
+        if isinstance(meta, dict) and "applied_transform" in meta:
+            transform = transform @ np.linalg.inv(_square(meta["applied_transform"]))
+            scale /= float(meta.get("applied_scale", 1.0))
+        back = np.linalg.inv(transform)
+    except (KeyError, TypeError, ValueError, np.linalg.LinAlgError) as error:
+        raise SagaError(
+            f"{transform_file}: expected a 3x4 'transform' and a 'scale' ({error!r}); "
+            "take the file that nerfstudio wrote beside its config.yml"
+        ) from error
+    return [_moved(camera, back, scale) for camera in cameras]
+
+
+def _moved(camera: Camera, back: np.ndarray, scale: float) -> Camera:
+    pose = camera.world_to_camera @ back
+    pose[:3, 3] *= scale
+    return replace(camera, world_to_camera=pose)
+
+
+def _square(matrix: object) -> np.ndarray:  # [4, 4]
+    return np.vstack([np.array(matrix, np.float64).reshape(-1, 4)[:3], [0, 0, 0, 1]])
+
+
+def write_transforms(cameras: Sequence[Camera], path: str | Path) -> None:
+    """Write cameras as a nerfstudio `transforms.json`, which `load_scene` and splatfacto read.
+
+    Photographs are named relative to the file's folder, views without one by their name. Raises SagaError
+    when the file cannot be written, or a camera still has a lens: the file is for ideal pinholes.
+    """
+    path = Path(path)
+    frames = []
+    for camera in cameras:
+        if camera.lens is not None:
+            raise SagaError(f"{camera.name}: has a {camera.lens.model} lens; write undistorted views only")
+        name = camera.name
+        if camera.image_path is not None:
+            name = Path(os.path.relpath(camera.image_path, path.parent)).as_posix()
+        pose = np.linalg.inv(camera.world_to_camera) @ _FLIP_YZ
+        intrinsics = {"fl_x": camera.fx, "fl_y": camera.fy, "cx": camera.cx, "cy": camera.cy}
+        size = {"w": camera.width, "h": camera.height}
+        frames.append({"file_path": name, **intrinsics, **size, "transform_matrix": pose.tolist()})
+    with atomic_path(path) as temporary:
+        contents = {"camera_model": "OPENCV", "frames": frames}
+        temporary.write_text(json.dumps(contents, indent=1), encoding="utf-8")

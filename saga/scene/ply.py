@@ -1,0 +1,118 @@
+"""Opening a PLY file and telling whether it holds a Gaussian scene."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from plyfile import PlyData, PlyHeaderParseError, PlyParseError
+
+from saga.errors import SagaError
+
+MEANS = ("x", "y", "z")
+SCALES = ("scale_0", "scale_1", "scale_2")
+QUATERNION = ("rot_0", "rot_1", "rot_2", "rot_3")
+OPACITY = ("opacity",)
+DC = ("f_dc_0", "f_dc_1", "f_dc_2")
+RGB = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class ColorLayout:
+    """Which vertex properties hold the colour of a Gaussian."""
+
+    dc: tuple[str, str, str]
+    """The constant term of each channel: spherical harmonics, or 8-bit RGB (splatfacto's `rgb` mode)."""
+    rest: tuple[str, ...]
+    """The higher spherical harmonics, 3 * (K - 1) names, channel-major: K - 1 of red, of green, of blue."""
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether `dc` is 8-bit RGB."""
+        return self.dc == RGB
+
+    @property
+    def coefficients(self) -> int:
+        """K, the number of spherical harmonics of a channel: (degree + 1) ** 2."""
+        return 1 + len(self.rest) // 3
+
+
+def read_ply(path: Path) -> PlyData:
+    """Parse a PLY file; binary elements without lists are memory-mapped.
+
+    Raises SagaError when the file is missing, no PLY, damaged or truncated.
+    """
+    if not path.exists():
+        raise SagaError(f"{path}: no such file; give the PLY of a trained Gaussian splatting scene")
+    if path.is_dir():
+        raise SagaError(f"{path}: is a folder; give the PLY file itself")
+    try:
+        return PlyData.read(str(path))
+    except PlyHeaderParseError as error:
+        raise SagaError(_header_message(path, error)) from error
+    except OSError as error:
+        raise SagaError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (PlyParseError, ValueError, EOFError, OverflowError) as error:
+        raise SagaError(
+            f"{path}: truncated or damaged PLY ({_one_line(error)}); the file is {path.stat().st_size} bytes "
+            "and ends before its header says: copy or export it again"
+        ) from error
+
+
+def color_layout(path: Path, ply: PlyData) -> ColorLayout:
+    """Check that `ply` is a Gaussian scene and return where its colours are.
+
+    Raises SagaError that lists the missing properties and says what the file looks like instead.
+    """
+    elements = {element.name for element in ply.elements}
+    vertex = ply["vertex"] if "vertex" in elements else None
+    names = {prop.name for prop in vertex.properties} if vertex is not None else set()
+    dc = RGB if DC[0] not in names and names.issuperset(RGB) and _is_byte(ply, RGB[0]) else DC
+    required = (*MEANS, *OPACITY, *SCALES, *QUATERNION, *dc)
+    missing = [name for name in required if name not in names]
+    if vertex is None or missing:
+        found = "no element 'vertex'" if vertex is None else f"no {', '.join(missing)}"
+        raise SagaError(f"{path}: not a Gaussian scene, it has {found}{_looks_like(elements, names)}")
+    if len(vertex.data) == 0:
+        raise SagaError(f"{path}: holds zero Gaussians; give a trained scene")
+    return ColorLayout(dc, _rest_names(path, names))
+
+
+def _rest_names(path: Path, names: set[str]) -> tuple[str, ...]:
+    count = sum(re.fullmatch(r"f_rest_\d+", name) is not None for name in names)
+    rest = tuple(f"f_rest_{i}" for i in range(count))
+    bands = math.isqrt(1 + count // 3)
+    if 3 * (bands * bands - 1) != count or not names.issuperset(rest):
+        raise SagaError(
+            f"{path}: not a Gaussian scene, it has {count} f_rest properties where 0, 9, 24 or 45, numbered "
+            "from 0, were expected (spherical harmonics of degree 0 to 3)"
+        )
+    return rest
+
+
+def _looks_like(elements: set[str], names: set[str]) -> str:
+    if "packed_position" in names:
+        return "; it looks like a compressed PLY, not supported yet: export it uncompressed"
+    if "face" in elements or "tristrips" in elements:
+        return "; it looks like a mesh: give the PLY that a splatting trainer wrote"
+    if names.issuperset(MEANS) and not names & {*OPACITY, *SCALES, *QUATERNION}:
+        return "; it looks like a plain point cloud: give the PLY that a splatting trainer wrote"
+    return "; give the PLY that a splatting trainer wrote"
+
+
+def _is_byte(ply: PlyData, name: str) -> bool:
+    return bool(ply["vertex"].data.dtype[name].kind == "u")
+
+
+def _header_message(path: Path, error: PlyHeaderParseError) -> str:
+    with path.open("rb") as stream:
+        start = stream.read(8)
+    if not start.startswith(b"ply"):
+        return f"{path}: not a PLY file, it starts with {start!r} where 'ply' was expected; give a PLY scene"
+    return f"{path}: truncated or damaged PLY header ({_one_line(error)}); copy or export it again"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
