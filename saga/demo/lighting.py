@@ -36,8 +36,8 @@ def shade(
     sky /= np.maximum(whole, 1e-6)
 
     linear = albedo**2.2
-    light = 1.15 * key[:, None] * np.array([1.0, 0.95, 0.86]) + 0.95 * sky[:, None] * np.array([0.92, 0.97, 1.06])
-    lit = linear * (light + 0.06 + glow[:, None])
+    warm, cool = np.array([1.15, 1.09, 0.99]), np.array([0.87, 0.92, 1.0])
+    lit = linear * (key[:, None] * warm + sky[:, None] * cool + 0.06 + glow[:, None])
     return np.clip(_shoulder(lit), 0, 1) ** (1 / 2.2), key
 
 

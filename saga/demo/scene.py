@@ -9,14 +9,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from saga.demo import lighting
-from saga.demo.objects import DemoObject, all_objects
+from saga.demo.model import DemoObject
+from saga.demo.objects import all_objects
 from saga.demo.surfaces import area, sample
 from saga.demo.textures import averaged
 from saga.scene.camera import Camera
 from saga.scene.gaussians import Gaussians
-
-_SH_C0 = 0.28209479177387814
-_SH_C1 = 0.4886025119029199
+from saga.scene.orbit import look_at
+from saga.scene.spherical_harmonics import C0, evaluate_basis
 
 _OPACITY = 0.95
 _COVER = 0.62
@@ -52,7 +52,9 @@ class _Surfels:
     labels: np.ndarray  # [N] uint8
 
 
-def make_scene(gaussians: int = 100_000, seed: int = 0, views: int = 24, size: tuple[int, int] = (480, 360)) -> DemoScene:
+def make_scene(
+    gaussians: int = 100_000, seed: int = 0, views: int = 24, size: tuple[int, int] = (480, 360)
+) -> DemoScene:
     """Builds the demo scene: surfaces sampled into flat surfels, lit once, coloured with SH of degree 1.
 
     Args:
@@ -80,7 +82,7 @@ def make_scene(gaussians: int = 100_000, seed: int = 0, views: int = 24, size: t
 
 def ring_cameras(views: int, size: tuple[int, int]) -> list[Camera]:
     """Cameras on a low and a high ring around the table, looking at its middle."""
-    low = (views + 1) // 2
+    low, focal = (views + 1) // 2, 1.12 * size[0]
     cameras = []
     for k in range(views):
         ring, step, count = (0, k, low) if k < low else (1, k - low, views - low)
@@ -90,25 +92,9 @@ def ring_cameras(views: int, size: tuple[int, int]) -> list[Camera]:
         eye = distance * np.array(
             [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
         )
-        cameras.append(look_at(f"{k:03d}.png", eye, (0.0, 0.0, 0.06), size, focal=1.12 * size[0]))
+        pose = look_at(eye, np.array([0.0, 0.0, 0.06]), np.array([0.0, 0.0, 1.0]))
+        cameras.append(Camera(f"{k:03d}.png", *size, focal, focal, size[0] / 2, size[1] / 2, pose))
     return cameras
-
-
-def look_at(
-    name: str, eye: Sequence[float] | np.ndarray, target: Sequence[float], size: tuple[int, int], focal: float
-) -> Camera:
-    """Camera at `eye` looking at `target`, z up, `focal` in pixels."""
-    eye = np.asarray(eye, dtype=float)
-    forward = np.asarray(target, dtype=float) - eye
-    forward /= np.linalg.norm(forward)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    world_to_camera = np.eye(4)
-    world_to_camera[:3, :3] = rotation
-    world_to_camera[:3, 3] = -rotation @ eye
-    width, height = size
-    return Camera(name, width, height, focal, focal, width / 2, height / 2, world_to_camera)
 
 
 def _sample_objects(
@@ -150,12 +136,10 @@ def _quaternions(tangents: np.ndarray, normals: np.ndarray) -> np.ndarray:
 
 
 def _harmonics(color: np.ndarray, height: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """SH [N, 4, 3]: `color` plus a white sheen of `height` when seen from `axis`, less when seen from behind.
-
-    SH colours are functions of the direction from the eye to the Gaussian, hence the opposite signs.
-    """
+    """SH [N, 4, 3]: `color`, plus a white sheen of `height` seen from `axis` and minus it from behind."""
     sh = np.zeros((len(color), 4, 3))
-    sh[:, 0] = (color - 0.5) / _SH_C0
-    x, y, z = (height[:, None] * axis / _SH_C1).T
-    sh[:, 1], sh[:, 2], sh[:, 3] = y[:, None], -z[:, None], x[:, None]
+    sh[:, 0] = (color - 0.5) / C0
+    # Degree 1 spans the linear functions; their argument is the direction from the eye, hence the sign.
+    linear = evaluate_basis(np.eye(3), 4)[:, 1:]
+    sh[:, 1:] = (-height[:, None] * axis @ np.linalg.inv(linear).T)[:, :, None]
     return sh.astype(np.float32)

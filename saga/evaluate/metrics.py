@@ -21,7 +21,7 @@ def iou(
     Raises ValueError when the shapes differ or an array is not bool.
     """
     _check(predicted, truth)
-    return _ratio(np.count_nonzero(predicted & truth), np.count_nonzero(predicted | truth))
+    return _ratio(int(np.count_nonzero(predicted & truth)), int(np.count_nonzero(predicted | truth)))
 
 
 def accuracy(
@@ -33,7 +33,7 @@ def accuracy(
     Raises ValueError when the shapes differ or an array is not bool.
     """
     _check(predicted, truth)
-    return _ratio(np.count_nonzero(predicted == truth), truth.size)
+    return _ratio(int(np.count_nonzero(predicted == truth)), truth.size)
 
 
 def boundary_iou(

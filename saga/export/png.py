@@ -1,0 +1,53 @@
+"""PNG files, written by threads while the next picture is being rendered."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from PIL import Image
+
+_COMPRESSION = 1
+"""zlib's fastest: masks hardly get smaller with more."""
+
+_QUEUED = 8
+"""Pictures in flight: enough to keep the threads busy, little enough to hold in memory."""
+
+
+class PngWriter:
+    """Writes pictures in the background; leaving the `with` block waits for all and raises what failed."""
+
+    def __init__(self, threads: int = 2) -> None:
+        self._pool = ThreadPoolExecutor(threads)
+        self._pending: deque[Future[None]] = deque()
+
+    def write(
+        self,
+        path: Path,
+        picture: np.ndarray,  # [H, W] bool or uint8, or [H, W, 3] uint8
+    ) -> None:
+        """Queues one picture: bool becomes 0 / 255, uint8 [H, W] stays as it is, [H, W, 3] is RGB."""
+        while len(self._pending) >= _QUEUED:
+            self._pending.popleft().result()
+        self._pending.append(self._pool.submit(_save, path, picture))
+
+    def __enter__(self) -> PngWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        if kind is None:
+            for job in self._pending:
+                job.result()
+
+
+def _save(path: Path, picture: np.ndarray) -> None:
+    if picture.dtype == bool:
+        picture = picture.astype(np.uint8) * np.uint8(255)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path, compress_level=_COMPRESSION)

@@ -1,0 +1,206 @@
+"""Pictures for a person to judge a result by: preview.png and overview.png."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import binary_dilation
+from torch import Tensor
+
+from saga.export.rendering import WHITE, Color, render_alpha, render_color, render_labels, render_masks
+from saga.raster import Geometry
+from saga.scene import Camera, Scene
+
+_PANEL = (640, 480)
+"""A panel fits into this many pixels."""
+_MARGIN = 18
+_CAPTION = 34
+_PAPER = (250, 250, 248)
+_INK = (40, 42, 46)
+_ACCENT = np.array([255, 106, 0])
+_POSITIVE, _NEGATIVE = (22, 163, 74), (220, 38, 38)
+_SMOOTH = 3
+"""Marks are drawn this much larger and scaled down, for smooth edges."""
+_STUDIO: Color = (0.93, 0.93, 0.94)
+
+
+def draw_preview(
+    scene: Scene,
+    geometry: Geometry,
+    camera: Camera,
+    member: Tensor,  # [N] bool
+    prompt: Mapping[str, Any],
+) -> np.ndarray:  # [h, w, 3]
+    """Three labelled panels, uint8 RGB: what was asked, the object alone, the scene without it.
+
+    The first is the view's photograph (its rendering when there is none) with the mask tinted and
+    outlined, and the prompt's "points" and "negative" (pixels x, y) and "box" (x0, y0, x1, y1) drawn in.
+    The object fills its panel; strays are inside the frame too.
+    """
+    small = _fit(camera)
+    factor = small.width / camera.width
+    mask = next(render_masks(geometry, [small], member))
+    if camera.image_path is None:
+        photograph = render_color(scene.gaussians, geometry, small)
+    else:
+        photograph = np.asarray(Image.fromarray(scene.image(camera)).resize((small.width, small.height)))
+    asked = _draw_prompt(highlight(photograph, mask, _ACCENT), prompt, factor)
+    close = _close_up(geometry, small, member)
+    alone = render_color(scene.gaussians, geometry, close, _STUDIO, member)
+    rest = render_color(scene.gaussians, geometry, small, WHITE, ~member)
+    count = int(member.sum())
+    return _sheet(
+        [
+            (asked, f"{camera.name}: {_describe(prompt)}"),
+            (alone, f"object: {count:,} of {len(member):,} Gaussians"),
+            (rest, "scene without it"),
+        ]
+    )
+
+
+def draw_overview(
+    scene: Scene,
+    geometry: Geometry,
+    camera: Camera,
+    labels: np.ndarray,  # [N] integer, 0 = none
+    names: Sequence[str],
+) -> np.ndarray:  # [h, w, 3]
+    """Two panels, uint8 RGB: a view of the scene, and each object in a colour of its own.
+
+    `names` are those of the labels 1, 2, ...; they are written where the view shows their object.
+    """
+    small = _fit(camera)
+    seen = render_color(scene.gaussians, geometry, small)
+    shown = render_labels(geometry, small, labels)
+    gray = seen.mean(axis=2, keepdims=True)
+    painted = np.repeat(0.35 * gray + 160, 3, axis=2).astype(np.uint8)
+    for label in range(1, len(names) + 1):
+        painted = highlight(painted, shown == label, np.array(palette(label)), 0.75)
+    picture = Image.fromarray(painted)
+    for label, name in enumerate(names, 1):
+        _tag(picture, shown == label, name)
+    return _sheet([(seen, camera.name), (np.asarray(picture), f"{len(names)} objects")])
+
+
+def palette(index: int) -> tuple[int, int, int]:
+    """A colour (0 to 255) for an object; neighbouring numbers are far apart in hue."""
+    red, green, blue = colorsys.hsv_to_rgb(0.618034 * index % 1, (0.72, 0.5, 0.85)[index % 3], 0.92)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def highlight(
+    picture: np.ndarray,  # [H, W, 3] uint8
+    mask: np.ndarray,  # [H, W] bool
+    color: np.ndarray,  # [3]
+    tint: float = 0.35,
+) -> np.ndarray:  # [H, W, 3]
+    """The picture with a mask tinted and outlined by a line of 2 px with a thin white rim."""
+    blended = picture.astype(np.float32)
+    blended[mask] += tint * (color - blended[mask])
+    line = binary_dilation(mask, iterations=2) & ~mask
+    rim = binary_dilation(mask, iterations=3) & ~mask & ~line
+    blended[rim] += 0.6 * (255 - blended[rim])
+    blended[line] = color
+    return blended.astype(np.uint8)
+
+
+def best_view(cameras: Sequence[Camera], points: np.ndarray) -> Camera:  # points [n, 3]
+    """The camera that most of the points are in front of and large in: occlusion is not looked at."""
+
+    def size(camera: Camera) -> float:
+        local = points @ camera.world_to_camera[:3, :3].T + camera.world_to_camera[:3, 3]
+        z = np.maximum(local[:, 2], 1e-6)
+        x, y = camera.fx * local[:, 0] / z + camera.cx, camera.fy * local[:, 1] / z + camera.cy
+        inside = (local[:, 2] > 1e-3) & (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
+        return float(np.sum(inside * camera.fx * camera.fy / (z**2 * camera.width * camera.height)))
+
+    return max(cameras, key=size)
+
+
+def _fit(camera: Camera) -> Camera:
+    """The camera with an image that fills a panel."""
+    factor = min(_PANEL[0] / camera.width, _PANEL[1] / camera.height)
+    return camera.resized(max(1, round(camera.width * factor)), max(1, round(camera.height * factor)))
+
+
+def _close_up(geometry: Geometry, camera: Camera, member: Tensor) -> Camera:
+    """The camera with its picture cropped to everything that the members show, enlarged to the same size."""
+    rows, columns = np.nonzero(render_alpha(geometry, camera, member) > 0.1)
+    if len(rows) == 0:
+        return camera
+    width = 1.15 * max(np.ptp(columns) + 1, (np.ptp(rows) + 1) * camera.width / camera.height)
+    zoom = max(1.0, camera.width / width)
+    x, y = (columns.min() + columns.max() + 1) / 2, (rows.min() + rows.max() + 1) / 2
+    return replace(
+        camera,
+        fx=camera.fx * zoom,
+        fy=camera.fy * zoom,
+        cx=(camera.cx - x) * zoom + camera.width / 2,
+        cy=(camera.cy - y) * zoom + camera.height / 2,
+    )
+
+
+def _describe(prompt: Mapping[str, Any]) -> str:
+    parts = []
+    for key, one, many in (("points", "click", "clicks"), ("negative", "negative click", "negative clicks")):
+        count = len(prompt.get(key) or [])
+        if count:
+            parts.append(f"{count} {one if count == 1 else many}")
+    parts += [key for key in ("box", "scribble", "mask") if prompt.get(key) is not None]
+    return ", ".join(parts) or "the object"
+
+
+def _draw_prompt(picture: np.ndarray, prompt: Mapping[str, Any], factor: float) -> np.ndarray:
+    size = picture.shape[1], picture.shape[0]
+    marks = Image.new("RGBA", (size[0] * _SMOOTH, size[1] * _SMOOTH))
+    draw = ImageDraw.Draw(marks)
+    scale = factor * _SMOOTH
+    if prompt.get("box") is not None:
+        draw.rectangle([value * scale for value in prompt["box"]], outline=(255, 255, 255), width=4 * _SMOOTH)
+        draw.rectangle([value * scale for value in prompt["box"]], outline=_POSITIVE, width=2 * _SMOOTH)
+    for key, color in (("points", _POSITIVE), ("negative", _NEGATIVE)):
+        for point in prompt.get(key) or []:
+            _click(draw, (point[0] + 0.5) * scale, (point[1] + 0.5) * scale, color, key == "points")
+    marks = marks.resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(Image.alpha_composite(Image.fromarray(picture).convert("RGBA"), marks).convert("RGB"))
+
+
+def _click(draw: ImageDraw.ImageDraw, x: float, y: float, color: tuple[int, int, int], plus: bool) -> None:
+    radius, bar, thick = 8 * _SMOOTH, 4 * _SMOOTH, 1 * _SMOOTH
+    white = (255, 255, 255)
+    draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=color, outline=white, width=2 * thick)
+    draw.rectangle([x - bar, y - thick, x + bar, y + thick], fill=white)
+    if plus:
+        draw.rectangle([x - thick, y - bar, x + thick, y + bar], fill=white)
+
+
+def _tag(picture: Image.Image, mask: np.ndarray, name: str) -> None:
+    rows, columns = np.nonzero(mask)
+    if len(rows) < 30:
+        return
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(13)
+    place = float(np.median(columns)), float(np.median(rows))
+    box = draw.textbbox(place, name, font=font, anchor="mm")
+    draw.rounded_rectangle((box[0] - 4, box[1] - 3, box[2] + 4, box[3] + 3), radius=4, fill=_INK)
+    draw.text(place, name, font=font, anchor="mm", fill=(255, 255, 255))
+
+
+def _sheet(panels: Sequence[tuple[np.ndarray, str]]) -> np.ndarray:
+    """Panels of one size side by side on paper, each with its caption below."""
+    height, width = panels[0][0].shape[:2]
+    sheet = Image.new(
+        "RGB", (len(panels) * (width + _MARGIN) + _MARGIN, height + _MARGIN + _CAPTION + 4), _PAPER
+    )
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
+    for k, (picture, caption) in enumerate(panels):
+        left = _MARGIN + k * (width + _MARGIN)
+        sheet.paste(Image.fromarray(picture), (left, _MARGIN))
+        draw.rectangle((left - 1, _MARGIN - 1, left + width, _MARGIN + height), outline=(205, 205, 205))
+        draw.text((left + 2, _MARGIN + height + _CAPTION // 2), caption, font=font, fill=_INK, anchor="lm")
+    return np.asarray(sheet)

@@ -1,0 +1,134 @@
+"""The files of a segmentation."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from saga.errors import SagaError
+from saga.export.folder import staged_folder
+from saga.export.png import PngWriter
+from saga.export.preview import best_view, draw_overview, draw_preview
+from saga.export.rendering import render_masks
+from saga.raster import Geometry
+from saga.scene import Scene
+
+if TYPE_CHECKING:
+    from saga.query.segmentation import Segmentation
+
+_SEGMENTATION = ("object.ply", "rest.ply", "segmentation.npz", "preview.png", "report.json", "masks/*.png")
+_OBJECTS = ("objects/*.ply", "labels.npy", "objects.json", "overview.png")
+
+
+def write_segmentation(segmentation: Segmentation, scene: Scene, out: str | Path, masks: bool = True) -> None:
+    """Writes one segmentation into the folder `out`.
+
+    object.ply and rest.ply (every property of the scene's PLY, bit for bit); segmentation.npz (mask bool
+    [N] and scores float32 [N] in the PLY's order); masks/<view's stem>.png for every view (0 / 255, the
+    camera's size; not with `masks=False`); preview.png; report.json, with the milliseconds of writing
+    beside those of segmenting.
+
+    The files appear together when all are written; until then an earlier segmentation in `out` stays, and
+    other files there are never touched. Renders on the device of the segmentation.
+
+    Raises SagaError when `out` holds anything but an earlier segmentation, or cannot be written.
+    """
+    member = segmentation.mask
+    rows = member.cpu().numpy()
+    timings: dict[str, float] = {}
+    with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, ThreadPoolExecutor(1) as background:
+        # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
+        plys = background.submit(_write_plys, scene, rows, stage, timings)
+        scores = segmentation.scores.cpu().numpy().astype(np.float32)
+        np.savez(stage / "segmentation.npz", mask=rows, scores=scores)
+        geometry = Geometry.from_gaussians(scene.gaussians, member.device)
+        if masks:
+            with _timed(timings, "write_masks"), PngWriter() as pictures:
+                (stage / "masks").mkdir()
+                rendered = render_masks(geometry, scene.cameras, member)
+                for camera, mask in zip(scene.cameras, rendered, strict=True):
+                    pictures.write(stage / "masks" / f"{camera.stem}.png", mask)
+        if scene.cameras:
+            with _timed(timings, "write_preview"), PngWriter() as pictures:
+                view = segmentation.report.get("view")
+                camera = scene.camera(view) if view else best_view(scene.cameras, scene.gaussians.means[rows])
+                prompt = segmentation.report.get("prompt") or {}
+                pictures.write(stage / "preview.png", draw_preview(scene, geometry, camera, member, prompt))
+        plys.result()
+        _write_report(segmentation, timings, stage / "report.json")
+
+
+def write_objects(segmentations: Mapping[str, Segmentation], scene: Scene, out: str | Path) -> None:
+    """Writes a batch of segmentations, name -> segmentation, into the folder `out`.
+
+    objects/<name>.ply (every property of the scene's PLY, bit for bit); labels.npy (int32 [N] in the PLY's
+    order; 0 = none, k = the k-th name; a Gaussian of several objects belongs to the one that scores it
+    highest); objects.json (name -> label); overview.png.
+
+    Appears together, as `write_segmentation` does. Raises SagaError when there is nothing to write, a name
+    is no file name, `out` holds anything but an earlier batch, or cannot be written.
+    """
+    if not segmentations:
+        raise SagaError(f"{out}: expected at least one object to write, found none; select something first")
+    for name in segmentations:
+        if name in ("", ".", "..") or any(mark in name for mark in '/\\:*?"<>|\0'):
+            raise SagaError(f'{name!r}: expected a name that can name a file; leave out / \\ : * ? " < > |')
+    labels = _merge_labels(segmentations, len(scene.gaussians))
+    names = {name: label for label, name in enumerate(segmentations, 1)}
+    device = next(iter(segmentations.values())).mask.device
+    with staged_folder(out, _OBJECTS, _is_batch) as stage, PngWriter() as pictures:
+        for name, segmentation in segmentations.items():
+            scene.gaussians.write(stage / "objects" / f"{name}.ply", segmentation.mask.cpu().numpy())
+        np.save(stage / "labels.npy", labels)
+        (stage / "objects.json").write_text(json.dumps(names, indent=1, ensure_ascii=False), encoding="utf-8")
+        if scene.cameras:
+            geometry = Geometry.from_gaussians(scene.gaussians, device)
+            camera = best_view(scene.cameras, scene.gaussians.means[labels > 0])
+            overview = draw_overview(scene, geometry, camera, labels, list(names))
+            pictures.write(stage / "overview.png", overview)
+
+
+def _write_plys(scene: Scene, rows: np.ndarray, folder: Path, timings: dict[str, float]) -> None:
+    with _timed(timings, "write_plys"):
+        scene.gaussians.write(folder / "object.ply", rows)
+        scene.gaussians.write(folder / "rest.ply", ~rows)
+
+
+def _write_report(segmentation: Segmentation, timings: Mapping[str, float], path: Path) -> None:
+    report = dict(segmentation.report)
+    report["timings_ms"] = {**report.get("timings_ms", {}), **timings}
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _merge_labels(segmentations: Mapping[str, Segmentation], count: int) -> np.ndarray:  # [N]
+    labels, best = np.zeros(count, np.int32), np.full(count, -np.inf, np.float32)
+    for label, segmentation in enumerate(segmentations.values(), 1):
+        scores = segmentation.scores.cpu().numpy()
+        wins = segmentation.mask.cpu().numpy() & ((labels == 0) | (scores > best))
+        labels[wins], best[wins] = label, scores[wins]
+    return labels
+
+
+def _is_segmentation(folder: Path) -> bool:
+    return (folder / "segmentation.npz").is_file() and (folder / "report.json").is_file()
+
+
+def _is_batch(folder: Path) -> bool:
+    return (folder / "objects").is_dir() and all(
+        (folder / n).is_file() for n in ("objects.json", "labels.npy")
+    )
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+    """Milliseconds of a block."""
+    start = time.perf_counter()
+    yield
+    timings[stage] = round(1000 * (time.perf_counter() - start), 1)
