@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 from skimage.transform import resize
 
+from saga.masks.checkpoints import OFFICIAL
 from saga.masks.regions import RegionTree, region_tree
 
 
@@ -34,8 +35,8 @@ class ClassicalSettings:
 class ClassicalGenerator:
     """Masks from a hierarchy of regions of like colour and texture (see `saga.masks.regions`).
 
-    An object whose colour sets it apart from what it stands on comes out whole, and so do its parts. An object
-    that no edge separates from its surroundings does not: that takes a learnt model.
+    An object whose colour sets it apart from what it stands on comes out whole, and so do its parts. An
+    object that no edge separates from its surroundings does not: that takes a learnt model.
     """
 
     settings: ClassicalSettings = field(default_factory=ClassicalSettings)
@@ -44,6 +45,16 @@ class ClassicalGenerator:
     def name(self) -> str:
         """Names the generator in the cache."""
         return "classical"
+
+    @property
+    def description(self) -> str:
+        """One line for people: what the masks are, what a SAM checkpoint would add and how to get it."""
+        official = OFFICIAL["vit_b"]
+        return (
+            "masks by classical segmentation of colour and texture; Segment Anything finds objects of many "
+            "colours better and adds features for its prompts: "
+            f"--sam vit_b fetches {official.file} ({official.size // 10**6} MB)"
+        )
 
     @property
     def identity(self) -> dict[str, object]:
@@ -72,14 +83,16 @@ class ClassicalGenerator:
 def choose_regions(tree: RegionTree, settings: ClassicalSettings) -> np.ndarray:  # [M]
     """Indices of the regions worth a mask, int64 [M], larger first.
 
-    A good region has an edge all around and stays unmerged for long while the tree grows. Such scores are only
-    comparable between regions of one size, so each doubling of the area fills its own share of the masks, and
-    small parts do not crowd out the wholes.
+    A good region has an edge all around and stays unmerged for long while the tree grows. Such scores are
+    only comparable between regions of one size, so each doubling of the area fills its own share of the
+    masks, and small parts do not crowd out the wholes.
     """
     share = tree.areas / tree.superpixels.size
     persistence = np.maximum(tree.parent_heights - tree.heights, 0.0)
     score = tree.contrasts * np.sqrt(persistence)
-    allowed = (share >= settings.smallest) & (share <= settings.largest) & (tree.contrasts >= settings.contrast)
+    allowed = (
+        (share >= settings.smallest) & (share <= settings.largest) & (tree.contrasts >= settings.contrast)
+    )
     octave = np.floor(np.log2(np.maximum(share, settings.smallest) / settings.smallest))
     weights = tree.areas[: tree.members.shape[1]]
     ranked: list[tuple[int, float, int]] = []

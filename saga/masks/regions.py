@@ -1,10 +1,10 @@
 """A hierarchy of image regions from colour, texture and edges, with no learnt weights.
 
-Superpixels (watershed of the colour gradient) are merged two at a time, most alike first, until one region is
-left. Every region ever formed is a node of a binary tree, so a part and the whole it belongs to are both there.
-The measure of likeness follows selective search (Uijlings et al., "Selective Search for Object Recognition",
-IJCV 2013: histogram intersection of colour and texture, and fill) with two additions: the strength of
-the edge between the regions, and a factor that lets small regions join first.
+Superpixels (watershed of the colour gradient) are merged two at a time, most alike first, until one region
+is left. Every region ever formed is a node of a binary tree, so a part and the whole it belongs to are both
+there. The measure of likeness follows selective search (Uijlings et al., "Selective Search for Object
+Recognition", IJCV 2013: histogram intersection of colour and texture, and fill) with two additions: the
+strength of the edge between the regions, and a factor that lets small regions join first.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _EDGE_UNIT = 10.0
 _EDGE_SATURATION = 15.0
 """Gradient above which a border counts as fully closed."""
 _GAP_WEIGHT = 3.0
-"""How much the part of a pair's bounding box that the pair leaves empty, a share of the image, counts. A factor,
-not a term: plain surfaces of any shape join at no cost."""
+"""How much the part of a pair's bounding box that the pair leaves empty, a share of the image, counts. A
+factor, not a term: plain surfaces of any shape join at no cost."""
 _SIZE_EXPONENT = 0.2
 
 
@@ -104,7 +104,7 @@ def _markers(
     gradient: np.ndarray,  # [H, W]
     count: int,
 ) -> np.ndarray:  # [H, W]
-    """One watershed seed per cell of a regular grid, int32 [H, W]: the flattest pixel near the cell's middle."""
+    """One watershed seed per cell of a regular grid, int32 [H, W]: the flattest pixel amid the cell."""
     height, width = gradient.shape
     side = max(2, round((height * width / count) ** 0.5))
     markers = np.zeros(gradient.shape, np.int32)

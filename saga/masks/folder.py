@@ -1,0 +1,121 @@
+"""A person's own masks: one mask file per photograph in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from saga.errors import SagaError
+from saga.masks.formats import LAYOUTS, SUFFIXES, read_masks
+from saga.scene.camera import Camera
+from saga.scene.images import undistort
+
+
+class FolderMasks:
+    """The masks of a folder, matched with views by name and read one view at a time.
+
+    The file or folder of a view is named as its photograph, with the photograph's suffix or without:
+    `0003.png`, `0003.jpg.png`, `0003/`, `0003.npz`, `0003.npy` or `0003.json` for `0003.jpg`. When
+    photographs lie in subfolders, so may their masks.
+    """
+
+    def __init__(self, folder: str | Path, cameras: Sequence[Camera]) -> None:
+        """List the folder and match it with `cameras`; no mask is read.
+
+        Raises SagaError when there is no such folder, when no view has masks, or when a view has two files.
+        """
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise SagaError(
+                f"{self.folder}: no such folder; give the folder that holds one mask file per photograph"
+            )
+        listings: dict[Path, dict[str, list[Path]]] = {}
+        self._files: dict[str, Path] = {}
+        self._last_source: tuple[tuple[object, ...], np.ndarray] | None = None
+        for camera in cameras:
+            parent = self.folder / Path(camera.name).parent
+            parent = parent if parent.is_dir() else self.folder
+            if parent not in listings:
+                listings[parent] = _listing(parent)
+            names = dict.fromkeys((camera.stem, Path(camera.name).name))
+            found = [file for name in names for file in listings[parent].get(name, [])]
+            if len(found) > 1:
+                raise SagaError(
+                    f"{self.folder}: {found[0].name} and {found[1].name} both hold masks of {camera.name}; "
+                    "keep one"
+                )
+            if found:
+                self._files[camera.name] = found[0]
+        if not self._files:
+            raise SagaError(self._nothing_found(cameras))
+        self.description = f"masks from {self.folder} ({len(self._files)} of {len(cameras)} views)"
+
+    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
+        """Masks bool [M, H, W] of a view at the camera's size; M is 0 when the view has no mask file.
+
+        Masks of another size are resized, and undistorted like the photograph when the camera has a lens,
+        both by the nearest pixel. Raises SagaError when the file cannot be decoded or has another aspect
+        ratio.
+        """
+        path = self._files.get(camera.name)
+        if path is None:
+            return np.zeros((0, camera.height, camera.width), dtype=bool)
+        masks = read_masks(path)
+        if not len(masks):
+            return np.zeros((0, camera.height, camera.width), dtype=bool)
+        _check_aspect(path, masks, camera)
+        height, width = masks.shape[1:]
+        if camera.lens is None and (height, width) == (camera.height, camera.width):
+            return masks
+        source = self._source_pixels(camera, height, width)
+        taken = masks.reshape(len(masks), -1)[:, np.maximum(source - 1, 0)]
+        return taken & (source > 0)
+
+    def _source_pixels(self, camera: Camera, height: int, width: int) -> np.ndarray:  # [H, W]
+        """For each pixel of the view the mask pixel it shows, counted from 1, or 0 for none: int64 [H, W].
+
+        Views of one capture share their lens, so the last answer is kept.
+        """
+        pinhole = (camera.fx, camera.fy, camera.cx, camera.cy) if camera.lens is not None else ()
+        key = (height, width, camera.height, camera.width, camera.lens, *pinhole)
+        if self._last_source is None or self._last_source[0] != key:
+            pixels = np.arange(1, height * width + 1).reshape(height, width)
+            self._last_source = (key, undistort(camera, pixels, order=0))
+        return self._last_source[1]
+
+    def features(self, camera: Camera) -> None:
+        """None: a folder holds no encoder features."""
+        return None
+
+    def _nothing_found(self, cameras: Sequence[Camera]) -> str:
+        wanted = ", ".join(f"{camera.stem}.*" for camera in cameras[:3])
+        present = ", ".join(sorted(entry.name for entry in self.folder.iterdir())[:3]) or "nothing"
+        return (
+            f"{self.folder}: no mask for any of the {len(cameras)} views; expected {wanted} ({LAYOUTS}), "
+            f"found {present}; name each mask file as its photograph"
+        )
+
+
+def _listing(folder: Path) -> dict[str, list[Path]]:
+    """Mask files and folders by the name they are matched with."""
+    entries: dict[str, list[Path]] = {}
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir():
+            entries.setdefault(entry.name, []).append(entry)
+        elif entry.suffix.lower() in SUFFIXES:
+            entries.setdefault(entry.stem, []).append(entry)
+    return entries
+
+
+def _check_aspect(path: Path, masks: np.ndarray, camera: Camera) -> None:
+    photograph = camera.lens if camera.lens is not None else camera
+    height, width = masks.shape[1:]
+    off = abs(width * photograph.height / (height * photograph.width) - 1)
+    if off > max(0.01, 1 / width, 1 / height):
+        raise SagaError(
+            f"{path}: masks are {width}x{height} where the photograph is "
+            f"{photograph.width}x{photograph.height}, another aspect ratio; "
+            "give masks of the photograph's size or a scaled copy of it"
+        )

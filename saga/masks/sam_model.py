@@ -1,0 +1,128 @@
+"""Segment Anything models built from the shapes in a checkpoint. Needs segment-anything."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from segment_anything import SamPredictor
+from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer
+from segment_anything.modeling import Sam as SamModel
+from torch import Tensor, nn
+
+from saga.errors import SagaError
+from saga.masks import tiny_vit
+from saga.masks.checkpoints import OFFICIAL
+
+_MEAN = (123.675, 116.28, 103.53)
+_STD = (58.395, 57.12, 57.375)
+_MODEL_TYPES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
+
+
+def build_model(path: Path, state: dict[str, Tensor]) -> tuple[SamModel, str]:
+    """The model that a checkpoint is of, with its weights, ready to infer on the CPU, and its type.
+
+    The type is "vit_h", "vit_l", "vit_b" or "vit_t" (MobileSAM), or "vit" for other widths. `path` only
+    names the file in errors. Raises SagaError when the checkpoint is of no such model.
+    """
+    try:
+        if tiny_vit.is_mobile_sam(state):
+            encoder: nn.Module = tiny_vit.TinyVitEncoder(state)
+            state, model_type, grid = tiny_vit.translate(state), "vit_t", tiny_vit.IMAGE_SIZE // 16
+        else:
+            encoder, model_type, grid = _vit_encoder(state)
+        model = _assemble(encoder, grid, state["image_encoder.neck.0.weight"].shape[0])
+        # Assigning takes over the tensors that were read, so a model is never in memory twice.
+        model.load_state_dict(state, assign=True)
+    except (KeyError, RuntimeError, ValueError, IndexError, ZeroDivisionError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:160]
+        raise SagaError(
+            f"{path}: not in the layout of a Segment Anything or MobileSAM checkpoint ({reason}); "
+            f"expected e.g. {OFFICIAL['vit_b'].facts}"
+        ) from error
+    # These two are in no checkpoint.
+    model.pixel_mean = torch.tensor(_MEAN).view(-1, 1, 1)
+    model.pixel_std = torch.tensor(_STD).view(-1, 1, 1)
+    return model.float().requires_grad_(False).eval(), model_type
+
+
+def _vit_encoder(state: dict[str, Tensor]) -> tuple[nn.Module, str, int]:
+    """The ViT of a checkpoint, its type and the side of its feature grid; no memory is taken for weights."""
+    prefix = "image_encoder."
+    _, grid, _, width = state[prefix + "pos_embed"].shape
+    patch = state[prefix + "patch_embed.proj.weight"].shape[-1]
+    depth = len({key.split(".")[2] for key in state if key.startswith(prefix + "blocks.")})
+    positions = [state[f"{prefix}blocks.{block}.attn.rel_pos_h"].shape for block in range(depth)]
+    everywhere = 2 * grid - 1  # relative positions of a block that attends to the whole grid
+    windows = {(count + 1) // 2 for count, _ in positions if count != everywhere}
+    with torch.device("meta"):
+        encoder = ImageEncoderViT(
+            img_size=grid * patch,
+            patch_size=patch,
+            embed_dim=width,
+            depth=depth,
+            num_heads=width // positions[0][1],
+            mlp_ratio=state[prefix + "blocks.0.mlp.lin1.weight"].shape[0] / width,
+            out_chans=state[prefix + "neck.0.weight"].shape[0],
+            norm_layer=partial(nn.LayerNorm, eps=1e-6),
+            use_rel_pos=True,
+            window_size=max(windows, default=0),
+            global_attn_indexes=tuple(i for i, (count, _) in enumerate(positions) if count == everywhere),
+        )
+    return encoder, _MODEL_TYPES.get(width, "vit"), grid
+
+
+def _assemble(encoder: nn.Module, grid: int, channels: int) -> SamModel:
+    with torch.device("meta"):
+        transformer = TwoWayTransformer(depth=2, embedding_dim=channels, mlp_dim=2048, num_heads=8)
+        return SamModel(
+            image_encoder=encoder,
+            prompt_encoder=PromptEncoder(
+                embed_dim=channels,
+                image_embedding_size=(grid, grid),
+                input_image_size=(encoder.img_size, encoder.img_size),
+                mask_in_chans=16,
+            ),
+            mask_decoder=MaskDecoder(
+                num_multimask_outputs=3, transformer=transformer, transformer_dim=channels,
+                iou_head_depth=3, iou_head_hidden_dim=256,
+            ),
+            pixel_mean=list(_MEAN),
+            pixel_std=list(_STD),
+        )  # fmt: skip
+
+
+class EncodeOncePredictor(SamPredictor):
+    """A predictor that does not run the encoder again on the image it saw last."""
+
+    def __init__(self, model: SamModel) -> None:
+        super().__init__(model)
+        self._seen: tuple[Tensor, Tensor] | None = None
+
+    @torch.no_grad()
+    def set_torch_image(
+        self,
+        transformed_image: Tensor,  # [1, 3, h, w]
+        original_image_size: tuple[int, ...],
+    ) -> None:
+        """As in segment-anything: features of an image whose long side is the encoder's input size."""
+        if self._seen is None or not torch.equal(self._seen[0], transformed_image):
+            super().set_torch_image(transformed_image, original_image_size)
+            self._seen = (transformed_image, self.features)
+        else:
+            self.set_features(self._seen[1], original_image_size)
+
+    def set_features(
+        self,
+        features: Tensor,  # [1, 256, 64, 64]
+        original_image_size: tuple[int, ...],
+    ) -> None:
+        """Use known features of an image of `original_image_size` (height, width)."""
+        self.reset_image()
+        self.original_size = original_image_size
+        self.input_size = self.transform.get_preprocess_shape(
+            *original_image_size, self.transform.target_length
+        )
+        self.features = features
+        self.is_image_set = True

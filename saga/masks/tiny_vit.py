@@ -1,0 +1,118 @@
+"""The image encoder of MobileSAM: a TinyViT whose last stage keeps the resolution, and SAM's neck.
+
+"Faster Segment Anything: Towards Lightweight SAM for Mobile Applications" (Zhang et al., 2023). timm builds
+the TinyViT; the checkpoint's tensor names are translated to timm's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+
+import torch
+from torch import Tensor, nn
+
+from saga.errors import SagaError
+
+PREFIX = "image_encoder."
+MARK = PREFIX + "patch_embed.seq.0.c.weight"
+"""A tensor that MobileSAM checkpoints have and other SAM checkpoints have not."""
+IMAGE_SIZE = 1024
+"""Side of the encoder's square input, pixels: not in the checkpoint, MobileSAM has no other."""
+
+_RENAMES = (
+    (re.compile(r"^patch_embed\.seq\.0\."), "patch_embed.conv1."),
+    (re.compile(r"^patch_embed\.seq\.2\."), "patch_embed.conv2."),
+    (re.compile(r"^layers\.(\d+)\.blocks\."), r"stages.\1.blocks."),
+    (re.compile(r"\.c\.weight$"), ".conv.weight"),
+)
+_DOWNSAMPLE = re.compile(r"^layers\.(\d+)\.downsample\.")
+_UNUSED = re.compile(r"^(norm_head|head)\.|attention_bias_idxs$")
+
+
+class TinyVitEncoder(nn.Module):
+    """Images [B, 3, S, S] to features [B, 256, S / 16, S / 16]."""
+
+    def __init__(self, state: dict[str, Tensor]) -> None:
+        """An encoder of the widths and depths that `state`, a MobileSAM checkpoint, has; weights not loaded.
+
+        Raises SagaError when timm is not installed.
+        """
+        super().__init__()
+        try:
+            timm_tiny_vit = importlib.import_module("timm.models.tiny_vit")
+        except ImportError as error:
+            raise SagaError(
+                f"MobileSAM checkpoints need the package timm ({error}); pip install timm"
+            ) from error
+        self.img_size = IMAGE_SIZE
+        stages = sorted(
+            {int(match[1]) for key in state if (match := re.match(PREFIX + r"layers\.(\d+)\.", key))}
+        )
+        layers = [PREFIX + f"layers.{stage}." for stage in stages]
+        biases = [state[f"{layer}blocks.0.attn.attention_biases"].shape for layer in layers[1:]]
+        widths = [state[PREFIX + "patch_embed.seq.2.c.weight"].shape[0]]
+        widths += [state[f"{layer}downsample.conv1.c.weight"].shape[0] for layer in layers[:-1]]
+        depths = [
+            len({key.split(".")[4] for key in state if key.startswith(f"{layer}blocks.")}) for layer in layers
+        ]
+        # The first stage is convolutional: it has neither heads nor windows.
+        trunk = timm_tiny_vit.TinyVit(
+            num_classes=0,
+            embed_dims=tuple(widths),
+            depths=tuple(depths),
+            num_heads=(1, *(heads for heads, _ in biases)),
+            window_sizes=(7, *(math.isqrt(offsets) for _, offsets in biases)),
+        )
+        self.patch_embed = trunk.patch_embed
+        self.stages = trunk.stages
+        self.stages[-1].downsample.conv2.conv.stride = (1, 1)
+        out = state[PREFIX + "neck.0.weight"].shape[0]
+        self.neck = nn.Sequential(
+            nn.Conv2d(widths[-1], out, kernel_size=1, bias=False),
+            _ChannelNorm(out),
+            nn.Conv2d(out, out, kernel_size=3, padding=1, bias=False),
+            _ChannelNorm(out),
+        )
+
+    def forward(
+        self,
+        images: Tensor,  # [B, 3, S, S]
+    ) -> Tensor:  # [B, 256, S / 16, S / 16]
+        """Features of normalised images."""
+        features: Tensor = self.neck(self.stages(self.patch_embed(images)))
+        return features
+
+
+class _ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of [B, C, H, W]."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-6)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
+
+
+def translate(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A MobileSAM state dict with the encoder's tensors named as in `TinyVitEncoder`."""
+    translated = {}
+    for key, value in state.items():
+        if not key.startswith(PREFIX):
+            translated[key] = value
+            continue
+        name = key.removeprefix(PREFIX)
+        if _UNUSED.search(name):
+            continue
+        # MobileSAM shrinks at the end of a stage, timm at the start of the next.
+        name = _DOWNSAMPLE.sub(lambda match: f"stages.{int(match[1]) + 1}.downsample.", name)
+        for pattern, replacement in _RENAMES:
+            name = pattern.sub(replacement, name)
+        translated[PREFIX + name] = value
+    return translated
+
+
+def is_mobile_sam(state: dict[str, Tensor]) -> bool:
+    """Whether a state dict is of MobileSAM's layout."""
+    return MARK in state and torch.is_tensor(state[MARK])
