@@ -52,8 +52,8 @@ def read_colmap(folder: str | Path, photographs: ImageFolder | None = None) -> l
 
 def _pinhole(folder: Path, camera) -> tuple[dict[str, Any], LensModel | None]:  # type: ignore[no-untyped-def]
     """Intrinsics of the ideal pinhole, and the lens if the camera is not one already."""
-    name = camera.model_name
-    if camera.is_spherical():
+    name = camera.model.name
+    if name == "EQUIRECTANGULAR":
         raise SagaError(
             f"{folder}: camera {camera.camera_id} is {name}, a full sphere; "
             "cut its images into perspective views and give their model"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
 from collections.abc import Iterable
@@ -71,8 +72,10 @@ def attach_photographs(
 
     `cameras` come with the names that the camera file `source` uses. A photograph found in `folder` replaces
     the camera's name and `image_path`; folders that all names share are taken off the names. Raises
-    SagaError when two cameras end up with one name.
+    SagaError when two cameras end up with one name, or a camera's intrinsics make no picture.
     """
+    for camera in cameras:
+        _check_intrinsics(camera, source)
     if folder is not None:
         cameras = [_attach(camera, folder) for camera in cameras]
     shared = os.path.commonprefix([PurePosixPath(camera.name).parent.parts for camera in cameras])
@@ -86,6 +89,17 @@ def attach_photographs(
             )
         named[name] = replace(camera, name=name)
     return [named[name] for name in sorted(named)]
+
+
+def _check_intrinsics(camera: Camera, source: Path) -> None:
+    values = (camera.width, camera.height, camera.fx, camera.fy)
+    if not all(math.isfinite(value) and value > 0 for value in values) or not math.isfinite(
+        camera.cx + camera.cy
+    ):
+        raise SagaError(
+            f"{source}: camera {camera.name} has size {camera.width}x{camera.height}, focal lengths {camera.fx:g}, "
+            f"{camera.fy:g} and centre {camera.cx:g}, {camera.cy:g}; expected positive numbers: write it again"
+        )
 
 
 def _attach(camera: Camera, folder: ImageFolder) -> Camera:

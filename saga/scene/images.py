@@ -34,7 +34,7 @@ def read_image(path: Path) -> np.ndarray:  # [H, W, 3]
             raise SagaError(f"{path}: truncated or damaged image ({error}); copy it again") from error
         if image.mode.startswith("I;16"):
             return np.repeat((np.asarray(image) >> 8).astype(np.uint8)[:, :, None], 3, axis=2)
-        if image.has_transparency_data:
+        if "A" in image.mode or "transparency" in image.info:
             rgba = image.convert("RGBA")
             black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
             return np.asarray(Image.alpha_composite(black, rgba).convert("RGB"))

@@ -77,18 +77,18 @@ def _matched(views: list[Camera], photographs: ImageFolder, source: Path) -> lis
     """The views that have a photograph; warns when some are left out, fails when all are."""
     matched = [view for view in views if view.image_path is not None]
     used = {view.image_path for view in matched}
-    lonely_views = [view.name for view in views if view.image_path is None]
-    lonely_photographs = [name for name in photographs.names if photographs.root / name not in used]
+    viewless = [name for name in photographs.names if photographs.root / name not in used]
+    blind = [view.name for view in views if view.image_path is None]
     if not matched:
         raise SagaError(
             f"{photographs.root}: no photograph matches a camera of {source}; photographs are called "
-            f"{_few(lonely_photographs)}, cameras {_few(lonely_views)}; give the photographs of these cameras"
+            f"{_few(viewless)}, cameras {_few(blind)}; give the photographs of these cameras"
         )
-    if lonely_views or lonely_photographs:
+    if viewless or blind:
         warnings.warn(
             f"{photographs.root}: using the {len(matched)} photographs that match a camera of {source}; "
-            f"left out are {len(lonely_views)} cameras without a photograph{_few(lonely_views, ' (', ')')} and "
-            f"{len(lonely_photographs)} photographs without a camera{_few(lonely_photographs, ' (', ')')}",
+            f"left out are {len(blind)} cameras without a photograph{_few(blind, ' (', ')')} and "
+            f"{len(viewless)} photographs without a camera{_few(viewless, ' (', ')')}",
             stacklevel=3,
         )
     return matched

@@ -174,7 +174,7 @@ def write_transforms(cameras: Sequence[Camera], path: str | Path) -> None:
     frames = []
     for camera in cameras:
         if camera.lens is not None:
-            raise SagaError(f"{camera.name}: has a {camera.lens.model} lens; write undistorted views only")
+            raise SagaError(f"{camera.name}: has the lens {camera.lens.model}; write undistorted views only")
         name = camera.name
         if camera.image_path is not None:
             name = Path(os.path.relpath(camera.image_path, path.parent)).as_posix()

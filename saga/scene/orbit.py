@@ -13,6 +13,7 @@ from saga.scene.pose import rigid_inverse
 _ELEVATIONS = (15.0, 35.0, 60.0)
 _FIELD_OF_VIEW = 50.0
 _RADIUS_QUANTILE = 0.9
+_MARGIN = 1.1
 _SAMPLE = 100_000
 # Share of the surface that must face one way before it is taken for the ground. Rooms and tables photographed
 # from above reach 0.8, an even mixture has 0.33, and a scene of walls and plants stays below 0.5.
@@ -36,7 +37,7 @@ def orbit_cameras(gaussians: Gaussians, count: int, width: int, height: int) -> 
     means, weights = gaussians.means[keep].astype(np.float64), gaussians.opacities[keep]
     center = np.array([weighted_quantile(axis, weights, 0.5) for axis in means.T])
     radius = weighted_quantile(np.linalg.norm(means - center, axis=1), weights, _RADIUS_QUANTILE)
-    distance = max(radius, 1e-6) / math.sin(math.radians(_FIELD_OF_VIEW / 2))
+    distance = max(_MARGIN * radius, 1e-6) / math.sin(math.radians(_FIELD_OF_VIEW / 2))
     focal = min(width, height) / 2 / math.tan(math.radians(_FIELD_OF_VIEW / 2))
     up = guess_up(gaussians)
     side = np.cross(up, np.eye(3)[np.argmin(np.abs(up))])

@@ -49,9 +49,17 @@ def read_ply(path: Path) -> PlyData:
     if path.is_dir():
         raise SagaError(f"{path}: is a folder; give the PLY file itself")
     try:
+        with path.open("rb") as stream:
+            start = stream.read(8)
+        if not start.startswith(b"ply"):
+            raise SagaError(
+                f"{path}: not a PLY file, it starts with {start!r} instead of b'ply'; give a PLY scene"
+            )
         return PlyData.read(str(path))
     except PlyHeaderParseError as error:
-        raise SagaError(_header_message(path, error)) from error
+        raise SagaError(
+            f"{path}: truncated or damaged PLY header ({_one_line(error)}); copy or export it again"
+        ) from error
     except OSError as error:
         raise SagaError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (PlyParseError, ValueError, EOFError, OverflowError) as error:
@@ -104,14 +112,6 @@ def _looks_like(elements: set[str], names: set[str]) -> str:
 
 def _is_byte(ply: PlyData, name: str) -> bool:
     return bool(ply["vertex"].data.dtype[name].kind == "u")
-
-
-def _header_message(path: Path, error: PlyHeaderParseError) -> str:
-    with path.open("rb") as stream:
-        start = stream.read(8)
-    if not start.startswith(b"ply"):
-        return f"{path}: not a PLY file, it starts with {start!r} where 'ply' was expected; give a PLY scene"
-    return f"{path}: truncated or damaged PLY header ({_one_line(error)}); copy or export it again"
 
 
 def _one_line(error: Exception) -> str:
