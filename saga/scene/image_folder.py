@@ -97,8 +97,9 @@ def _check_intrinsics(camera: Camera, source: Path) -> None:
         camera.cx + camera.cy
     ):
         raise SagaError(
-            f"{source}: camera {camera.name} has size {camera.width}x{camera.height}, focal lengths {camera.fx:g}, "
-            f"{camera.fy:g} and centre {camera.cx:g}, {camera.cy:g}; expected positive numbers: write it again"
+            f"{source}: camera {camera.name} has size {camera.width}x{camera.height}, focal lengths "
+            f"{camera.fx:g}, {camera.fy:g} and centre {camera.cx:g}, {camera.cy:g}; expected positive "
+            "numbers, write the cameras again"
         )
 
 
