@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-from skimage.transform import resize
 
 from saga.masks.checkpoints import OFFICIAL
 from saga.masks.regions import RegionTree, region_tree
+from saga.scene.images import resize
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,8 @@ class ClassicalGenerator:
     ) -> tuple[np.ndarray, None]:  # [M, H, W]
         """Masks bool [M, H, W] of a uint8 RGB image [H, W, 3], larger first, and no features."""
         height, width = image.shape[:2]
-        scale = self.settings.long_side / max(height, width)
-        small = image
-        if scale < 1:
-            size = (max(1, round(height * scale)), max(1, round(width * scale)))
-            small = resize(image, size, order=1, anti_aliasing=True, preserve_range=True).astype(np.uint8)
+        scale = min(1.0, self.settings.long_side / max(height, width))
+        small = resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
         tree = region_tree(small, self.settings.superpixels)
         chosen = choose_regions(tree, self.settings)
         rows = (np.arange(height) + 0.5) * small.shape[0] / height
