@@ -1,0 +1,78 @@
+"""Growing a selection: region growing inside it, ball query into the whole scene (SAGA, section 3.5)."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.postprocess.neighbours import (
+    check_mask,
+    check_points,
+    check_radius,
+    nearest_neighbour_distance,
+    reach_of,
+    searches,
+)
+
+
+def grow_region(
+    points: Tensor,  # [n, 3]
+    seeds: Tensor,  # [n] bool
+    radius: float | None = None,
+) -> tuple[Tensor, float]:
+    """The part of a selection that hangs together with the seeds.
+
+    Points within the radius of a seed join, then points within the radius of those, until none is left.
+
+    points: float32 [n, 3] of the selection G^t in scene units, finite.
+    seeds: bool [n], the validated Gaussians G^c.
+    radius: in scene units; by default the largest distance from a seed to its closest seed (eq. 13), which
+    is 0 for a single seed.
+    Returns the region, bool [n] on the points' device with all seeds in it, and the radius. No seeds, no
+    region. Raises SagaError when a shape or type is wrong or the radius is negative or not finite.
+    """
+    candidates, chosen = check_points(points), check_mask("seeds", seeds, points)
+    radius = spacing(candidates[chosen], 1.0) if radius is None else check_radius(radius)
+    if chosen.any():
+        chosen = searches().grow_region(candidates, chosen, reach_of(radius))
+    return chosen.to(points.device), radius
+
+
+def ball_query(
+    points: Tensor,  # [N, 3]
+    members: Tensor,  # [N] bool
+    radius: float | None = None,
+    quantile: float = 1.0,
+) -> tuple[Tensor, float]:
+    """The members of a selection and every point of the scene within the radius of one.
+
+    points: float32 [N, 3] of the scene in scene units, finite.
+    members: bool [N], the filtered selection G^t'.
+    radius: in scene units; by default the given quantile of the members' nearest neighbour distances, which
+    is 0 for a single member. The paper takes the largest (quantile 1), which one far outlier makes huge; 0.99
+    resists that.
+    Returns the result, bool [N] on the points' device with all members in it, and the radius. No members, no
+    result. Raises SagaError when a shape or type is wrong, the radius is negative or not finite, or the
+    quantile is not in (0, 1].
+    """
+    if not 0 < quantile <= 1:
+        raise SagaError(f"quantile: expected a number above 0 and up to 1, found {quantile}; the paper has 1")
+    scene, chosen = check_points(points), check_mask("members", members, points)
+    selection = scene[chosen]
+    radius = spacing(selection, quantile) if radius is None else check_radius(radius)
+    if len(selection) > 0:
+        chosen = searches().within_radius(selection, scene, chosen, reach_of(radius))
+    return chosen.to(points.device), radius
+
+
+def spacing(
+    points: Tensor,  # [n, 3]
+    quantile: float,
+) -> float:
+    """The quantile (nearest rank) of the points' nearest neighbour distances; 0 for fewer than two points."""
+    if len(points) < 2:
+        return 0.0
+    rank = max(math.ceil(quantile * len(points)), 1)
+    return float(nearest_neighbour_distance(points).kthvalue(rank).values)

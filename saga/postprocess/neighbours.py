@@ -1,0 +1,69 @@
+"""What the post-processing steps share: the searches, their input and their notion of near."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.postprocess import _native, reference
+
+
+def nearest_neighbour_distance(
+    points: Tensor,  # [n, 3]
+) -> Tensor:
+    """Distance from each point to the closest other one (SAGA, eq. 13), exact to float32.
+
+    points: float32 [n, 3] in scene units, finite (rows with NaN or infinity must be dropped before).
+    Returns float32 [n] on the same device: 0 for duplicates, infinity for a point that is alone.
+    Raises SagaError when the shape is wrong.
+    """
+    found = searches().nearest_distance(check_points(points)) if len(points) else points.new_empty(0)
+    return found.to(points.device, torch.float32)
+
+
+def searches() -> ModuleType:
+    """The native searches, or their reference where the library was not built."""
+    return _native if _native.available() else reference
+
+
+def check_points(
+    points: Tensor,  # [n, 3]
+) -> Tensor:
+    """The points as the searches take them: float32 [n, 3], dense, on the CPU."""
+    if points.ndim != 2 or points.shape[1] != 3:
+        found = list(points.shape)
+        raise SagaError(f"points: expected shape [n, 3], found {found}; pass a row x, y, z for each point")
+    if len(points) > np.iinfo(np.int32).max:
+        raise SagaError(f"points: expected fewer than 2^31, found {len(points)}; search a part of the scene")
+    return points.detach().to("cpu", torch.float32).contiguous()
+
+
+def check_mask(
+    name: str,
+    mask: Tensor,  # [n] bool
+    points: Tensor,  # [n, 3]
+) -> Tensor:
+    """The mask as the searches take it: bool [n], dense, on the CPU."""
+    if mask.dtype != torch.bool or mask.shape != points.shape[:1]:
+        expected, found = f"torch.bool [{len(points)}]", f"{mask.dtype} {list(mask.shape)}"
+        raise SagaError(f"{name}: expected {expected}, found {found}; pass an entry for each point")
+    return mask.detach().to("cpu").contiguous()
+
+
+def check_radius(radius: float) -> float:
+    if not 0 <= radius < float("inf"):
+        raise SagaError(f"radius: expected a finite distance of at least 0, found {radius}; pass scene units")
+    return float(radius)
+
+
+def reach_of(radius: float) -> float:
+    """The largest distance that rounds to at most the radius in float32.
+
+    Distances are reported in float32: so a radius that is one of them includes the pair it was measured
+    between.
+    """
+    return radius + 0.5 * float(np.spacing(np.float32(radius)))

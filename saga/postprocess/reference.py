@@ -1,0 +1,65 @@
+"""The neighbour searches as plainly as possible: the oracle of the native ones, and their stand-in.
+
+They take float32 CPU tensors, work in float64 and are exact. `reach` is the largest distance that is near.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+ROWS = 4096  # points whose neighbours are held in memory at a time
+
+
+def nearest_distance(
+    points: Tensor,  # [n, 3]
+) -> Tensor:
+    """Distance from each point to the closest other one; infinity for a point that is alone."""
+    coordinates = points.double().numpy()
+    distances = cKDTree(coordinates).query(coordinates, k=[2], workers=-1)[0][:, 0]
+    return torch.from_numpy(distances).float()
+
+
+def mean_distance(
+    points: Tensor,  # [n, 3]
+    neighbours: int,
+) -> Tensor:
+    """Mean distance from each point to its nearest ones, itself included."""
+    coordinates = points.double().numpy()
+    tree = cKDTree(coordinates)
+    nearest = list(range(1, neighbours + 1))
+    means = np.empty(len(coordinates))
+    for start in range(0, len(coordinates), ROWS):
+        rows = slice(start, start + ROWS)
+        means[rows] = tree.query(coordinates[rows], k=nearest, workers=-1)[0].mean(axis=1)
+    return torch.from_numpy(means).float()
+
+
+def within_radius(
+    points: Tensor,  # [n, 3]
+    queries: Tensor,  # [q, 3]
+    skip: Tensor,  # [q] bool, queries that count without being looked at
+    reach: float,
+) -> Tensor:
+    """Which queries have a point within reach."""
+    within = skip.clone()
+    if len(points) > 0 and not bool(skip.all()):
+        tree = cKDTree(points.double().numpy())
+        distances = tree.query(queries[~skip].double().numpy(), workers=-1)[0]
+        within[~skip] = torch.from_numpy(distances <= reach)
+    return within
+
+
+def grow_region(
+    points: Tensor,  # [n, 3]
+    seeds: Tensor,  # [n] bool
+    reach: float,
+) -> Tensor:
+    """The seeds and every point that steps of at most reach from point to point lead to."""
+    region, front = seeds.clone(), seeds
+    while bool(front.any()):
+        grown = within_radius(points[front], points, region, reach)
+        region, front = grown, grown & ~region
+    return region
