@@ -25,8 +25,9 @@ class ClassicalSettings:
     """Smallest mask as a share of the image."""
     largest: float = 0.9
     """Largest mask as a share of the image."""
-    contrast: float = 0.15
-    """Weakest edge around a mask, from 0 (none) to 1 (closed): leaves out the pieces of a plain surface."""
+    seam: float = 0.2
+    """Weakest edge, from 0 (none) to 1 (closed), between a region and the one it is merged with: leaves out
+    the pieces of a plain surface."""
     duplicate_iou: float = 0.85
     """Of two masks that overlap more than this, one is kept."""
 
@@ -87,9 +88,7 @@ def choose_regions(tree: RegionTree, settings: ClassicalSettings) -> np.ndarray:
     share = tree.areas / tree.superpixels.size
     persistence = np.maximum(tree.parent_heights - tree.heights, 0.0)
     score = tree.contrasts * np.sqrt(persistence)
-    allowed = (
-        (share >= settings.smallest) & (share <= settings.largest) & (tree.contrasts >= settings.contrast)
-    )
+    allowed = (share >= settings.smallest) & (share <= settings.largest) & (tree.seams >= settings.seam)
     octave = np.floor(np.log2(np.maximum(share, settings.smallest) / settings.smallest))
     weights = tree.areas[: tree.members.shape[1]]
     ranked: list[tuple[int, float, int]] = []

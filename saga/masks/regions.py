@@ -30,6 +30,8 @@ _GAP_WEIGHT = 3.0
 """How much the part of a pair's bounding box that the pair leaves empty, a share of the image, counts. A
 factor, not a term: plain surfaces of any shape join at no cost."""
 _SIZE_EXPONENT = 0.2
+_SMALLEST_CELL = 6
+"""Side in pixels of the grid cell of a superpixel: smaller ones hold too few pixels for a histogram."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class RegionTree:
     """Unlikeness at which each region was merged into a larger one, float64 [T]."""
     contrasts: np.ndarray  # [T]
     """Mean strength of the edge around each region, float64 [T] between 0 (none) and 1 (closed)."""
+    seams: np.ndarray  # [T]
+    """Strength of the edge between each region and the one it is merged with, float64 [T] as `contrasts`."""
 
 
 def region_tree(
@@ -74,6 +78,7 @@ def region_tree(
         heights=merging.heights,
         parent_heights=np.where(parents < 0, root, merging.heights[parents]),
         contrasts=_contrasts(members, borders),
+        seams=merging.seams,
     )
 
 
@@ -106,7 +111,7 @@ def _markers(
 ) -> np.ndarray:  # [H, W]
     """One watershed seed per cell of a regular grid, int32 [H, W]: the flattest pixel amid the cell."""
     height, width = gradient.shape
-    side = max(2, round((height * width / count) ** 0.5))
+    side = max(_SMALLEST_CELL, round((height * width / count) ** 0.5))
     markers = np.zeros(gradient.shape, np.int32)
     reach = side // 3
     label = 0
@@ -205,6 +210,7 @@ class _Merging:
             self.boxes[index] = (-rows.start, -columns.start, rows.stop, columns.stop)
         self.heights = np.zeros(nodes)
         self.parents = np.full(nodes, -1)
+        self.seams = np.ones(nodes)
         self.children: list[tuple[int, int]] = []
         self.neighbours: list[dict[int, tuple[float, float]]] = [{} for _ in range(nodes)]
         for one, other, length, total in zip(
@@ -252,6 +258,8 @@ class _Merging:
         node = self.count + len(self.children)
         self.children.append((one, other))
         self.parents[[one, other]] = node
+        length, total = self.neighbours[one][other]
+        self.seams[[one, other]] = min(total / length / _EDGE_SATURATION, 1.0)
         self.heights[node] = height
         self.areas[node] = self.areas[one] + self.areas[other]
         share = self.areas[one] / self.areas[node]
