@@ -1,0 +1,91 @@
+"""The state of an interrupted run, kept on disk until it is finished."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from saga.errors import SagaError
+from saga.scene.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from saga.train.trainer import Trainer
+
+
+class Checkpoint:
+    """One safetensors file with everything that decides the steps to come."""
+
+    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+        """`identity` names the run: a checkpoint of another scene or configuration is refused."""
+        self.path, self._identity = path, json.loads(json.dumps(identity))
+
+    def save(self, trainer: Trainer) -> None:
+        """Replaces the file; an interruption while writing leaves the earlier one."""
+        adam = trainer.adam
+        tensors = {
+            "features": trainer.features,
+            "first": adam.first,
+            "second": adam.second,
+            "steps": adam.steps,
+            "random": trainer.random.get_state(),
+        }
+        if trainer.phi is not None and trainer.phi_adam is not None:
+            tensors |= {f"phi.{k}": v for k, v in trainer.phi.state_dict().items()}
+            for index, state in trainer.phi_adam.state_dict()["state"].items():
+                tensors |= {f"phi_adam.{index}.{k}": v for k, v in state.items()}
+        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        state = {"identity": self._identity, "iteration": trainer.iteration, "losses": trainer.losses}
+        with atomic_path(self.path) as temporary:
+            save_file(tensors, temporary, {"saga": json.dumps(state)})
+
+    def restore(self, trainer: Trainer) -> bool:
+        """Continues the run in the file; False when there is none.
+
+        Raises:
+            SagaError: the file is damaged or belongs to another run.
+        """
+        if not self.path.is_file():
+            return False
+        try:
+            with safe_open(self.path, "pt") as file:
+                state = json.loads((file.metadata() or {})["saga"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise SagaError(f"{self.path}: damaged checkpoint of an interrupted run; delete it to start afresh.") from error
+        if state["identity"] != self._identity:
+            raise SagaError(
+                f"{self.path}: an interrupted run with another scene, seed or settings is kept here; "
+                "repeat its command to finish it, or delete the file to start afresh."
+            )
+        trainer.iteration, trainer.losses = state["iteration"], state["losses"]
+        trainer.random.set_state(tensors["random"])
+        for target, name in (
+            (trainer.features, "features"),
+            (trainer.adam.first, "first"),
+            (trainer.adam.second, "second"),
+            (trainer.adam.steps, "steps"),
+        ):
+            target.copy_(tensors[name])
+        self._restore_phi(trainer, tensors)
+        return True
+
+    def _restore_phi(self, trainer: Trainer, tensors: dict[str, torch.Tensor]) -> None:
+        if trainer.phi is None or trainer.phi_adam is None:
+            return
+        trainer.phi.load_state_dict({k.removeprefix("phi."): v for k, v in tensors.items() if k.startswith("phi.")})
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith("phi_adam."):
+                _, index, key = name.split(".")
+                state.setdefault(int(index), {})[key] = value
+        groups = trainer.phi_adam.state_dict()["param_groups"]
+        trainer.phi_adam.load_state_dict({"state": state, "param_groups": groups})
+
+    def remove(self) -> None:
+        """Deletes the file once the run is finished."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,37 @@
+"""Settings of training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a feature field is trained (SAGA, section 3.3). Defaults hold for every scene tried so far."""
+
+    dimensions: int = 32
+    """Features of each Gaussian, C."""
+    iterations: int = 1000
+    """Optimisation steps, each on pixels of one view."""
+    pixels: int = 1024
+    """Pixels sampled in a step."""
+    pixels_per_view: int = 8192
+    """Pixels of a view whose rows of A are cached."""
+    cached_pixels: int = 400_000
+    """Most pixels cached in all: bounds memory (about 250 bytes each), whatever the number of images."""
+    learning_rate: float = 2.5e-3
+    """Adam's rate for features and for phi."""
+    sam_guidance: float = 1.0
+    """Weight of the SAM-guidance loss (eq. 7); 0 switches it off."""
+    correspondence: float = 1.0
+    """Weight of the correspondence loss, lambda of eq. 11; 0 switches it off."""
+    correspondence_form: Literal["relu", "paper"] = "relu"
+    """"paper" is K * S as in eq. 10; "relu" is K * max(S, 0), which stops pushing once features of
+    different objects are orthogonal. With eq. 10 many objects can only share two opposite directions."""
+    smooth_every: int = 100
+    """Steps between two averagings of features over nearest neighbours; 0 never averages."""
+    smooth_neighbours: int = 16
+    """Gaussians averaged over, including the Gaussian itself."""
+    seed: int = 0
+    """Seed of sampling and initialisation; the same seed gives the same field on the same machine."""

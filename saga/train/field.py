@@ -1,0 +1,129 @@
+"""FeatureField: what training produces, and its file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.scene import Camera, Scene
+from saga.scene.atomic import atomic_path
+from saga.train.config import TrainConfig
+from saga.train.phi import Phi
+
+FORMAT_VERSION = 1
+
+
+@dataclass
+class FeatureField:
+    """Features of every Gaussian of one scene, with what is needed to query them."""
+
+    features: Tensor  # [N, C]
+    """Features float32 [N, C], in the PLY's order."""
+    scene_digest: str
+    """Digest of the geometry the field was trained for (Gaussians.digest)."""
+    config: TrainConfig
+    """How it was trained."""
+    cameras: list[Camera]
+    """The scene's views at training."""
+    phi: Phi | None = None
+    """Map from SAM's features, None when the masks came without an encoder."""
+    report: dict[str, Any] | None = None
+    """Seconds of each stage, losses, memory: JSON-ready."""
+
+    def save(self, path: str | Path) -> None:
+        """Writes one safetensors file, under a temporary name first.
+
+        Raises:
+            SagaError: the place cannot be written.
+        """
+        tensors = {"features": self.features.detach().cpu().contiguous()}
+        if self.phi is not None:
+            tensors |= {f"phi.{k}": v.detach().cpu().contiguous() for k, v in self.phi.state_dict().items()}
+        metadata = {
+            "format_version": FORMAT_VERSION,
+            "scene_digest": self.scene_digest,
+            "config": asdict(self.config),
+            "seed": self.config.seed,
+            "cameras": [camera_to_json(camera) for camera in self.cameras],
+            "report": self.report,
+        }
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, {"saga": json.dumps(metadata)})
+
+    @staticmethod
+    def load(path: str | Path, scene: Scene | None = None) -> FeatureField:
+        """Reads a field; with a scene, checks that it belongs to it.
+
+        Raises:
+            SagaError: no such file, not a field, another format version, or a field of another scene.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise SagaError(f"{path}: no such feature field; train one with saga-train SCENE.ply IMAGES.")
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = json.loads((file.metadata() or {})["saga"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise SagaError(
+                f"{path}: expected a feature field written by saga-train, found something else or a truncated file; train again."
+            ) from error
+        if metadata["format_version"] != FORMAT_VERSION:
+            raise SagaError(
+                f"{path}: expected format version {FORMAT_VERSION}, found {metadata['format_version']}; train again."
+            )
+        if scene is not None and metadata["scene_digest"] != scene.gaussians.digest():
+            raise SagaError(
+                f"{path}: this field was trained for another scene ({len(tensors['features'])} Gaussians, "
+                f"{scene.path} has {len(scene.gaussians)}); train one for it with saga-train."
+            )
+        config = TrainConfig(**metadata["config"])
+        phi = None
+        weights = {k.removeprefix("phi."): v for k, v in tensors.items() if k.startswith("phi.")}
+        if weights:
+            phi = Phi(config.dimensions)
+            phi.load_state_dict(weights)
+        cameras = [camera_from_json(entry) for entry in metadata["cameras"]]
+        return FeatureField(
+            tensors["features"], metadata["scene_digest"], config, cameras, phi, metadata["report"]
+        )
+
+    def to(self, device: str | torch.device) -> FeatureField:
+        """The field with its tensors on a device."""
+        self.features = self.features.to(device)
+        self.phi = None if self.phi is None else self.phi.to(device)
+        return self
+
+
+def camera_to_json(camera: Camera) -> dict[str, Any]:
+    """A camera as plain JSON values; the photograph stays a path."""
+    return {
+        "name": camera.name,
+        "width": camera.width,
+        "height": camera.height,
+        "intrinsics": [camera.fx, camera.fy, camera.cx, camera.cy],
+        "world_to_camera": camera.world_to_camera.tolist(),
+        "image_path": None if camera.image_path is None else str(camera.image_path),
+    }
+
+
+def camera_from_json(entry: dict[str, Any]) -> Camera:
+    """The inverse of camera_to_json."""
+    path = entry["image_path"]
+    return Camera(
+        entry["name"],
+        entry["width"],
+        entry["height"],
+        *entry["intrinsics"],
+        np.asarray(entry["world_to_camera"], np.float64),
+        None if path is None else Path(path),
+    )

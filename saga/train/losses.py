@@ -1,0 +1,64 @@
+"""The two losses of SAGA, section 3.3, as means over the sampled pixels and masks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def mask_queries(
+    features: Tensor,  # [P, C]
+    weights: Tensor,  # [P, M]
+) -> Tensor:  # [M, C]
+    """T_M: average of the features under each mask (eq. 5); weights >= 0, a mask of weight 0 gives 0."""
+    return (weights.T @ features) / weights.sum(0).clamp(min=1e-6)[:, None]
+
+
+def sam_guidance_loss(
+    rendered: Tensor,  # [P, C]
+    queries: Tensor,  # [M, C]
+    members: Tensor,  # [P, M]
+) -> Tensor:  # []
+    """Binary cross entropy between sigmoid(T_M . F_r) and the masks (eq. 6, 7), averaged over pixels and masks.
+
+    `members` is 1 where pixel p lies in mask M, else 0 (float). Without masks the loss is 0.
+    """
+    if members.numel() == 0:
+        return rendered.sum() * 0.0
+    return F.binary_cross_entropy_with_logits(rendered @ queries.T, members)
+
+
+def mask_correspondence(
+    members: Tensor,  # [P, M]
+) -> Tensor:  # [P, P]
+    """K(p1, p2) of eq. 8: intersection over union of the sets of masks of two pixels, -1 where it is 0.
+
+    `members` is 0 or 1 (float). Of two pixels that both lie in no mask nothing is known: their K is 0.
+    """
+    sizes = members.sum(1)
+    shared = members @ members.T
+    union = sizes[:, None] + sizes[None, :] - shared
+    k = torch.where(shared > 0, shared / union.clamp(min=1), -1.0)
+    return torch.where(union > 0, k, 0.0)
+
+
+def correspondence_loss(
+    rendered: Tensor,  # [P, C]
+    pattern: Tensor,  # [P]
+    k: Tensor,  # [U, U]
+    form: Literal["relu", "paper"] = "relu",
+) -> Tensor:  # []
+    """Minus the mean of K * S over all pairs of pixels (eq. 10), S their cosine similarity (eq. 9).
+
+    Pixels with the same set of masks share a row of K: `pattern` names each pixel's row of `k`. For the
+    paper's form that collapses the sum over pairs of pixels into one over pairs of patterns, exactly.
+    """
+    unit = F.normalize(rendered, dim=1)
+    if form == "paper":
+        sums = torch.zeros(len(k), rendered.shape[1], device=unit.device).index_add(0, pattern, unit)
+        return -(sums * (k @ sums)).sum() / len(unit) ** 2
+    similarity = unit @ unit.T
+    return -(k[pattern][:, pattern] * similarity.relu()).mean()

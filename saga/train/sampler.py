@@ -1,0 +1,154 @@
+"""Sampled pixels with their rows of A and their masks, cached: training never renders an image.
+
+Pixels are drawn balanced over masks (a mask first, then a pixel in it), so that small objects are seen
+as often as large ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from saga.errors import SagaError
+from saga.masks import MaskSource
+from saga.raster import BlendOperator, Geometry, SparseRows
+from saga.scene import Camera
+from saga.train.config import TrainConfig
+
+FEATURE_GRID = 64
+"""Side of SAM's feature map."""
+_FEWEST_PIXELS = 1024
+"""A view with fewer cached pixels than this is not worth its projection."""
+
+
+@dataclass(frozen=True)
+class CachedView:
+    """One view's sampled pixels. Pixels with the same set of masks share a pattern."""
+
+    camera: Camera
+    first: int
+    """Index of the view's first row in the cache."""
+    pattern: Tensor  # [P] int64
+    """Each pixel's pattern."""
+    members: Tensor  # [U, M] bool
+    """Masks of each pattern."""
+    coverage: Tensor | None  # [M, 64 * 64] uint8
+    """How much of each cell of SAM's feature map a mask covers, 0 to 255; None without SAM features."""
+
+
+@dataclass(frozen=True)
+class PixelCache:
+    """The cached views and the rows of A of all their pixels."""
+
+    views: list[CachedView]
+    rows: SparseRows
+
+
+def build_cache(
+    geometry: Geometry,
+    cameras: list[Camera],
+    masks: MaskSource,
+    config: TrainConfig,
+    rng: np.random.Generator,
+    tick: Callable[[], None] = lambda: None,
+) -> PixelCache:
+    """Samples pixels in every view and computes their rows; `tick` is called after each view.
+
+    With more views than `config.cached_pixels` can serve, evenly spaced ones are used. Views without masks
+    or without visible Gaussians are left out.
+
+    Raises:
+        SagaError: no view has a mask on the scene.
+    """
+    cameras = spread(cameras, max(1, config.cached_pixels // _FEWEST_PIXELS))
+    per_view = int(np.clip(config.cached_pixels // len(cameras), _FEWEST_PIXELS, config.pixels_per_view))
+    views: list[CachedView] = []
+    rows: list[SparseRows] = []
+    first = 0
+    for camera in cameras:
+        sampled = _sample_view(geometry, camera, masks, per_view, rng, first)
+        tick()
+        if sampled is not None:
+            views.append(sampled[0])
+            rows.append(sampled[1])
+            first += len(sampled[1])
+    if not views:
+        raise SagaError(
+            f"no mask covers the scene in any of {len(cameras)} views; check that masks and cameras belong together."
+        )
+    return PixelCache(views, SparseRows.concatenated(rows))
+
+
+def spread(cameras: list[Camera], most: int) -> list[Camera]:
+    """At most `most` cameras, evenly spaced in the list's order."""
+    if len(cameras) <= most:
+        return cameras
+    return [cameras[i] for i in np.linspace(0, len(cameras) - 1, most).round().astype(int)]
+
+
+def _sample_view(
+    geometry: Geometry, camera: Camera, source: MaskSource, count: int, rng: np.random.Generator, first: int
+) -> tuple[CachedView, SparseRows] | None:
+    masks = source.masks(camera)  # [M, H, W]
+    flat = masks.reshape(len(masks), camera.width * camera.height)
+    flat = flat[np.count_nonzero(flat, axis=1) > 0]
+    if len(flat) == 0:
+        return None
+    pixels = balanced_pixels(flat, count, rng)
+    xy = torch.from_numpy(np.stack([pixels % camera.width, pixels // camera.width], axis=1))
+    rows = BlendOperator(geometry, camera).rows(xy)
+    # A pixel that shows no Gaussian has no feature to train.
+    shown = (rows.indptr[1:] > rows.indptr[:-1]).cpu()
+    if not bool(shown.any()):
+        return None
+    kept = shown.nonzero()[:, 0]
+    members, pattern = patterns(flat[:, pixels[kept.numpy()]])
+    device = geometry.means.device
+    coverage = None
+    if source.features(camera) is not None:
+        coverage = grid_coverage(flat.reshape(-1, camera.height, camera.width)).to(device)
+    view = CachedView(camera, first, pattern.to(device), members.to(device), coverage)
+    return view, rows.permuted(kept.to(device))
+
+
+def balanced_pixels(
+    masks: np.ndarray,  # [M, H * W]
+    count: int,
+    rng: np.random.Generator,
+) -> np.ndarray:  # [count]
+    """`count` pixel indices, drawn with equal shares from every non-empty mask and from the pixels of none."""
+    groups = [np.flatnonzero(mask) for mask in masks]
+    none = np.flatnonzero(~masks.any(axis=0))
+    if len(none) > 0:
+        groups.append(none)
+    share = -(-count // len(groups))
+    drawn = np.concatenate([rng.choice(group, share) for group in groups])
+    rng.shuffle(drawn)
+    return drawn[:count]
+
+
+def patterns(
+    members: np.ndarray,  # [M, P]
+) -> tuple[Tensor, Tensor]:
+    """The distinct sets of masks among P pixels: members [U, M] bool and each pixel's pattern [P] int64."""
+    packed = np.ascontiguousarray(np.packbits(members, axis=0).T)
+    keys = packed.view([("", packed.dtype)] * packed.shape[1])[:, 0]
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return torch.from_numpy(members[:, first].T.copy()), torch.from_numpy(inverse.astype(np.int64))
+
+
+def grid_coverage(
+    masks: np.ndarray,  # [M, H, W]
+) -> Tensor:  # [M, 64 * 64]
+    """Masks on the grid of SAM's features, whose image is scaled to fill a square from the top left corner."""
+    _, height, width = masks.shape
+    longest = max(height, width)
+    size = (max(1, round(FEATURE_GRID * height / longest)), max(1, round(FEATURE_GRID * width / longest)))
+    small = F.interpolate(torch.from_numpy(masks)[:, None].float(), size=size, mode="area")[:, 0]
+    grid = F.pad(small, (0, FEATURE_GRID - size[1], 0, FEATURE_GRID - size[0]))
+    return (grid * 255).round().to(torch.uint8).flatten(1)

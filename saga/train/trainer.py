@@ -1,0 +1,219 @@
+"""Training: many cheap steps on cached rows, each on pixels of one view."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.masks import MaskSource
+from saga.raster import Geometry, RowsAdam, SparseRows
+from saga.scene import Scene
+from saga.train.checkpoint import Checkpoint
+from saga.train.config import TrainConfig
+from saga.train.field import FeatureField
+from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, sam_guidance_loss
+from saga.train.phi import Phi
+from saga.train.sampler import CachedView, PixelCache, build_cache
+from saga.train.smoothing import neighbour_average
+
+_INITIAL_SCALE = 1e-3
+"""Small, so that Gaussians seldom touched follow the first supervision they get and not their random start."""
+_CHECKPOINT_SECONDS = 20.0
+
+
+class Trainer:
+    """State of one training run; `step` does one update."""
+
+    def __init__(
+        self, geometry: Geometry, cache: PixelCache, average: SparseRows | None, masks: MaskSource, config: TrainConfig
+    ) -> None:
+        device = geometry.means.device
+        self.config, self.cache, self.average, self.masks = config, cache, average, masks
+        self.random = torch.Generator().manual_seed(config.seed)
+        start = torch.randn(len(geometry.means), config.dimensions, generator=self.random) * _INITIAL_SCALE
+        self.features = start.to(device)
+        self.adam = RowsAdam(self.features, config.learning_rate)
+        self.phi: Phi | None = None
+        self.phi_adam: torch.optim.Adam | None = None
+        if any(view.coverage is not None for view in cache.views):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(config.seed)
+                self.phi = Phi(config.dimensions).to(device)
+            self.phi_adam = torch.optim.Adam(self.phi.parameters(), config.learning_rate)
+        self.iteration = 0
+        self.losses = {"sam_guidance": 0.0, "correspondence": 0.0}
+        """Running means over about the last 100 steps."""
+
+    def step(self) -> None:
+        """One update of the features (and phi) on sampled pixels of one random view."""
+        view = self.cache.views[int(torch.randint(len(self.cache.views), (1,), generator=self.random))]
+        chosen = torch.randint(len(view.pattern), (self.config.pixels,), generator=self.random).to(view.pattern.device)
+        selected = chosen + view.first
+        rendered = self.cache.rows.render(self.features, selected).requires_grad_()
+        loss = self._loss(rendered, view, view.pattern[chosen])
+        if self.phi_adam is not None:
+            self.phi_adam.zero_grad()
+        loss.backward()
+        assert rendered.grad is not None
+        self.adam.step(self.cache.rows, rendered.grad, selected)
+        if self.phi_adam is not None:
+            self.phi_adam.step()
+        self.iteration += 1
+        every = self.config.smooth_every
+        if self.average is not None and every > 0 and self.iteration % every == 0:
+            self.features.copy_(self.average.render(self.features))
+
+    def _loss(self, rendered: Tensor, view: CachedView, pattern: Tensor) -> Tensor:
+        config = self.config
+        present, pattern = torch.unique(pattern, return_inverse=True)
+        patterns = view.members[present].float()  # [U, M]
+        loss = rendered.new_zeros(())
+        if config.sam_guidance > 0:
+            members = patterns[pattern]
+            queries, known = self._queries(rendered, view, members)
+            guidance = sam_guidance_loss(rendered, queries[known], members[:, known])
+            loss = loss + config.sam_guidance * guidance
+            self._track("sam_guidance", guidance)
+        if config.correspondence > 0:
+            correspondence = correspondence_loss(
+                rendered, pattern, mask_correspondence(patterns), config.correspondence_form
+            )
+            loss = loss + config.correspondence * correspondence
+            self._track("correspondence", correspondence)
+        return loss
+
+    def _queries(self, rendered: Tensor, view: CachedView, members: Tensor) -> tuple[Tensor, Tensor]:
+        """T_M of the view's masks [M, C], from SAM's features or else from the rendered ones, and which are known."""
+        if self.phi is not None and view.coverage is not None:
+            sam = torch.from_numpy(self.masks.features(view.camera)).to(rendered)
+            weights = view.coverage.T.to(rendered)
+            return mask_queries(self.phi(sam), weights), weights.sum(0) > 0
+        return mask_queries(rendered, members), members.sum(0) > 1
+
+    def _track(self, name: str, loss: Tensor) -> None:
+        share = max(0.01, 1 / (self.iteration + 1))
+        self.losses[name] += share * (float(loss.detach()) - self.losses[name])
+
+
+def train(
+    scene: Scene,
+    masks: MaskSource | None = None,
+    config: TrainConfig | None = None,
+    device: str = "cpu",
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> FeatureField:
+    """Trains the features of a scene (SAGA, section 3.3).
+
+    Args:
+        scene: Gaussians and cameras; photographs are needed only to make masks.
+        masks: masks of the views; None makes classical ones, kept in `<scene>.masks` beside the PLY.
+        config: settings; None takes the defaults.
+        device: "cpu" or "cuda".
+        checkpoint: file where an interrupted run is kept and resumed from; None keeps nothing.
+        progress: whether to show a progress bar on standard error.
+
+    Raises:
+        SagaError: no cameras, no masks on the scene, or a checkpoint of another run.
+        KeyboardInterrupt: interrupted; the checkpoint, if any, has been written.
+    """
+    config = config or TrainConfig()
+    if not scene.cameras:
+        raise SagaError(f"{scene.path}: training needs cameras; give --cameras, or --render-views N to make views.")
+    masks = masks if masks is not None else _default_masks(scene, progress)
+    seconds: dict[str, float] = {}
+    geometry = Geometry.from_gaussians(scene.gaussians, device=device)
+    with _progress(progress) as bar:
+        clock = time.perf_counter()
+        cache_task = bar.add_task("sampling views", total=len(scene.cameras))
+        rng = np.random.default_rng(config.seed)
+        cache = build_cache(geometry, scene.cameras, masks, config, rng, lambda: bar.advance(cache_task))
+        bar.update(cache_task, total=len(scene.cameras), completed=len(scene.cameras))
+        seconds["rows"] = time.perf_counter() - clock
+        clock = time.perf_counter()
+        average = neighbour_average(geometry, config.smooth_neighbours) if config.smooth_every > 0 else None
+        seconds["neighbours"] = time.perf_counter() - clock
+        trainer = Trainer(geometry, cache, average, masks, config)
+        clock = time.perf_counter()
+        _run(trainer, _open_checkpoint(checkpoint, scene, config), bar)
+        seconds["steps"] = time.perf_counter() - clock
+    report = {
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "losses": trainer.losses,
+        "masks": masks.description,
+        "views": len(cache.views),
+        "cached_pixels": len(cache.rows),
+        "cache_megabytes": round(cache.rows.nbytes / 1e6, 1),
+        "peak_memory_megabytes": peak_memory_megabytes(),
+    }
+    return FeatureField(trainer.features, scene.gaussians.digest(), config, scene.cameras, trainer.phi, report)
+
+
+def peak_memory_megabytes() -> float:
+    """The most memory this process has held, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
+
+
+def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None:
+    if checkpoint is not None and checkpoint.restore(trainer):
+        bar.console.print(f"resumed at step {trainer.iteration} from {checkpoint.path}")
+    total = trainer.config.iterations
+    task = bar.add_task("training", total=total, completed=trainer.iteration)
+    saved = time.perf_counter()
+    try:
+        while trainer.iteration < total:
+            trainer.step()
+            _show(bar, task, trainer)
+            if checkpoint is not None and time.perf_counter() - saved > _CHECKPOINT_SECONDS:
+                checkpoint.save(trainer)
+                saved = time.perf_counter()
+    except KeyboardInterrupt:
+        if checkpoint is not None:
+            checkpoint.save(trainer)
+        raise
+    if checkpoint is not None:
+        checkpoint.remove()
+
+
+def _show(bar: Progress, task: TaskID, trainer: Trainer) -> None:
+    if trainer.iteration % 10 == 0 or trainer.iteration == trainer.config.iterations:
+        bar.update(task, completed=trainer.iteration)
+
+
+def _open_checkpoint(path: str | Path | None, scene: Scene, config: TrainConfig) -> Checkpoint | None:
+    if path is None:
+        return None
+    identity: dict[str, Any] = {"scene": scene.gaussians.digest(), "config": asdict(config)}
+    return Checkpoint(Path(path), identity)
+
+
+def _default_masks(scene: Scene, progress: bool) -> MaskSource:
+    from saga.masks import open_masks
+
+    if scene.path is None:
+        raise SagaError("train: expected masks, or a scene read from a file beside which masks can be kept.")
+    return open_masks(scene, None, None, scene.path.with_suffix(".masks"), progress=progress)
+
+
+def _progress(enabled: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not enabled,
+    )
