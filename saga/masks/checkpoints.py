@@ -128,8 +128,7 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise SagaError(
-            f"{path}: holds no state dict of tensors as SAM checkpoints do; "
-            f"expected e.g. {OFFICIAL['vit_b'].facts}"
+            f"{path}: holds no state dict of tensors as SAM checkpoints do; expected e.g. {OFFICIAL['vit_b'].facts}"
         )
     return loaded
 

@@ -23,7 +23,7 @@ class ClassicalSettings:
     """The most masks an image gets."""
     smallest: float = 6e-4
     """Smallest mask as a share of the image."""
-    largest: float = 0.9
+    largest: float = 0.95
     """Largest mask as a share of the image."""
     seam: float = 0.2
     """Weakest edge, from 0 (none) to 1 (closed), between a region and the one it is merged with: leaves out

@@ -28,9 +28,7 @@ class FolderMasks:
         """
         self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise SagaError(
-                f"{self.folder}: no such folder; give the folder that holds one mask file per photograph"
-            )
+            raise SagaError(f"{self.folder}: no such folder; give the folder that holds one mask file per photograph")
         listings: dict[Path, dict[str, list[Path]]] = {}
         self._files: dict[str, Path] = {}
         self._last_source: tuple[tuple[object, ...], np.ndarray] | None = None
@@ -43,8 +41,7 @@ class FolderMasks:
             found = [file for name in names for file in listings[parent].get(name, [])]
             if len(found) > 1:
                 raise SagaError(
-                    f"{self.folder}: {found[0].name} and {found[1].name} both hold masks of {camera.name}; "
-                    "keep one"
+                    f"{self.folder}: {found[0].name} and {found[1].name} both hold masks of {camera.name}; keep one"
                 )
             if found:
                 self._files[camera.name] = found[0]

@@ -41,9 +41,7 @@ def _from_png(path: Path) -> np.ndarray:  # [M, h, w]
 
 def _from_folder(path: Path) -> np.ndarray:  # [M, h, w]
     """Binary PNGs in natural order; amg.py's metadata.csv beside them repeats what they show."""
-    files = sorted(
-        path.glob("*.png"), key=lambda file: [int(n) for n in re.findall(r"\d+", file.stem)] or [-1]
-    )
+    files = sorted(path.glob("*.png"), key=lambda file: [int(n) for n in re.findall(r"\d+", file.stem)] or [-1])
     if not files:
         raise SagaError(f"{path}: no PNG found in this folder of masks; put one binary PNG per mask in it")
     masks = [_read_png(file) != 0 for file in files]
@@ -101,8 +99,7 @@ def _from_npz(path: Path) -> np.ndarray:  # [M, h, w]
             name = archive.files[0] if len(archive.files) == 1 else "masks"
             if name not in archive.files:
                 raise SagaError(
-                    f"{path}: holds {', '.join(archive.files) or 'nothing'}; "
-                    "one array, or one named masks, expected"
+                    f"{path}: holds {', '.join(archive.files) or 'nothing'}; one array, or one named masks, expected"
                 )
             array = archive[name]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -114,15 +111,12 @@ def _from_array(path: Path, array: np.ndarray) -> np.ndarray:  # [M, h, w]
     """Binary masks [M, h, w] (or one bool [h, w]), or an integer label map [h, w]."""
     if array.dtype.kind not in "biuf" or array.ndim not in (2, 3):
         raise SagaError(
-            f"{path}: is {array.dtype} {list(array.shape)}; "
-            "binary masks [M, H, W] or integer labels [H, W] expected"
+            f"{path}: is {array.dtype} {list(array.shape)}; binary masks [M, H, W] or integer labels [H, W] expected"
         )
     if array.ndim == 3:
         return array != 0
     if array.dtype.kind == "f":
-        raise SagaError(
-            f"{path}: is {array.dtype} {list(array.shape)}; integer labels expected, save it as integers"
-        )
+        raise SagaError(f"{path}: is {array.dtype} {list(array.shape)}; integer labels expected, save it as integers")
     return _split_labels(path, array)
 
 
@@ -132,9 +126,7 @@ def _from_json(path: Path) -> np.ndarray:  # [M, h, w]
     except (OSError, ValueError) as error:
         raise SagaError(f"{path}: cannot be read as JSON ({error}); write it again") from error
     if not isinstance(records, list):
-        raise SagaError(
-            f"{path}: holds {type(records).__name__}; a list of masks as segment-anything writes expected"
-        )
+        raise SagaError(f"{path}: holds {type(records).__name__}; a list of masks as segment-anything writes expected")
     masks: np.ndarray = np.zeros((0, 1, 1), dtype=bool)
     for index, record in enumerate(records):
         try:

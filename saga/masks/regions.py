@@ -30,6 +30,8 @@ _GAP_WEIGHT = 3.0
 """How much the part of a pair's bounding box that the pair leaves empty, a share of the image, counts. A
 factor, not a term: plain surfaces of any shape join at no cost."""
 _SIZE_EXPONENT = 0.2
+_SLIVER = 0.1
+"""A region of less than this share of another's area is tiny beside it."""
 _SMALLEST_CELL = 6
 """Side in pixels of the grid cell of a superpixel: smaller ones hold too few pixels for a histogram."""
 
@@ -51,7 +53,8 @@ class RegionTree:
     contrasts: np.ndarray  # [T]
     """Mean strength of the edge around each region, float64 [T] between 0 (none) and 1 (closed)."""
     seams: np.ndarray  # [T]
-    """Strength of the edge between each region and the one it is merged with, float64 [T] as `contrasts`."""
+    """Strength of the edge between each region and the next that is not tiny beside it to be merged with it,
+    float64 [T] as `contrasts`."""
 
 
 def region_tree(
@@ -78,7 +81,7 @@ def region_tree(
         heights=merging.heights,
         parent_heights=np.where(parents < 0, root, merging.heights[parents]),
         contrasts=_contrasts(members, borders),
-        seams=merging.seams,
+        seams=_inherit_seams(merging),
     )
 
 
@@ -159,6 +162,19 @@ def _contrasts(
     around = (members[:, borders.one] != members[:, borders.other]).astype(np.float32)
     lengths = around @ borders.lengths.astype(np.float32)
     return (around @ borders.strengths.astype(np.float32)) / np.maximum(lengths, 1.0)
+
+
+def _inherit_seams(merging: _Merging) -> np.ndarray:  # [T]
+    """Seams with those to a sliver replaced by the parent's.
+
+    Slivers of blurred pixels along an object's outline differ from both sides: what counts is what comes next.
+    """
+    seams = merging.seams.copy()
+    for node in range(len(seams) - 2, -1, -1):
+        parent = merging.parents[node]
+        if merging.areas[parent] < (1 + _SLIVER) * merging.areas[node]:
+            seams[node] = seams[parent]
+    return seams
 
 
 def _histogram(

@@ -121,8 +121,6 @@ class EncodeOncePredictor(SamPredictor):
         """Use known features of an image of `original_image_size` (height, width)."""
         self.reset_image()
         self.original_size = original_image_size
-        self.input_size = self.transform.get_preprocess_shape(
-            *original_image_size, self.transform.target_length
-        )
+        self.input_size = self.transform.get_preprocess_shape(*original_image_size, self.transform.target_length)
         self.features = features
         self.is_image_set = True

@@ -50,9 +50,7 @@ class MaskStore:
 
     def missing(self, cameras: Sequence[Camera]) -> list[Camera]:
         """The cameras with a photograph whose masks are not there, damaged, or of another photograph."""
-        return [
-            camera for camera in cameras if camera.image_path is not None and not self._is_current(camera)
-        ]
+        return [camera for camera in cameras if camera.image_path is not None and not self._is_current(camera)]
 
     def prepare(self, scene: Scene, progress: bool = True) -> None:
         """Make the masks of every photograph of `scene` that are not there yet.
@@ -109,8 +107,7 @@ class MaskStore:
             with zipfile.ZipFile(path) as archive:
                 if archive.read("key").decode() != _image_key(camera):
                     raise SagaError(
-                        f"{path}: was made from another version of {camera.image_path}; "
-                        "run the mask extraction again"
+                        f"{path}: was made from another version of {camera.image_path}; run the mask extraction again"
                     )
                 if f"{name}.npy" not in archive.namelist():
                     return None
@@ -129,9 +126,7 @@ class MaskStore:
         features: np.ndarray | None,  # [256, 64, 64]
     ) -> None:
         if masks.shape[1:] != (camera.height, camera.width) or masks.dtype != bool:
-            raise ValueError(
-                f"expected bool [M, {camera.height}, {camera.width}], got {masks.dtype} {masks.shape}"
-            )
+            raise ValueError(f"expected bool [M, {camera.height}, {camera.width}], got {masks.dtype} {masks.shape}")
         bits = np.packbits(masks.reshape(len(masks), camera.height * camera.width), axis=1)
         with atomic_path(self._path(camera)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             archive.writestr("key", _image_key(camera))

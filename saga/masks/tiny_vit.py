@@ -43,20 +43,14 @@ class TinyVitEncoder(nn.Module):
         try:
             timm_tiny_vit = importlib.import_module("timm.models.tiny_vit")
         except ImportError as error:
-            raise SagaError(
-                f"MobileSAM checkpoints need the package timm ({error}); pip install timm"
-            ) from error
+            raise SagaError(f"MobileSAM checkpoints need the package timm ({error}); pip install timm") from error
         self.img_size = IMAGE_SIZE
-        stages = sorted(
-            {int(match[1]) for key in state if (match := re.match(PREFIX + r"layers\.(\d+)\.", key))}
-        )
+        stages = sorted({int(match[1]) for key in state if (match := re.match(PREFIX + r"layers\.(\d+)\.", key))})
         layers = [PREFIX + f"layers.{stage}." for stage in stages]
         biases = [state[f"{layer}blocks.0.attn.attention_biases"].shape for layer in layers[1:]]
         widths = [state[PREFIX + "patch_embed.seq.2.c.weight"].shape[0]]
         widths += [state[f"{layer}downsample.conv1.c.weight"].shape[0] for layer in layers[:-1]]
-        depths = [
-            len({key.split(".")[4] for key in state if key.startswith(f"{layer}blocks.")}) for layer in layers
-        ]
+        depths = [len({key.split(".")[4] for key in state if key.startswith(f"{layer}blocks.")}) for layer in layers]
         # The first stage is convolutional: it has neither heads nor windows.
         trunk = timm_tiny_vit.TinyVit(
             num_classes=0,

@@ -230,9 +230,7 @@ def test_masks_of_different_sizes_in_one_file(tmp_path: Path, camera: MakeCamera
 
 
 def test_a_truncated_png(tmp_path: Path, camera: MakeCamera) -> None:
-    Image.fromarray(np.random.default_rng(0).integers(0, 9, (14, 20), dtype=np.uint8)).save(
-        tmp_path / "a.png"
-    )
+    Image.fromarray(np.random.default_rng(0).integers(0, 9, (14, 20), dtype=np.uint8)).save(tmp_path / "a.png")
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SagaError, match="a.png"):

@@ -87,9 +87,7 @@ def test_other_settings_have_their_own_masks(scene: Scene, counting: Make, tmp_p
     assert back.seen == []
 
 
-def test_another_size_or_lens_of_the_view_counts_as_changed(
-    scene: Scene, counting: Make, tmp_path: Path
-) -> None:
+def test_another_size_or_lens_of_the_view_counts_as_changed(scene: Scene, counting: Make, tmp_path: Path) -> None:
     store = MaskStore(tmp_path / "cache", counting())
     store.prepare(scene, progress=False)
     assert store.missing([scene.cameras[0].resized(10, 7)])
@@ -130,8 +128,7 @@ def test_reading_before_making_says_what_to_do(scene: Scene, counting: Make, tmp
 
 def test_names_with_folders_do_not_collide(scene: Scene, counting: Make, tmp_path: Path) -> None:
     cameras = [
-        replace(camera, name=f"{side}/same.png")
-        for camera, side in zip(scene.cameras, ("left", "right"), strict=False)
+        replace(camera, name=f"{side}/same.png") for camera, side in zip(scene.cameras, ("left", "right"), strict=False)
     ]
     store = MaskStore(tmp_path / "cache", counting())
     store.prepare(Scene(scene.gaussians, cameras), progress=False)
