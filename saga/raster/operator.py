@@ -88,10 +88,8 @@ class BlendOperator:
 
     def depth(self) -> Tensor:  # [H, W]
         """Blended camera z in world units, not divided by alpha."""
-        if self._view is None:
-            depths = reference.project(self.geometry, self.camera).depths
-        else:
-            depths = self._view.depths
+        view = self._view
+        depths = reference.project(self.geometry, self.camera).depths if view is None else view.depths
         return self.render(depths[:, None].to(torch.float32))[..., 0]
 
     def rows(

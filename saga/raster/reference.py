@@ -196,7 +196,7 @@ class _Lift(torch.autograd.Function):
         ctx.geometry, ctx.camera = geometry, camera
         out = y.new_zeros(len(geometry), y.shape[2])
         for ys, xs, walk in _tiles(geometry, camera):
-            values = y[ys, xs].reshape(-1, y.shape[2])
+            values = y[ys, xs].flatten(0, 1)
             for ids, weights in walk:
                 out[ids] += weights.to(y.dtype).T @ values
         return out

@@ -122,7 +122,8 @@ class Gaussians:
         valid = np.empty(count, bool)
         for rows in _blocks(count):
             stored = _columns(vertices[rows], _GEOMETRY)
-            good = np.isfinite(stored).all(axis=1)
+            # An infinite opacity logit is how some exporters write an opacity of exactly 0 or 1.
+            good = np.isfinite(stored[:, :10]).all(axis=1) & ~np.isnan(stored[:, 10])
             good &= np.isfinite(_columns(vertices[rows], (*layout.dc, *layout.rest))).all(axis=1)
             with np.errstate(over="ignore", invalid="ignore"):
                 block = _activate(stored)

@@ -56,7 +56,7 @@ class Checkpoint:
                 state = json.loads((file.metadata() or {})["saga"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, KeyError, ValueError) as error:
-            raise SagaError(f"{self.path}: damaged checkpoint of an interrupted run; delete it to start afresh.") from error
+            raise SagaError(f"{self.path}: damaged checkpoint of an interrupted run; delete it.") from error
         if state["identity"] != self._identity:
             raise SagaError(
                 f"{self.path}: an interrupted run with another scene, seed or settings is kept here; "

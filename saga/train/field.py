@@ -75,7 +75,7 @@ class FeatureField:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, KeyError, ValueError) as error:
             raise SagaError(
-                f"{path}: expected a feature field written by saga-train, found something else or a truncated file; train again."
+                f"{path}: expected a feature field of saga-train, found another kind or a truncated file; train again."
             ) from error
         if metadata["format_version"] != FORMAT_VERSION:
             raise SagaError(
