@@ -30,7 +30,7 @@ _GAP_WEIGHT = 3.0
 """How much the part of a pair's bounding box that the pair leaves empty, a share of the image, counts. A
 factor, not a term: plain surfaces of any shape join at no cost."""
 _SIZE_EXPONENT = 0.2
-_SLIVER = 0.1
+_SLIVER = 0.05
 """A region of less than this share of another's area is tiny beside it."""
 _SMALLEST_CELL = 6
 """Side in pixels of the grid cell of a superpixel: smaller ones hold too few pixels for a histogram."""
@@ -226,7 +226,7 @@ class _Merging:
             self.boxes[index] = (-rows.start, -columns.start, rows.stop, columns.stop)
         self.heights = np.zeros(nodes)
         self.parents = np.full(nodes, -1)
-        self.seams = np.ones(nodes)
+        self.seams = np.zeros(nodes)
         self.children: list[tuple[int, int]] = []
         self.neighbours: list[dict[int, tuple[float, float]]] = [{} for _ in range(nodes)]
         for one, other, length, total in zip(

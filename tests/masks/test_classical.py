@@ -58,8 +58,9 @@ def test_a_plain_surface_is_one_mask_and_not_pieces() -> None:
     plain = shade(np.broadcast_to(TABLE, (240, 320, 3)).astype(float))
     masks, _ = ClassicalGenerator().generate(np.where(disc[..., None], np.uint8([200, 30, 40]), plain))
     assert overlaps(masks, ~disc).max() > 0.95
-    pieces = ~(masks & disc).any(axis=(1, 2)) & (overlaps(masks, ~disc) < 0.5)
-    assert pieces.sum() <= 2
+    of_table = ~(masks & disc).any(axis=(1, 2))
+    shares = overlaps(masks, ~disc)[of_table]
+    assert ((shares > 0.95) | (shares < 0.005)).all()  # slivers along the outline may remain
     assert len(ClassicalGenerator().generate(plain)[0]) == 0
 
 
