@@ -53,7 +53,10 @@ class BuildNative(build_ext):
             if built.exists():
                 destination = ROOT / self.get_ext_filename(ext.name)
                 destination.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(built, destination)
+                # A process may be running the old library: replace the name, not the bytes.
+                temporary = destination.with_suffix(".new")
+                shutil.copy2(built, temporary)
+                os.replace(temporary, destination)
 
 
 class SourceWithHeaders(sdist):

@@ -21,7 +21,8 @@ SAGA_INLINE void gather(const saga_rows *rows, int64_t begin, int64_t end, const
         float *sum = out + k * c;
         for (int64_t j = 0; j < c; ++j) sum[j] = 0.0f;
         for (int64_t e = rows->indptr[row]; e < last; ++e) {
-            __builtin_prefetch(x + int64_t(rows->indices[std::min(e + kAhead, last - 1)]) * c);
+            const float *ahead = x + int64_t(rows->indices[std::min(e + kAhead, last - 1)]) * c;
+            for (int64_t j = 0; j < c; j += 16) __builtin_prefetch(ahead + j);
             const float *value = x + int64_t(rows->indices[e]) * c;
             const float w = rows->weights[e];
             for (int64_t j = 0; j < c; ++j) sum[j] += w * value[j];
@@ -47,6 +48,8 @@ SAGA_INLINE void scatter(const saga_rows *rows, int64_t s, const int64_t *select
         const float *value = y + k * c;
         for (int64_t e = rows->indptr[row]; e < rows->indptr[row + 1]; ++e) {
             const int32_t id = rows->indices[e];
+            const int32_t ahead = rows->indices[std::min(e + kAhead, rows->indptr[row + 1] - 1)];
+            if (uint32_t(ahead) % threads == thread) __builtin_prefetch(out + int64_t(ahead) * c, 1);
             if (uint32_t(id) % threads != thread) continue;
             first(id);
             const float w = rows->weights[e];
@@ -81,6 +84,15 @@ SAGA_INLINE void adam_row(const Adam &adam, int64_t id, int64_t c, float *gradie
     }
 }
 
+SAGA_INLINE void fetch_row(const Adam &adam, int64_t id, int64_t c) {
+    for (int64_t j = 0; j < c; j += 16) {
+        __builtin_prefetch(adam.x + id * c + j, 1);
+        __builtin_prefetch(adam.first + id * c + j, 1);
+        __builtin_prefetch(adam.second + id * c + j, 1);
+    }
+    __builtin_prefetch(adam.steps + id, 1);
+}
+
 SAGA_INLINE void scatter_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
                               const Adam &adam, float *gradient, uint8_t *touched, int32_t *list, uint32_t thread,
                               uint32_t threads) {
@@ -91,6 +103,8 @@ SAGA_INLINE void scatter_adam(const saga_rows *rows, int64_t s, const int64_t *s
         list[count++] = id;
     });
     for (int64_t k = 0; k < count; ++k) {
+        // Rows lie scattered over four large arrays: without fetching ahead each waits for memory.
+        if (k + kAhead < count) fetch_row(adam, list[k + kAhead], c);
         adam_row(adam, list[k], c, gradient + int64_t(list[k]) * c);
         touched[list[k]] = 0;
     }
@@ -155,6 +169,8 @@ extern "C" const char *saga_error_string(int code) {
             return "no error";
         case SAGA_ERROR_TILE_COUNTS:
             return "tile counts do not match the projected Gaussians";
+        case SAGA_ERROR_CHANNELS:
+            return "at most 256 channels can be matched";
         default:
             return "unknown error";
     }

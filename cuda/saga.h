@@ -21,6 +21,7 @@ extern "C" {
 #define SAGA_SPLAT 8 /* floats of a projected Gaussian, see saga_project */
 
 #define SAGA_ERROR_TILE_COUNTS 1 /* saga_bin was given counts of another projection */
+#define SAGA_ERROR_CHANNELS 2    /* saga_match takes at most 256 channels */
 
 /* An ideal pinhole in OpenCV axes; view is the world-to-camera 4x4, row-major. */
 typedef struct {
@@ -88,6 +89,12 @@ int64_t saga_rows_adam_workspace(int64_t n, int64_t c);
 int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
                    const float *y, float *x, float *first, float *second, int32_t *steps, float rate,
                    float beta1, float beta2, float epsilon, void *workspace, void *stream);
+
+/* ---- Queries ----------------------------------------------------------------------------------- */
+
+/* scores[i] = max over k of features[i] . queries[k]: features [n, c] float16, queries [q, c], q > 0. */
+int saga_match(int64_t n, int64_t c, const uint16_t *features, int64_t q, const float *queries, float *scores,
+               void *stream);
 
 /* ---- Neighbour searches ------------------------------------------------------------------------- */
 

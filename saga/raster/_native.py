@@ -53,6 +53,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "saga_rows_fill": (c_int, [_CAMERA, *[_POINTER] * 4, _SIZE, *[_POINTER] * 5]),
     "saga_rows_render": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
     "saga_rows_lift": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 3]),
+    "saga_match": (c_int, [_SIZE, _SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
     "saga_rows_adam_workspace": (_SIZE, [_SIZE, _SIZE]),
     "saga_rows_adam": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 5, *[c_float] * 4, *[_POINTER] * 2]),
 }

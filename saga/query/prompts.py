@@ -1,0 +1,144 @@
+"""Prompts: what a person points at in one view, checked against the view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, UnidentifiedImageError
+
+from saga.errors import SagaError
+from saga.scene import Camera
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt in one view. Pixels are (x, y), the top left corner of the image is 0, 0.
+
+    Give points, or a scribble, or a mask, or a box; negative points go with any of them.
+    """
+
+    view: str
+    """Name of the view, e.g. "0003.jpg"."""
+    points: Sequence[Point] = ()
+    """Pixels on the object."""
+    negative: Sequence[Point] = ()
+    """Pixels that do not belong to the object."""
+    scribble: str | Path | np.ndarray | Sequence[Point] | None = None
+    """A PNG (drawn where not 0 and not transparent), a bool array [H, W], or a polyline of pixels."""
+    mask: str | Path | np.ndarray | None = None
+    """A PNG (object where not 0) or a bool array [H, W]."""
+    box: tuple[float, float, float, float] | None = None
+    """x0, y0, x1, y1 around the object."""
+
+    def describe(self) -> dict[str, Any]:
+        """The prompt as JSON values; arrays are named, not copied."""
+        named = {"scribble": self.scribble, "mask": self.mask}
+        parts: dict[str, Any] = {
+            "points": [list(p) for p in self.points],
+            "negative": [list(p) for p in self.negative],
+            "box": None if self.box is None else list(self.box),
+        }
+        parts |= {k: str(v) if isinstance(v, (str, Path)) else "given" for k, v in named.items() if v is not None}
+        return {k: v for k, v in parts.items() if v is not None and v != []}
+
+
+@dataclass(frozen=True)
+class CheckedPrompt:
+    """A prompt whose parts are known to lie in the view."""
+
+    points: np.ndarray  # [K, 2] int64
+    negative: np.ndarray  # [L, 2] int64
+    scribble: np.ndarray | None  # [H, W] bool
+    mask: np.ndarray | None  # [H, W] bool
+    box: tuple[int, int, int, int] | None
+
+
+def check(prompt: Prompt, camera: Camera) -> CheckedPrompt:
+    """Reads and validates a prompt.
+
+    Raises:
+        SagaError: nothing positive to go by, more than one kind of prompt, a point or box outside the
+            image, an unreadable or empty picture, or one of another size.
+    """
+    kinds = {
+        "points": len(prompt.points) > 0,
+        "scribble": prompt.scribble is not None,
+        "mask": prompt.mask is not None,
+        "box": prompt.box is not None,
+    }
+    given = [name for name, present in kinds.items() if present]
+    if len(given) != 1:
+        found = " and ".join(given) if given else "none of them"
+        raise SagaError(f"prompt: expected one of points, scribble, mask or box, found {found}.")
+    scribble = None if prompt.scribble is None else _scribble(prompt.scribble, camera)
+    mask = None if prompt.mask is None else _picture(prompt.mask, camera, "mask")
+    return CheckedPrompt(
+        _points(prompt.points, camera),
+        _points(prompt.negative, camera),
+        scribble,
+        mask,
+        None if prompt.box is None else _box(prompt.box, camera),
+    )
+
+
+def _points(points: Sequence[Point], camera: Camera) -> np.ndarray:  # [K, 2]
+    pixels = np.floor(np.asarray(points, np.float64).reshape(-1, 2)).astype(np.int64)
+    for (x, y), given in zip(pixels, points, strict=True):
+        if not (0 <= x < camera.width and 0 <= y < camera.height):
+            raise SagaError(
+                f"point {given[0]:g},{given[1]:g}: expected a pixel of {camera.name}, which is {camera.width} x "
+                f"{camera.height} (x from 0 to {camera.width - 1}, y from 0 to {camera.height - 1})."
+            )
+    return pixels
+
+
+def _box(box: Sequence[float], camera: Camera) -> tuple[int, int, int, int]:
+    x0, y0, x1, y1 = (round(v) for v in box)
+    clipped = max(x0, 0), max(y0, 0), min(x1, camera.width), min(y1, camera.height)
+    if x1 <= x0 or y1 <= y0 or clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:
+        raise SagaError(
+            f"box {x0},{y0},{x1},{y1}: expected x0 < x1 and y0 < y1 inside {camera.name}, "
+            f"which is {camera.width} x {camera.height}."
+        )
+    return clipped
+
+
+def _scribble(scribble: Any, camera: Camera) -> np.ndarray:  # [H, W]
+    if isinstance(scribble, (str, Path, np.ndarray)):
+        return _picture(scribble, camera, "scribble")
+    pixels = _points(scribble, camera)
+    canvas = Image.new("1", (camera.width, camera.height))
+    ImageDraw.Draw(canvas).line([tuple(p) for p in pixels.tolist()] * (2 if len(pixels) == 1 else 1), fill=1, width=3)
+    return np.array(canvas, bool)
+
+
+def _picture(picture: str | Path | np.ndarray, camera: Camera, kind: str) -> np.ndarray:  # [H, W]
+    name = kind if isinstance(picture, np.ndarray) else str(picture)
+    drawn = picture.astype(bool) if isinstance(picture, np.ndarray) else _read(Path(picture), kind)
+    if drawn.shape != (camera.height, camera.width):
+        raise SagaError(
+            f"{name}: expected a {kind} of {camera.width} x {camera.height} as {camera.name}, "
+            f"found {drawn.shape[-1]} x {drawn.shape[0]}."
+        )
+    if not drawn.any():
+        raise SagaError(f"{name}: expected a {kind} with something drawn on it, found an empty one.")
+    return drawn
+
+
+def _read(path: Path, kind: str) -> np.ndarray:  # [H, W]
+    try:
+        with Image.open(path) as image:
+            if "A" in image.getbands():
+                bands = np.asarray(image.convert("RGBA"))
+                return (bands[..., 3] > 0) & (bands[..., :3] > 0).any(-1) if kind == "mask" else bands[..., 3] > 0
+            return np.asarray(image.convert("L")) > 0
+    except FileNotFoundError as error:
+        raise SagaError(f"{path}: no such {kind}; give a PNG of the view's size.") from error
+    except (UnidentifiedImageError, OSError) as error:
+        raise SagaError(f"{path}: expected a PNG, found something that cannot be decoded.") from error
