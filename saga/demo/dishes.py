@@ -18,9 +18,7 @@ def mug() -> DemoObject:
         "mug",
         [
             Patch(lathe(outside, smooth=False), glaze, 0.14),
-            Patch(
-                lathe([(0.062, 0.162), (0.058, 0.158), (0.057, 0.125)], smooth=False), plain("f4f1ea"), 0.1
-            ),
+            Patch(lathe([(0.062, 0.162), (0.058, 0.158), (0.057, 0.125)], smooth=False), plain("f4f1ea"), 0.1),
             Patch(lathe([(0.057, 0.135), (0.0, 0.135)], smooth=False), plain("4a2a18"), 0.2),
             Patch(tube(handle, 0.0105), plain("f4f1ea"), 0.14),
         ],

@@ -65,15 +65,11 @@ def donut() -> DemoObject:
             color[iced & (np.abs(long) < 0.0085) & (np.abs(wide) < 0.0032)] = codes[k % len(codes)]
         return color
 
-    return DemoObject(
-        "donut", [Patch(torus(ring, thick, thick), icing, 0.1)], (-0.24, -0.47, 0.009), detail=1.6
-    )
+    return DemoObject("donut", [Patch(torus(ring, thick, thick), icing, 0.1)], (-0.24, -0.47, 0.009), detail=1.6)
 
 
 def _fruit(radius: float, flat: float, dimple: float) -> Surface:
     """A ball of height 2 * flat * radius, dimpled at the top."""
     turn = np.linspace(-np.pi / 2, np.pi / 2, 60)
     dip = dimple * np.exp(-(((turn - np.pi / 2) / 0.4) ** 2))
-    return lathe(
-        [(radius * np.cos(t), radius * flat * (1 + np.sin(t)) - d) for t, d in zip(turn, dip, strict=True)]
-    )
+    return lathe([(radius * np.cos(t), radius * flat * (1 + np.sin(t)) - d) for t, d in zip(turn, dip, strict=True)])

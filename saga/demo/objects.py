@@ -38,10 +38,7 @@ def all_objects() -> list[DemoObject]:
 def table() -> DemoObject:
     """A round table top of planks."""
     edge = 0.02
-    profile = [
-        (_TABLE_RADIUS - edge + edge * np.cos(t), -0.025 + 0.025 * np.sin(t))
-        for t in np.linspace(-1.5, 1.5, 9)
-    ]
+    profile = [(_TABLE_RADIUS - edge + edge * np.cos(t), -0.025 + 0.025 * np.sin(t)) for t in np.linspace(-1.5, 1.5, 9)]
     profile += [(_TABLE_RADIUS - edge, 0.0), (0.0, 0.0)]
     grain = wood("c99c6b", "8a5a33", 0.135)
     return DemoObject("table", [Patch(lathe(profile, smooth=False), grain, 0.05)], detail=0.62)

@@ -97,9 +97,7 @@ def ring_cameras(views: int, size: tuple[int, int]) -> list[Camera]:
     return cameras
 
 
-def _sample_objects(
-    objects: Sequence[DemoObject], count: int, rng: np.random.Generator
-) -> tuple[_Surfels, float]:
+def _sample_objects(objects: Sequence[DemoObject], count: int, rng: np.random.Generator) -> tuple[_Surfels, float]:
     """Samples every surface; returns the surfels and the distance between neighbours at detail 1."""
     wanted = sum(thing.detail * area(patch.surface) for thing in objects for patch in thing.patches)
     spacing = float(np.sqrt(wanted / count))

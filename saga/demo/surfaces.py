@@ -90,9 +90,7 @@ def ellipsoid(center: Sequence[float], radii: Sequence[float]) -> Surface:
 def torus(radius: float, thickness: float, height: float) -> Surface:
     """Ring about z of tube radius `thickness`, its axis at `height`; v turns from outside to the top."""
     turn = np.linspace(0, 2 * np.pi, 65)
-    return lathe(
-        [(radius + thickness * np.cos(t), height + thickness * np.sin(t)) for t in turn], smooth=False
-    )
+    return lathe([(radius + thickness * np.cos(t), height + thickness * np.sin(t)) for t in turn], smooth=False)
 
 
 def tube(path: Sequence[Sequence[float]], radius: Callable[[np.ndarray], np.ndarray] | float) -> Surface:

@@ -122,9 +122,7 @@ def plant() -> DemoObject:
     ]
     rng = np.random.default_rng(5)
     patches = [
-        Patch(
-            lathe(pot, smooth=False), bands("b9623c", (0.117, 0.16, "c97650"), (0.045, 0.07, "e7c9a5")), 0.03
-        ),
+        Patch(lathe(pot, smooth=False), bands("b9623c", (0.117, 0.16, "c97650"), (0.045, 0.07, "e7c9a5")), 0.03),
         Patch(lathe([(0.094, 0.132), (0.0, 0.138)], smooth=False), plain("3b2a1e", 0.5, 150), 0.0),
     ]
     for k in range(17):

@@ -67,8 +67,7 @@ def _refuse_foreign(out: Path, is_earlier: Callable[[Path], bool]) -> None:
     if content and not is_earlier(out):
         listed = ", ".join(content[:3]) + (", ..." if len(content) > 3 else "")
         raise SagaError(
-            f"{out}: expected a new folder or an earlier result of the same kind, found {listed}; "
-            "choose another folder"
+            f"{out}: expected a new folder or an earlier result of the same kind, found {listed}; choose another folder"
         )
 
 

@@ -194,9 +194,7 @@ def _tag(picture: Image.Image, mask: np.ndarray, name: str) -> None:
 def _sheet(panels: Sequence[tuple[np.ndarray, str]]) -> np.ndarray:
     """Panels of one size side by side on paper, each with its caption below."""
     height, width = panels[0][0].shape[:2]
-    sheet = Image.new(
-        "RGB", (len(panels) * (width + _MARGIN) + _MARGIN, height + _MARGIN + _CAPTION + 4), _PAPER
-    )
+    sheet = Image.new("RGB", (len(panels) * (width + _MARGIN) + _MARGIN, height + _MARGIN + _CAPTION + 4), _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
     for k, (picture, caption) in enumerate(panels):
         left = _MARGIN + k * (width + _MARGIN)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saga.export.culling import Surroundings
 from saga.raster import BlendOperator, Geometry
 from saga.scene.camera import Camera
 from saga.scene.gaussians import Gaussians
@@ -32,12 +33,19 @@ def render_masks(
     """The mask of a set of Gaussians in every view: bool [H, W] at the camera's size, in turn.
 
     A pixel is inside when members make up more than half of what it shows: render(1[member]) / alpha > 0.5,
-    where alpha > 0.5. So members hidden behind others do not count.
+    where alpha > 0.5. So members hidden behind others do not count. Costs what the Gaussians in front
+    of, behind and around the members cost to render, not the scene.
     """
-    ones = torch.ones(len(member), device=member.device)
-    both = torch.stack([member.to(torch.float32), ones], dim=1).to(geometry.means.device)
+    member = member.to(geometry.means.device)
+    surroundings = Surroundings(geometry, member)
     for camera in cameras:
-        inside, alpha = BlendOperator(geometry, camera).render(both).unbind(-1)
+        around = surroundings.seen_by(camera)
+        if not bool(around.any()):
+            yield np.zeros((camera.height, camera.width), bool)
+            continue
+        own = member[around].to(torch.float32)
+        both = torch.stack([own, torch.ones_like(own)], dim=1)
+        inside, alpha = BlendOperator(select(geometry, around), camera).render(both).unbind(-1)
         yield ((inside > 0.5 * alpha) & (alpha > MIN_ALPHA)).cpu().numpy()
 
 

@@ -121,9 +121,7 @@ def _is_segmentation(folder: Path) -> bool:
 
 
 def _is_batch(folder: Path) -> bool:
-    return (folder / "objects").is_dir() and all(
-        (folder / n).is_file() for n in ("objects.json", "labels.npy")
-    )
+    return (folder / "objects").is_dir() and all((folder / n).is_file() for n in ("objects.json", "labels.npy"))
 
 
 @contextmanager

@@ -80,9 +80,7 @@ def test_objects_hide_each_other(tiny_demo: DemoScene, tiny_folder: Path) -> Non
     assert min(sizes) < 0.5 * max(sizes)
 
 
-def test_the_folder_loads_as_a_scene_with_its_truth(
-    tiny_demo: DemoScene, tiny_folder: Path, tiny_scene: Scene
-) -> None:
+def test_the_folder_loads_as_a_scene_with_its_truth(tiny_demo: DemoScene, tiny_folder: Path, tiny_scene: Scene) -> None:
     assert np.allclose(tiny_scene.gaussians.means, tiny_demo.gaussians.means)
     assert np.array_equal(np.load(tiny_folder / "labels.npy"), tiny_demo.labels)
     assert json.loads((tiny_folder / "objects.json").read_text()) == tiny_demo.names

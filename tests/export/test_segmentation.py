@@ -1,0 +1,185 @@
+"""The files of a segmentation, and of a batch of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from saga.demo import DemoScene
+from saga.errors import SagaError
+from saga.evaluate.metrics import iou
+from saga.export import render_views, write_objects, write_segmentation
+from saga.query.segmentation import Segmentation
+from saga.scene import Gaussians, Scene, load_scene
+
+FILES = ["masks", "object.ply", "preview.png", "report.json", "rest.ply", "segmentation.npz"]
+
+
+def segment(demo: DemoScene, name: str, **report: object) -> Segmentation:
+    """The exact segmentation of an object of the demo."""
+    mask = torch.from_numpy(demo.labels == demo.names[name])
+    return Segmentation(mask, mask.float() * 0.8, {"timings_ms": {"query": 2.5}, **report})
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def picture(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_every_file_is_there_and_says_the_same(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
+    prompt = {"points": [[80, 60]], "negative": [[5, 5], [9, 5]], "box": [20, 20, 90, 100]}
+    mug = segment(tiny_demo, "mug", view="002.png", prompt=prompt, warnings=["Ärger"])
+    write_segmentation(mug, tiny_scene, tmp_path / "mug")
+    assert names(tmp_path / "mug") == FILES
+
+    with np.load(tmp_path / "mug" / "segmentation.npz") as arrays:
+        assert (arrays["mask"].dtype, arrays["scores"].dtype) == (bool, np.float32)
+        assert np.array_equal(arrays["mask"], mug.mask.numpy())
+        assert np.array_equal(arrays["scores"], mug.scores.numpy())
+    mine, rest = (Gaussians.read(tmp_path / "mug" / f) for f in ("object.ply", "rest.ply"))
+    rows = mug.mask.numpy()
+    assert np.array_equal(mine.vertices, tiny_scene.gaussians.vertices[rows])
+    assert np.array_equal(rest.vertices, tiny_scene.gaussians.vertices[~rows])
+    report = json.loads((tmp_path / "mug" / "report.json").read_text(encoding="utf-8"))
+    assert report["prompt"] == prompt
+    assert report["warnings"] == ["Ärger"]
+    assert report["timings_ms"]["query"] == 2.5
+    assert {"write_plys", "write_masks", "write_preview"} <= report["timings_ms"].keys()
+    assert mug.report["timings_ms"] == {"query": 2.5}
+
+
+def test_masks_match_the_truth_in_every_view(
+    tiny_demo: DemoScene, tiny_folder: Path, tiny_scene: Scene, tmp_path: Path
+) -> None:
+    write_segmentation(segment(tiny_demo, "ball", view="000"), tiny_scene, tmp_path / "out")
+    assert names(tmp_path / "out" / "masks") == [camera.name for camera in tiny_scene.cameras]
+    for camera in tiny_scene.cameras:
+        mask = picture(tmp_path / "out" / "masks" / f"{camera.stem}.png")
+        assert mask.shape == (120, 160)
+        assert set(np.unique(mask)) == {0, 255}
+        truth = picture(tiny_folder / "instances" / f"{camera.stem}.png") == tiny_demo.names["ball"]
+        assert iou(mask > 127, truth) > 0.9
+
+
+def test_the_preview_shows_three_panels_that_differ(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
+    prompt = {"points": [[80, 60]]}
+    write_segmentation(
+        segment(tiny_demo, "plant", view="001", prompt=prompt), tiny_scene, tmp_path / "out", masks=False
+    )
+    preview = picture(tmp_path / "out" / "preview.png")
+    assert preview.shape[2] == 3
+    assert preview.shape[1] > 2.5 * preview.shape[0]
+    third = preview.shape[1] // 3
+    panels = [preview[:, k * third : (k + 1) * third].astype(int) for k in range(3)]
+    for first, second in ((0, 1), (1, 2), (0, 2)):
+        assert np.abs(panels[first] - panels[second]).mean() > 2
+
+
+def test_without_masks_those_of_an_earlier_run_go_too(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
+    write_segmentation(segment(tiny_demo, "mug", view="000"), tiny_scene, tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    write_segmentation(segment(tiny_demo, "ball", view="000"), tiny_scene, tmp_path, masks=False)
+    assert names(tmp_path) == sorted([*FILES[1:], "notes.txt"])
+    assert len(Gaussians.read(tmp_path / "object.ply")) == np.sum(tiny_demo.labels == tiny_demo.names["ball"])
+
+
+def test_a_failure_half_way_leaves_the_earlier_result(
+    tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_segmentation(segment(tiny_demo, "mug", view="000"), tiny_scene, tmp_path, masks=False)
+    before = (tmp_path / "object.ply").read_bytes()
+    with pytest.raises(SagaError, match="no such view"):
+        write_segmentation(segment(tiny_demo, "ball", view="nowhere"), tiny_scene, tmp_path)
+    assert (tmp_path / "object.ply").read_bytes() == before
+    assert names(tmp_path) == FILES[1:]
+
+
+def test_a_folder_with_other_files_is_refused(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "000.png").write_text("a person's mask")
+    with pytest.raises(SagaError, match="found masks; choose another folder"):
+        write_segmentation(segment(tiny_demo, "mug"), tiny_scene, tmp_path)
+    assert (tmp_path / "masks" / "000.png").read_text() == "a person's mask"
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_nothing_and_everything_can_be_written(tiny_scene: Scene, tmp_path: Path, everything: bool) -> None:
+    mask = torch.full((len(tiny_scene.gaussians),), everything)
+    write_segmentation(Segmentation(mask, mask.float(), {"view": "000"}), tiny_scene, tmp_path)
+    assert names(tmp_path) == FILES
+    rows = [load_scene_rows(tmp_path / f) for f in ("object.ply", "rest.ply")]
+    assert rows == ([len(mask), 0] if everything else [0, len(mask)])
+
+
+def load_scene_rows(path: Path) -> int:
+    header = path.read_bytes().split(b"end_header")[0].decode()
+    return int(header.split("element vertex ")[1].split()[0])
+
+
+def test_a_scene_without_photographs_is_previewed_from_its_rendering(
+    tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path
+) -> None:
+    bare = Scene(tiny_scene.gaussians, [replace(camera, image_path=None) for camera in tiny_scene.cameras])
+    write_segmentation(segment(tiny_demo, "lamp"), bare, tmp_path, masks=False)
+    assert picture(tmp_path / "preview.png").std() > 10
+
+
+def test_a_batch_labels_every_gaussian_by_its_best_object(
+    tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path
+) -> None:
+    mug, ball = segment(tiny_demo, "mug"), segment(tiny_demo, "ball")
+    both = Segmentation(mug.mask | ball.mask, torch.where(ball.mask, 0.9, 0.1), {})
+    write_objects({"mug": mug, "both": both, "ball": ball}, tiny_scene, tmp_path / "out")
+    assert names(tmp_path / "out") == ["labels.npy", "objects", "objects.json", "overview.png"]
+    assert names(tmp_path / "out" / "objects") == ["ball.ply", "both.ply", "mug.ply"]
+    labels = np.load(tmp_path / "out" / "labels.npy")
+    assert labels.dtype == np.int32
+    assert np.all(labels[mug.mask] == 1)
+    assert np.all(labels[ball.mask] == 2)
+    assert np.all(labels[~both.mask] == 0)
+    assert json.loads((tmp_path / "out" / "objects.json").read_text()) == {"mug": 1, "both": 2, "ball": 3}
+    assert len(Gaussians.read(tmp_path / "out" / "objects" / "both.ply")) == len(both)
+    assert picture(tmp_path / "out" / "overview.png").std() > 10
+
+    write_objects({"ball": ball}, tiny_scene, tmp_path / "out")
+    assert names(tmp_path / "out" / "objects") == ["ball.ply"]
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "c:d"])
+def test_a_name_that_is_no_file_name_is_refused(
+    tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(SagaError, match="name a file"):
+        write_objects({name: segment(tiny_demo, "mug")}, tiny_scene, tmp_path / "out")
+    with pytest.raises(SagaError, match="at least one object"):
+        write_objects({}, tiny_scene, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rendered_views_load_as_photographs(tiny_scene: Scene, tiny_folder: Path, tmp_path: Path) -> None:
+    cameras = [replace(camera, name=camera.stem + ".JPG", image_path=None) for camera in tiny_scene.cameras]
+    render_views(tiny_scene.gaussians, cameras, tmp_path / "views", background=(0.88, 0.89, 0.90))
+    scene = load_scene(tiny_folder / "scene.ply", cameras=tmp_path / "views")
+    for camera, original in zip(scene.cameras, tiny_scene.cameras, strict=True):
+        assert np.allclose(camera.world_to_camera, original.world_to_camera)
+        assert camera.image_path is not None
+        assert camera.image_path.parent.parent.name == "views"
+        difference = np.abs(scene.image(camera).astype(int) - tiny_scene.image(original))
+        assert difference.max() <= 1  # the pose went through a file
+
+
+def test_rendered_views_never_replace_photographs(tiny_scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "000.png").write_text("a photograph")
+    with pytest.raises(SagaError, match="found images"):
+        render_views(tiny_scene.gaussians, tiny_scene.cameras, tmp_path)
+    assert (tmp_path / "images" / "000.png").read_text() == "a photograph"
