@@ -9,6 +9,7 @@ import pickle
 import sys
 import urllib.error
 import urllib.request
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +120,9 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
     Raises SagaError when the file is truncated or no PyTorch state dict.
     """
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the error below says all there is to say
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
         reason = " ".join(str(error).split())[:100]
         raise SagaError(
