@@ -1,0 +1,32 @@
+"""Settings of queries and of their post-processing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class QueryConfig:
+    """How a prompt becomes a selection (SAGA, sections 3.4 and 3.5)."""
+
+    score_threshold: float | Literal["adaptive", "paper"] = "adaptive"
+    """Least score of a selected Gaussian. A number is a cosine similarity: higher is tighter, lower looser.
+    "adaptive" looks for the valley of the scores' histogram; "paper" takes the mean of the scores (mean plus
+    one standard deviation for SAM queries), which in a scene with many objects selects far too much."""
+    clusters: int = 5
+    """Queries drawn from a scribble, mask or box by k-means."""
+    accept_overlap: float = 0.9
+    """Share of a SAM mask that its mean query must reproduce to be used alone, else k-means."""
+    statistical_filter: bool = True
+    """Drop Gaussians far from the others (points and scribbles)."""
+    filter_deviations: float = 1.0
+    """Standard deviations above the mean distance beyond which a Gaussian is dropped."""
+    region_growing: bool = True
+    """Keep what hangs together with the Gaussians seen under the mask (masks, boxes and SAM)."""
+    ball_query: bool = True
+    """Add Gaussians close to the selection."""
+    ball_quantile: float = 1.0
+    """Quantile of nearest neighbour distances that is the ball's radius; 1 is the paper's maximum."""
+    seed: int = 0
+    """Seed of k-means."""

@@ -1,0 +1,65 @@
+"""Discovery: the objects of a scene as clusters of feature directions."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.cluster import AgglomerativeClustering, MiniBatchKMeans
+from torch import Tensor
+from torch.nn import functional as F
+
+_SAMPLE = 50_000
+_SEEDS = 128
+_CHUNK = 1 << 18
+
+
+def cluster(
+    directions: Tensor,  # [N, C]
+    candidates: Tensor,  # [N] bool
+    similarity: float,
+    smallest: int,
+    seed: int,
+) -> list[tuple[Tensor, Tensor]]:
+    """Clusters of unit features: centre [C] and members [N] bool of each, largest first.
+
+    k-means on a sample gives many small clusters; those whose centres are alike are merged (average
+    linkage on cosine similarity); every candidate joins the nearest centre if it is similar enough.
+    """
+    rows = candidates.nonzero()[:, 0]
+    if len(rows) == 0:
+        return []
+    rng = np.random.default_rng(seed)
+    sampled = rows[torch.from_numpy(rng.choice(len(rows), min(_SAMPLE, len(rows)), replace=False)).to(rows.device)]
+    features = directions[sampled].float().cpu().numpy()
+    fitted = MiniBatchKMeans(min(_SEEDS, len(features)), n_init=1, batch_size=4096, random_state=seed).fit(features)
+    centres = _merge(fitted.cluster_centers_, np.bincount(fitted.labels_), similarity)
+    assigned = _assign(directions, torch.from_numpy(centres).to(directions.device), similarity)
+    assigned[~candidates] = -1
+    sizes = torch.bincount(assigned[assigned >= 0], minlength=len(centres))
+    order = torch.argsort(sizes, descending=True, stable=True)
+    return [
+        (torch.from_numpy(centres[int(k)]).to(directions.device), assigned == k) for k in order if sizes[k] >= smallest
+    ]
+
+
+def _merge(centres: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndarray:  # [K, C]
+    sizes = np.pad(sizes, (0, len(centres) - len(sizes)))
+    centres, sizes = centres[sizes > 0], sizes[sizes > 0]
+    unit = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+    labels = np.zeros(1, int)
+    if len(unit) > 1:
+        merging = AgglomerativeClustering(
+            n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - similarity
+        )
+        labels = merging.fit_predict(unit)
+    sums = np.zeros((labels.max() + 1, unit.shape[1]), np.float32)
+    np.add.at(sums, labels, unit * sizes[:, None])
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+
+
+def _assign(directions: Tensor, centres: Tensor, similarity: float) -> Tensor:  # [N] int64, -1 = none
+    parts = []
+    for part in directions.split(_CHUNK):
+        best, index = (F.normalize(part.float(), dim=1) @ centres.T).max(1)
+        parts.append(torch.where(best >= similarity, index, -1))
+    return torch.cat(parts)

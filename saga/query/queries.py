@@ -1,0 +1,143 @@
+"""Queries: feature vectors that stand for what a prompt points at (SAGA, section 3.4)."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+from torch.nn import functional as F
+
+from saga.errors import SagaError
+from saga.query.prompts import CheckedPrompt
+from saga.raster import BlendOperator
+
+_MOST_PIXELS = 4096
+"""Pixels of a region that k-means looks at."""
+_ALIKE = 0.7
+"""Cosine similarity above which a pixel shows what a query stands for, in `box_queries`."""
+_MOSTLY_INSIDE = 0.8
+"""Share of a query's pixels that must lie in a box for the query to stand for the boxed object."""
+
+
+def rendered_features(
+    operator: BlendOperator,
+    features: Tensor,  # [N, C]
+    pixels: np.ndarray,  # [P, 2]
+) -> Tensor:  # [P, C]
+    """Rendered features at pixels (x, y): single rows of A, never a whole image. 0 where nothing is shown."""
+    return operator.rows(torch.from_numpy(np.ascontiguousarray(pixels))).render(features)
+
+
+def point_queries(
+    operator: BlendOperator,
+    features: Tensor,  # [N, C]
+    pixels: np.ndarray,  # [K, 2]
+) -> Tensor:  # [K, C]
+    """The rendered features at the points themselves.
+
+    Raises:
+        SagaError: a point shows no Gaussian.
+    """
+    queries = rendered_features(operator, features, pixels)
+    for (x, y), query in zip(pixels.tolist(), queries, strict=True):
+        if not bool(query.norm() > 0):
+            raise SagaError(
+                f"point {x},{y}: expected a pixel that shows the scene, but no Gaussian reaches it in "
+                f"{operator.camera.name}; click on the object."
+            )
+    return queries
+
+
+def region_queries(
+    operator: BlendOperator,
+    features: Tensor,  # [N, C]
+    region: np.ndarray,  # [H, W] bool
+    clusters: int,
+    seed: int,
+) -> Tensor:  # [<= clusters, C]
+    """k-means centres of the rendered features under a scribble or mask.
+
+    Raises:
+        SagaError: the region shows no Gaussian.
+    """
+    pixels = sample_pixels(region, seed)
+    rendered = rendered_features(operator, features, pixels)
+    rendered = rendered[rendered.norm(dim=1) > 0]
+    if len(rendered) == 0:
+        raise SagaError(
+            f"prompt: expected a region that shows the scene, but no Gaussian reaches it in {operator.camera.name}."
+        )
+    return kmeans_centres(F.normalize(rendered, dim=1), clusters, seed)
+
+
+def box_queries(
+    operator: BlendOperator,
+    features: Tensor,  # [N, C]
+    box: tuple[int, int, int, int],
+    clusters: int,
+    seed: int,
+) -> tuple[Tensor, Tensor]:
+    """Queries for the object that fills a box, and negative ones for what reaches out of it.
+
+    The features in the box are clustered; a cluster that is found mostly inside the box is the object's, the
+    others are its surroundings. If none is, the one most inside is taken.
+    """
+    camera = operator.camera
+    inside = np.zeros((camera.height, camera.width), bool)
+    inside[box[1] : box[3], box[0] : box[2]] = True
+    centres = region_queries(operator, features, inside, 2 * clusters, seed)
+    pixels = sample_pixels(np.ones_like(inside), seed, 4 * _MOST_PIXELS)
+    everywhere = F.normalize(rendered_features(operator, features, pixels), dim=1)
+    alike = (everywhere @ F.normalize(centres, dim=1).T > _ALIKE).float()  # [P, Q]
+    within = torch.from_numpy(inside[pixels[:, 1], pixels[:, 0]]).to(alike)
+    share = (alike * within[:, None]).sum(0) / alike.sum(0).clamp(min=1)
+    chosen = share >= min(_MOSTLY_INSIDE, float(share.max()))
+    return centres[chosen], centres[~chosen]
+
+
+def positive_and_negative(
+    operator: BlendOperator,
+    features: Tensor,  # [N, C]
+    prompt: CheckedPrompt,
+    clusters: int,
+    seed: int,
+) -> tuple[Tensor, Tensor]:
+    """The queries of any prompt that needs no SAM: positive [Q, C] and negative [R, C]."""
+    negative = point_queries(operator, features, prompt.negative)
+    if prompt.box is not None:
+        positive, outside = box_queries(operator, features, prompt.box, clusters, seed)
+        return positive, torch.cat([negative, outside])
+    region = prompt.scribble if prompt.scribble is not None else prompt.mask
+    if region is not None:
+        return region_queries(operator, features, region, clusters, seed), negative
+    return point_queries(operator, features, prompt.points), negative
+
+
+def sample_pixels(
+    region: np.ndarray,  # [H, W] bool
+    seed: int,
+    most: int = _MOST_PIXELS,
+) -> np.ndarray:  # [P, 2]
+    """At most `most` pixels (x, y) of a region."""
+    ys, xs = np.nonzero(region)
+    pixels = np.stack([xs, ys], axis=1)
+    if len(pixels) > most:
+        pixels = pixels[np.random.default_rng(seed).choice(len(pixels), most, replace=False)]
+    return pixels
+
+
+def kmeans_centres(
+    features: Tensor,  # [P, C]
+    clusters: int,
+    seed: int,
+) -> Tensor:  # [<= clusters, C]
+    """Centres of k-means; fewer when there are fewer distinct features."""
+    with warnings.catch_warnings():
+        # Fewer distinct features than clusters: the surplus centres are copies, which do no harm.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = KMeans(min(clusters, len(features)), n_init=1, random_state=seed).fit(features.cpu().numpy())
+    return torch.from_numpy(fitted.cluster_centers_).to(features)

@@ -1,0 +1,66 @@
+"""SAM-based prompts (SAGA, section 3.4): queries from SAM's own features instead of the rendered ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga.masks import Sam
+from saga.query.config import QueryConfig
+from saga.query.prompts import CheckedPrompt
+from saga.query.queries import kmeans_centres, rendered_features, sample_pixels
+from saga.query.thresholds import paper_sam_threshold
+from saga.raster import BlendOperator
+from saga.train import FeatureField
+from saga.train.losses import mask_queries
+from saga.train.sampler import grid_coverage
+
+
+def reference_mask(
+    sam: Sam,
+    image: np.ndarray,  # [H, W, 3] uint8
+    prompt: CheckedPrompt,
+) -> tuple[np.ndarray, np.ndarray]:
+    """M_ref: SAM's mask bool [H, W] of a prompt (a given mask stands for itself), and SAM's features [256, 64, 64]."""
+    features = sam.features(image)
+    if prompt.mask is not None:
+        return prompt.mask, features
+    points = np.concatenate([prompt.points, prompt.negative])
+    labels = np.array([1] * len(prompt.points) + [0] * len(prompt.negative))
+    box = None if prompt.box is None else np.asarray(prompt.box)
+    size = (image.shape[0], image.shape[1])
+    given = (points, labels) if len(points) else (None, None)
+    return sam.predict(features, *given, box, size=size), features
+
+
+def queries(
+    operator: BlendOperator,
+    field: FeatureField,
+    sam_features: np.ndarray,  # [256, 64, 64] float16
+    mask: np.ndarray,  # [H, W] bool
+    config: QueryConfig,
+) -> Tensor:  # [Q, C]
+    """The mean of phi(F_SAM) under the mask, if it finds the mask again in the rendered features, else k-means.
+
+    It is accepted when |M_temp & M_ref| / |M_ref| >= config.accept_overlap, M_temp = sigmoid(Q . F_r) > 1/2.
+    """
+    assert field.phi is not None
+    device = field.features.device
+    with torch.no_grad():
+        low = field.phi(torch.from_numpy(sam_features).to(device, torch.float32))  # [64 * 64, C]
+    coverage = grid_coverage(mask[None]).T.to(low)  # [64 * 64, 1]
+    mean = mask_queries(low, coverage)
+    rendered = rendered_features(operator, field.features, sample_pixels(mask, config.seed))
+    if float((rendered @ mean[0] > 0).float().mean()) >= config.accept_overlap:
+        return mean
+    inside = low[(coverage[:, 0] > coverage.max() / 2).nonzero()[:, 0]]
+    return kmeans_centres(inside, config.clusters, config.seed)
+
+
+def threshold(
+    scores: Tensor,  # [N]
+    config: QueryConfig,
+) -> float:
+    """tau of SAM queries: mean plus one standard deviation, unless a number is asked for."""
+    return float(config.score_threshold) if isinstance(config.score_threshold, float) else paper_sam_threshold(scores)
