@@ -58,7 +58,9 @@ def write_segmentation(segmentation: Segmentation, scene: Scene, out: str | Path
         if scene.cameras:
             with _timed(timings, "write_preview"), PngWriter() as pictures:
                 view = segmentation.report.get("view")
-                camera = scene.camera(view) if view else best_view(scene.cameras, scene.gaussians.means[rows])
+                camera = (
+                    scene.camera(view) if view else best_view(scene.cameras, scene.gaussians.means, rows.astype(int))
+                )
                 prompt = segmentation.report.get("prompt") or {}
                 pictures.write(stage / "preview.png", draw_preview(scene, geometry, camera, member, prompt))
         plys.result()
@@ -90,7 +92,7 @@ def write_objects(segmentations: Mapping[str, Segmentation], scene: Scene, out: 
         (stage / "objects.json").write_text(json.dumps(names, indent=1, ensure_ascii=False), encoding="utf-8")
         if scene.cameras:
             geometry = Geometry.from_gaussians(scene.gaussians, device)
-            camera = best_view(scene.cameras, scene.gaussians.means[labels > 0])
+            camera = best_view(scene.cameras, scene.gaussians.means, labels)
             overview = draw_overview(scene, geometry, camera, labels, list(names))
             pictures.write(stage / "overview.png", overview)
 
