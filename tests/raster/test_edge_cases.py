@@ -81,6 +81,16 @@ def test_a_stack_of_opaque_gaussians_ends_early(case, camera, blobs):
     assert rows.indptr.diff().tolist() == [1] * 256
 
 
+def test_an_ended_pixel_stays_ended(case, camera, blobs):
+    """The third would still fit above the smallest transmittance, but the second has ended the pixel."""
+    view = camera(16, 16, straight=True)
+    scene = blobs([[0.0, 0.0, 2.0], [0.0, 0.0, 2.5], [0.0, 0.0, 3.0]], opacities=[1.0, 1.0, 0.5], scales=1e3)
+    a = dense(case.operator(scene, view))
+    torch.testing.assert_close(a, torch.tensor([[0.999, 0.0, 0.0]]).double().expand(256, 3), atol=1e-6, rtol=0)
+    rows = case.operator(scene, view).rows(everywhere(view))
+    assert set(rows.indices.tolist()) == {0} and len(rows.indices) == 256
+
+
 def test_a_thousand_thin_veils_are_blended_across_batches(case, camera, blobs):
     """Longer than any batch of any backend: weights are a geometric series until the pixel is exhausted."""
     view = camera(3, 3, straight=True)
