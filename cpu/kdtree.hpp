@@ -89,21 +89,25 @@ class Arena {
     char *next;
 };
 
+constexpr int64_t PARALLEL_SIZE = 4096;  // points that are worth waking other threads
+
 class Tree {
   public:
-    // Leaves have at most leaf_size points and a squared diagonal of at most leaf_diagonal2; points that
-    // coincide share a leaf, however many.
-    Tree(int64_t n, const float *xyz, int32_t leaf_size, double leaf_diagonal2, Arena &arena)
+    // Leaves have at most leaf_size points and a squared diagonal of at most leaf_diagonal2. But points that
+    // coincide share a leaf, however many: those of a node with a squared diagonal of at most coinciding2.
+    Tree(int64_t n, const float *xyz, int32_t leaf_size, double leaf_diagonal2, Arena &arena,
+         double coinciding2 = 0)
         : points(arena.take<Point>(n)), nodes(arena.take<Node>(2 * n)), size(int32_t(n)),
-          leaf_size(leaf_size), leaf_diagonal2(leaf_diagonal2), spare(arena.take<Point>(n)) {
-#pragma omp parallel for schedule(static)
+          leaf_size(leaf_size), leaf_diagonal2(leaf_diagonal2), coinciding2(coinciding2),
+          spare(arena.take<Point>(n)) {
+#pragma omp parallel for schedule(static) if (n > PARALLEL_SIZE)
         for (int32_t i = 0; i < size; ++i) {
             points[i] = {{xyz[3 * int64_t(i)], xyz[3 * int64_t(i) + 1], xyz[3 * int64_t(i) + 2]}, i};
         }
         nodes[0].begin = 0;
         nodes[0].end = size;
         bound(nodes[0], points);
-#pragma omp parallel
+#pragma omp parallel if (n > PARALLEL_SIZE)
 #pragma omp single
         split(nodes[0], points, spare);
     }
@@ -119,8 +123,6 @@ class Tree {
     const int32_t size;
 
   private:
-    static constexpr int32_t TASK_SIZE = 8192;
-
     static void bound(Node &node, const Point *from) {
         const Float4 *rows = reinterpret_cast<const Float4 *>(from);
         Float4 low = rows[node.begin], high = low;
@@ -161,7 +163,7 @@ class Tree {
 
     void split(Node &node, Point *from, Point *to) {
         const double diagonal2 = node.diagonal2();
-        if (diagonal2 == 0 || (node.size() <= leaf_size && diagonal2 <= leaf_diagonal2)) {
+        if (diagonal2 <= coinciding2 || (node.size() <= leaf_size && diagonal2 <= leaf_diagonal2)) {
             node.child = 0;
             if (from != points) {
                 std::copy(from + node.begin, from + node.end, points + node.begin);
@@ -175,7 +177,7 @@ class Tree {
             Node *half = &nodes[child + side];
             half->begin = side ? middle : node.begin;
             half->end = side ? node.end : middle;
-#pragma omp task firstprivate(half, from, to) if (half->size() > TASK_SIZE)
+#pragma omp task firstprivate(half, from, to) if (half->size() > PARALLEL_SIZE)
             {
                 bound(*half, to);
                 split(*half, to, from);
@@ -184,7 +186,7 @@ class Tree {
     }
 
     const int32_t leaf_size;
-    const double leaf_diagonal2;
+    const double leaf_diagonal2, coinciding2;
     Point *const spare;
     std::atomic<int32_t> used{1};
 };

@@ -21,6 +21,7 @@ constexpr int32_t GROUPS = 4;             // groups that hold k points; a group 
 constexpr float LOOSEST = 0.75f;          // radius of a group, in units of the radius that holds k
 constexpr float HEAVIEST = 32;            // points that a group's search may return, in units of k
 constexpr float ACROSS = 2.0f / 3;        // share of a cell's variance that lies across the line of sight
+constexpr double COINCIDING = 1e-15;      // distance too small for its square to be safe in float32
 constexpr float SMALLEST = 1e-30f;        // half width of a cell whose points coincide
 constexpr int QUICK_STEPS = 6;            // towards a radius by its local dimension, after that by bisection
 constexpr int MOST_STEPS = 48;
@@ -281,14 +282,14 @@ extern "C" int saga_mean_distance(int64_t n, const float *points, int64_t k, flo
         return 0;
     }
     Arena arena(workspace);
-    const Tree tree(n, points, cell_size(k), double(INFINITE), arena);
+    const Tree tree(n, points, cell_size(k), double(INFINITE), arena, COINCIDING * COINCIDING);
     Cell *const cells = arena.take<Cell>(n);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n > PARALLEL_SIZE)
     for (int32_t id = 0; id < tree.node_count(); ++id) {
         const Node &node = tree.nodes[id];
         if (node.leaf()) cells[node.begin] = merge(tree.points, node);
     }
-#pragma omp parallel
+#pragma omp parallel if (n > PARALLEL_SIZE)
     {
         Search search(tree, cells, k, distances);
 #pragma omp for schedule(dynamic, 16)

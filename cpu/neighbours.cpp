@@ -179,7 +179,7 @@ extern "C" int saga_nearest_distance(int64_t n, const float *points, float *dist
     if (n == 0) return 0;
     Arena arena(workspace);
     const Tree tree(n, points, LEAF_SIZE, NO_LIMIT, arena);
-#pragma omp parallel for schedule(dynamic, CHUNK)
+#pragma omp parallel for schedule(dynamic, CHUNK) if (n > PARALLEL_SIZE)
     for (int32_t id = 0; id < tree.node_count(); ++id) {
         const Node &node = tree.nodes[id];
         if (node.leaf()) nearest_of_leaf(tree, node, distances);
@@ -192,7 +192,7 @@ extern "C" int saga_within_radius(int64_t n, const float *points, int64_t q, con
     if (n == 0) return 0;
     Arena arena(workspace);
     const Tree tree(n, points, LEAF_SIZE, NO_LIMIT, arena);
-#pragma omp parallel for schedule(dynamic, QUERY_CHUNK)
+#pragma omp parallel for schedule(dynamic, QUERY_CHUNK) if (q > PARALLEL_SIZE)
     for (int64_t i = 0; i < q; ++i) {
         if (within[i]) continue;
         const Point query{{queries[3 * i], queries[3 * i + 1], queries[3 * i + 2]}, 0};

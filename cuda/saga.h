@@ -98,8 +98,9 @@ int saga_match(int64_t n, int64_t c, const uint16_t *features, int64_t q, const 
 
 /* ---- Neighbour searches ------------------------------------------------------------------------- */
 
-/* points [n, 3], finite, n < 2^31. Distances are Euclidean, in scene units. The workspace of each search
- * is that of the n points it searches among; its content means nothing before and after the call. */
+/* points [n, 3], all below 1e18 in magnitude, n < 2^31. Distances are Euclidean, in scene units. The
+ * workspace of each search is that of the n points it searches among; its content means nothing before and
+ * after the call. */
 int64_t saga_neighbours_workspace(int64_t n);
 
 /* distances [n]: to the closest other point; infinity for a point that is alone. */

@@ -31,7 +31,8 @@ def grow_region(
     radius: in scene units; by default the largest distance from a seed to its closest seed (eq. 13), which
     is 0 for a single seed.
     Returns the region, bool [n] on the points' device with all seeds in it, and the radius. No seeds, no
-    region. Raises SagaError when a shape or type is wrong or the radius is negative or not finite.
+    region. Raises SagaError when a shape or type is wrong, a coordinate is not finite, or the radius is
+    negative or not finite.
     """
     candidates, chosen = check_points(points), check_mask("seeds", seeds, points)
     radius = spacing(candidates[chosen], 1.0) if radius is None else check_radius(radius)
@@ -54,8 +55,8 @@ def ball_query(
     is 0 for a single member. The paper takes the largest (quantile 1), which one far outlier makes huge; 0.99
     resists that.
     Returns the result, bool [N] on the points' device with all members in it, and the radius. No members, no
-    result. Raises SagaError when a shape or type is wrong, the radius is negative or not finite, or the
-    quantile is not in (0, 1].
+    result. Raises SagaError when a shape or type is wrong, a coordinate is not finite, the radius is negative
+    or not finite, or the quantile is not in (0, 1].
     """
     if not 0 < quantile <= 1:
         raise SagaError(f"quantile: expected a number above 0 and up to 1, found {quantile}; the paper has 1")

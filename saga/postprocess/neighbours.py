@@ -12,14 +12,17 @@ from saga.errors import SagaError
 from saga.postprocess import _native, reference
 
 
+LARGEST = 1e18  # coordinates beyond have no square in float32
+
+
 def nearest_neighbour_distance(
     points: Tensor,  # [n, 3]
 ) -> Tensor:
     """Distance from each point to the closest other one (SAGA, eq. 13), exact to float32.
 
-    points: float32 [n, 3] in scene units, finite (rows with NaN or infinity must be dropped before).
+    points: float32 [n, 3] in scene units, finite.
     Returns float32 [n] on the same device: 0 for duplicates, infinity for a point that is alone.
-    Raises SagaError when the shape is wrong.
+    Raises SagaError when the shape is wrong or a coordinate is not finite.
     """
     found = searches().nearest_distance(check_points(points)) if len(points) else points.new_empty(0)
     return found.to(points.device, torch.float32)
@@ -33,13 +36,18 @@ def searches() -> ModuleType:
 def check_points(
     points: Tensor,  # [n, 3]
 ) -> Tensor:
-    """The points as the searches take them: float32 [n, 3], dense, on the CPU."""
+    """The points as the searches take them: float32 [n, 3], finite, dense, on the CPU."""
     if points.ndim != 2 or points.shape[1] != 3:
         found = list(points.shape)
         raise SagaError(f"points: expected shape [n, 3], found {found}; pass a row x, y, z for each point")
     if len(points) > np.iinfo(np.int32).max:
         raise SagaError(f"points: expected fewer than 2^31, found {len(points)}; search a part of the scene")
-    return points.detach().to("cpu", torch.float32).contiguous()
+    dense = points.detach().to("cpu", torch.float32).contiguous()
+    if len(points) > 0:
+        low, high = dense.aminmax()
+        if not (low > -LARGEST and high < LARGEST):  # NaN, too, fails this
+            raise SagaError("points: expected finite coordinates, found NaN, infinite or huge ones; drop them")
+    return dense
 
 
 def check_mask(

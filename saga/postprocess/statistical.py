@@ -27,13 +27,14 @@ def statistical_filter(
     the first of its own neighbours. Unlike there, points that coincide or are all equally far apart are kept:
     none of them is an outlier.
 
-    points: float32 [n, 3] in scene units, finite (rows with NaN or infinity must be dropped before).
+    points: float32 [n, 3] in scene units, finite.
     neighbours: how many, the point included; the square root of n, rounded down, by default as in the paper.
     exact: searches every neighbour. Otherwise the mean distances are good to a few parts in a thousand, at a
     hundredth of the time, which changes the verdict on fewer than one point in a hundred, all of them close
     to the threshold.
     Returns bool [n] on the same device, True = keep.
-    Raises SagaError when the shape is wrong, neighbours is less than 1 or std_ratio is negative.
+    Raises SagaError when the shape is wrong, a coordinate is not finite, neighbours is less than 1 or
+    std_ratio is negative.
     """
     if neighbours is not None and neighbours < 1:
         raise SagaError(f"neighbours: expected at least 1, found {neighbours}; the default is the root of n")

@@ -1,0 +1,163 @@
+"""The native searches against their reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import hypothesis.extra.numpy as arrays
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saga.errors import SagaError
+from saga.postprocess import _native, nearest_neighbour_distance, reference
+from saga.postprocess.neighbours import reach_of
+from saga.raster._native import library
+
+native = pytest.mark.skipif(not _native.available(), reason="the CPU library is not built")
+
+# Coordinates on a lattice are exact in float32 and full of ties and duplicates.
+lattices = arrays.arrays(np.int8, st.tuples(st.integers(1, 80), st.just(3)), elements=st.integers(-6, 6)).map(
+    lambda steps: torch.from_numpy(steps.astype(np.float32) / 4)
+)
+radii = st.sampled_from([0.0, 0.2, 0.25, 0.5, 0.75, 1.0, 5.0])
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    cpu = library("cpu")
+    before = cpu.omp_get_max_threads()
+    cpu.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        cpu.omp_set_num_threads(before)
+
+
+def some(points, share=10):
+    """A mask of one point in `share`, spread over the cloud."""
+    return torch.arange(len(points)) % share == 0
+
+
+def typical_radii(points):
+    distances = reference.nearest_distance(points)
+    return [0.0, float(distances.median()), float(3 * distances.median()), float(distances.max())]
+
+
+@native
+def test_nearest_distance(cloud):
+    torch.testing.assert_close(
+        _native.nearest_distance(cloud), reference.nearest_distance(cloud), rtol=2e-7, atol=0
+    )
+
+
+@native
+def test_mean_distance(cloud):
+    expected = reference.mean_distance(cloud, 50)
+    found = _native.mean_distance(cloud, 50)
+    error = (found - expected).abs()
+    assert bool((error <= 0.05 * expected + 1e-6).all())
+    assert float(error.mean()) <= 0.005 * float(expected.mean())
+
+
+@native
+@pytest.mark.parametrize("neighbours", [1, 2, 7, 300, 1999, 2000])
+def test_mean_distance_for_any_number_of_neighbours(neighbours):
+    points = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0))
+    expected = reference.mean_distance(points, neighbours)
+    torch.testing.assert_close(_native.mean_distance(points, neighbours), expected, rtol=0.05, atol=0)
+
+
+@native
+def test_within_radius(cloud):
+    members = some(cloud)
+    for radius in typical_radii(cloud):
+        arguments = cloud[members], cloud, members, reach_of(radius)
+        assert torch.equal(_native.within_radius(*arguments), reference.within_radius(*arguments))
+
+
+@native
+def test_grow_region(cloud):
+    seeds = some(cloud, 500)
+    for radius in typical_radii(cloud):
+        arguments = cloud, seeds, reach_of(radius)
+        assert torch.equal(_native.grow_region(*arguments), reference.grow_region(*arguments))
+
+
+@native
+@settings(max_examples=60, deadline=None)
+@given(points=lattices, radius=radii, share=st.integers(1, 20))
+def test_ties_and_duplicates(points, radius, share):
+    seeds, reach = some(points, share), reach_of(radius)
+    assert torch.equal(_native.nearest_distance(points), reference.nearest_distance(points))
+    ball = points[seeds], points, seeds, reach
+    assert torch.equal(_native.within_radius(*ball), reference.within_radius(*ball))
+    assert torch.equal(
+        _native.grow_region(points, seeds, reach), reference.grow_region(points, seeds, reach)
+    )
+
+
+@native
+def test_results_do_not_depend_on_the_number_of_threads():
+    rng = np.random.default_rng(0)
+    uneven = rng.normal(size=(30000, 3)) * rng.lognormal(0, 1, (30000, 1))
+    cloud = torch.from_numpy(uneven.astype(np.float32))
+    seeds = some(cloud, 100)
+
+    def everything():
+        return [
+            _native.nearest_distance(cloud),
+            _native.mean_distance(cloud, 50),
+            _native.within_radius(cloud[seeds], cloud, seeds, 0.1),
+            _native.grow_region(cloud, seeds, 0.1),
+        ]
+
+    with threads(1):
+        alone = everything()
+    with threads(5):
+        together = everything()
+    assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+@native
+def test_extents_of_every_magnitude():
+    """No search may depend on a grid: these points fill a box of 1e30 and crowd at its origin."""
+    rng = np.random.default_rng(0)
+    points = torch.from_numpy((10.0 ** rng.uniform(-15, 15, (3000, 3))).astype(np.float32))
+    torch.testing.assert_close(
+        _native.nearest_distance(points), reference.nearest_distance(points), rtol=2e-7, atol=0
+    )
+    seeds = some(points)
+    for radius in (1e-10, 1.0, 1e10):
+        grown = _native.grow_region(points, seeds, radius)
+        assert torch.equal(grown, reference.grow_region(points, seeds, radius))
+    assert bool(torch.isfinite(_native.mean_distance(points, 50)).all())
+
+
+def test_nearest_neighbour_distance_of_a_lonely_point():
+    assert nearest_neighbour_distance(torch.zeros(0, 3)).shape == (0,)
+    assert nearest_neighbour_distance(torch.ones(1, 3)).tolist() == [float("inf")]
+    assert nearest_neighbour_distance(torch.ones(2, 3)).tolist() == [0, 0]
+    assert nearest_neighbour_distance(torch.tensor([[0.0, 0, 0], [0, 3, 4]])).tolist() == [5, 5]
+
+
+def test_other_types_and_strides_are_welcome():
+    points = torch.randn(3, 50, dtype=torch.float64).T
+    expected = nearest_neighbour_distance(points.float().contiguous())
+    assert torch.equal(nearest_neighbour_distance(points), expected)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30])
+def test_coordinates_that_are_no_place(value):
+    points = torch.zeros(5, 3)
+    points[3, 1] = value
+    with pytest.raises(SagaError, match="expected finite coordinates"):
+        nearest_neighbour_distance(points)
+
+
+def test_wrong_shape():
+    with pytest.raises(SagaError, match=r"expected shape \[n, 3\], found \[5, 2\]"):
+        nearest_neighbour_distance(torch.zeros(5, 2))
