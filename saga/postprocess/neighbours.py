@@ -11,7 +11,6 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.postprocess import _native, reference
 
-
 LARGEST = 1e18  # coordinates beyond have no square in float32
 
 

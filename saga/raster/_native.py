@@ -75,6 +75,11 @@ def library(device_type: str) -> ctypes.CDLL | None:
     return lib
 
 
+def cuda_available() -> bool:
+    """Whether PyTorch has a GPU and the CUDA library was built."""
+    return torch.cuda.is_available() and (FOLDER / "libsaga_cuda.so").exists()
+
+
 def call(device_type: str, name: str, *arguments: Any) -> None:
     """Calls a native function that returns an error code; RuntimeError when it is not 0."""
     lib = library(device_type)

@@ -1,0 +1,78 @@
+"""What every command shares: exit codes and errors without tracebacks."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import tyro
+from rich.console import Console
+
+from saga.errors import SagaError
+
+EXIT_USER, EXIT_BUG, EXIT_INTERRUPTED = 2, 1, 130
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def run(command: Callable[..., None], prog: str) -> NoReturn:
+    """Parses the command line into the command's arguments and runs it.
+
+    Exit code 0 is success, 2 a person's mistake (one line on standard error), 1 a bug of ours, 130 an
+    interruption.
+    """
+    warnings.showwarning = _show_warning
+    try:
+        tyro.cli(command, prog=prog)
+    except SagaError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        _err.print(f"{prog}: interrupted; earlier results are intact.", markup=False)
+        sys.exit(EXIT_INTERRUPTED)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():
+            _bug(prog)
+        fail(
+            "out of memory: lower --cached-pixels or --pixels-per-view (training), use smaller photographs, "
+            "or run with --device cpu."
+        )
+    except Exception:
+        _bug(prog)
+    sys.exit(0)
+
+
+def fail(message: str) -> NoReturn:
+    """One line on standard error, exit code 2."""
+    _err.print(f"error: {' '.join(message.split())}", markup=False, style="red")
+    sys.exit(EXIT_USER)
+
+
+def say(message: str) -> None:
+    """One line on standard output."""
+    print(message, flush=True)
+
+
+def choose_device(device: str) -> str:
+    """ "cuda" or "cpu"; "auto" takes CUDA when PyTorch and the installed library both have it."""
+    import torch
+
+    from saga.raster import cuda_available
+
+    if device == "cuda" and not cuda_available():
+        reason = "saga was installed without its CUDA library" if torch.cuda.is_available() else "PyTorch finds no GPU"
+        raise SagaError(f"--device cuda: {reason}; use --device cpu, or install with nvcc on a machine with a GPU.")
+    if device == "auto":
+        return "cuda" if cuda_available() else "cpu"
+    return device
+
+
+def _bug(prog: str) -> NoReturn:
+    traceback.print_exc()
+    _err.print(f"{prog}: this is a bug in saga; please report it with the lines above.", markup=False)
+    sys.exit(EXIT_BUG)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    _err.print(f"warning: {' '.join(str(message).split())}", markup=False, style="yellow")

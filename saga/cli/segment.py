@@ -1,0 +1,115 @@
+"""saga-segment: a prompt in one view to an object in 3D."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from saga.cli.run import choose_device, run, say
+from saga.errors import SagaError
+
+
+def segment(
+    scene: Annotated[Path, tyro.conf.Positional],
+    view: str,
+    out: Path,
+    points: tuple[str, ...] = (),
+    negative: tuple[str, ...] = (),
+    box: str | None = None,
+    scribble: Path | None = None,
+    mask: Path | None = None,
+    field: Path | None = None,
+    cameras: Path | None = None,
+    images: Path | None = None,
+    sam: str | None = None,
+    threshold: str | None = None,
+    filter: bool = True,
+    ball_query: bool = True,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+) -> None:
+    """Segment one object.
+
+    Args:
+        scene: The scene, a PLY.
+        view: The photograph that the prompt is drawn on, e.g. 0003.jpg.
+        out: Folder for object.ply, rest.ply, masks, preview.png and report.json.
+        points: Pixels on the object, x,y [x,y ...].
+        negative: Pixels that do not belong to it, x,y [x,y ...].
+        box: A box around it, x0,y0,x1,y1.
+        scribble: A PNG of the view's size with strokes on the object.
+        mask: A PNG of the view's size with the object's mask.
+        field: Feature field; beside the scene, with the suffix .saga, by default.
+        cameras: As for saga-train; the views the field was trained with by default.
+        images: Folder of the photographs.
+        sam: Segment Anything checkpoint, for a field that was trained with one.
+        threshold: Least score of a selected Gaussian, e.g. 0.6; higher is tighter. adaptive, or paper.
+        filter: Statistical filter and region growing.
+        ball_query: Add Gaussians close to the selection.
+        device: Where to compute.
+    """
+    from saga.export import write_segmentation
+    from saga.masks import Sam, resolve_checkpoint
+    from saga.query import Prompt, QueryConfig, Segmenter
+    from saga.scene import Scene, load_scene
+    from saga.train import FeatureField
+
+    chosen = choose_device(device)
+    path = field or scene.with_suffix(".saga")
+    if cameras is None and images is None and path.is_file():
+        from saga.scene import Gaussians
+
+        trained = FeatureField.load(path)
+        loaded = Scene(Gaussians.read(scene), trained.cameras, scene)
+    else:
+        loaded = load_scene(scene, images, cameras)
+    prompt = Prompt(
+        view,
+        [_numbers("--points", p, 2) for p in points],
+        [_numbers("--negative", p, 2) for p in negative],
+        scribble,
+        mask,
+        None if box is None else _numbers("--box", box, 4),
+    )
+    config = replace(
+        QueryConfig(),
+        statistical_filter=filter,
+        region_growing=filter,
+        ball_query=ball_query,
+        **({} if threshold is None else {"score_threshold": _threshold(threshold)}),
+    )
+    model = None if sam is None else Sam.load(resolve_checkpoint(sam), chosen)
+    segmenter = Segmenter(loaded, FeatureField.load(path, loaded), config, chosen, model)
+    result = segmenter.segment_prompt(prompt)
+    for warning in result.report["warnings"]:
+        say(f"warning: {warning}")
+    write_segmentation(result, loaded, out)
+    times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
+    say(f"{out}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
+
+
+def _numbers(option: str, text: str, count: int) -> Any:
+    try:
+        values = tuple(float(v) for v in text.split(","))
+    except ValueError:
+        values = ()
+    if len(values) != count:
+        expected = "x,y" if count == 2 else "x0,y0,x1,y1"
+        raise SagaError(f"{option}: expected {expected} in pixels, e.g. 512,300, found {text!r}.")
+    return values
+
+
+def _threshold(text: str) -> Any:
+    if text in ("adaptive", "paper"):
+        return text
+    try:
+        return float(text)
+    except ValueError as error:
+        raise SagaError(f"--threshold: expected a number, adaptive or paper, found {text!r}.") from error
+
+
+def main() -> None:
+    """Entry point of saga-segment."""
+    run(segment, "saga-segment")
