@@ -141,18 +141,20 @@ SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, con
     const float fx = cam->fx / z, fy = cam->fy / z;
 
     /* cov2d = (J W R S)(J W R S)^T + dilation */
-    float xx = SAGA_DILATION, xy = 0.0f, yy = SAGA_DILATION;
+    float xx = SAGA_DILATION, xy = 0.0f, yy = SAGA_DILATION, u[3], w[3];
     for (int k = 0; k < 3; ++k) {
         const float r0 = rot[k] * scale[k], r1 = rot[3 + k] * scale[k], r2 = rot[6 + k] * scale[k];
         const float c0 = v[0] * r0 + v[1] * r1 + v[2] * r2;
         const float c1 = v[4] * r0 + v[5] * r1 + v[6] * r2;
         const float c2 = v[8] * r0 + v[9] * r1 + v[10] * r2;
-        const float u = fx * (c0 - tx * c2), w = fy * (c1 - ty * c2);
-        xx += u * u;
-        xy += u * w;
-        yy += w * w;
+        u[k] = fx * (c0 - tx * c2), w[k] = fy * (c1 - ty * c2);
+        xx += u[k] * u[k];
+        xy += u[k] * w[k];
+        yy += w[k] * w[k];
     }
-    const float det = xx * yy - xy * xy;
+    /* xx * yy - xy * xy by Lagrange's identity, without its cancellation for long thin Gaussians. */
+    const float c01 = u[0] * w[1] - u[1] * w[0], c12 = u[1] * w[2] - u[2] * w[1], c20 = u[2] * w[0] - u[0] * w[2];
+    const float det = c01 * c01 + c12 * c12 + c20 * c20 + SAGA_DILATION * (xx + yy - SAGA_DILATION);
     if (!(det > 0.0f)) return false;
     const float reach = 2.0f * (logf(255.0f * opacity) + SAGA_SIGMA_SLACK);
     splat[0] = fx * x + cam->cx;
