@@ -47,7 +47,8 @@ def within_radius(
     within = skip.clone()
     if len(points) > 0 and not bool(skip.all()):
         tree = cKDTree(points.double().numpy())
-        distances = tree.query(queries[~skip].double().numpy(), workers=-1)[0]
+        bound = 2 * reach  # of the search; it is exclusive, so not the reach itself
+        distances = tree.query(queries[~skip].double().numpy(), distance_upper_bound=bound, workers=-1)[0]
         within[~skip] = torch.from_numpy(distances <= reach)
     return within
 
