@@ -26,7 +26,8 @@ class QueryConfig:
     """Keep what hangs together with the Gaussians seen under the mask (masks, boxes and SAM)."""
     ball_query: bool = True
     """Add Gaussians close to the selection."""
-    ball_quantile: float = 1.0
-    """Quantile of nearest neighbour distances that is the ball's radius; 1 is the paper's maximum."""
+    ball_quantile: float = 0.99
+    """Quantile of nearest neighbour distances that is the ball's radius. 1 is the paper's maximum, which a single
+    stray Gaussian makes so large that the ball reaches the object's surroundings."""
     seed: int = 0
     """Seed of k-means."""
