@@ -1,0 +1,175 @@
+"""saga-demo: the whole way from a scene to its objects, on a scene that comes with the package."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from saga.cli.run import choose_device, run, say
+from saga.errors import SagaError
+
+if TYPE_CHECKING:
+    from saga.query import Segmentation, Segmenter
+
+_LEAST_GAUSSIANS = 2000
+_SHOWN = ("mug", "plant")
+"""Objects that get a folder of their own: one that is compact, one that is not."""
+
+
+@dataclass(frozen=True)
+class _Click:
+    """Where an object is clicked."""
+
+    name: str
+    label: int
+    view: str
+    point: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Score:
+    """How well the object of one click agrees with the truth."""
+
+    milliseconds: float
+    gaussians: int
+    overlap_3d: float
+    overlap_2d: float
+
+
+def demo(
+    out: Path = Path("saga-demo-out"),
+    gaussians: int = 100_000,
+    masks: Literal["exact", "classical"] = "exact",
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+) -> None:
+    """Make a scene, train on it, click every object once and compare with the truth.
+
+    Args:
+        out: Folder for the scene, the objects and the pictures.
+        gaussians: About how many Gaussians the scene gets.
+        masks: exact trains with the true masks of the objects, classical with masks made from the photographs.
+        seed: Seed of everything random.
+        device: Where to compute.
+    """
+    from saga.demo import make_scene, write_scene
+    from saga.export import write_objects, write_segmentation
+    from saga.masks import open_masks
+    from saga.query import Segmenter
+    from saga.scene import load_scene
+    from saga.train import TrainConfig, train
+
+    start = time.perf_counter()
+    chosen = choose_device(device)
+    if gaussians < _LEAST_GAUSSIANS:
+        raise SagaError(f"--gaussians: expected at least {_LEAST_GAUSSIANS}, found {gaussians}; the objects need them.")
+    made = make_scene(gaussians, seed)
+    write_scene(made, out)
+    ply = out / "scene.ply"
+    scene = load_scene(ply)
+    say(f"{ply}: {len(scene.gaussians):,} Gaussians, {len(scene.cameras)} views, made for this demo")
+    source = open_masks(scene, out / "instances" if masks == "exact" else None, None, out / "scene.masks", chosen)
+    say(source.description)
+    clock = time.perf_counter()
+    field = train(scene, source, TrainConfig(seed=seed), chosen)
+    field.save(ply.with_suffix(".saga"))
+    say(f"{ply.with_suffix('.saga')}: trained in {time.perf_counter() - clock:.1f} s")
+
+    segmenter = Segmenter(scene, field, device=chosen)
+    truth = _read_instances(out, [camera.stem for camera in scene.cameras])
+    clicks = _choose_clicks(truth, [camera.name for camera in scene.cameras], made.names)
+    found, scores = {}, {}
+    segmenter.segment(clicks[0].view, points=[clicks[0].point])  # what is loaded at first use is nobody's click
+    for click in clicks:
+        found[click.name], scores[click.name] = _ask(segmenter, click, truth, made.labels)
+    _print_table(clicks, scores)
+    write_objects(found, scene, out / "all")
+    shown = [click for click in clicks if click.name in _SHOWN] or clicks[:1]
+    for click in shown:
+        write_segmentation(found[click.name], scene, out / click.name)
+    _print_guide(out, ply, masks, shown)
+    say(f"All of it took {time.perf_counter() - start:.0f} s.")
+
+
+def _read_instances(out: Path, stems: Sequence[str]) -> np.ndarray:  # [V, H, W]
+    """The label of what every pixel shows, uint8 [V, H, W]."""
+    from PIL import Image
+
+    return np.stack([np.asarray(Image.open(out / "instances" / f"{stem}.png")) for stem in stems])
+
+
+def _choose_clicks(
+    truth: np.ndarray,  # [V, H, W]
+    views: Sequence[str],
+    names: dict[str, int],
+) -> list[_Click]:
+    """For each object the pixel farthest from its border, in the view where it is largest."""
+    from scipy.ndimage import distance_transform_edt
+
+    clicks = []
+    for name, label in names.items():
+        sizes = (truth == label).sum((1, 2))
+        if label == 0 or not sizes.any():
+            continue
+        view = int(sizes.argmax())
+        inside = np.pad(truth[view] == label, 1)
+        y, x = np.unravel_index(distance_transform_edt(inside).argmax(), inside.shape)
+        clicks.append(_Click(name, label, views[view], (int(x) - 1, int(y) - 1)))
+    return clicks
+
+
+def _ask(
+    segmenter: Segmenter,
+    click: _Click,
+    truth: np.ndarray,  # [V, H, W]
+    labels: np.ndarray,  # [N]
+) -> tuple[Segmentation, _Score]:
+    """The object of a click, and how well it agrees with the truth in 3D and in the views that show either."""
+    from saga.evaluate.metrics import iou, weighted_iou
+    from saga.export import render_masks
+
+    scene = segmenter.scene
+    clock = time.perf_counter()
+    result = segmenter.segment(click.view, points=[click.point])
+    milliseconds = 1000 * (time.perf_counter() - clock)
+    overlap_3d = weighted_iou(result.mask.cpu().numpy(), labels == click.label, scene.gaussians.opacities)
+    rendered = render_masks(segmenter.geometry, scene.cameras, result.mask)
+    pairs = [(mask, shown == click.label) for mask, shown in zip(rendered, truth, strict=True)]
+    overlaps = [iou(mask, shown) for mask, shown in pairs if mask.any() or shown.any()]
+    return result, _Score(milliseconds, len(result), overlap_3d, float(np.mean(overlaps)))
+
+
+def _print_table(clicks: Sequence[_Click], scores: dict[str, _Score]) -> None:
+    say(f"\n{'object':<12}{'click':<18}{'Gaussians':>10}{'3D IoU':>9}{'2D IoU':>9}{'ms':>8}")
+    for click in clicks:
+        score = scores[click.name]
+        place = f"{click.view} {click.point[0]},{click.point[1]}"
+        say(
+            f"{click.name:<12}{place:<18}{score.gaussians:>10,}{score.overlap_3d:>9.1%}{score.overlap_2d:>9.1%}"
+            f"{score.milliseconds:>8.1f}"
+        )
+    overlap_3d, overlap_2d, milliseconds = np.mean(
+        [(s.overlap_3d, s.overlap_2d, s.milliseconds) for s in scores.values()], axis=0
+    )
+    say(f"{'mean':<40}{overlap_3d:>9.1%}{overlap_2d:>9.1%}{milliseconds:>8.1f}\n")
+
+
+def _print_guide(out: Path, ply: Path, masks: str, shown: Sequence[_Click]) -> None:
+    option = f" --masks {out / 'instances'}" if masks == "exact" else ""
+    pictures = ", ".join([str(out / "all" / "overview.png"), *(str(out / c.name / "preview.png") for c in shown)])
+    say("The same by hand:")
+    say(f"  saga-train {ply}{option}")
+    for click in shown:
+        x, y = click.point
+        say(f"  saga-segment {ply} --view {click.view} --points {x},{y} --out {out / click.name}")
+    say(f"Pictures to look at: {pictures}")
+
+
+def main() -> None:
+    """Entry point of saga-demo."""
+    run(demo, "saga-demo")
