@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -61,7 +61,7 @@ def train(
     start = time.perf_counter()
     chosen = choose_device(device)
     target = out or scene.with_suffix(".saga")
-    options = {
+    options: dict[str, Any] = {
         "iterations": iterations,
         "pixels_per_view": pixels_per_view,
         "cached_pixels": cached_pixels,

@@ -30,8 +30,9 @@ def reference_mask(
     labels = np.array([1] * len(prompt.points) + [0] * len(prompt.negative))
     box = None if prompt.box is None else np.asarray(prompt.box)
     size = (image.shape[0], image.shape[1])
-    given = (points, labels) if len(points) else (None, None)
-    return sam.predict(features, *given, box, size=size), features
+    if len(points) == 0:
+        return sam.predict(features, box=box, size=size), features
+    return sam.predict(features, points, labels, box, size=size), features
 
 
 def queries(

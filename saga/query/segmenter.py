@@ -85,14 +85,14 @@ class Segmenter:
         """As `segment`, from a Prompt."""
         report = Report()
         camera = self.scene.camera(prompt.view)
+        mask: np.ndarray | None
         checked = check(prompt, camera)
         with report.timed("view"):
             operator = self._operator(camera.name)
         if self.sam is not None and checked.scribble is None:
             scores, selected, mask = self._match_sam(operator, checked, report)
         else:
-            scores, selected = self._match(operator, checked, report)
-            mask = checked.mask
+            scores, selected, mask = *self._match(operator, checked, report), checked.mask
         selected = selected & self._valid
         evidence = None
         if mask is not None:

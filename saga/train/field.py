@@ -119,11 +119,15 @@ def camera_to_json(camera: Camera) -> dict[str, Any]:
 def camera_from_json(entry: dict[str, Any]) -> Camera:
     """The inverse of camera_to_json."""
     path = entry["image_path"]
+    fx, fy, cx, cy = entry["intrinsics"]
     return Camera(
         entry["name"],
         entry["width"],
         entry["height"],
-        *entry["intrinsics"],
+        fx,
+        fy,
+        cx,
+        cy,
         np.asarray(entry["world_to_camera"], np.float64),
         None if path is None else Path(path),
     )
