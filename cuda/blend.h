@@ -54,7 +54,8 @@ SAGA_INLINE float saga_exp(float x) {
 
 /* alpha of a splat at offset (dx, dy) from its centre; 0 where it is skipped. */
 SAGA_INLINE float saga_alpha(float a, float b, float c, float opacity, float dx, float dy) {
-    const float sigma = 0.5f * (a * dx * dx + c * dy * dy) + b * dx * dy;
+    float sigma = 0.5f * (a * dx * dx + c * dy * dy) + b * dx * dy;
+    sigma = sigma < 0.0f ? 0.0f : sigma; /* the form is positive: only rounding, along long needles, says otherwise */
     float alpha = opacity * saga_exp(-sigma);
     alpha = alpha < SAGA_ALPHA_MAX ? alpha : SAGA_ALPHA_MAX;
     return (sigma >= 0.0f) & (alpha >= SAGA_ALPHA_MIN) ? alpha : 0.0f;
