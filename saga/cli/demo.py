@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from saga.query import Segmentation, Segmenter
 
 _LEAST_GAUSSIANS = 2000
-_SHOWN = ("mug", "plant")
-"""Objects that get a folder of their own: one that is compact, one that is not."""
+_SHOWN = ("mug", "lamp")
+"""Objects that get a folder of their own."""
 
 
 @dataclass(frozen=True)

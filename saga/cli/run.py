@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import tyro
@@ -66,6 +68,22 @@ def choose_device(device: str) -> str:
     if device == "auto":
         return "cuda" if cuda_available() else "cpu"
     return device
+
+
+def require_writable(path: Path) -> None:
+    """Raises SagaError when `path` cannot become a file: known before the work, not after it."""
+    if path.is_dir():
+        raise SagaError(f"{path}: expected a file to write, found a folder; give the file's name too.")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        found = "is no folder" if not parent.is_dir() else "may not be written to"
+        raise SagaError(f"{path}: cannot be written, {parent} {found}; choose another place with --out.")
+
+
+def require_positive(option: str, value: int | None) -> None:
+    """Raises SagaError when a number was given and is below 1."""
+    if value is not None and value < 1:
+        raise SagaError(f"{option}: expected 1 or more, found {value}.")
 
 
 def _bug(prog: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -95,7 +96,7 @@ def _numbers(option: str, text: str, count: int) -> Any:
         values = tuple(float(v) for v in text.split(","))
     except ValueError:
         values = ()
-    if len(values) != count:
+    if len(values) != count or not all(math.isfinite(value) for value in values):
         expected = "x,y" if count == 2 else "x0,y0,x1,y1"
         raise SagaError(f"{option}: expected {expected} in pixels, e.g. 512,300, found {text!r}.")
     return values
@@ -105,9 +106,12 @@ def _threshold(text: str) -> Any:
     if text in ("adaptive", "paper"):
         return text
     try:
-        return float(text)
-    except ValueError as error:
-        raise SagaError(f"--threshold: expected a number, adaptive or paper, found {text!r}.") from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SagaError(f"--threshold: expected a number, adaptive or paper, found {text!r}.")
+    return value
 
 
 def main() -> None:

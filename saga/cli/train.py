@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from saga.cli.run import choose_device, run, say
+from saga.cli.run import choose_device, require_positive, require_writable, run, say
 
 _RENDERED_SIZE = (800, 600)
 
@@ -61,6 +61,9 @@ def train(
     start = time.perf_counter()
     chosen = choose_device(device)
     target = out or scene.with_suffix(".saga")
+    require_positive("--iterations", iterations)
+    require_positive("--pixels-per-view", pixels_per_view)
+    require_positive("--cached-pixels", cached_pixels)
     options: dict[str, Any] = {
         "iterations": iterations,
         "pixels_per_view": pixels_per_view,
@@ -82,6 +85,7 @@ def train(
             say(f"rendered {render_views} views into {folder}")
         images, cameras = folder / "images", folder / "transforms.json"
     loaded = load_scene(scene, images, cameras, strict)
+    require_writable(target)
     say(f"{scene}: {len(loaded.gaussians):,} Gaussians, {len(loaded.cameras)} views")
     source = open_masks(loaded, masks, sam, scene.with_name(f"{scene.stem}.masks"), chosen)
     say(source.description)

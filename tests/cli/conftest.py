@@ -1,0 +1,83 @@
+"""Commands run in this process, and a scene of one's own to run them on."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from saga.cli import segment, train
+
+Command = Callable[..., "Outcome"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def errors(self) -> list[str]:
+        """Lines of standard error that report a mistake."""
+        return [line for line in self.err.splitlines() if line.startswith("error:")]
+
+    def assert_mistake(self, *parts: str) -> None:
+        """One error line that has all the parts, code 2, no traceback."""
+        assert self.code == 2, self.err
+        assert len(self.errors) == 1, self.err
+        assert "Traceback" not in self.err + self.out
+        for part in parts:
+            assert part in self.errors[0]
+
+
+@pytest.fixture
+def saga_train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """saga-train with arguments."""
+    return lambda *arguments: _run(train.main, "saga-train", arguments, monkeypatch, capsys)
+
+
+@pytest.fixture
+def saga_segment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """saga-segment with arguments."""
+    return lambda *arguments: _run(segment.main, "saga-segment", arguments, monkeypatch, capsys)
+
+
+@pytest.fixture
+def folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny scene that a test may spoil."""
+    return Path(shutil.copytree(tiny_folder, tmp_path / "scene"))
+
+
+@pytest.fixture(scope="session")
+def field(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A field of the tiny scene, trained briefly by the command."""
+    path = tmp_path_factory.mktemp("field") / "scene.saga"
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+        arguments = ["saga-train", tiny_folder / "scene.ply", "--masks", tiny_folder / "instances", "--out", path]
+        patch.setattr(sys, "argv", [*map(str, arguments), "--iterations", "150", "--device", "cpu"])
+        train.main()
+    assert end.value.code == 0
+    return path
+
+
+def _run(
+    main: Callable[[], None],
+    prog: str,
+    arguments: tuple[object, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Outcome:
+    monkeypatch.setattr(sys, "argv", [prog, *map(str, arguments)])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main()
+    captured = capsys.readouterr()
+    assert isinstance(end.value.code, int)
+    return Outcome(end.value.code, captured.out, captured.err)

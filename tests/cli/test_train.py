@@ -1,0 +1,245 @@
+"""saga-train: what it writes, what it refuses, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from plyfile import PlyData, PlyElement
+
+from saga.scene import load_scene
+from saga.train import FeatureField
+from saga.train.trainer import Trainer
+
+
+def test_a_field_of_the_scene_is_written_and_nothing_else(saga_train, folder: Path) -> None:
+    before = _files(folder)
+    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 5, "--device", "cpu")
+    assert done.code == 0, done.err
+    assert _files(folder) - before == {"scene.saga"}
+    scene = load_scene(folder / "scene.ply")
+    field = FeatureField.load(folder / "scene.saga", scene)
+    assert field.features.shape == (len(scene.gaussians), 32)
+    assert "scene.saga: trained in" in done.out
+
+
+def test_photographs_alone_are_enough(saga_train, folder: Path) -> None:
+    target = folder / "fields" / "a.saga"
+    done = saga_train(folder / "scene.ply", folder / "images", "--iterations", 2, "--out", target, "--device", "cpu")
+    assert done.code == 0, done.err
+    assert target.is_file()
+
+
+def test_the_seed_decides_the_field(saga_train, folder: Path) -> None:
+    fields = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        target = folder / f"{name}.saga"
+        shared = ("--masks", folder / "instances", "--iterations", 3, "--device", "cpu")
+        assert saga_train(folder / "scene.ply", *shared, "--seed", seed, "--out", target).code == 0
+        fields.append(FeatureField.load(target).features.numpy())
+    assert np.array_equal(fields[0], fields[1])
+    assert not np.array_equal(fields[0], fields[2])
+
+
+def test_a_missing_scene(saga_train, tmp_path: Path) -> None:
+    saga_train(tmp_path / "none.ply").assert_mistake("none.ply", "no such file")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999])
+def test_a_truncated_scene(saga_train, folder: Path, share: float) -> None:
+    ply = folder / "scene.ply"
+    content = ply.read_bytes()
+    ply.write_bytes(content[: int(share * len(content))])
+    _refused(saga_train(ply, "--masks", folder / "instances"), folder, "scene.ply", "truncated")
+
+
+def test_a_ply_that_is_no_gaussian_scene(saga_train, folder: Path) -> None:
+    points = np.zeros(3, [("x", "f4"), ("y", "f4"), ("z", "f4")])
+    PlyData([PlyElement.describe(points, "vertex")]).write(str(folder / "scene.ply"))
+    _refused(saga_train(folder / "scene.ply"), folder, "scene.ply", "not a Gaussian scene", "opacity")
+
+
+def test_a_file_that_is_no_ply(saga_train, folder: Path) -> None:
+    (folder / "scene.ply").write_text("solid thing")
+    _refused(saga_train(folder / "scene.ply"), folder, "scene.ply", "not a PLY")
+
+
+def test_no_cameras_tells_where_it_looked(saga_train, folder: Path) -> None:
+    (folder / "transforms.json").unlink()
+    done = saga_train(folder / "scene.ply", folder / "images")
+    _refused(done, folder, "no cameras found", str(folder / "images"), "transforms.json", "cameras.json")
+
+
+def test_images_and_cameras_that_do_not_match(saga_train, folder: Path) -> None:
+    others = folder / "others"
+    others.mkdir()
+    Image.new("RGB", (160, 120)).save(others / "holiday.png")
+    _refused(saga_train(folder / "scene.ply", others), folder, "holiday.png", "000.png", "matches")
+
+
+def test_images_of_another_shape(saga_train, folder: Path) -> None:
+    Image.new("RGB", (90, 160)).save(folder / "images" / "002.png")
+    _refused(saga_train(folder / "scene.ply", folder / "images"), folder, "002.png", "90x160", "160x120")
+
+
+def test_a_missing_folder_of_images(saga_train, folder: Path) -> None:
+    _refused(saga_train(folder / "scene.ply", folder / "photos"), folder, "photos")
+
+
+def test_a_missing_folder_of_masks(saga_train, folder: Path) -> None:
+    _refused(saga_train(folder / "scene.ply", "--masks", folder / "none"), folder, "none: no such folder")
+
+
+def test_a_missing_sam_checkpoint_tells_where_to_get_one(saga_train, folder: Path) -> None:
+    done = saga_train(folder / "scene.ply", "--sam", folder / "sam.pth")
+    _refused(done, folder, "sam.pth", "sam_vit_b_01ec64.pth", "375,042,383", "https://")
+
+
+def test_a_sam_checkpoint_by_name_is_not_fetched_unasked(
+    saga_train, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGA_CACHE", str(folder / "cache"))
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115
+    done = saga_train(folder / "scene.ply", "--sam", "vit_b")
+    _refused(done, folder, "sam_vit_b_01ec64.pth", "375,042,383", "https://")
+
+
+def test_a_truncated_official_sam_checkpoint(saga_train, folder: Path) -> None:
+    (folder / "sam_vit_b_01ec64.pth").write_bytes(b"0" * 1000)
+    done = saga_train(folder / "scene.ply", "--sam", folder / "sam_vit_b_01ec64.pth")
+    _refused(done, folder, "1,000 bytes", "375,042,383", "https://")
+
+
+def test_a_file_that_is_no_sam_checkpoint(saga_train, folder: Path) -> None:
+    pytest.importorskip("segment_anything")
+    (folder / "mine.pth").write_bytes(b"not a checkpoint")
+    done = saga_train(folder / "scene.ply", "--sam", folder / "mine.pth")
+    _refused(done, folder, "mine.pth", "SAM checkpoint", "sam_vit_b_01ec64.pth")
+
+
+def test_rows_that_are_not_finite_are_left_out_with_a_warning(saga_train, folder: Path) -> None:
+    _spoil(folder / "scene.ply")
+    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 2, "--device", "cpu")
+    assert done.code == 0, done.err
+    warnings = [line for line in done.err.splitlines() if line.startswith("warning:")]
+    assert len(warnings) == 1
+    assert "dropped 3 of" in warnings[0]
+    assert np.isfinite(FeatureField.load(folder / "scene.saga").features.numpy()).all()
+
+
+def test_rows_that_are_not_finite_fail_when_strict(saga_train, folder: Path) -> None:
+    _spoil(folder / "scene.ply")
+    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--strict")
+    _refused(done, folder, "scene.ply", "3 of", "NaN or infinite")
+
+
+def test_a_place_that_cannot_be_written_is_known_before_training(
+    saga_train, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "step", lambda self: pytest.fail("trained in vain"))
+    (folder / "file").write_text("mine")
+    shared = (folder / "scene.ply", "--masks", folder / "instances", "--out")
+    _refused(saga_train(*shared, folder / "file" / "a.saga"), folder, "a.saga", "cannot be written")
+    _refused(saga_train(*shared, folder), folder, "found a folder")
+
+
+@pytest.mark.parametrize("option", ["--iterations", "--pixels-per-view", "--cached-pixels"])
+def test_numbers_that_make_no_sense(saga_train, folder: Path, option: str) -> None:
+    _refused(saga_train(folder / "scene.ply", option, 0), folder, option, "found 0")
+
+
+def test_an_unknown_option_is_a_mistake(saga_train, folder: Path) -> None:
+    done = saga_train(folder / "scene.ply", "--epochs", 3)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+
+
+def test_out_of_memory_tells_what_to_lower(saga_train, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(self: Trainer) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    monkeypatch.setattr(Trainer, "step", exhaust)
+    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--device", "cpu")
+    _refused(done, folder, "out of memory", "--cached-pixels")
+
+
+def test_our_own_bug_shows_its_traceback(saga_train, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "step", lambda self: {}["surprise"])
+    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--device", "cpu")
+    assert done.code == 1
+    assert "Traceback" in done.err
+    assert "bug in saga" in done.err
+
+
+def test_an_interruption_keeps_what_was_there_and_can_be_resumed(
+    saga_train, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = (folder / "scene.ply", "--masks", folder / "instances", "--iterations", 6, "--device", "cpu")
+    whole = folder / "whole.saga"
+    assert saga_train(*shared, "--out", whole).code == 0
+    (folder / "scene.saga").write_bytes(b"an earlier field")
+    step = Trainer.step
+
+    def interrupted(self: Trainer) -> None:
+        if self.iteration == 3:
+            raise KeyboardInterrupt
+        step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", interrupted)
+        done = saga_train(*shared)
+    assert done.code == 130
+    assert "Traceback" not in done.err
+    assert (folder / "scene.saga").read_bytes() == b"an earlier field"
+    assert (folder / "scene.saga.checkpoint").is_file()
+
+    done = saga_train(*shared)
+    assert done.code == 0, done.err
+    assert "resumed at step 3" in " ".join(done.err.split())
+    assert not (folder / "scene.saga.checkpoint").exists()
+    resumed, straight = (FeatureField.load(path).features.numpy() for path in (folder / "scene.saga", whole))
+    assert np.allclose(resumed, straight, atol=1e-6)
+
+
+def test_another_run_is_not_resumed(saga_train, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: Trainer) -> None:
+        raise KeyboardInterrupt
+
+    shared = (folder / "scene.ply", "--masks", folder / "instances", "--device", "cpu", "--seed")
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", interrupted)
+        assert saga_train(*shared, 1).code == 130
+    saga_train(*shared, 2).assert_mistake("scene.saga.checkpoint", "another scene, seed or settings")
+    assert (folder / "scene.saga.checkpoint").is_file()
+
+
+def test_views_are_rendered_for_a_scene_without_photographs(saga_train, tiny_folder: Path, tmp_path: Path) -> None:
+    ply = tmp_path / "scene.ply"
+    ply.write_bytes((tiny_folder / "scene.ply").read_bytes())
+    done = saga_train(ply, "--render-views", 2, "--iterations", 2, "--device", "cpu")
+    assert done.code == 0, done.err
+    frames = json.loads((tmp_path / "scene_views" / "transforms.json").read_text())["frames"]
+    assert len(frames) == 2
+    assert (tmp_path / "scene.saga").is_file()
+
+
+def _spoil(ply: Path) -> None:
+    data = PlyData.read(str(ply), mmap=False)
+    data["vertex"]["x"][1] = np.nan
+    data["vertex"]["scale_0"][2] = np.inf
+    data["vertex"]["f_dc_0"][3] = np.nan
+    data.write(str(ply))
+
+
+def _refused(done, folder: Path, *parts: str) -> None:
+    done.assert_mistake(*parts)
+    left = [path for path in folder.rglob("*") if path.suffix == ".saga" or path.name.startswith(".")]
+    assert not left
+
+
+def _files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
