@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -160,13 +161,16 @@ def _print_table(clicks: Sequence[_Click], scores: dict[str, _Score]) -> None:
 
 
 def _print_guide(out: Path, ply: Path, masks: str, shown: Sequence[_Click]) -> None:
-    option = f" --masks {out / 'instances'}" if masks == "exact" else ""
     pictures = ", ".join([str(out / "all" / "overview.png"), *(str(out / c.name / "preview.png") for c in shown)])
-    say("The same by hand:")
-    say(f"  saga-train {ply}{option}")
+    by_hand: list[list[str | Path]] = [["saga-train", ply]]
+    if masks == "exact":
+        by_hand[0] += ["--masks", out / "instances"]
     for click in shown:
-        x, y = click.point
-        say(f"  saga-segment {ply} --view {click.view} --points {x},{y} --out {out / click.name}")
+        point = f"{click.point[0]},{click.point[1]}"
+        by_hand.append(["saga-segment", ply, "--view", click.view, "--points", point, "--out", out / click.name])
+    say("The same by hand:")
+    for command in by_hand:
+        say(f"  {shlex.join(map(str, command))}")
     say(f"Pictures to look at: {pictures}")
 
 

@@ -6,11 +6,14 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from saga.cli import segment, train
+import saga.demo
+from saga.cli import demo, segment, train
+from saga.train import TrainConfig
 
 Command = Callable[..., "Outcome"]
 
@@ -47,6 +50,15 @@ def saga_train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 def saga_segment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """saga-segment with arguments."""
     return lambda *arguments: _run(segment.main, "saga-segment", arguments, monkeypatch, capsys)
+
+
+@pytest.fixture
+def saga_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """saga-demo with arguments, on few small views and trained briefly."""
+    monkeypatch.setattr(saga.demo, "make_scene", partial(saga.demo.make_scene, views=4, size=(160, 120)))
+    training = sys.modules["saga.train"]  # as an attribute of saga, the name is the function's
+    monkeypatch.setattr(training, "TrainConfig", partial(TrainConfig, iterations=60))
+    return lambda *arguments: _run(demo.main, "saga-demo", arguments, monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+"""saga-demo: everything it promises, on a small copy of its scene."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+
+@pytest.mark.parametrize("masks", ["exact", "classical"])
+def test_every_object_is_clicked_and_every_picture_written(saga_demo, tmp_path: Path, masks: str) -> None:
+    out = tmp_path / "out"
+    done = saga_demo("--out", out, "--gaussians", 3000, "--masks", masks, "--device", "cpu")
+    assert done.code == 0, done.err
+    names = [name for name, label in json.loads((out / "objects.json").read_text()).items() if label > 0]
+    table = {line.split()[0]: line for line in done.out.splitlines() if line.count("%") == 2}
+    assert set(table) == {*names, "mean"}
+    assert {path.stem for path in (out / "all" / "objects").iterdir()} == set(names)
+    pictures = done.out.split("Pictures to look at: ")[1].splitlines()[0].split(", ")
+    assert len(pictures) == 3
+    for picture in pictures:
+        assert min(Image.open(picture).size) > 100
+
+
+def test_the_commands_it_prints_do_the_same(saga_demo, saga_train, saga_segment, tmp_path: Path) -> None:
+    out = tmp_path / "a b"
+    done = saga_demo("--out", out, "--gaussians", 3000, "--device", "cpu")
+    assert done.code == 0, done.err
+    by_hand = [shlex.split(line) for line in done.out.splitlines() if line.startswith("  saga-")]
+    commands = {"saga-train": saga_train, "saga-segment": saga_segment}
+    assert [name for name, *_ in by_hand] == ["saga-train", "saga-segment", "saga-segment"]
+    for name, *arguments in by_hand:
+        done = commands[name](*arguments, "--device", "cpu", *(["--iterations", 3] if name == "saga-train" else []))
+        assert done.code == 0, done.err
+
+
+def test_too_few_gaussians(saga_demo, tmp_path: Path) -> None:
+    saga_demo("--out", tmp_path / "out", "--gaussians", 5).assert_mistake("--gaussians", "found 5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_persons_own_folder_is_not_touched(saga_demo, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    saga_demo("--out", tmp_path, "--gaussians", 2000).assert_mistake(str(tmp_path), "notes.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
