@@ -16,6 +16,7 @@ namespace {
 constexpr int T = SAGA_TILE;
 constexpr int kChannels = 32;  // channels blended per walk of a tile
 constexpr int kPoll = 16;      // Gaussians between two looks at whether the tile is finished
+constexpr int kAhead = 8;      // Gaussians between fetching a splat and blending it
 
 struct Tile {
     float x0, y0;      // first pixel
@@ -27,64 +28,85 @@ Tile tile_at(const saga_camera *camera, int64_t tile) {
     return {float(tx * T), float(ty * T), std::min(T, camera->width - tx * T), std::min(T, camera->height - ty * T)};
 }
 
-// Pixels of the tile that a splat's bounding box covers: rows [top, bottom), columns [left, right).
-struct Reach {
-    int left, right, top, bottom;
+// Rows [top, bottom) of the tile that a splat's bounding box covers.
+struct Rows {
+    int top, bottom;
 };
 
-SAGA_INLINE Reach reach_of(const float *splat, const Tile &tile) {
-    const float cx = splat[0] - tile.x0 - 0.5f, cy = splat[1] - tile.y0 - 0.5f;
-    return {int(std::ceil(std::max(cx - splat[6], 0.0f))), int(std::floor(std::min(cx + splat[6], tile.width - 1.0f))) + 1,
-            int(std::ceil(std::max(cy - splat[7], 0.0f))), int(std::floor(std::min(cy + splat[7], tile.height - 1.0f))) + 1};
+SAGA_INLINE Rows rows_of(const float *splat, const Tile &tile) {
+    const float cy = splat[1] - tile.y0 - 0.5f;
+    return {int(std::ceil(std::max(cy - splat[7], 0.0f))), int(std::floor(std::min(cy + splat[7], tile.height - 1.0f))) + 1};
 }
 
-SAGA_INLINE void blend_row(const float *splat, float dx0, float dy, float *transmittance, float *weights) {
-#pragma GCC ivdep
-    for (int l = 0; l < T; ++l) {
-        const float alpha = saga_alpha(splat[2], splat[3], splat[4], splat[5], dx0 + l, dy);
-        weights[l] = saga_blend(alpha, transmittance + l);
-    }
+SAGA_INLINE void blend_row(const float *splat, float dx0, float dy, float *__restrict transmittance, float *__restrict weights) {
+    const float a = splat[2], b = splat[3], c = splat[4], opacity = splat[5];
+#pragma omp simd
+    for (int l = 0; l < T; ++l) weights[l] = saga_blend(saga_alpha(a, b, c, opacity, dx0 + l, dy), transmittance + l);
 }
 
-SAGA_INLINE bool finished(const float *transmittance, const Tile &tile) {
-    float most = 0.0f;
-    for (int r = 0; r < tile.height; ++r)
-        for (int l = 0; l < tile.width; ++l) most = std::max(most, transmittance[r * T + l]);
-    return most == 0.0f;
+// Bit l is set where pixel l of a row has a weight.
+SAGA_INLINE uint32_t weighted(const float *weights) {
+    uint32_t mask = 0;
+#pragma omp simd reduction(| : mask)
+    for (int l = 0; l < T; ++l) mask |= uint32_t(weights[l] > 0.0f) << l;
+    return mask;
 }
 
-// Walks the tile's Gaussians front to back; visit(k, id, row, left, right, weights) sees each row of weights.
+SAGA_INLINE bool finished(const float *transmittance) {
+    float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+    for (int p = 0; p < T * T; ++p) sum += transmittance[p];
+    return sum == 0.0f;
+}
+
+// Walks the tile's Gaussians front to back; row(id, r, weights) sees each row of weights, done(id) each Gaussian.
 template <class Row, class Done>
 SAGA_INLINE void walk(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end, Row row,
                       Done done) {
     alignas(64) float transmittance[T * T], weights[T];
-    for (float &t : transmittance) t = 1.0f;
+    // Pixels outside the image have ended before the first Gaussian.
+    for (int r = 0; r < T; ++r)
+        for (int l = 0; l < T; ++l) transmittance[r * T + l] = r < tile.height && l < tile.width ? 1.0f : 0.0f;
     for (int64_t k = begin; k < end; ++k) {
+        __builtin_prefetch(splats + int64_t(ids[std::min(k + kAhead, end - 1)]) * SAGA_SPLAT);
         const float *splat = splats + int64_t(ids[k]) * SAGA_SPLAT;
-        const Reach reach = reach_of(splat, tile);
+        const Rows rows = rows_of(splat, tile);
         const float dx0 = tile.x0 + 0.5f - splat[0];
-        for (int r = reach.top; r < reach.bottom; ++r) {
+        for (int r = rows.top; r < rows.bottom; ++r) {
             blend_row(splat, dx0, tile.y0 + r + 0.5f - splat[1], transmittance + r * T, weights);
-            row(ids[k], r, reach.left, reach.right, weights);
+            row(ids[k], r, weights);
         }
         done(ids[k]);
-        if ((k - begin) % kPoll == kPoll - 1 && finished(transmittance, tile)) break;
+        if ((k - begin) % kPoll == kPoll - 1 && finished(transmittance)) break;
     }
+}
+
+// Few channels are summed 16 pixels at a time, into one plane a channel; many are summed a pixel at a time.
+constexpr bool planar(int count) { return count == 1 || count == 3; }
+
+SAGA_INLINE float *sum_of(float *sums, int count, int pixel, int channel) {
+    return sums + (planar(count) ? channel * T * T + pixel : pixel * count + channel);
 }
 
 // count channels starting at x, of rows of c floats.
 SAGA_INLINE void render_tile(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
-                             int64_t c, int count, const float *x, float *sums) {
+                             int64_t c, int count, const float *__restrict x, float *__restrict sums) {
     std::memset(sums, 0, sizeof(float) * T * T * count);
     walk(
         tile, splats, ids, begin, end,
-        [&](int32_t id, int r, int left, int right, const float *weights) __attribute__((always_inline)) {
+        [&](int32_t id, int r, const float *weights) __attribute__((always_inline)) {
             const float *value = x + int64_t(id) * c;
-            for (int l = left; l < right; ++l) {
-                const float w = weights[l];
-                if (w == 0.0f) continue;
-                float *sum = sums + (r * T + l) * count;
-                for (int j = 0; j < count; ++j) sum[j] += w * value[j];
+            for (int j = 0; planar(count) && j < count; ++j) {
+                float *__restrict sum = sum_of(sums, count, r * T, j);
+#pragma omp simd
+                for (int l = 0; l < T; ++l) sum[l] += weights[l] * value[j];
+            }
+            if (planar(count)) return;
+            for (uint32_t mask = weighted(weights); mask != 0; mask &= mask - 1) {
+                const int l = __builtin_ctz(mask);
+                float *__restrict sum = sum_of(sums, count, r * T + l, 0);
+#pragma omp simd
+                for (int j = 0; j < count; ++j) sum[j] += weights[l] * value[j];
             }
         },
         [](int32_t) {});
@@ -98,13 +120,14 @@ SAGA_INLINE void lift_tile(const Tile &tile, const float *splats, const int32_t 
     bool any = false;
     walk(
         tile, splats, ids, begin, end,
-        [&](int32_t, int r, int left, int right, const float *weights) __attribute__((always_inline)) {
-            for (int l = left; l < right; ++l) {
-                const float w = weights[l];
-                if (w == 0.0f) continue;
-                any = true;
+        [&](int32_t, int r, const float *weights) __attribute__((always_inline)) {
+            const uint32_t covered = weighted(weights);
+            any |= covered != 0;
+            for (uint32_t mask = covered; mask != 0; mask &= mask - 1) {
+                const int l = __builtin_ctz(mask);
                 const float *value = block + (r * T + l) * count;
-                for (int j = 0; j < count; ++j) gradient[j] += w * value[j];
+#pragma omp simd
+                for (int j = 0; j < count; ++j) gradient[j] += weights[l] * value[j];
             }
         },
         [&](int32_t id) __attribute__((always_inline)) {
@@ -209,7 +232,7 @@ extern "C" int saga_render(const saga_camera *camera, const float *splats, const
             for (int r = 0; r < at.height; ++r)
                 for (int l = 0; l < at.width; ++l) {
                     const int64_t pixel = (int64_t(at.y0) + r) * camera->width + int64_t(at.x0) + l;
-                    std::memcpy(out + pixel * c + first, sums + (r * T + l) * count, sizeof(float) * count);
+                    for (int j = 0; j < count; ++j) out[pixel * c + first + j] = *sum_of(sums, count, r * T + l, j);
                 }
         }
     }

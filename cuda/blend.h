@@ -57,8 +57,9 @@ SAGA_INLINE float saga_alpha(float a, float b, float c, float opacity, float dx,
     float sigma = 0.5f * (a * dx * dx + c * dy * dy) + b * dx * dy;
     sigma = sigma < 0.0f ? 0.0f : sigma; /* the form is positive: only rounding, along long needles, says otherwise */
     float alpha = opacity * saga_exp(-sigma);
-    alpha = alpha < SAGA_ALPHA_MAX ? alpha : SAGA_ALPHA_MAX;
-    return (sigma >= 0.0f) & (alpha >= SAGA_ALPHA_MIN) ? alpha : 0.0f;
+    /* One comparison after another, NaN passing each but the last: GCC vectorises no conjunction of them. */
+    alpha = alpha > SAGA_ALPHA_MAX ? SAGA_ALPHA_MAX : alpha;
+    return alpha >= SAGA_ALPHA_MIN ? alpha : 0.0f;
 }
 
 /* Blends one alpha into a pixel: returns its weight and updates the transmittance, which becomes 0

@@ -20,8 +20,9 @@ class QueryConfig:
     """Share of a SAM mask that its mean query must reproduce to be used alone, else k-means."""
     statistical_filter: bool = True
     """Drop Gaussians far from the others (points and scribbles)."""
-    filter_deviations: float = 1.0
-    """Standard deviations above the mean distance beyond which a Gaussian is dropped."""
+    filter_deviations: float = 3.0
+    """Standard deviations above the mean distance beyond which a Gaussian is dropped. The paper's 1 takes the borders
+    of evenly sampled objects away with the noise."""
     region_growing: bool = True
     """Keep what hangs together with the Gaussians seen under the mask (masks, boxes and SAM)."""
     ball_query: bool = True
