@@ -30,9 +30,9 @@ class Matcher:
         self,
         queries: Tensor,  # [Q, C]
     ) -> Tensor:  # [N]
-        """Largest cosine similarity with any query (SAGA, section 3.4); -1 without queries."""
+        """Largest cosine similarity with any query (SAGA, section 3.4); below every score without queries."""
         if len(queries) == 0:
-            return torch.full_like(self.lengths, -1.0)
+            return torch.full_like(self.lengths, -2.0)
         return max_product(self.directions, F.normalize(queries, dim=1))
 
     def product(

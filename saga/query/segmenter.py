@@ -90,15 +90,18 @@ class Segmenter:
         with report.timed("view"):
             operator = self._operator(camera.name)
         if self.sam is not None and checked.scribble is None:
-            scores, selected, mask = self._match_sam(operator, checked, report)
+            scores, threshold, mask = self._match_sam(operator, checked, report)
+            allowed = self._valid
         else:
-            scores, selected, mask = *self._match(operator, checked, report), checked.mask
-        selected = selected & self._valid
+            scores, threshold, nearer = self._match(operator, checked, report)
+            mask, allowed = checked.mask, self._valid & nearer
+        report.thresholds["score"] = threshold
+        selected = allowed & (scores > threshold)
         evidence = None
         if mask is not None:
             with report.timed("mask_evidence"):
                 evidence = MaskEvidence.of(operator, torch.from_numpy(mask).to(selected.device))
-        selected = refine(selected, self.geometry.means, evidence, self.config, report) & self._valid
+        selected = refine(selected, self.geometry.means, evidence, self.config, report) & allowed
         if not bool(selected.any()):
             report.warnings.append(
                 "nothing was selected: lower the score threshold, or click where the object is in full view"
@@ -131,25 +134,22 @@ class Segmenter:
     def _build_operator(self, name: str) -> BlendOperator:
         return BlendOperator(self.geometry, self.scene.camera(name))
 
-    def _match(self, operator: BlendOperator, prompt: CheckedPrompt, report: Report) -> tuple[Tensor, Tensor]:
-        """Cosine scores [N] and the selection [N] of a prompt without SAM."""
+    def _match(self, operator: BlendOperator, prompt: CheckedPrompt, report: Report) -> tuple[Tensor, float, Tensor]:
+        """Cosine scores [N] and their threshold, and what is nearer to the prompt than to its negatives [N]."""
         with report.timed("queries"):
             positive, negative = positive_and_negative(
                 operator, self.field.features, prompt, self.config.clusters, self.config.seed
             )
         with report.timed("matching"):
             scores = self.matcher.cosine(positive)
+            nearer = scores > self.matcher.cosine(negative)
             threshold = self._threshold(scores)
-            selected = scores > threshold
-            if len(negative) > 0:
-                selected &= scores > self.matcher.cosine(negative)
-        report.thresholds["score"] = threshold
-        return scores, selected
+        return scores, threshold, nearer
 
     def _match_sam(
         self, operator: BlendOperator, prompt: CheckedPrompt, report: Report
-    ) -> tuple[Tensor, Tensor, np.ndarray]:
-        """Dot-product scores [N], the selection [N] and SAM's mask [H, W] of a prompt."""
+    ) -> tuple[Tensor, float, np.ndarray]:
+        """Dot-product scores [N] and their threshold, and SAM's mask [H, W] of a prompt."""
         assert self.sam is not None
         with report.timed("sam"):
             mask, features = sam_prompts.reference_mask(self.sam, self.scene.image(operator.camera), prompt)
@@ -158,9 +158,7 @@ class Segmenter:
         with report.timed("matching"):
             scores = self.matcher.product(queries)
             threshold = sam_prompts.threshold(scores, self.config)
-            selected = scores > threshold
-        report.thresholds["score"] = threshold
-        return scores, selected, mask
+        return scores, threshold, mask
 
     def _threshold(self, scores: Tensor) -> float:
         chosen = self.config.score_threshold
