@@ -3,6 +3,9 @@
 // A tile's transmittances live in one 16 x 16 block. For each Gaussian, front to back, the alphas of the
 // rows it reaches are computed 16 pixels at a time; render scatters weight * x into the tile's
 // accumulator, lift gathers weight * y into the Gaussian's.
+// Each kernel fusing other products and sums would give render, lift and rows different weights.
+#pragma GCC optimize("fp-contract=off")
+
 #include <algorithm>
 #include <cstring>
 #include <vector>

@@ -1,4 +1,7 @@
 // Rows of A at sampled pixels: up to 16 pixels of one tile are walked side by side.
+// Each kernel fusing other products and sums would give render, lift and rows different weights.
+#pragma GCC optimize("fp-contract=off")
+
 #include <algorithm>
 
 #include "common.hpp"
