@@ -80,7 +80,7 @@ def tile(
     """Copies side by side, in one shuffled scene [N, 3]; marks the objects of the first copy, bool [N]."""
     copies = -(-SCENE_SIZE // len(points))
     width = points[:, 0].max() - points[:, 0].min()
-    scene = np.concatenate([points + np.float32([width * i, 0, 0]) for i in range(copies)])[:SCENE_SIZE]
+    scene = np.concatenate([points + np.array([width * i, 0, 0], np.float32) for i in range(copies)])[:SCENE_SIZE]
     objects = np.zeros(len(scene), dtype=bool)
     objects[: len(labels)] = labels > 0
     order = np.random.default_rng(0).permutation(len(scene))
