@@ -169,8 +169,6 @@ extern "C" const char *saga_error_string(int code) {
             return "no error";
         case SAGA_ERROR_TILE_COUNTS:
             return "tile counts do not match the projected Gaussians";
-        case SAGA_ERROR_CHANNELS:
-            return "at most 256 channels can be matched";
         default:
             return "unknown error";
     }

@@ -21,7 +21,6 @@ extern "C" {
 #define SAGA_SPLAT 8 /* floats of a projected Gaussian, see saga_project */
 
 #define SAGA_ERROR_TILE_COUNTS 1 /* saga_bin was given counts of another projection */
-#define SAGA_ERROR_CHANNELS 2    /* saga_match takes at most 256 channels */
 
 /* An ideal pinhole in OpenCV axes; view is the world-to-camera 4x4, row-major. */
 typedef struct {
@@ -92,8 +91,10 @@ int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, in
 
 /* ---- Queries ----------------------------------------------------------------------------------- */
 
-/* scores[i] = max over k of features[i] . queries[k]: features [n, c] float16, queries [q, c], q > 0. */
-int saga_match(int64_t n, int64_t c, const uint16_t *features, int64_t q, const float *queries, float *scores,
+/* scores[i] = max over k of features[i] . queries[k]: features float16 [blocks, c, 16], 16 Gaussians a block,
+ * queries [q, c], q > 0, scores [blocks * 16]. */
+#define SAGA_MATCH_BLOCK 16
+int saga_match(int64_t blocks, int64_t c, const uint16_t *features, int64_t q, const float *queries, float *scores,
                void *stream);
 
 /* ---- Neighbour searches ------------------------------------------------------------------------- */

@@ -14,13 +14,13 @@ _CHUNK = 1 << 18
 
 
 def cluster(
-    directions: Tensor,  # [N, C]
+    field: Tensor,  # [N, C]
     candidates: Tensor,  # [N] bool
     similarity: float,
     smallest: int,
     seed: int,
 ) -> list[tuple[Tensor, Tensor]]:
-    """Clusters of unit features: centre [C] and members [N] bool of each, largest first.
+    """Clusters of feature directions: centre [C] and members [N] bool of each, largest first.
 
     k-means on a sample gives many small clusters; those whose centres are alike are merged (average
     linkage on cosine similarity); every candidate joins the nearest centre if it is similar enough.
@@ -30,15 +30,15 @@ def cluster(
         return []
     rng = np.random.default_rng(seed)
     sampled = rows[torch.from_numpy(rng.choice(len(rows), min(_SAMPLE, len(rows)), replace=False)).to(rows.device)]
-    features = directions[sampled].float().cpu().numpy()
+    features = F.normalize(field[sampled], dim=1).cpu().numpy()
     fitted = MiniBatchKMeans(min(_SEEDS, len(features)), n_init=1, batch_size=4096, random_state=seed).fit(features)
     centres = _merge(fitted.cluster_centers_, np.bincount(fitted.labels_), similarity)
-    assigned = _assign(directions, torch.from_numpy(centres).to(directions.device), similarity)
+    assigned = _assign(field, torch.from_numpy(centres).to(field.device), similarity)
     assigned[~candidates] = -1
     sizes = torch.bincount(assigned[assigned >= 0], minlength=len(centres))
     order = torch.argsort(sizes, descending=True, stable=True)
     return [
-        (torch.from_numpy(centres[int(k)]).to(directions.device), assigned == k) for k in order if sizes[k] >= smallest
+        (torch.from_numpy(centres[int(k)]).to(field.device), assigned == k) for k in order if sizes[k] >= smallest
     ]
 
 
@@ -57,9 +57,9 @@ def _merge(centres: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndar
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
 
-def _assign(directions: Tensor, centres: Tensor, similarity: float) -> Tensor:  # [N] int64, -1 = none
+def _assign(field: Tensor, centres: Tensor, similarity: float) -> Tensor:  # [N] int64, -1 = none
     parts = []
-    for part in directions.split(_CHUNK):
-        best, index = (F.normalize(part.float(), dim=1) @ centres.T).max(1)
+    for part in field.split(_CHUNK):
+        best, index = (F.normalize(part, dim=1) @ centres.T).max(1)
         parts.append(torch.where(best >= similarity, index, -1))
     return torch.cat(parts)

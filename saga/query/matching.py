@@ -11,12 +11,18 @@ from torch.nn import functional as F
 from saga.raster import _native
 
 
+_BLOCK = 16
+"""SAGA_MATCH_BLOCK of cuda/saga.h: Gaussians of a block lie side by side, channel by channel."""
+
+
 @dataclass(frozen=True)
 class Matcher:
     """The features of a scene, ready for matching: float16 directions, half the bytes of float32."""
 
-    directions: Tensor  # [N, C] float16, unit length (0 for features of length 0)
+    blocks: Tensor  # [ceil(N / 16), C, 16] float16
+    """Features of unit length (0 for features of length 0), in blocks of 16 Gaussians."""
     lengths: Tensor  # [N] float32
+    """Length of each feature."""
 
     @staticmethod
     def build(
@@ -24,7 +30,10 @@ class Matcher:
     ) -> Matcher:
         """Splits features into direction and length."""
         lengths = features.norm(dim=1)
-        return Matcher((features / lengths.clamp(min=1e-12)[:, None]).half().contiguous(), lengths)
+        directions = (features / lengths.clamp(min=1e-12)[:, None]).half()
+        padded = F.pad(directions, (0, 0, 0, -len(features) % _BLOCK))
+        blocks = padded.reshape(-1, _BLOCK, features.shape[1]).transpose(1, 2).contiguous()
+        return Matcher(blocks, lengths)
 
     def cosine(
         self,
@@ -33,33 +42,33 @@ class Matcher:
         """Largest cosine similarity with any query (SAGA, section 3.4); below every score without queries."""
         if len(queries) == 0:
             return torch.full_like(self.lengths, -2.0)
-        return max_product(self.directions, F.normalize(queries, dim=1))
+        return max_product(self.blocks, F.normalize(queries, dim=1))[: len(self.lengths)]
 
     def product(
         self,
         queries: Tensor,  # [Q, C]
     ) -> Tensor:  # [N]
         """Largest dot product with any query (SAGA, eq. 12)."""
-        return max_product(self.directions, queries) * self.lengths
+        return max_product(self.blocks, queries)[: len(self.lengths)] * self.lengths
 
 
 def max_product(
-    features: Tensor,  # [N, C] float16
+    blocks: Tensor,  # [B, C, 16] float16
     queries: Tensor,  # [Q, C] float32
-) -> Tensor:  # [N] float32
-    """max over queries of features . query, Q > 0."""
-    kind = features.device.type
+) -> Tensor:  # [B * 16] float32
+    """max over queries of feature . query, Q > 0."""
+    kind = blocks.device.type
     if _native.library(kind) is None:
-        return max_product_reference(features, queries)
-    queries, scores = queries.contiguous(), torch.empty(len(features), device=features.device)
-    _native.call(kind, "saga_match", *features.shape, _native.pointer(features, torch.float16), len(queries),
-                 _native.pointer(queries), _native.pointer(scores), _native.stream(features))  # fmt: skip
+        return max_product_reference(blocks, queries)
+    queries, scores = queries.contiguous(), torch.empty(len(blocks) * _BLOCK, device=blocks.device)
+    _native.call(kind, "saga_match", *blocks.shape[:2], _native.pointer(blocks, torch.float16), len(queries),
+                 _native.pointer(queries), _native.pointer(scores), _native.stream(blocks))  # fmt: skip
     return scores
 
 
 def max_product_reference(
-    features: Tensor,  # [N, C]
+    blocks: Tensor,  # [B, C, 16]
     queries: Tensor,  # [Q, C]
-) -> Tensor:  # [N]
+) -> Tensor:  # [B * 16]
     """The same in plain PyTorch."""
-    return (features.float() @ queries.T).amax(1)
+    return (queries @ blocks.float()).amax(1).flatten()

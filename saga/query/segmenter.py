@@ -122,7 +122,7 @@ class Segmenter:
         report = Report()
         with report.timed("cluster"):
             candidates = self._valid & (self.matcher.lengths > 0)
-            objects = cluster(self.matcher.directions, candidates, similarity, smallest, seed)
+            objects = cluster(self.field.features, candidates, similarity, smallest, seed)
         found = []
         for centre, members in objects:
             own = Report(dict(report.timings_ms))

@@ -1,0 +1,73 @@
+"""A field trained once on the tiny demo, and a pixel well inside an object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import distance_transform_edt
+
+from saga.demo import instances_as_masks
+from saga.query import Segmenter
+from saga.scene import Camera, Scene
+from saga.train import FeatureField, TrainConfig, train
+
+VIEW = "000.png"
+
+
+class InstanceMasks:
+    """A MaskSource of the demo's exact instances; with `sam`, every view has features too."""
+
+    description = "exact instances"
+
+    def __init__(self, folder: Path, sam: np.ndarray | None = None) -> None:
+        self.folder, self.sam = folder, sam
+
+    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
+        return instances_as_masks(np.asarray(Image.open(self.folder / camera.name)))
+
+    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
+        return self.sam
+
+
+@pytest.fixture(scope="session")
+def field(tiny_scene: Scene, tiny_folder: Path) -> FeatureField:
+    config = TrainConfig(iterations=150, pixels=400, cached_pixels=24_000)
+    return train(tiny_scene, InstanceMasks(tiny_folder / "instances"), config, progress=False)
+
+
+@pytest.fixture(scope="session")
+def sam_features() -> np.ndarray:  # [256, 64, 64]
+    return np.random.default_rng(0).normal(size=(256, 64, 64)).astype(np.float16)
+
+
+@pytest.fixture(scope="session")
+def sam_field(tiny_scene: Scene, tiny_folder: Path, sam_features: np.ndarray) -> FeatureField:
+    """A field with phi, trained on features that tell positions apart."""
+    config = TrainConfig(iterations=10, pixels=128, cached_pixels=6144)
+    return train(tiny_scene, InstanceMasks(tiny_folder / "instances", sam_features), config, progress=False)
+
+
+@pytest.fixture(scope="session")
+def segmenter(tiny_scene: Scene, field: FeatureField) -> Segmenter:
+    return Segmenter(tiny_scene, field)
+
+
+@pytest.fixture(scope="session")
+def instances(tiny_folder: Path) -> np.ndarray:  # [120, 160]
+    """Labels of the pixels of the first view."""
+    return np.asarray(Image.open(tiny_folder / "instances" / VIEW))
+
+
+@pytest.fixture(scope="session")
+def middle(instances: np.ndarray) -> Callable[[int], tuple[int, int]]:
+    """middle(label): the pixel (x, y) of the first view farthest from the object's border."""
+
+    def find(label: int) -> tuple[int, int]:
+        y, x = np.unravel_index(distance_transform_edt(instances == label).argmax(), instances.shape)
+        return int(x), int(y)
+
+    return find

@@ -1,0 +1,150 @@
+"""From prompts to objects, on a field trained in a second."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from saga.errors import SagaError
+from saga.query import Prompt, QueryConfig, Segmenter
+
+VIEW = "000.png"
+BIG = ("mug", "bottle", "lamp", "ball", "plant", "duck")
+
+
+def iou(mask, truth):
+    mask = mask.numpy()
+    return (mask & truth).sum() / (mask | truth).sum()
+
+
+@pytest.mark.parametrize("name", BIG)
+def test_one_click_finds_the_object(segmenter, tiny_demo, middle, name):
+    label = tiny_demo.names[name]
+    found = segmenter.segment(VIEW, points=[middle(label)])
+    assert iou(found.mask, tiny_demo.labels == label) > 0.6
+    assert found.mask.dtype == torch.bool and found.scores.dtype == torch.float32
+    assert found.scores.shape == found.mask.shape == (len(tiny_demo.labels),)
+    assert len(found) == int(found.mask.sum()) and -1.01 <= float(found.scores.min())
+
+
+@pytest.mark.parametrize("kind", ["scribble png", "polyline", "mask png", "mask array", "box"])
+def test_every_kind_of_prompt_finds_the_object(segmenter, tiny_demo, instances, middle, tmp_path, kind):
+    label = tiny_demo.names["lamp"]
+    drawn, (x, y) = instances == label, middle(label)
+    Image.fromarray(drawn.astype(np.uint8) * 255).save(tmp_path / "mask.png")
+    ink = np.zeros((*drawn.shape, 4), np.uint8)
+    ink[y - 1 : y + 2, x - 2 : x + 3] = 255
+    Image.fromarray(ink).save(tmp_path / "scribble.png")
+    ys, xs = np.nonzero(drawn)
+    prompt = {
+        "scribble png": {"scribble": tmp_path / "scribble.png"},
+        "polyline": {"scribble": [(x - 2, y), (x + 2, y)]},
+        "mask png": {"mask": tmp_path / "mask.png"},
+        "mask array": {"mask": drawn},
+        "box": {"box": (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)},
+    }[kind]
+    assert iou(segmenter.segment(VIEW, **prompt).mask, tiny_demo.labels == label) > 0.5
+
+
+def test_negative_points_remove_an_object(segmenter, tiny_demo, middle):
+    lamp, ball = tiny_demo.names["lamp"], tiny_demo.names["ball"]
+    both = [middle(lamp), middle(ball)]
+    together = segmenter.segment(VIEW, points=both).mask.numpy()
+    without = segmenter.segment(VIEW, points=both, negative=[middle(ball)]).mask.numpy()
+    truth = tiny_demo.labels
+    assert together[truth == ball].mean() > 0.6 and together[truth == lamp].mean() > 0.6
+    assert without[truth == ball].mean() < 0.1 and without[truth == lamp].mean() > 0.6
+
+
+def test_extract_is_segment_for_each_prompt_in_order(segmenter, tiny_demo, middle):
+    points = [middle(tiny_demo.names[name]) for name in BIG]
+    found = segmenter.extract(Prompt(VIEW, points=[p]) for p in points)
+    assert len(found) == len(points)
+    for one, point in zip(found, points, strict=True):
+        alone = segmenter.segment(VIEW, points=[point])
+        assert torch.equal(one.mask, alone.mask) and torch.equal(one.scores, alone.scores)
+        assert one.report["prompt"] == {"points": [list(point)]}
+
+
+def test_discover_finds_disjoint_objects(segmenter, tiny_demo):
+    found = segmenter.discover(smallest=20)
+    assert torch.stack([f.mask for f in found]).sum(0).max() == 1
+    sizes = [len(f) for f in found]
+    assert sizes == sorted(sizes, reverse=True) and min(sizes) >= 20
+    for name in ("lamp", "plant", "duck"):
+        assert max(iou(f.mask, tiny_demo.labels == tiny_demo.names[name]) for f in found) > 0.5
+    assert segmenter.discover(smallest=10**6) == []
+
+
+def test_higher_threshold_selects_less(tiny_scene, field, tiny_demo, middle):
+    point = middle(tiny_demo.names["lamp"])
+    plain = {"statistical_filter": False, "ball_query": False}
+    masks = [
+        Segmenter(tiny_scene, field, QueryConfig(score_threshold=t, **plain)).segment(VIEW, points=[point]).mask
+        for t in (0.3, 0.6, 0.9)
+    ]
+    assert (masks[2] <= masks[1]).all() and (masks[1] <= masks[0]).all() and masks[2].sum() < masks[0].sum()
+
+
+WRONG = {
+    "outside": ({"points": [(160, 3)]}, "160 x 120"),
+    "negative outside": ({"points": [(80, 60)], "negative": [(-1, 3)]}, "point -1,3"),
+    "nothing": ({}, "found none of them"),
+    "two kinds": ({"points": [(80, 60)], "box": (0, 0, 9, 9)}, "found points and box"),
+    "empty mask": ({"mask": np.zeros((120, 160), bool)}, "found an empty one"),
+    "wrong size": ({"mask": np.ones((160, 120), bool)}, "found 120 x 160"),
+    "inverted box": ({"box": (9, 9, 3, 3)}, "x0 < x1"),
+    "box outside": ({"box": (200, 0, 220, 20)}, "160 x 120"),
+    "no such mask": ({"mask": "missing.png"}, "no such mask"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_prompts_are_one_line_errors(segmenter, case):
+    prompt, said = WRONG[case]
+    with pytest.raises(SagaError, match=said) as caught:
+        segmenter.segment(VIEW, **prompt)
+    assert "\n" not in str(caught.value)
+
+
+def test_view_typo_undecodable_picture_and_background(segmenter, tmp_path):
+    with pytest.raises(SagaError, match=r"00\d\.png"):
+        segmenter.segment("00O.png", points=[(80, 60)])
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(SagaError, match="cannot be decoded"):
+        segmenter.segment(VIEW, mask=tmp_path / "bad.png")
+    ys, xs = np.nonzero(segmenter._operator(VIEW).alpha().numpy() == 0)
+    with pytest.raises(SagaError, match="no Gaussian reaches it"):
+        segmenter.segment(VIEW, points=[(xs[0], ys[0])])
+
+
+class FakeSam:
+    """Answers every prompt with one mask."""
+
+    def __init__(self, features, mask):
+        self.answer, self.mask, self.asked = features, mask, []
+
+    def features(self, image):
+        assert image.shape == (120, 160, 3) and image.dtype == np.uint8
+        return self.answer
+
+    def predict(self, features, points=None, labels=None, box=None, mask=None, size=None):
+        self.asked.append((points, labels, box, size))
+        return self.mask
+
+
+def test_sam_prompts_use_sams_mask(tiny_scene, sam_field, sam_features, instances, tiny_demo, middle):
+    label = tiny_demo.names["lamp"]
+    sam = FakeSam(sam_features, instances == label)
+    found = Segmenter(tiny_scene, sam_field, sam=sam).segment(VIEW, points=[middle(label)], negative=[(3, 4)])
+    points, labels, box, size = sam.asked[0]
+    assert points.tolist() == [list(middle(label)), [3, 4]] and labels.tolist() == [1, 0]
+    assert box is None and size == (120, 160)
+    assert found.scores.isfinite().all() and "sam" in found.report["timings_ms"]
+
+
+def test_sam_needs_a_field_with_phi(tiny_scene, field, sam_features, instances):
+    with pytest.raises(SagaError, match="--sam"):
+        Segmenter(tiny_scene, field, sam=FakeSam(sam_features, instances > 0))

@@ -1,0 +1,70 @@
+"""Losses against the paper's formulas, written out as loops over pixels."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, sam_guidance_loss
+
+
+def correspondence_by_loops(members, rendered, form):
+    """Equations 8 to 10, one pair of pixels at a time."""
+    total = 0.0
+    for i, a in enumerate(members):
+        for j, b in enumerate(members):
+            shared, union = float((a * b).sum()), float(((a + b) > 0).sum())
+            k = 0.0 if union == 0 else (shared / union if shared > 0 else -1.0)
+            s = float(torch.cosine_similarity(rendered[i], rendered[j], dim=0))
+            total += k * (max(s, 0.0) if form == "relu" else s)
+    return -total / len(members) ** 2
+
+
+@pytest.mark.parametrize("form", ["relu", "paper"])
+@pytest.mark.parametrize("density", [0.0, 0.1, 0.5, 1.0])
+def test_correspondence_equals_the_double_loop(form, density):
+    torch.manual_seed(1)
+    members = (torch.rand(6, 5) < density).float()  # six patterns of five masks
+    pattern = torch.randint(0, 6, (23,))
+    rendered = torch.randn(23, 8)
+    loss = correspondence_loss(rendered, pattern, mask_correspondence(members), form)
+    assert float(loss) == pytest.approx(correspondence_by_loops(members[pattern], rendered, form), abs=1e-5)
+
+
+def test_correspondence_matrix_entries():
+    members = torch.tensor([[1, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0.0]])
+    expected = torch.tensor([[1, 0.5, -1, -1], [0.5, 1, -1, -1], [-1, -1, 1, -1], [-1, -1, -1, 0.0]])
+    torch.testing.assert_close(mask_correspondence(members), expected)
+
+
+def test_relu_stops_pushing_features_that_already_differ():
+    rendered = torch.tensor([[1.0, 0.0], [-1.0, 0.1]], requires_grad=True)
+    k = mask_correspondence(torch.eye(2))
+    for form, pushed in (("relu", False), ("paper", True)):
+        (gradient,) = torch.autograd.grad(correspondence_loss(rendered, torch.tensor([0, 1]), k, form), rendered)
+        assert (gradient.abs().max() > 1e-3) == pushed, form
+
+
+def test_guidance_equals_the_formula():
+    torch.manual_seed(2)
+    rendered, queries, members = torch.randn(9, 4), torch.randn(3, 4), (torch.rand(9, 3) < 0.5).float()
+    p = torch.sigmoid(rendered @ queries.T)
+    expected = -(members * p.log() + (1 - members) * (1 - p).log()).mean()
+    torch.testing.assert_close(sam_guidance_loss(rendered, queries, members), expected)
+
+
+def test_queries_are_weighted_means():
+    features, weights = torch.tensor([[1.0, 0.0], [3.0, 2.0]]), torch.tensor([[1.0, 0.5, 0.0], [1.0, 1.5, 0.0]])
+    expected = torch.tensor([[2.0, 1.0], [2.5, 1.5], [0.0, 0.0]])
+    torch.testing.assert_close(mask_queries(features, weights), expected)
+
+
+@pytest.mark.parametrize("masks", [0, 1])
+def test_pixels_in_no_mask_and_empty_features_give_no_nan(masks):
+    rendered = torch.zeros(5, 4, requires_grad=True)
+    members = torch.zeros(5, masks)
+    loss = sam_guidance_loss(rendered, mask_queries(rendered, members), members)
+    k = mask_correspondence(torch.zeros(1, masks))
+    loss = loss + correspondence_loss(rendered, torch.zeros(5, dtype=torch.int64), k)
+    loss.backward()
+    assert loss.isfinite() and rendered.grad.isfinite().all()

@@ -1,0 +1,106 @@
+"""What is sampled from views, and how much of it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from saga.errors import SagaError
+from saga.raster import BlendOperator, Geometry
+from saga.train.sampler import balanced_pixels, build_cache, grid_coverage, patterns, spread
+from saga.train.smoothing import neighbour_average
+
+
+def test_small_masks_are_drawn_as_often_as_large_ones():
+    masks = np.zeros((2, 1000), bool)
+    masks[0, :600], masks[1, 700] = True, True
+    drawn = balanced_pixels(masks, 900, np.random.default_rng(0))
+    assert len(drawn) == 900
+    counts = [np.isin(drawn, np.flatnonzero(m)).sum() for m in (*masks, ~masks.any(0))]
+    assert counts == [300, 300, 300]
+
+
+def test_patterns_name_each_pixels_masks():
+    members = np.random.default_rng(0).random((11, 60)) < 0.1
+    sets, pattern = patterns(members)
+    assert np.array_equal(sets.numpy()[pattern.numpy()].T, members)
+    assert len(torch.unique(sets, dim=0)) == len(sets), "each set once"
+
+
+@pytest.mark.parametrize(("size", "cells"), [((128, 64), (64, 32)), ((48, 128), (24, 64)), ((64, 64), (64, 64))])
+def test_coverage_fills_the_grid_from_the_top_left(size, cells):
+    grid = grid_coverage(np.ones((1, *size), bool)).reshape(64, 64)
+    assert (grid[: cells[0], : cells[1]] == 255).all()
+    assert int((grid > 0).sum()) == cells[0] * cells[1]
+
+
+def test_coverage_is_the_share_of_a_cell():
+    mask = np.zeros((1, 128, 128), bool)
+    mask[0, 2, 4:6] = True
+    grid = grid_coverage(mask).reshape(64, 64)
+    assert grid[1, 2] == 128 and int(grid.sum()) == 128
+
+
+@pytest.mark.parametrize("most", [1, 4, 7, 50])
+def test_spread_is_even_and_bounded(most):
+    chosen = spread(list(range(50)), most)
+    assert len(chosen) == most == len(set(chosen)) and chosen == sorted(chosen)
+
+
+def test_cache_is_bounded_however_many_views(tiny_scene, instances, quick):
+    source, cameras = instances(), []
+    for i in range(20):
+        camera = replace(tiny_scene.cameras[i % 6], name=f"view{i}.png")
+        source.by_view[camera.name] = source.by_view[tiny_scene.cameras[i % 6].name]
+        cameras.append(camera)
+    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
+    cache = build_cache(geometry, cameras, source, quick(cached_pixels=4096), np.random.default_rng(0))
+    assert 0 < len(cache.rows) <= 4096 and len(cache.views) == 4
+
+
+def test_cached_rows_render_as_their_pixels(tiny_scene, instances, quick):
+    """A cached pixel's rendered label agrees with the one mask it lies in."""
+    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
+    cache = build_cache(geometry, tiny_scene.cameras, instances(), quick(), np.random.default_rng(0))
+    view = cache.views[1]
+    alpha = cache.rows.render(torch.ones(len(tiny_scene.gaussians), 1))[view.first : view.first + len(view.pattern)]
+    assert (alpha > 0).all() and (alpha <= 1 + 1e-5).all()
+    assert set(view.members.sum(1).tolist()) <= {0, 1}, "instances are disjoint"
+    assert float(BlendOperator(geometry, view.camera).alpha().max()) >= float(alpha.max()) - 1e-5
+
+
+def test_views_without_masks_are_left_out(tiny_scene, instances, quick):
+    source = instances()
+    empty, blank = tiny_scene.cameras[0], tiny_scene.cameras[1]
+    source.by_view[empty.name] = np.zeros((0, 120, 160), bool)
+    source.by_view[blank.name] = np.zeros((3, 120, 160), bool)
+    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
+    cache = build_cache(geometry, tiny_scene.cameras, source, quick(), np.random.default_rng(0))
+    assert {v.camera.name for v in cache.views} == {c.name for c in tiny_scene.cameras[2:]}
+
+
+def test_no_mask_on_the_scene_is_an_error(tiny_scene, instances, quick):
+    source = instances()
+    source.by_view = {c.name: np.zeros((0, 120, 160), bool) for c in tiny_scene.cameras}
+    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
+    with pytest.raises(SagaError, match="no mask covers the scene in any of 6 views"):
+        build_cache(geometry, tiny_scene.cameras, source, quick(), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("neighbours", [1, 16, 10_000])
+def test_neighbour_average_keeps_constants(neighbours):
+    torch.manual_seed(0)
+    n = 60
+    geometry = Geometry(torch.randn(n, 3), torch.ones(n, 3), torch.eye(4)[:1].repeat(n, 1), torch.rand(n) + 0.01)
+    geometry.opacities[7] = 0.0
+    average = neighbour_average(geometry, neighbours)
+    torch.testing.assert_close(average.render(torch.full((n, 2), 3.0)), torch.full((n, 2), 3.0))
+    only = torch.zeros(n, 1)
+    only[7] = 1.0
+    expected = only if neighbours < n else average.render(only)
+    torch.testing.assert_close(average.render(only), expected)
+    assert float(average.render(only)[torch.arange(n) != 7].abs().max()) == 0, "an invisible one is no neighbour"
+    assert torch.allclose(average.weights.reshape(n, -1).sum(1), torch.ones(n))
