@@ -82,6 +82,17 @@ def measure(scene: Scene, segmenter: Segmenter, truth: Truth, views: int, count:
         yield solid, float(np.mean(each)), float(np.min(each)), milliseconds
 
 
+def summary(
+    rows: np.ndarray,  # [R, 4]
+) -> str:
+    """Means over objects and views of `measure`; the least 2D mIoU and the least single view."""
+    solid, flat, least, milliseconds = rows.T
+    return (
+        f"3D IoU {solid.mean():.3f}, 2D mIoU {flat.mean():.3f} (least {flat.min():.3f}, least view {least.min():.3f}), "
+        f"query {np.median(milliseconds):.0f} ms"
+    )
+
+
 def main(
     data: tyro.conf.Positional[Path],
     scenes: tyro.conf.Positional[tuple[str, ...]] = ("tabletop", "composite", "flower", "dtu24"),
@@ -105,13 +116,9 @@ def main(
         for count in counts:
             rows = []
             for truth in read_truth(folder):
-                own = np.array(list(measure(scene, segmenter, truth, views, count)))
-                rows.append(own)
-                print(f"  {truth.name:24s} {count} clicks: 3D {own[:, 0].mean():.3f}  2D {own[:, 1].mean():.3f}", end="")
-                print(f" (least view {own[:, 2].min():.3f})  {np.median(own[:, 3]):.0f} ms")
-            every = np.concatenate(rows)
-            print(f"{name}, {count} clicks: 3D IoU {every[:, 0].mean():.3f}, 2D mIoU {every[:, 1].mean():.3f}", end="")
-            print(f", least object and view {every[:, 1].min():.3f}, query {np.median(every[:, 3]):.0f} ms")
+                rows.append(np.array(list(measure(scene, segmenter, truth, views, count))))
+                print(f"  {truth.name:24s} {count} clicks: {summary(rows[-1])}")
+            print(f"{name}, {count} clicks: {summary(np.concatenate(rows))}")
 
 
 if __name__ == "__main__":

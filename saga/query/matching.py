@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from saga.raster import _native
 
-
 _BLOCK = 16
 """SAGA_MATCH_BLOCK of cuda/saga.h: Gaussians of a block lie side by side, channel by channel."""
 
