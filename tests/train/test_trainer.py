@@ -1,0 +1,71 @@
+"""Training as a whole: repeatable, resumable, with each loss on its own, and the field's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from saga.errors import SagaError
+from saga.train import FeatureField, train
+from saga.train.trainer import Trainer
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(tiny_scene, instances, quick, tmp_path, monkeypatch):
+    whole = train(tiny_scene, instances(), quick(), progress=False)
+    checkpoint, step = tmp_path / "run.checkpoint", Trainer.step
+
+    def interrupted(trainer: Trainer) -> None:
+        if trainer.iteration == 7:
+            raise KeyboardInterrupt
+        step(trainer)
+
+    monkeypatch.setattr(Trainer, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_scene, instances(), quick(), checkpoint=checkpoint, progress=False)
+    monkeypatch.setattr(Trainer, "step", step)
+    assert checkpoint.exists()
+    resumed = train(tiny_scene, instances(), quick(), checkpoint=checkpoint, progress=False)
+    assert torch.equal(resumed.features, whole.features) and not checkpoint.exists()
+
+
+def test_phi_is_trained_and_kept(tiny_scene, instances, quick, tmp_path):
+    sam = np.random.default_rng(0).normal(size=(256, 64, 64)).astype(np.float16)
+    field = train(tiny_scene, instances(sam), quick(), progress=False)
+    untrained = train(tiny_scene, instances(sam), quick(iterations=1, sam_guidance=0), progress=False)
+    assert field.phi is not None and untrained.phi is not None
+    weight = field.phi.layers[0].weight
+    assert not torch.allclose(weight, untrained.phi.layers[0].weight)
+    field.save(tmp_path / "field.saga")
+    read = FeatureField.load(tmp_path / "field.saga", tiny_scene)
+    assert read.phi is not None and torch.equal(read.phi.layers[0].weight, weight)
+
+
+@pytest.mark.parametrize("off", ["sam_guidance", "correspondence"])
+def test_each_loss_can_be_switched_off(tiny_scene, instances, quick, off):
+    both = train(tiny_scene, instances(), quick(), progress=False)
+    one = train(tiny_scene, instances(), quick(**{off: 0.0}), progress=False)
+    assert one.report is not None and one.report["losses"][off] == 0
+    assert not torch.allclose(one.features, both.features)
+    assert bool(one.features.isfinite().all())
+
+
+def test_a_field_survives_its_file(tiny_scene, instances, quick, tmp_path):
+    field = train(tiny_scene, instances(), quick(), progress=False)
+    field.save(tmp_path / "field.saga")
+    read = FeatureField.load(tmp_path / "field.saga", tiny_scene)
+    assert torch.equal(read.features, field.features)
+    assert (read.config, read.phi, read.scene_digest) == (field.config, None, field.scene_digest)
+    assert [c.name for c in read.cameras] == [c.name for c in tiny_scene.cameras]
+    np.testing.assert_allclose(read.cameras[0].world_to_camera, tiny_scene.cameras[0].world_to_camera)
+
+
+@pytest.mark.parametrize("kept", [0, 20, 4000])
+def test_a_damaged_field_is_refused(tiny_scene, instances, quick, tmp_path, kept: int):
+    path: Path = tmp_path / "field.saga"
+    train(tiny_scene, instances(), quick(), progress=False).save(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(SagaError, match="train again"):
+        FeatureField.load(path, tiny_scene)
