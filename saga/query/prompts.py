@@ -99,6 +99,8 @@ def _points(points: Sequence[Point], camera: Camera) -> np.ndarray:  # [K, 2]
 
 
 def _box(box: Sequence[float], camera: Camera) -> tuple[int, int, int, int]:
+    if not np.isfinite(box).all():
+        raise SagaError(f"box {box}: expected four finite numbers of pixels, x0, y0, x1, y1.")
     x0, y0, x1, y1 = (round(v) for v in box)
     clipped = max(x0, 0), max(y0, 0), min(x1, camera.width), min(y1, camera.height)
     if x1 <= x0 or y1 <= y0 or clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:

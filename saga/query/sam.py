@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saga.errors import SagaError
 from saga.masks import Sam
 from saga.query.config import QueryConfig
 from saga.query.prompts import CheckedPrompt
@@ -47,6 +48,8 @@ def queries(
     It is accepted when |M_temp & M_ref| / |M_ref| >= config.accept_overlap, M_temp = sigmoid(Q . F_r) > 1/2.
     """
     assert field.phi is not None
+    if not mask.any():
+        raise SagaError(f"prompt: SAM finds nothing there in {operator.camera.name}; click on the object.")
     device = field.features.device
     with torch.no_grad():
         low = field.phi(torch.from_numpy(sam_features).to(device, torch.float32))  # [64 * 64, C]
@@ -55,7 +58,7 @@ def queries(
     rendered = rendered_features(operator, field.features, sample_pixels(mask, config.seed))
     if float((rendered @ mean[0] > 0).float().mean()) >= config.accept_overlap:
         return mean
-    inside = low[(coverage[:, 0] > coverage.max() / 2).nonzero()[:, 0]]
+    inside = low[(coverage[:, 0] >= coverage.max() / 2).nonzero()[:, 0]]
     return kmeans_centres(inside, config.clusters, config.seed)
 
 
@@ -64,4 +67,5 @@ def threshold(
     config: QueryConfig,
 ) -> float:
     """tau of SAM queries: mean plus one standard deviation, unless a number is asked for."""
-    return float(config.score_threshold) if isinstance(config.score_threshold, float) else paper_sam_threshold(scores)
+    chosen = config.score_threshold
+    return paper_sam_threshold(scores) if isinstance(chosen, str) else float(chosen)

@@ -77,9 +77,9 @@ class FeatureField:
             raise SagaError(
                 f"{path}: expected a feature field of saga-train, found another kind or a truncated file; train again."
             ) from error
-        if metadata["format_version"] != FORMAT_VERSION:
+        if metadata.get("format_version") != FORMAT_VERSION:
             raise SagaError(
-                f"{path}: expected format version {FORMAT_VERSION}, found {metadata['format_version']}; train again."
+                f"{path}: expected format version {FORMAT_VERSION}, found {metadata.get('format_version')}; train again."
             )
         if scene is not None and metadata["scene_digest"] != scene.gaussians.digest():
             raise SagaError(

@@ -148,3 +148,8 @@ def test_sam_prompts_use_sams_mask(tiny_scene, sam_field, sam_features, instance
 def test_sam_needs_a_field_with_phi(tiny_scene, field, sam_features, instances):
     with pytest.raises(SagaError, match="--sam"):
         Segmenter(tiny_scene, field, sam=FakeSam(sam_features, instances > 0))
+
+
+def test_a_box_that_is_not_finite_is_an_error(segmenter):
+    with pytest.raises(SagaError, match="finite"):
+        segmenter.segment(VIEW, box=(0.0, 0.0, float("nan"), 10.0))
