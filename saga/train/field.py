@@ -79,7 +79,8 @@ class FeatureField:
             ) from error
         if metadata.get("format_version") != FORMAT_VERSION:
             raise SagaError(
-                f"{path}: expected format version {FORMAT_VERSION}, found {metadata.get('format_version')}; train again."
+                f"{path}: expected format version {FORMAT_VERSION}, "
+                f"found {metadata.get('format_version')}; train again."
             )
         if scene is not None and metadata["scene_digest"] != scene.gaussians.digest():
             raise SagaError(
