@@ -222,7 +222,7 @@ int32_t number_shared(const saga_camera *camera, int64_t n, const float *splats,
 }  // namespace
 
 extern "C" int saga_render(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
-                           const int32_t *ids, int64_t c, const float *x, float *out, void *) {
+                           const int32_t *ids, int64_t c, const float *x, float *out, int, void *) {
     const int64_t tiles = int64_t(saga::tile_columns(camera)) * saga::tile_rows(camera);
 #pragma omp parallel for schedule(dynamic, 4)
     for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -243,10 +243,10 @@ extern "C" int saga_render(const saga_camera *camera, const float *splats, const
 }
 
 // Slots of every Gaussian, and a shelf for each thread of at most n shared Gaussians.
-extern "C" int64_t saga_lift_workspace(const saga_camera *, int64_t n, int64_t) { return n * int64_t(sizeof(int32_t)); }
+extern "C" int64_t saga_lift_workspace(const saga_camera *, int64_t n, int64_t, int) { return n * int64_t(sizeof(int32_t)); }
 
 extern "C" int saga_lift(const saga_camera *camera, int64_t n, const float *splats, const int64_t *tile_offsets,
-                         const int32_t *ids, int64_t c, const float *y, float *out, void *workspace, void *) {
+                         const int32_t *ids, int64_t c, const float *y, float *out, int, void *workspace, void *) {
     const int64_t tiles = int64_t(saga::tile_columns(camera)) * saga::tile_rows(camera);
     const std::vector<int64_t> bounds = spans(tile_offsets, tiles, omp_get_max_threads());
     const int count_spans = int(bounds.size()) - 1;

@@ -20,7 +20,12 @@ extern "C" {
 #define SAGA_TILE 16
 #define SAGA_SPLAT 8 /* floats of a projected Gaussian, see saga_project */
 
-#define SAGA_ERROR_TILE_COUNTS 1 /* saga_bin was given counts of another projection */
+#define SAGA_ERROR_TILE_COUNTS 1 /* saga_bin was given counts of another projection (the CPU library checks it) */
+#define SAGA_ERROR_CUDA 1000     /* plus a cudaError_t */
+
+/* How products are made; the CPU library is always exact and deterministic. */
+#define SAGA_EXACT 1         /* float32 throughout, where products of more than 4 channels would use tf32 */
+#define SAGA_DETERMINISTIC 2 /* sums in an order-independent form, where saga_lift would use float atomics */
 
 /* An ideal pinhole in OpenCV axes; view is the world-to-camera 4x4, row-major. */
 typedef struct {
@@ -55,12 +60,12 @@ int saga_bin(const saga_camera *camera, int64_t n, const float *splats, const fl
 
 /* out = A x: x [n, c] -> out [height, width, c]. */
 int saga_render(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
-                const int32_t *ids, int64_t c, const float *x, float *out, void *stream);
+                const int32_t *ids, int64_t c, const float *x, float *out, int flags, void *stream);
 
 /* out = A^T y: y [height, width, c] -> out [n, c]. */
-int64_t saga_lift_workspace(const saga_camera *camera, int64_t n, int64_t c);
+int64_t saga_lift_workspace(const saga_camera *camera, int64_t n, int64_t c, int flags);
 int saga_lift(const saga_camera *camera, int64_t n, const float *splats, const int64_t *tile_offsets,
-              const int32_t *ids, int64_t c, const float *y, float *out, void *workspace, void *stream);
+              const int32_t *ids, int64_t c, const float *y, float *out, int flags, void *workspace, void *stream);
 
 /* Rows of A at p sampled pixels [p, 2] (x, y), sorted by tile; runs [r + 1] delimits pixels of one tile.
  * First the entries of each row, counts [p]; then the rows themselves at indptr [p + 1]. */
@@ -78,8 +83,9 @@ int saga_rows_render(const saga_rows *rows, int64_t s, const int64_t *selected, 
                      float *out, void *stream);
 
 /* out[i] = sum_k rows[selected[k], i] y[k]: y [s, c] -> out [n, c]. */
+int64_t saga_rows_lift_workspace(int64_t n, int64_t c);
 int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
-                   const float *y, float *out, void *stream);
+                   const float *y, float *out, void *workspace, void *stream);
 
 /* One Adam step on the rows of x that the selected pixels touch, with gradient rows^T y.
  * first, second [n, c]: moments; steps [n]: updates of each row so far; workspace is zero on entry

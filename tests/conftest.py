@@ -1,13 +1,22 @@
-"""A small scene with exact labels that every test may use. It is made once: do not change it."""
+"""What every test may use: a small scene with exact labels (made once: do not change it), and the CUDA kernels."""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from saga.demo import DemoScene, make_scene, write_scene
+from saga.raster import _native
 from saga.scene import Scene, load_scene
+
+ROOT = Path(__file__).parent.parent
+EMULATOR = ROOT / "tests" / "gpu" / "emulator"
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +37,30 @@ def tiny_folder(tiny_demo: DemoScene, tmp_path_factory: pytest.TempPathFactory) 
 def tiny_scene(tiny_folder: Path) -> Scene:
     """`tiny_folder` as it loads: rows in the order of `tiny_demo.labels`, cameras with photographs."""
     return load_scene(tiny_folder / "scene.ply")
+
+
+@pytest.fixture(scope="session")
+def emulated_cuda(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The CUDA library's sources, compiled for the CPU on an emulation of CUDA's threads."""
+    compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    folder = tmp_path_factory.mktemp("emulated")
+    flags = ["-O2", "-std=c++17", "-fPIC", "-ffp-contract=off", "-D_FORTIFY_SOURCE=0", f"-I{EMULATOR}"]
+
+    def compiled(source: Path) -> str:
+        target = str(folder / f"{source.stem}.o")
+        subprocess.run([compiler, *flags, "-x", "c++", "-c", str(source), "-o", target], check=True)
+        return target
+
+    with ThreadPoolExecutor(2) as pool:
+        objects = list(pool.map(compiled, [*sorted((ROOT / "cuda").glob("*.cu")), EMULATOR / "emulator.cpp"]))
+    library = folder / "libsaga_emulated.so"
+    subprocess.run([compiler, "-shared", *objects, "-o", str(library)], check=True)
+    return _native.described(ctypes.CDLL(str(library)))
+
+
+@pytest.fixture
+def emulated(emulated_cuda: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPU tensors go to the emulated CUDA library instead of the CPU library."""
+    monkeypatch.setattr(_native, "library", lambda device_type: emulated_cuda if device_type == "cpu" else None)

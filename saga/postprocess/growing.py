@@ -34,10 +34,11 @@ def grow_region(
     region. Raises SagaError when a shape or type is wrong, a coordinate is not finite, or the radius is
     negative or not finite.
     """
-    candidates, chosen = check_points(points), check_mask("seeds", seeds, points)
+    candidates = check_points(points)
+    chosen = check_mask("seeds", seeds, candidates)
     radius = spacing(candidates[chosen], 1.0) if radius is None else check_radius(radius)
     if chosen.any():
-        chosen = searches().grow_region(candidates, chosen, reach_of(radius))
+        chosen = searches(candidates).grow_region(candidates, chosen, reach_of(radius))
     return chosen.to(points.device), radius
 
 
@@ -60,11 +61,12 @@ def ball_query(
     """
     if not 0 < quantile <= 1:
         raise SagaError(f"quantile: expected a number above 0 and up to 1, found {quantile}; the paper has 1")
-    scene, chosen = check_points(points), check_mask("members", members, points)
+    scene = check_points(points)
+    chosen = check_mask("members", members, scene)
     selection = scene[chosen]
     radius = spacing(selection, quantile) if radius is None else check_radius(radius)
     if len(selection) > 0:
-        chosen = searches().within_radius(selection, scene, chosen, reach_of(radius))
+        chosen = searches(scene).within_radius(selection, scene, chosen, reach_of(radius))
     return chosen.to(points.device), radius
 
 

@@ -23,25 +23,30 @@ def nearest_neighbour_distance(
     Returns float32 [n] on the same device: 0 for duplicates, infinity for a point that is alone.
     Raises SagaError when the shape is wrong or a coordinate is not finite.
     """
-    found = searches().nearest_distance(check_points(points)) if len(points) else points.new_empty(0)
-    return found.to(points.device, torch.float32)
+    if len(points) == 0:
+        return points.new_empty(0, dtype=torch.float32)
+    dense = check_points(points)
+    return searches(dense).nearest_distance(dense).to(points.device)
 
 
-def searches() -> ModuleType:
-    """The native searches, or their reference where the library was not built."""
-    return _native if _native.available() else reference
+def searches(
+    points: Tensor,  # [n, 3]
+) -> ModuleType:
+    """The native searches on the points' device, or their reference where the library was not built."""
+    return _native if _native.available(points.device.type) else reference
 
 
 def check_points(
     points: Tensor,  # [n, 3]
 ) -> Tensor:
-    """The points as the searches take them: float32 [n, 3], finite, dense, on the CPU."""
+    """The points as the searches take them: float32 [n, 3], finite, dense, where a library can search them."""
     if points.ndim != 2 or points.shape[1] != 3:
         found = list(points.shape)
         raise SagaError(f"points: expected shape [n, 3], found {found}; pass a row x, y, z for each point")
     if len(points) > np.iinfo(np.int32).max:
         raise SagaError(f"points: expected fewer than 2^31, found {len(points)}; search a part of the scene")
-    dense = points.detach().to("cpu", torch.float32).contiguous()
+    device = points.device if _native.available(points.device.type) else "cpu"
+    dense = points.detach().to(device, torch.float32).contiguous()
     if len(points) > 0:
         low, high = dense.aminmax()
         if not (low > -LARGEST and high < LARGEST):  # NaN, too, fails this
@@ -54,11 +59,11 @@ def check_mask(
     mask: Tensor,  # [n] bool
     points: Tensor,  # [n, 3]
 ) -> Tensor:
-    """The mask as the searches take it: bool [n], dense, on the CPU."""
+    """The mask as the searches take it: bool [n], dense, on the device of the (checked) points."""
     if mask.dtype != torch.bool or mask.shape != points.shape[:1]:
         expected, found = f"torch.bool [{len(points)}]", f"{mask.dtype} {list(mask.shape)}"
         raise SagaError(f"{name}: expected {expected}, found {found}; pass an entry for each point")
-    return mask.detach().to("cpu").contiguous()
+    return mask.detach().to(points.device).contiguous()
 
 
 def check_radius(radius: float) -> float:

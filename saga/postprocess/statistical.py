@@ -42,11 +42,14 @@ def statistical_filter(
         raise SagaError(f"std_ratio: expected at least 0, found {std_ratio}; the paper's value is 1")
     candidates = check_points(points)
     count = len(candidates)
-    keep = torch.ones(count, dtype=torch.bool)
+    keep = torch.ones(count, dtype=torch.bool, device=candidates.device)
     if count > 1:
         nearest = min(neighbours or math.isqrt(count), count)
-        search = reference.mean_distance if exact else searches().mean_distance
-        distances = search(candidates, nearest).double()
+        if exact:
+            distances = reference.mean_distance(candidates.cpu(), nearest)
+        else:
+            distances = searches(candidates).mean_distance(candidates, nearest)
+        distances = distances.double().to(keep.device)
         threshold = distances.mean() * (1 + ROUNDING) + std_ratio * distances.std()
         keep = distances <= threshold
     return keep.to(points.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import warnings
-from ctypes import POINTER, c_float, c_int, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_double, c_float, c_int, c_int32, c_int64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from saga.scene.camera import Camera
 FOLDER = Path(__file__).parent.parent / "_native"
 TILE = 16
 SPLAT = 8
+EXACT, DETERMINISTIC = 1, 2
 
 
 class CameraStruct(ctypes.Structure):
@@ -46,16 +47,22 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "saga_project": (c_int, [_CAMERA, _SIZE, *[_POINTER] * 8]),
     "saga_bin_workspace": (_SIZE, [_CAMERA, _SIZE, _SIZE]),
     "saga_bin": (c_int, [_CAMERA, _SIZE, *[_POINTER] * 3, _SIZE, *[_POINTER] * 4]),
-    "saga_render": (c_int, [_CAMERA, *[_POINTER] * 3, _SIZE, *[_POINTER] * 3]),
-    "saga_lift_workspace": (_SIZE, [_CAMERA, _SIZE, _SIZE]),
-    "saga_lift": (c_int, [_CAMERA, _SIZE, *[_POINTER] * 3, _SIZE, *[_POINTER] * 4]),
+    "saga_render": (c_int, [_CAMERA, *[_POINTER] * 3, _SIZE, *[_POINTER] * 2, c_int, _POINTER]),
+    "saga_lift_workspace": (_SIZE, [_CAMERA, _SIZE, _SIZE, c_int]),
+    "saga_lift": (c_int, [_CAMERA, _SIZE, *[_POINTER] * 3, _SIZE, *[_POINTER] * 2, c_int, *[_POINTER] * 2]),
     "saga_rows_count": (c_int, [_CAMERA, *[_POINTER] * 4, _SIZE, *[_POINTER] * 3]),
     "saga_rows_fill": (c_int, [_CAMERA, *[_POINTER] * 4, _SIZE, *[_POINTER] * 5]),
     "saga_rows_render": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
-    "saga_rows_lift": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 3]),
+    "saga_rows_lift_workspace": (_SIZE, [_SIZE, _SIZE]),
+    "saga_rows_lift": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 4]),
     "saga_match": (c_int, [_SIZE, _SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
     "saga_rows_adam_workspace": (_SIZE, [_SIZE, _SIZE]),
     "saga_rows_adam": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 5, *[c_float] * 4, *[_POINTER] * 2]),
+    "saga_neighbours_workspace": (_SIZE, [_SIZE]),
+    "saga_nearest_distance": (c_int, [_SIZE, *[_POINTER] * 4]),
+    "saga_mean_distance": (c_int, [_SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
+    "saga_within_radius": (c_int, [_SIZE, _POINTER, _SIZE, _POINTER, c_double, *[_POINTER] * 3]),
+    "saga_grow_region": (c_int, [_SIZE, _POINTER, c_double, *[_POINTER] * 3]),
 }
 
 
@@ -69,10 +76,29 @@ def library(device_type: str) -> ctypes.CDLL | None:
         reason = str(error) if path.exists() else f"{path.name} was not built (no compiler at installation)"
         warnings.warn(f"saga runs on its slow PyTorch reference: {reason}.", stacklevel=3)
         return None
+    return described(lib)
+
+
+def described(lib: ctypes.CDLL) -> ctypes.CDLL:
+    """The library, with its functions' types told to ctypes."""
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments
     return lib
+
+
+def workspace(tensor: Tensor, name: str, *arguments: Any) -> Tensor:
+    """What the function `name` says that it needs, on the tensor's device: uint8 [bytes].
+
+    Raises:
+        RuntimeError: the size is unknown, because the device could not be asked.
+    """
+    lib = library(tensor.device.type)
+    assert lib is not None
+    size = getattr(lib, name)(*arguments)
+    if size < 0:
+        raise RuntimeError(f"{name}: {lib.saga_error_string(-size).decode()}")
+    return torch.empty(size, dtype=torch.uint8, device=tensor.device)
 
 
 def cuda_available() -> bool:

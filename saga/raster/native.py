@@ -39,13 +39,16 @@ class TiledView:
         tiles = -(-camera.width // c.TILE) * -(-camera.height // c.TILE)
         offsets = torch.empty(tiles + 1, dtype=torch.int64, device=device)
         ids = torch.empty(pairs, dtype=torch.int32, device=device)
-        lib = c.library(kind)
-        assert lib is not None
-        workspace = torch.empty(lib.saga_bin_workspace(byref(struct), n, pairs), dtype=torch.uint8, device=device)
+        workspace = c.workspace(splats, "saga_bin_workspace", byref(struct), n, pairs)
         c.call(kind, "saga_bin", byref(struct), n, c.pointer(splats), c.pointer(depths),
                c.pointer(counts, torch.int32), pairs, c.pointer(offsets, torch.int64),
                c.pointer(ids, torch.int32), c.pointer(workspace, torch.uint8), stream)  # fmt: skip
         return TiledView(camera.width, camera.height, splats, depths, offsets, ids)
+
+
+def _flags(exact: bool) -> int:
+    """Flags of saga_render and saga_lift; torch.use_deterministic_algorithms asks for deterministic sums."""
+    return (c.EXACT if exact else 0) | (c.DETERMINISTIC if torch.are_deterministic_algorithms_enabled() else 0)
 
 
 def _lists(splats: Tensor, tile_offsets: Tensor, ids: Tensor) -> tuple[int, int, int]:
@@ -60,17 +63,18 @@ def render(
     ids: Tensor,  # [pairs]
     width: int,
     height: int,
+    exact: bool,
 ) -> Tensor:  # [H, W, C]
     """A x for one view."""
     x = x.contiguous()
     out = torch.empty(height, width, x.shape[1], device=x.device)
     c.call(x.device.type, "saga_render", byref(c.image_struct(width, height)), *_lists(splats, tile_offsets, ids),
-           x.shape[1], c.pointer(x), c.pointer(out), c.stream(x))  # fmt: skip
+           x.shape[1], c.pointer(x), c.pointer(out), _flags(exact), c.stream(x))  # fmt: skip
     return out
 
 
 @render.register_fake
-def _(x: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor, width: int, height: int) -> Tensor:
+def _(x: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor, width: int, height: int, exact: bool) -> Tensor:
     return x.new_empty(height, width, x.shape[1])
 
 
@@ -80,40 +84,42 @@ def lift(
     splats: Tensor,  # [N, 8]
     tile_offsets: Tensor,  # [tiles + 1]
     ids: Tensor,  # [pairs]
+    exact: bool,
 ) -> Tensor:  # [N, C]
     """A^T y for one view."""
     y = y.contiguous()
     height, width, channels = y.shape
     n, struct, kind = len(splats), c.image_struct(width, height), y.device.type
     out = torch.empty(n, channels, device=y.device)
-    lib = c.library(kind)
-    assert lib is not None
-    workspace = torch.empty(lib.saga_lift_workspace(byref(struct), n, channels), dtype=torch.uint8, device=y.device)
+    flags = _flags(exact)
+    workspace = c.workspace(y, "saga_lift_workspace", byref(struct), n, channels, flags)
     c.call(kind, "saga_lift", byref(struct), n, *_lists(splats, tile_offsets, ids), channels, c.pointer(y),
-           c.pointer(out), c.pointer(workspace, torch.uint8), c.stream(y))  # fmt: skip
+           c.pointer(out), flags, c.pointer(workspace, torch.uint8), c.stream(y))  # fmt: skip
     return out
 
 
 @lift.register_fake
-def _(y: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor) -> Tensor:
+def _(y: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor, exact: bool) -> Tensor:
     return y.new_empty(len(splats), y.shape[2])
 
 
 def _remember_render(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     ctx.save_for_backward(*inputs[1:4])
+    ctx.exact = inputs[6]
 
 
 def _render_backward(ctx, gradient):  # type: ignore[no-untyped-def]
-    return lift(gradient, *ctx.saved_tensors), None, None, None, None, None
+    return lift(gradient, *ctx.saved_tensors, ctx.exact), None, None, None, None, None, None
 
 
 def _remember_lift(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     ctx.save_for_backward(*inputs[1:4])
     ctx.height, ctx.width = inputs[0].shape[:2]
+    ctx.exact = inputs[4]
 
 
 def _lift_backward(ctx, gradient):  # type: ignore[no-untyped-def]
-    return render(gradient, *ctx.saved_tensors, ctx.width, ctx.height), None, None, None
+    return render(gradient, *ctx.saved_tensors, ctx.width, ctx.height, ctx.exact), None, None, None, None
 
 
 render.register_autograd(_render_backward, setup_context=_remember_render)

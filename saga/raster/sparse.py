@@ -84,9 +84,10 @@ class SparseRows:
             part = self.permuted(selected)
             return reference.spmm_t(part.indptr, part.indices, part.weights, y, self.columns)
         y, out = y.contiguous(), torch.empty(self.columns, y.shape[1], device=y.device)
+        workspace = c.workspace(y, "saga_rows_lift_workspace", self.columns, y.shape[1])
         c.call(y.device.type, "saga_rows_lift", byref(self._struct()), len(selected),
                c.pointer(selected, torch.int64), self.columns, y.shape[1], c.pointer(y), c.pointer(out),
-               c.stream(y))  # fmt: skip
+               c.pointer(workspace, torch.uint8), c.stream(y))  # fmt: skip
         return out
 
     def _all(self) -> Tensor:
@@ -112,9 +113,9 @@ class RowsAdam:
     def __post_init__(self) -> None:
         self.first, self.second = torch.zeros_like(self.x), torch.zeros_like(self.x)
         self.steps = torch.zeros(len(self.x), dtype=torch.int32, device=self.x.device)
-        lib = c.library(self.x.device.type)
-        size = 0 if lib is None else lib.saga_rows_adam_workspace(*self.x.shape)
-        self._workspace = torch.zeros(size, dtype=torch.uint8, device=self.x.device)
+        self._workspace = torch.empty(0, dtype=torch.uint8)
+        if c.library(self.x.device.type) is not None:
+            self._workspace = c.workspace(self.x, "saga_rows_adam_workspace", *self.x.shape).zero_()
 
     def step(
         self,

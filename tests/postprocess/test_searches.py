@@ -17,7 +17,7 @@ from saga.postprocess import _native, nearest_neighbour_distance, reference
 from saga.postprocess.neighbours import reach_of
 from saga.raster._native import library
 
-native = pytest.mark.skipif(not _native.available(), reason="the CPU library is not built")
+native = pytest.mark.skipif(not _native.available("cpu"), reason="the CPU library is not built")
 
 # Coordinates on a lattice are exact in float32 and full of ties and duplicates.
 lattices = arrays.arrays(np.int8, st.tuples(st.integers(1, 80), st.just(3)), elements=st.integers(-6, 6)).map(

@@ -23,10 +23,11 @@ Close = Callable[..., None]
 
 
 class Case(NamedTuple):
-    """A backend on a device."""
+    """A backend on a device; "emulated" is the CUDA backend's code on the CPU."""
 
     backend: Backend
     device: str
+    emulated: bool = False
 
     def operator(self, geometry: Geometry, camera: Camera) -> BlendOperator:
         return BlendOperator(geometry.to(self.device, torch.float32), camera, self.backend)
@@ -36,12 +37,16 @@ class Case(NamedTuple):
 
 
 CASES = [Case(backend, device) for device in ("cpu", "cuda") for backend in get_args(Backend) if backend != "auto"]
+CASES = [case for case in CASES if case[:2] != ("gsplat", "cpu")] + [Case("native", "cpu", True)]
 
 
-@pytest.fixture(params=[case for case in CASES if case != ("gsplat", "cpu")], ids="-".join)
+@pytest.fixture(params=CASES, ids=lambda case: "emulated" if case.emulated else "-".join(case[:2]))
 def case(request: pytest.FixtureRequest) -> Case:
     """Every backend on every device that it has; skipped where the device or the library is missing."""
     found: Case = request.param
+    if found.emulated:
+        request.getfixturevalue("emulated")
+        return found
     if found.device == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     if found.backend == "native" and _native.library(found.device) is None:
