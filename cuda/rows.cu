@@ -1,0 +1,158 @@
+// Products with cached rows of A, and the Adam step on the Gaussians they touch. A warp takes a row, a lane a channel.
+//
+// Transposed sums are made in fixed point, so training repeats bit for bit whatever the order of the atomics.
+#include "fixed.cuh"
+
+namespace {
+
+using namespace saga;
+
+constexpr int kThreads = 128;
+constexpr int kWarps = kThreads / kWarp;
+
+__device__ __forceinline__ int64_t warp_index() { return int64_t(blockIdx.x) * kWarps + warp_id(); }
+int64_t blocks_of(int64_t warps) { return ceil_div(warps, kWarps); }
+
+// visit(id, weight) for every entry of a row, by all lanes together; entries are read 32 at a time.
+template <class Visit>
+__device__ __forceinline__ void for_each_entry(const saga_rows &rows, int64_t row, Visit visit) {
+    const int64_t end = rows.indptr[row + 1];
+    for (int64_t begin = rows.indptr[row]; begin < end; begin += kWarp) {
+        const int64_t e = begin + lane_id();
+        const int32_t id = e < end ? rows.indices[e] : 0;
+        const float weight = e < end ? rows.weights[e] : 0.0f;
+        const int count = int(min(int64_t(kWarp), end - begin));
+        for (int k = 0; k < count; ++k) visit(__shfl_sync(kAllLanes, id, k), __shfl_sync(kAllLanes, weight, k));
+    }
+}
+
+__global__ void __launch_bounds__(kThreads)
+    gather_kernel(saga_rows rows, int64_t s, const int64_t *__restrict__ selected, int64_t c, const float *__restrict__ x,
+                  float *__restrict__ out) {
+    const int64_t k = warp_index();
+    if (k >= s) return;
+    for (int64_t first = 0; first < c; first += kWarp) {
+        const int64_t channel = first + lane_id();
+        float sum = 0.0f;
+        for_each_entry(rows, selected[k], [&](int32_t id, float weight) {
+            if (channel < c) sum += weight * x[int64_t(id) * c + channel];
+        });
+        if (channel < c) out[k * c + channel] = sum;
+    }
+}
+
+// touch(id) is called once an entry, by one lane.
+template <class Touch>
+__device__ __forceinline__ void scatter(const saga_rows &rows, int64_t k, const int64_t *selected, int64_t c,
+                                        const float *y, double scale, unsigned long long *sums, Touch touch) {
+    for (int64_t first = 0; first < c; first += kWarp) {
+        const int64_t channel = first + lane_id();
+        const float value = channel < c ? y[k * c + channel] : 0.0f;
+        for_each_entry(rows, selected[k], [&](int32_t id, float weight) {
+            if (channel < c) fixed_add(&sums[int64_t(id) * c + channel], weight * value, scale);
+            if (first == 0 && lane_id() == 0) touch(id);
+        });
+    }
+}
+
+__global__ void __launch_bounds__(kThreads)
+    scatter_kernel(saga_rows rows, int64_t s, const int64_t *__restrict__ selected, int64_t c, const float *__restrict__ y,
+                   const unsigned *__restrict__ largest, unsigned long long *__restrict__ sums) {
+    const int64_t k = warp_index();
+    if (k < s) scatter(rows, k, selected, c, y, fixed_scale(largest, s), sums, [](int32_t) {});
+}
+
+// Everything that a step needs beside the moments; all of it is zero between steps.
+struct AdamWorkspace {
+    unsigned *largest, *count;
+    unsigned long long *sums;
+    int32_t *list;
+    int32_t *touched;
+    int64_t bytes;
+
+    AdamWorkspace(int64_t n, int64_t c, void *workspace) {
+        Arena arena(workspace);
+        largest = arena.take<unsigned>(1);
+        count = arena.take<unsigned>(1);
+        sums = arena.take<unsigned long long>(n * c);
+        list = arena.take<int32_t>(n);
+        touched = arena.take<int32_t>(n);
+        bytes = arena.size;
+    }
+};
+
+__global__ void __launch_bounds__(kThreads)
+    scatter_adam_kernel(saga_rows rows, int64_t s, const int64_t *__restrict__ selected, int64_t c,
+                        const float *__restrict__ y, AdamWorkspace work) {
+    const int64_t k = warp_index();
+    if (k >= s) return;
+    scatter(rows, k, selected, c, y, fixed_scale(work.largest, s), work.sums, [&](int32_t id) {
+        if (atomicExch(&work.touched[id], 1) == 0) work.list[atomicAdd(work.count, 1u)] = id;
+    });
+}
+
+struct Adam {
+    float *x, *first, *second;
+    int32_t *steps;
+    float rate, beta1, beta2, epsilon;
+};
+
+__global__ void __launch_bounds__(kThreads) adam_kernel(Adam adam, int64_t s, int64_t c, AdamWorkspace work) {
+    const double scale = fixed_scale(work.largest, s);
+    const int64_t count = *work.count;
+    for (int64_t k = warp_index(); k < count; k += int64_t(gridDim.x) * kWarps) {
+        const int64_t id = work.list[k];
+        const int32_t step = adam.steps[id] + 1;
+        const float rate = adam.rate / (1.0f - powf(adam.beta1, float(step)));
+        const float inverse = 1.0f / (1.0f - powf(adam.beta2, float(step)));
+        for (int64_t at = id * c + lane_id(); at < (id + 1) * c; at += kWarp) {
+            const float gradient = fixed_value(work.sums[at], scale);
+            work.sums[at] = 0;
+            const float first = adam.first[at] + (1.0f - adam.beta1) * (gradient - adam.first[at]);
+            const float second = adam.second[at] + (1.0f - adam.beta2) * (gradient * gradient - adam.second[at]);
+            adam.first[at] = first;
+            adam.second[at] = second;
+            adam.x[at] -= rate * first / (sqrtf(second * inverse) + adam.epsilon);
+        }
+        __syncwarp();
+        if (lane_id() > 0) continue;
+        adam.steps[id] = step;
+        work.touched[id] = 0;
+    }
+}
+
+}  // namespace
+
+extern "C" int saga_rows_render(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *x,
+                                float *out, void *stream) {
+    SAGA_TRY(launch(gather_kernel, blocks_of(s), kThreads, stream, *rows, s, selected, c, x, out));
+    return 0;
+}
+
+extern "C" int64_t saga_rows_lift_workspace(int64_t n, int64_t c) { return AdamWorkspace(n, c, nullptr).bytes; }
+
+extern "C" int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
+                              const float *y, float *out, void *workspace, void *stream) {
+    const AdamWorkspace work(n, c, workspace);
+    SAGA_TRY(cudaMemsetAsync(work.sums, 0, sizeof(unsigned long long) * n * c, static_cast<cudaStream_t>(stream)));
+    SAGA_TRY(find_largest(s * c, y, work.largest, stream));
+    SAGA_TRY(launch(scatter_kernel, blocks_of(s), kThreads, stream, *rows, s, selected, c, y, work.largest, work.sums));
+    SAGA_TRY(fixed_to_float(n * c, work.sums, work.largest, s, out, stream));
+    return 0;
+}
+
+extern "C" int64_t saga_rows_adam_workspace(int64_t n, int64_t c) { return AdamWorkspace(n, c, nullptr).bytes; }
+
+extern "C" int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
+                              const float *y, float *x, float *first, float *second, int32_t *steps, float rate,
+                              float beta1, float beta2, float epsilon, void *workspace, void *stream) {
+    const AdamWorkspace work(n, c, workspace);
+    const Adam adam{x, first, second, steps, rate, beta1, beta2, epsilon};
+    // Enough warps for the Gaussians that the rows of one step usually touch; how many they are is known on the device only.
+    const int64_t blocks = blocks_of(n < 16 * s ? n : 16 * s);
+    SAGA_TRY(find_largest(s * c, y, work.largest, stream));
+    SAGA_TRY(launch(scatter_adam_kernel, blocks_of(s), kThreads, stream, *rows, s, selected, c, y, work));
+    SAGA_TRY(launch(adam_kernel, blocks, kThreads, stream, adam, s, c, work));
+    SAGA_TRY(cudaMemsetAsync(work.count, 0, sizeof(unsigned), static_cast<cudaStream_t>(stream)));
+    return 0;
+}
