@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
 from saga.demo import DemoScene, make_scene, write_scene
 from saga.raster import _native
@@ -46,7 +47,7 @@ def emulated_cuda(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     if compiler is None:
         pytest.skip("no C++ compiler")
     folder = tmp_path_factory.mktemp("emulated")
-    flags = ["-O2", "-std=c++17", "-fPIC", "-ffp-contract=off", "-D_FORTIFY_SOURCE=0", f"-I{EMULATOR}"]
+    flags = ["-O2", "-std=c++17", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-D_FORTIFY_SOURCE=0", f"-I{EMULATOR}"]
 
     def compiled(source: Path) -> str:
         target = str(folder / f"{source.stem}.o")
@@ -64,3 +65,29 @@ def emulated_cuda(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 def emulated(emulated_cuda: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
     """CPU tensors go to the emulated CUDA library instead of the CPU library."""
     monkeypatch.setattr(_native, "library", lambda device_type: emulated_cuda if device_type == "cpu" else None)
+
+
+@pytest.fixture(params=["cpu", "emulated", "cuda"])
+def native_device(request: pytest.FixtureRequest) -> str:
+    """The device of each native library: the CPU's, the CUDA one emulated on the CPU, and the CUDA one."""
+    if request.param == "emulated":
+        request.getfixturevalue("emulated")
+        return "cpu"
+    require_native(request.param)
+    return str(request.param)
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest) -> str:
+    """The devices a scene can be trained and queried on."""
+    if request.param == "cuda":
+        require_native("cuda")
+    return str(request.param)
+
+
+def require_native(device: str) -> None:
+    """Skips the test where a device or its library is missing."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    if _native.library(device) is None:
+        pytest.skip(f"the {device} library is not built")

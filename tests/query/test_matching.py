@@ -17,8 +17,8 @@ def features(count: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize("count", [1, 15, 16, 17, 1000, 5000])
 @pytest.mark.parametrize("queries", [1, 2, 3, 4, 5, 9])
-def test_the_kernel_agrees_with_its_twin(count: int, queries: int) -> None:
-    matcher, asked = Matcher.build(features(count)), features(queries, 1)
+def test_the_kernel_agrees_with_its_twin(native_device: str, count: int, queries: int) -> None:
+    matcher, asked = Matcher.build(features(count).to(native_device)), features(queries, 1).to(native_device)
     expected = max_product_reference(matcher.blocks, asked)
     assert expected.abs().max() > 0.1
     torch.testing.assert_close(max_product(matcher.blocks, asked), expected, atol=1e-5, rtol=1e-5)

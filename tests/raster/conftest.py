@@ -29,8 +29,8 @@ class Case(NamedTuple):
     device: str
     emulated: bool = False
 
-    def operator(self, geometry: Geometry, camera: Camera) -> BlendOperator:
-        return BlendOperator(geometry.to(self.device, torch.float32), camera, self.backend)
+    def operator(self, geometry: Geometry, camera: Camera, exact: bool = True) -> BlendOperator:
+        return BlendOperator(geometry.to(self.device, torch.float32), camera, self.backend, exact)
 
     def tensor(self, values: Tensor) -> Tensor:
         return values.to(self.device, torch.float32)

@@ -8,16 +8,21 @@ import torch
 from saga.raster import RowsAdam, SparseRows, _native
 
 
-@pytest.fixture(params=["native", "reference"])
-def path(request, monkeypatch):
-    """Products by the compiled library, and by PyTorch as where there is no compiler."""
+@pytest.fixture(params=["reference", "cpu", "emulated", "cuda"])
+def device(request, monkeypatch):
+    """Products by PyTorch, as where there is no compiler, and by each native library."""
     if request.param == "reference":
         monkeypatch.setattr(_native, "library", lambda device_type: None)
-    elif _native.library("cpu") is None:
-        pytest.skip("the cpu library is not built")
+    elif request.param == "emulated":
+        request.getfixturevalue("emulated")
+    elif request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    elif _native.library(request.param) is None:
+        pytest.skip(f"the {request.param} library is not built")
+    return "cuda" if request.param == "cuda" else "cpu"
 
 
-def random_rows(count=37, columns=50, seed=0):
+def random_rows(count=37, columns=50, seed=0, device="cpu"):
     generator = torch.Generator().manual_seed(seed)
     dense = torch.rand(count, columns, generator=generator)
     dense[torch.rand(count, columns, generator=generator) < 0.8] = 0
@@ -25,24 +30,25 @@ def random_rows(count=37, columns=50, seed=0):
     member, indices = dense.nonzero(as_tuple=True)
     indptr = torch.zeros(count + 1, dtype=torch.int64)
     indptr[1:] = torch.bincount(member, minlength=count).cumsum(0)
-    return dense, SparseRows(indptr, indices.to(torch.int32), dense[member, indices], columns)
+    values = (indptr, indices.to(torch.int32), dense[member, indices])
+    return dense.to(device), SparseRows(*(value.to(device) for value in values), columns)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 32, 33])
 @pytest.mark.parametrize("selected", [None, [3, 3, 0, 5, 36], []])
-def test_products(path, channels, selected):
-    dense, rows = random_rows()
-    chosen = None if selected is None else torch.tensor(selected, dtype=torch.int64)
+def test_products(device, channels, selected):
+    dense, rows = random_rows(device=device)
+    chosen = None if selected is None else torch.tensor(selected, dtype=torch.int64, device=device)
     part = dense if chosen is None else dense[chosen]
-    x, y = torch.randn(50, channels), torch.randn(len(part), channels)
+    x, y = torch.randn(50, channels, device=device), torch.randn(len(part), channels, device=device)
     torch.testing.assert_close(rows.render(x, chosen), part @ x, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(rows.lift(y, chosen), part.T @ y, atol=1e-5, rtol=1e-5)
 
 
-def test_permuted_and_concatenated(path):
-    dense, rows = random_rows()
-    order = torch.tensor([4, 4, 36, 0, 5])
-    x = torch.eye(50)
+def test_permuted_and_concatenated(device):
+    dense, rows = random_rows(device=device)
+    order = torch.tensor([4, 4, 36, 0, 5], device=device)
+    x = torch.eye(50, device=device)
     torch.testing.assert_close(rows.permuted(order).render(x), dense[order])
     joined = SparseRows.concatenated([rows.permuted(order), rows, rows.permuted(order[:0])])
     assert len(joined) == 42 and joined.columns == 50
@@ -54,16 +60,16 @@ def test_nbytes_counts_what_is_held():
     assert rows.nbytes == 38 * 8 + int((dense > 0).sum()) * (4 + 4)
 
 
-def test_adam_equals_torch_adam_on_touched_rows(path):
+def test_adam_equals_torch_adam_on_touched_rows(device):
     """With every Gaussian touched at every step it is Adam; an untouched one is left alone."""
-    dense, rows = random_rows()
+    dense, rows = random_rows(device=device)
     torch.manual_seed(0)
-    start, everything = torch.randn(50, 8), torch.arange(37)
+    start, everything = torch.randn(50, 8, device=device), torch.arange(37, device=device)
     ours, theirs = start.clone(), start.clone().requires_grad_()
     mine, adam = RowsAdam(ours, rate=0.05), torch.optim.Adam([theirs], lr=0.05)
     touched = dense.sum(0) > 0
     for _ in range(12):
-        gradient = torch.randn(37, 8)
+        gradient = torch.randn(37, 8, device=device)
         mine.step(rows, gradient, everything)
         theirs.grad = dense.T @ gradient
         adam.step()
@@ -72,13 +78,13 @@ def test_adam_equals_torch_adam_on_touched_rows(path):
     assert torch.equal(ours[~touched], start[~touched])
 
 
-def test_adam_steps_only_where_selected_pixels_look(path):
-    dense, rows = random_rows()
-    x = torch.zeros(50, 4)
+def test_adam_steps_only_where_selected_pixels_look(device):
+    dense, rows = random_rows(device=device)
+    x = torch.zeros(50, 4, device=device)
     adam = RowsAdam(x, rate=0.1)
-    selected = torch.tensor([2, 7, 2])
+    selected = torch.tensor([2, 7, 2], device=device)
     for _ in range(3):
-        adam.step(rows, torch.ones(3, 4), selected)
+        adam.step(rows, torch.ones(3, 4, device=device), selected)
     touched = dense[[2, 7]].sum(0) > 0
     assert touched.any() and not touched.all()
     assert adam.steps.tolist() == (3 * touched.int()).tolist()
