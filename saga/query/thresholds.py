@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
@@ -33,9 +34,11 @@ def valley_threshold(
     Only the window in which objects end is searched; in a flat valley the middle is taken.
     """
     low, high = _WINDOW
-    counts, edges = np.histogram(scores.cpu().numpy(), bins=_BINS, range=(0.0, 1.0))
+    # On the scores' device; scores below 0 and from 1 on are counted apart.
+    bins = (scores * _BINS).floor().long().clamp(-1, _BINS) + 1
+    counts = torch.bincount(bins, minlength=_BINS + 2)[1 : _BINS + 1].cpu().numpy()
     smooth = gaussian_filter1d(counts.astype(np.float64), 2.0)
-    centres = (edges[:-1] + edges[1:]) / 2
+    centres = (np.arange(_BINS) + 0.5) / _BINS
     within = (centres >= low) & (centres <= high)
     lowest = smooth[within] <= smooth[within].min() * 1.05
     return float(np.median(centres[within][lowest]))

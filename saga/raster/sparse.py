@@ -53,6 +53,18 @@ class SparseRows:
             indptr, torch.cat([p.indices for p in parts]), torch.cat([p.weights for p in parts]), parts[0].columns
         )
 
+    def placed(self, device: torch.device, most_bytes: int) -> SparseRows:
+        """The rows where products on a device can read them: its memory, or, when larger, pinned host memory."""
+        if device.type == "cpu":
+            return self
+        parts = (self.indptr, self.indices, self.weights)
+        fits = self.nbytes <= most_bytes
+        return self.to(device) if fits else SparseRows(*(p.cpu().pin_memory() for p in parts), self.columns)
+
+    def to(self, device: torch.device | str) -> SparseRows:
+        """The rows in a device's memory."""
+        return SparseRows(self.indptr.to(device), self.indices.to(device), self.weights.to(device), self.columns)
+
     def _struct(self) -> c.RowsStruct:
         return c.RowsStruct(
             c.pointer(self.indptr, torch.int64), c.pointer(self.indices, torch.int32), c.pointer(self.weights)
@@ -64,7 +76,7 @@ class SparseRows:
         selected: Tensor | None = None,  # [S] int64
     ) -> Tensor:  # [S, C]
         """Blended values of x at the selected pixels (all by default)."""
-        selected = self._all() if selected is None else selected
+        selected = self._all(x) if selected is None else selected
         if c.library(x.device.type) is None:
             part = self.permuted(selected)
             return reference.spmm(part.indptr, part.indices, part.weights, x)
@@ -79,7 +91,7 @@ class SparseRows:
         selected: Tensor | None = None,  # [S] int64
     ) -> Tensor:  # [N, C]
         """The adjoint of render: sums of weight * y over the selected pixels, per Gaussian."""
-        selected = self._all() if selected is None else selected
+        selected = self._all(y) if selected is None else selected
         if c.library(y.device.type) is None:
             part = self.permuted(selected)
             return reference.spmm_t(part.indptr, part.indices, part.weights, y, self.columns)
@@ -90,8 +102,8 @@ class SparseRows:
                c.pointer(workspace, torch.uint8), c.stream(y))  # fmt: skip
         return out
 
-    def _all(self) -> Tensor:
-        return torch.arange(len(self), device=self.indptr.device)
+    def _all(self, values: Tensor) -> Tensor:
+        return torch.arange(len(self), device=values.device)
 
 
 @dataclass

@@ -20,6 +20,8 @@ class TrainConfig:
     """Pixels of a view whose rows of A are cached."""
     cached_pixels: int = 400_000
     """Most pixels cached in all: bounds memory (about 250 bytes each), whatever the number of images."""
+    gpu_cache_megabytes: int = 4096
+    """Most cached rows that a GPU keeps; more are left in pinned memory, and read from there step by step."""
     learning_rate: float = 2.5e-3
     """Adam's rate for features and for phi."""
     sam_guidance: float = 1.0

@@ -21,14 +21,16 @@ def sam_guidance_loss(
     rendered: Tensor,  # [P, C]
     queries: Tensor,  # [M, C]
     members: Tensor,  # [P, M]
+    known: Tensor,  # [M]
 ) -> Tensor:  # []
-    """Binary cross entropy between sigmoid(T_M . F_r) and the masks (eq. 6, 7), averaged over pixels and masks.
+    """Binary cross entropy between sigmoid(T_M . F_r) and the masks (eq. 6, 7), averaged over pixels and known masks.
 
-    `members` is 1 where pixel p lies in mask M, else 0 (float). Without masks the loss is 0.
+    `members` is 1 where pixel p lies in mask M, else 0 (float); `known` (bool) tells which masks have a query.
+    Without masks the loss is 0.
     """
-    if members.numel() == 0:
-        return rendered.sum() * 0.0
-    return F.binary_cross_entropy_with_logits(rendered @ queries.T, members)
+    each = F.binary_cross_entropy_with_logits(rendered @ queries.T, members, reduction="none")
+    # Weighted and not selected: how many masks are known stays on the device.
+    return (each * known).sum() / (known.sum() * len(members)).clamp(min=1)
 
 
 def mask_correspondence(

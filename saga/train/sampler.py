@@ -81,7 +81,8 @@ def build_cache(
         raise SagaError(
             f"no mask covers the scene in any of {len(cameras)} views; check that masks and cameras belong together."
         )
-    return PixelCache(views, SparseRows.concatenated(rows))
+    joined = SparseRows.concatenated(rows)
+    return PixelCache(views, joined.placed(geometry.device, config.gpu_cache_megabytes * 10**6))
 
 
 def spread(cameras: list[Camera], most: int) -> list[Camera]:
@@ -113,7 +114,8 @@ def _sample_view(
     if source.features(camera) is not None:
         coverage = grid_coverage(flat.reshape(-1, camera.height, camera.width)).to(device)
     view = CachedView(camera, first, pattern.to(device), members.to(device), coverage)
-    return view, rows.permuted(kept.to(device))
+    # Kept in host memory until all views are known: together they may not fit a GPU.
+    return view, rows.permuted(kept.to(device)).to("cpu")
 
 
 def balanced_pixels(

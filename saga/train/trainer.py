@@ -52,8 +52,16 @@ class Trainer:
                 self.phi = Phi(config.dimensions).to(device)
             self.phi_adam = torch.optim.Adam(self.phi.parameters(), config.learning_rate)
         self.iteration = 0
-        self.losses = {"sam_guidance": 0.0, "correspondence": 0.0}
-        """Running means over about the last 100 steps."""
+        self._losses = {name: torch.zeros((), device=device) for name in ("sam_guidance", "correspondence")}
+
+    @property
+    def losses(self) -> dict[str, float]:
+        """Running means over about the last 100 steps; reading them waits for the device."""
+        return {name: float(mean) for name, mean in self._losses.items()}
+
+    @losses.setter
+    def losses(self, means: dict[str, float]) -> None:
+        self._losses = {name: torch.tensor(mean, device=self.features.device) for name, mean in means.items()}
 
     def step(self) -> None:
         """One update of the features (and phi) on sampled pixels of one random view."""
@@ -82,7 +90,7 @@ class Trainer:
         if config.sam_guidance > 0:
             members = patterns[pattern]
             queries, known = self._queries(rendered, view, members)
-            guidance = sam_guidance_loss(rendered, queries[known], members[:, known])
+            guidance = sam_guidance_loss(rendered, queries, members, known)
             loss = loss + config.sam_guidance * guidance
             self._track("sam_guidance", guidance)
         if config.correspondence > 0:
@@ -103,7 +111,7 @@ class Trainer:
 
     def _track(self, name: str, loss: Tensor) -> None:
         share = max(0.01, 1 / (self.iteration + 1))
-        self.losses[name] += share * (float(loss.detach()) - self.losses[name])
+        self._losses[name] += share * (loss.detach() - self._losses[name])
 
 
 def train(
@@ -140,6 +148,7 @@ def train(
         rng = np.random.default_rng(config.seed)
         cache = build_cache(geometry, scene.cameras, masks, config, rng, lambda: bar.advance(cache_task))
         bar.update(cache_task, total=len(scene.cameras), completed=len(scene.cameras))
+        synchronize(device)
         seconds["rows"] = time.perf_counter() - clock
         clock = time.perf_counter()
         average = neighbour_average(geometry, config.smooth_neighbours) if config.smooth_every > 0 else None
@@ -147,6 +156,7 @@ def train(
         trainer = Trainer(geometry, cache, average, masks, config)
         clock = time.perf_counter()
         _run(trainer, _open_checkpoint(checkpoint, scene, config), bar)
+        synchronize(device)
         seconds["steps"] = time.perf_counter() - clock
     report = {
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
@@ -158,6 +168,12 @@ def train(
         "peak_memory_megabytes": peak_memory_megabytes(),
     }
     return FeatureField(trainer.features, scene.gaussians.digest(), config, scene.cameras, trainer.phi, report)
+
+
+def synchronize(device: str) -> None:
+    """Waits for a GPU, so that a clock read next has seen its work."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def peak_memory_megabytes() -> float:

@@ -50,7 +50,10 @@ def test_guidance_equals_the_formula():
     rendered, queries, members = torch.randn(9, 4), torch.randn(3, 4), (torch.rand(9, 3) < 0.5).float()
     p = torch.sigmoid(rendered @ queries.T)
     expected = -(members * p.log() + (1 - members) * (1 - p).log()).mean()
-    torch.testing.assert_close(sam_guidance_loss(rendered, queries, members), expected)
+    torch.testing.assert_close(sam_guidance_loss(rendered, queries, members, torch.ones(3, dtype=torch.bool)), expected)
+    known = torch.tensor([True, False, True])
+    partly = sam_guidance_loss(rendered, queries[known], members[:, known], known[known])
+    torch.testing.assert_close(sam_guidance_loss(rendered, queries, members, known), partly)
 
 
 def test_queries_are_weighted_means():
@@ -63,7 +66,7 @@ def test_queries_are_weighted_means():
 def test_pixels_in_no_mask_and_empty_features_give_no_nan(masks):
     rendered = torch.zeros(5, 4, requires_grad=True)
     members = torch.zeros(5, masks)
-    loss = sam_guidance_loss(rendered, mask_queries(rendered, members), members)
+    loss = sam_guidance_loss(rendered, mask_queries(rendered, members), members, torch.ones(masks, dtype=torch.bool))
     k = mask_correspondence(torch.zeros(1, masks))
     loss = loss + correspondence_loss(rendered, torch.zeros(5, dtype=torch.int64), k)
     loss.backward()

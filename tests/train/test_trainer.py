@@ -69,3 +69,31 @@ def test_a_damaged_field_is_refused(tiny_scene, instances, quick, tmp_path, kept
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(SagaError, match="train again"):
         FeatureField.load(path, tiny_scene)
+
+
+def test_the_cuda_library_trains_the_same_field(tiny_scene, instances, quick, request):
+    """Its kernels, emulated on the CPU, give the field that the CPU library gives, up to rounding."""
+    expected = train(tiny_scene, instances(), quick(), progress=False).features
+    request.getfixturevalue("emulated")
+    features = train(tiny_scene, instances(), quick(), progress=False).features
+    assert not torch.equal(features, expected), "the emulation was not used"
+    cosine = torch.cosine_similarity(features, expected)
+    assert float((cosine > 0.999).float().mean()) > 0.99
+    torch.testing.assert_close(features.norm(), expected.norm(), atol=0, rtol=1e-3)
+
+
+def test_training_on_a_gpu_learns_the_same_objects(device, tiny_scene, tiny_demo, instances, quick):
+    field = train(tiny_scene, instances(), quick(iterations=150), device=device, progress=False)
+    directions = torch.nn.functional.normalize(field.features.cpu(), dim=1)
+    labels = torch.as_tensor(tiny_demo.labels)
+    means = torch.stack([directions[labels == k].mean(0) for k in labels.unique() if k > 0])
+    similarity = torch.nn.functional.normalize(means, dim=1) @ torch.nn.functional.normalize(means, dim=1).T
+    assert float(similarity.fill_diagonal_(0).mean()) < 0.5, "objects differ"
+
+
+def test_rows_that_do_not_fit_a_gpu_stay_in_host_memory(device, tiny_scene, instances, quick):
+    results = [
+        train(tiny_scene, instances(), quick(gpu_cache_megabytes=most), device=device, progress=False).features
+        for most in (4096, 0)
+    ]
+    assert torch.equal(*results)
