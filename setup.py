@@ -1,16 +1,22 @@
 """Builds the native backends as plain shared libraries that ctypes loads.
 
 They use neither the Python nor the PyTorch ABI, so one build serves every version of both. A missing
-compiler never fails the installation: saga then runs on its PyTorch reference and says so.
+compiler never fails the installation: without a C++ compiler saga runs on its PyTorch reference, without
+nvcc it runs on the CPU, and it says so.
+
+SAGA_CUDA=0 leaves the CUDA library out. SAGA_CUDA_ARCHS="90" builds it for these compute capabilities only.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -19,6 +25,9 @@ from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).parent
 CPU_FLAGS = ["-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp", "-fno-math-errno", "-fno-trapping-math"]
+CUDA_FLAGS = ["-O3", "-std=c++17", "-Xcompiler", "-fPIC"]
+CUDA_LINK_FLAGS = ["-shared", "-cudart", "static", "-Xlinker", "--version-script=cuda/exports.map"]
+CUDA_ARCHS = ("75", "80", "86", "89", "90")
 
 
 def sources(folder: str, suffix: str) -> list[str]:
@@ -26,7 +35,12 @@ def sources(folder: str, suffix: str) -> list[str]:
 
 
 def headers() -> list[str]:
-    return [path for folder in ("cpu", "cuda") for suffix in (".h", ".hpp", ".cuh") for path in sources(folder, suffix)]
+    suffixes = (".h", ".hpp", ".cuh", ".map")
+    return [path for folder in ("cpu", "cuda") for suffix in suffixes for path in sources(folder, suffix)]
+
+
+class BuildError(Exception):
+    """A library cannot be built; the message is a line that says what is missing."""
 
 
 class BuildNative(build_ext):
@@ -36,16 +50,17 @@ class BuildNative(build_ext):
         return os.path.join(*fullname.split(".")) + ".so"
 
     def build_extension(self, ext: Extension) -> None:
-        compiler = cpu_compiler()
         target = Path(self.get_ext_fullpath(ext.name))
-        if compiler is None:
-            print(f"saga: no C++ compiler found (CXX, c++, g++): {target.name} is not built.", file=sys.stderr)
-            return
         target.parent.mkdir(parents=True, exist_ok=True)
-        command = [*compiler, *CPU_FLAGS, *ext.sources, "-o", str(target)]
-        print(shlex.join(command))
-        if subprocess.run(command, cwd=ROOT).returncode != 0:
-            print(f"saga: {target.name} could not be built: saga will use its slow reference.", file=sys.stderr)
+        # An older build must not pass for one that failed.
+        target.unlink(missing_ok=True)
+        try:
+            if ext.name.endswith("_cuda"):
+                build_cuda(ext, target, Path(self.build_temp).absolute() / "cuda")
+            else:
+                build_cpu(ext, target)
+        except BuildError as error:
+            print(f"saga: {target.name} is not built: {error}", file=sys.stderr)
 
     def copy_extensions_to_source(self) -> None:
         for ext in self.extensions:
@@ -67,15 +82,70 @@ class SourceWithHeaders(sdist):
         super().make_distribution()
 
 
-def cpu_compiler() -> list[str] | None:
+def build_cpu(ext: Extension, target: Path) -> None:
     named = os.environ.get("CXX")
-    if named:
-        return shlex.split(named)
     found = shutil.which("c++") or shutil.which("g++")
-    return [found] if found else None
+    if not named and not found:
+        raise BuildError("no C++ compiler found (CXX, c++, g++); saga will use its slow reference.")
+    compiler = shlex.split(named) if named else [str(found)]
+    run([*compiler, *CPU_FLAGS, *ext.sources, "-o", str(target)], "saga will use its slow reference.")
+
+
+def build_cuda(ext: Extension, target: Path, objects: Path) -> None:
+    """Compiles every file in a process of its own, keeping the objects of unchanged files, and links them."""
+    if os.environ.get("SAGA_CUDA") == "0":
+        raise BuildError("SAGA_CUDA=0; saga runs on the CPU.")
+    nvcc = find_nvcc()
+    if nvcc is None:
+        raise BuildError("no nvcc found (CUDA_HOME, CUDA_PATH, PATH, /usr/local/cuda); saga runs on the CPU.")
+    compile_with = [nvcc, *CUDA_FLAGS, *code_flags(nvcc), "--threads", "0", "-c"]
+    version = subprocess.run([nvcc, "--version"], capture_output=True).stdout
+    shared = b"".join([shlex.join(compile_with).encode(), version, *((ROOT / h).read_bytes() for h in headers())])
+    objects.mkdir(parents=True, exist_ok=True)
+
+    def compiled(source: str) -> str:
+        digest = hashlib.sha256(shared + (ROOT / source).read_bytes()).hexdigest()[:16]
+        finished = objects / f"{Path(source).stem}-{digest}.o"
+        if not finished.exists():
+            for outdated in objects.glob(f"{Path(source).stem}-*.o"):
+                outdated.unlink()
+            partial = finished.with_suffix(".partial")
+            run([*compile_with, source, "-o", str(partial)], "saga runs on the CPU.")
+            os.replace(partial, finished)
+        return str(finished)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = list(pool.map(compiled, ext.sources))
+    run([nvcc, *CUDA_LINK_FLAGS, *parts, "-o", str(target)], "saga runs on the CPU.")
+
+
+def find_nvcc() -> str | None:
+    homes = [os.environ[name] for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)]
+    places = [*(shutil.which("nvcc", path=str(Path(home) / "bin")) for home in homes), shutil.which("nvcc")]
+    return next(filter(None, places), shutil.which("nvcc", path="/usr/local/cuda/bin"))
+
+
+def code_flags(nvcc: str) -> list[str]:
+    """Machine code for each architecture that this nvcc knows, and PTX of the newest for those to come."""
+    listed = subprocess.run([nvcc, "--list-gpu-code"], capture_output=True, text=True).stdout
+    wanted = re.findall(r"\d+", os.environ.get("SAGA_CUDA_ARCHS", "")) or CUDA_ARCHS
+    archs = sorted({int(arch) for arch in wanted if f"sm_{arch}" in listed.split()})
+    if not archs:
+        raise BuildError(f"{nvcc} compiles for none of {', '.join(wanted)}; saga runs on the CPU.")
+    machine = [f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in archs]
+    return [*machine, f"-gencode=arch=compute_{archs[-1]},code=compute_{archs[-1]}"]
+
+
+def run(command: list[str], consequence: str) -> None:
+    print(shlex.join(command), flush=True)
+    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        raise BuildError(f"{Path(command[0]).name} failed, its messages are above; {consequence}")
 
 
 setup(
-    ext_modules=[Extension("saga._native.libsaga_cpu", sources("cpu", ".cpp"), depends=headers())],
+    ext_modules=[
+        Extension("saga._native.libsaga_cpu", sources("cpu", ".cpp"), depends=headers()),
+        Extension("saga._native.libsaga_cuda", sources("cuda", ".cu"), depends=headers()),
+    ],
     cmdclass={"build_ext": BuildNative, "sdist": SourceWithHeaders},
 )

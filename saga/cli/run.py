@@ -34,12 +34,10 @@ def run(command: Callable[..., None], prog: str) -> NoReturn:
         _err.print(f"{prog}: interrupted; earlier results are intact.", markup=False)
         sys.exit(EXIT_INTERRUPTED)
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():
+        advice = _memory_advice(error)
+        if advice is None:
             _bug(prog)
-        fail(
-            "out of memory: lower --cached-pixels or --pixels-per-view (training), use smaller photographs, "
-            "or run with --device cpu."
-        )
+        fail(advice)
     except Exception:
         _bug(prog)
     sys.exit(0)
@@ -57,17 +55,28 @@ def say(message: str) -> None:
 
 
 def choose_device(device: str) -> str:
-    """ "cuda" or "cpu"; "auto" takes CUDA when PyTorch and the installed library both have it."""
+    """ "cuda" or "cpu"; "auto" takes CUDA when kernels of the installed library can run on PyTorch's GPU.
+
+    Raises:
+        SagaError: "cuda" where none can.
+    """
+    if device == "cpu":
+        return device
     import torch
 
-    from saga.raster import cuda_available
+    from saga.raster import cuda_obstacle
 
-    if device == "cuda" and not cuda_available():
-        reason = "saga was installed without its CUDA library" if torch.cuda.is_available() else "PyTorch finds no GPU"
-        raise SagaError(f"--device cuda: {reason}; use --device cpu, or install with nvcc on a machine with a GPU.")
-    if device == "auto":
-        return "cuda" if cuda_available() else "cpu"
-    return device
+    obstacle = cuda_obstacle()
+    if obstacle is None:
+        return "cuda"
+    if device == "cuda":
+        raise SagaError(
+            f"--device cuda: {obstacle}; use --device cpu, or install saga with nvcc, and PyTorch with CUDA, "
+            "on a machine with an NVIDIA GPU of compute capability 7.5 or newer."
+        )
+    if torch.cuda.is_available():
+        warnings.warn(f"there is a GPU, but saga runs on the CPU: {obstacle}.", stacklevel=2)
+    return "cpu"
 
 
 def require_writable(path: Path) -> None:
@@ -84,6 +93,18 @@ def require_positive(option: str, value: int | None) -> None:
     """Raises SagaError when a number was given and is below 1."""
     if value is not None and value < 1:
         raise SagaError(f"{option}: expected 1 or more, found {value}.")
+
+
+def _memory_advice(error: MemoryError | RuntimeError) -> str | None:
+    """What to do when memory was short, one line; None for every other error."""
+    less = "lower --cached-pixels or --pixels-per-view (training), or use smaller photographs"
+    text = str(error).lower()
+    # PyTorch's allocator and the CUDA runtime say "out of memory" of a GPU; Python and the host's allocator do not.
+    if not isinstance(error, MemoryError) and "out of memory" in text:
+        return f"the GPU is out of memory: {less}, end other programs that use it, or run with --device cpu."
+    if isinstance(error, MemoryError) or "allocate memory" in text:
+        return f"out of memory: {less}."
+    return None
 
 
 def _bug(prog: str) -> NoReturn:

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from saga.raster import _native
 
-_BLOCK = 16
-"""SAGA_MATCH_BLOCK of cuda/saga.h: Gaussians of a block lie side by side, channel by channel."""
+_BLOCK = _native.MATCH_BLOCK
+"""Gaussians of a block lie side by side, channel by channel."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,11 @@ from saga.scene.camera import Camera
 FOLDER = Path(__file__).parent.parent / "_native"
 TILE = 16
 SPLAT = 8
+MATCH_BLOCK = 16
+"""Gaussians of a block of features, see saga_match."""
 EXACT, DETERMINISTIC = 1, 2
+LEAST_CAPABILITY = (7, 5)
+"""The oldest GPUs that the CUDA library is compiled for."""
 
 
 class CameraStruct(ctypes.Structure):
@@ -102,8 +106,31 @@ def workspace(tensor: Tensor, name: str, *arguments: Any) -> Tensor:
 
 
 def cuda_available() -> bool:
-    """Whether PyTorch has a GPU and the CUDA library was built."""
-    return torch.cuda.is_available() and (FOLDER / "libsaga_cuda.so").exists()
+    """Whether kernels of the CUDA library can run on PyTorch's current GPU."""
+    return cuda_obstacle() is None
+
+
+def cuda_obstacle() -> str | None:
+    """Why no kernel of the CUDA library can run here, as a clause of a sentence; None when one can."""
+    if torch.version.cuda is None:
+        return "this PyTorch was built without CUDA"
+    if not torch.cuda.is_available():
+        return "PyTorch finds no GPU"
+    if not (FOLDER / "libsaga_cuda.so").exists():
+        return "saga was installed without its CUDA library, which takes nvcc"
+    name, capability = torch.cuda.get_device_name(), torch.cuda.get_device_capability()
+    if capability < LEAST_CAPABILITY:
+        found, least = (".".join(map(str, version)) for version in (capability, LEAST_CAPABILITY))
+        return f"{name} has compute capability {found}, and {least} is the least"
+    try:
+        block = torch.zeros(1, 1, MATCH_BLOCK, dtype=torch.float16, device="cuda")
+        query, scores = torch.zeros(1, 1, device="cuda"), torch.empty(MATCH_BLOCK, device="cuda")
+        addresses = pointer(block, torch.float16), 1, pointer(query), pointer(scores)
+        call("cuda", "saga_match", 1, 1, *addresses, stream(block))
+        torch.cuda.synchronize()
+    except RuntimeError as error:
+        return f"{name} runs no kernel of saga's CUDA library ({error})"
+    return None
 
 
 def call(device_type: str, name: str, *arguments: Any) -> None:
