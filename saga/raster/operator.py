@@ -14,10 +14,11 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.raster import _native, native, reference
 from saga.raster.geometry import Geometry
+from saga.raster.gsplat import GsplatView
 from saga.raster.sparse import SparseRows
 from saga.scene.camera import Camera
 
-Backend = Literal["auto", "native", "reference"]
+Backend = Literal["auto", "native", "reference", "gsplat"]
 
 
 class BlendOperator:
@@ -35,25 +36,31 @@ class BlendOperator:
         Args:
             geometry: the frozen Gaussians; their device decides between the CPU and the CUDA library.
             camera: OpenCV pinhole.
-            backend: "native" is the compiled library, "reference" the PyTorch twin; "auto" takes the
-                native library when it was built for the device.
+            backend: "native" is the compiled library, "reference" the PyTorch twin, "gsplat" gsplat's
+                rasterizer (CUDA only, and without rows); "auto" takes the native library when it was built for
+                the device, and else the reference.
             exact: on a GPU, products of more than 4 channels round their factors to tf32 (10 bits of mantissa,
                 sums in float32; relative error of a sum of like-signed terms at most 1e-3); True keeps float32,
                 at about twice the time. The CPU is always exact.
 
         Raises:
-            SagaError: an unknown backend, or "native" without a library.
+            SagaError: an unknown backend, "native" without a library, or "gsplat" without gsplat or a GPU.
         """
         if backend not in get_args(Backend):
             raise SagaError(f"backend: expected one of {', '.join(get_args(Backend))}, found {backend!r}.")
         self.geometry, self.camera, self.exact = geometry, camera, exact
-        available = backend != "reference" and _native.library(geometry.means.device.type) is not None
+        available = backend in ("auto", "native") and _native.library(geometry.means.device.type) is not None
         if backend == "native" and not available:
             raise SagaError(
                 f"backend native: no library for {geometry.means.device.type} was built; "
                 "install a C++ compiler (and nvcc for CUDA) and reinstall saga-splat, or use --backend reference."
             )
-        self._view = native.TiledView.build(geometry, camera) if available else None
+        self.backend: Backend = backend if backend != "auto" else "native" if available else "reference"
+        self._view: native.TiledView | GsplatView | None = None
+        if backend == "gsplat":
+            self._view = GsplatView.build(geometry, camera)
+        elif available:
+            self._view = native.TiledView.build(geometry, camera)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -70,6 +77,8 @@ class BlendOperator:
         if self._view is None:
             return reference.render(self.geometry, self.camera, x)
         view = self._view
+        if isinstance(view, GsplatView):
+            return view.render(x)
         return native.render(x, view.splats, view.tile_offsets, view.ids, view.width, view.height, self.exact)
 
     def lift(
@@ -83,6 +92,8 @@ class BlendOperator:
             )
         if self._view is None:
             return reference.lift(self.geometry, self.camera, y)
+        if isinstance(self._view, GsplatView):
+            return self._view.lift(y)
         return native.lift(y, self._view.splats, self._view.tile_offsets, self._view.ids, self.exact)
 
     def alpha(self) -> Tensor:  # [H, W]
@@ -106,7 +117,10 @@ class BlendOperator:
 
         Raises:
             ValueError: a pixel lies outside the image.
+            SagaError: the backend is gsplat.
         """
+        if isinstance(self._view, GsplatView):
+            raise SagaError("backend gsplat: it gives images, not rows of the operator; use backend native for rows.")
         width, height = self.camera.width, self.camera.height
         device = self.geometry.means.device
         pixels = pixels.to(device=device, dtype=torch.int64)

@@ -16,7 +16,9 @@ def dense(operator):
     device = operator.geometry.device
     a = operator.render(torch.eye(count, device=device)).reshape(pixels, count)
     image = torch.eye(pixels, device=device).reshape(operator.camera.height, operator.camera.width, pixels)
-    torch.testing.assert_close(operator.lift(image).T, a, atol=1e-6, rtol=1e-5)
+    # gsplat's gradient works its way back from the final transmittance, 1 - alpha, and its rounding error.
+    rtol = 1e-3 if operator.backend == "gsplat" else 1e-5
+    torch.testing.assert_close(operator.lift(image).T, a, atol=1e-6, rtol=rtol)
     return a.cpu().double()
 
 
@@ -25,6 +27,7 @@ def everywhere(view):
     return torch.stack([x, y], -1).reshape(-1, 2)
 
 
+@pytest.mark.rows
 def test_empty_scene(case, camera, blobs):
     view = camera()
     operator = case.operator(blobs([]), view)
@@ -48,6 +51,7 @@ def test_one_gaussian_by_hand(case, camera, blobs):
             assert image[row, column] == pytest.approx(alpha if alpha >= 1 / 255 else 0, abs=2e-6)
 
 
+@pytest.mark.rows
 def test_all_behind_the_camera(case, camera, blobs):
     view = camera(straight=True)
     operator = case.operator(blobs([[0.0, 0.0, -2.0], [0.1, 0.0, 0.0], [0.0, 0.1, 0.0099]]), view)
@@ -70,6 +74,7 @@ def test_fully_opaque_gaussian_hides_all_but_a_thousandth(case, camera, blobs):
     assert a[y, x, 1] == pytest.approx(0.001 * 0.5, rel=2e-2)
 
 
+@pytest.mark.rows
 def test_a_stack_of_opaque_gaussians_ends_early(case, camera, blobs):
     """Transmittance would be 1e-3, then 1e-6: the second of the stack and all behind it are left out."""
     view = camera(16, 16, straight=True)
@@ -81,6 +86,7 @@ def test_a_stack_of_opaque_gaussians_ends_early(case, camera, blobs):
     assert rows.indptr.diff().tolist() == [1] * 256
 
 
+@pytest.mark.rows
 def test_an_ended_pixel_stays_ended(case, camera, blobs):
     """The third would still fit above the smallest transmittance, but the second has ended the pixel."""
     view = camera(16, 16, straight=True)
@@ -91,6 +97,7 @@ def test_an_ended_pixel_stays_ended(case, camera, blobs):
     assert set(rows.indices.tolist()) == {0} and len(rows.indices) == 256
 
 
+@pytest.mark.rows
 def test_a_thousand_thin_veils_are_blended_across_batches(case, camera, blobs):
     """Longer than any batch of any backend: weights are a geometric series until the pixel is exhausted."""
     view = camera(3, 3, straight=True)
@@ -188,6 +195,7 @@ def test_a_speck_is_as_wide_as_the_dilation(case, camera, blobs):
     torch.testing.assert_close(alpha, expected, atol=1e-5, rtol=1e-3)
 
 
+@pytest.mark.rows
 def test_two_at_equal_depth_are_ordered_by_index(case, camera, blobs):
     view = camera(16, 16, straight=True)
     first = blobs([[0.0, 0.0, 3.0], [0.1, 0.0, 3.0]], opacities=[0.8, 0.3], scales=1.0)

@@ -61,6 +61,7 @@ def test_no_channels(case, camera, cloud):
     assert operator.lift(case.tensor(normal(view.height, view.width, 0))).shape == (len(scene), 0)
 
 
+@pytest.mark.rows
 def test_results_are_float32_on_the_scenes_device(case, camera, cloud):
     view = camera()
     scene = cloud(view)
@@ -129,6 +130,7 @@ def test_alpha_and_depth(case, camera, cloud, close):
     close(operator.depth(), (a @ depths).reshape(shape), DEPTH)
 
 
+@pytest.mark.rows
 def test_rows_are_rows_of_the_matrix_in_the_order_given(case, camera, cloud, close):
     view = camera()
     scene = cloud(view)
@@ -146,6 +148,7 @@ def test_rows_are_rows_of_the_matrix_in_the_order_given(case, camera, cloud, clo
     assert bool((depths.diff() > 0)[member.diff() == 0].all()), "entries are front to back"
 
 
+@pytest.mark.rows
 def test_rows_agree_with_the_image(case, camera, cloud, close):
     view = camera()
     scene = cloud(view)
@@ -159,6 +162,7 @@ def test_rows_agree_with_the_image(case, camera, cloud, close):
     close(rows.lift(image.reshape(-1, 4)), operator.lift(image), 1e-4)
 
 
+@pytest.mark.rows
 def test_duplicate_pixels_give_equal_rows(case, camera, cloud):
     view = camera()
     rows = case.operator(cloud(view), view).rows(torch.tensor([[20, 20], [3, 30], [20, 20], [20, 20]]))
@@ -169,12 +173,14 @@ def test_duplicate_pixels_give_equal_rows(case, camera, cloud):
     assert len(first[0]) > 0 and all(other == first for other in others)
 
 
+@pytest.mark.rows
 def test_no_pixels_give_no_rows(case, camera, cloud):
     view = camera()
     rows = case.operator(cloud(view), view).rows(torch.zeros(0, 2, dtype=torch.int64))
     assert len(rows) == 0 and rows.indptr.tolist() == [0] and len(rows.indices) == 0
 
 
+@pytest.mark.rows
 @pytest.mark.parametrize("pixel", [(50, 0), (0, 37), (-1, 0), (0, -1)])
 def test_a_pixel_outside_the_image_is_refused(case, camera, cloud, pixel):
     view = camera()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 
@@ -80,6 +81,7 @@ def test_the_order_of_the_gaussians_does_not_matter(case, camera, seed, count):
     torch.testing.assert_close(second.lift(y).cpu(), first.lift(y).cpu()[order], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.rows
 @examples
 @given(seed=seeds, count=counts)
 def test_weights_are_a_partial_convex_combination(case, camera, seed, count):
