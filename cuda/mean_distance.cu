@@ -25,7 +25,6 @@ constexpr float kPrecision = 1e-3f;   // relative, of the mean distance, in the 
 constexpr int kQuickSteps = 6;        // towards a radius by its local dimension, after that by bisection
 constexpr int kMostSteps = 48;
 
-
 struct Sums {
     float weight, slack;  // W(r), S(r)
 };
@@ -70,7 +69,7 @@ __device__ Sums sums_within(const Tree &tree, const Cell *cells, float4 point, f
             }
             if (wide) {
                 add_points(tree, node, point, radius, sums);
-            } else {
+            } else if (mine) {  // to others' radii it may be wide
                 add_cell(cells[node], point, radius, sums);
             }
             if (sums.weight > most) reach2 = -1;
@@ -97,8 +96,7 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t own = active ? i : tree.n - 1;
     const float4 point = tree.points[own];
     const Box box = tree.boxes[tree.node_of(own, level)];
-    // Twice, for a cell may end a little outside its box.
-    float low = 0, high = 2 * sqrtf(span2(box, point)) + 4 * kSmallest;
+    float low = 0, high = 2 * sqrtf(span2(box, point)) + 4 * kSmallest;  // cells may end outside their boxes
     float radius = kFirstGuess * sqrtf(span2(box, box)) + kSmallest, mean = 0;
     for (int step = 0; step < kMostSteps; ++step) {
         if (!__any_sync(kAllLanes, active)) break;
@@ -204,8 +202,8 @@ extern "C" int saga_mean_distance(int64_t n, const float *points, int64_t k, flo
     if (status != 0) return status;
     int level = tree.levels;
     while ((n >> level) < k) --level;
-    uint32_t coarse = tree.leaves();
-    while (coarse > 1 && (n / (coarse / 2)) * kCells <= k) coarse /= 2;
+    uint32_t coarse = 2 * tree.leaves();
+    while (coarse > 1 && ceil_div(n, coarse / 2) * kCells <= k) coarse /= 2;
     SAGA_TRY(launch(mean_kernel, ceil_div(n, kThreads), kThreads, stream, tree, cells, level, coarse, float(k),
                     distances));
     return 0;

@@ -194,7 +194,9 @@ __global__ void __launch_bounds__(kThreads) unite_kernel(const Growth growth) {
                 int apart = 0;  // one lane's word counts: others are changing the sets
                 if (lane_id() == 0) apart = growth.find(points.begin) != growth.find(first);
                 apart = __shfl_sync(kAllLanes, apart, 0);
-                if (apart && growth.adjacent(points, box, node, other) && lane_id() == 0) growth.unite(points.begin, first);
+                if (apart && growth.adjacent(points, box, node, other) && lane_id() == 0) {
+                    growth.unite(points.begin, first);
+                }
             }
             node = after(node);
         }
