@@ -1,15 +1,18 @@
 """Matching against one read of the features: what a query costs before post-processing.
 
-    python benchmarks/matching.py [--gaussians 2500000] [--queries 1 3 5]
+    python benchmarks/matching.py [--device cpu|cuda] [--gaussians 2500000] [--queries 1 3 5]
 
-"one read" is the time in which all threads sum the same bytes as 64-bit integers (best of the repeats).
+"one read" is the time in which all threads sum the same bytes as 64-bit integers (best of the repeats). On a GPU
+it is the time of as many bytes at the bandwidth of a copy (benchmarks/gpu.py), and times are medians with cold caches.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
+import gpu
 import torch
 import tyro
 
@@ -26,19 +29,33 @@ def best(work: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def main(gaussians: int = 2_500_000, queries: tuple[int, ...] = (1, 3, 5), repeats: int = 20) -> None:
+def main(
+    device: Literal["cpu", "cuda"] = "cpu",
+    gaussians: int = 2_500_000,
+    queries: tuple[int, ...] = (1, 3, 5),
+    repeats: int = 20,
+) -> None:
+    if device == "cuda":
+        gpu.require()
+    measure = gpu.milliseconds if device == "cuda" else best
     generator = torch.Generator().manual_seed(0)
-    matcher = Matcher.build(torch.randn(gaussians, 32, generator=generator))
+    matcher = Matcher.build(torch.randn(gaussians, 32, generator=generator).to(device))
     words = matcher.blocks.view(torch.int64).flatten()
-    read = best(words.sum, repeats)
     size = words.numel() * 8 / 1e6
-    print(f"{gaussians:,} Gaussians, {size:.0f} MB of float16 features, {torch.get_num_threads()} threads")
-    print(f"one read            {read:8.2f} ms  ({size / read:.1f} GB/s)")
+    if device == "cuda":
+        bandwidth = gpu.bandwidth()
+        read = 1e9 * size / bandwidth
+        where = gpu.describe(bandwidth)
+    else:
+        read = best(words.sum, repeats)
+        where = f"{torch.get_num_threads()} threads"
+    print(f"{gaussians:,} Gaussians, {size:.0f} MB of float16 features, {where}")
+    print(f"one read            {read:8.3f} ms  ({size / read:.1f} GB/s)")
     for count in queries:
-        prompt = torch.randn(count, 32, generator=generator)
-        ours = best(lambda prompt=prompt: matcher.cosine(prompt), repeats)
-        plain = best(lambda prompt=prompt: max_product_reference(matcher.blocks, prompt), 3)
-        print(f"matching, {count} queries {ours:8.2f} ms  {ours / read:5.2f} x one read  {plain / ours:5.1f} x PyTorch")
+        prompt = torch.randn(count, 32, generator=generator).to(device)
+        ours = measure(lambda prompt=prompt: matcher.cosine(prompt), repeats)
+        plain = measure(lambda prompt=prompt: max_product_reference(matcher.blocks, prompt), 3)
+        print(f"matching, {count} queries {ours:8.3f} ms  {ours / read:5.2f} x one read  {plain / ours:5.1f} x PyTorch")
 
 
 if __name__ == "__main__":

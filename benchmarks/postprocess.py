@@ -1,10 +1,10 @@
 """Post-processing of a selection in a scene of 2.5 million Gaussians, against exact searches with scipy.
 
-    python benchmarks/postprocess.py [--folder FOLDER] [--targets 7000 50000 464000]
+    python benchmarks/postprocess.py [--device cpu|cuda] [--folder FOLDER] [--targets 7000 50000 464000]
 
 FOLDER holds a scene.ply and its labels.npy (0 = background), tiled until the scene is large enough; without
-one, a cloud of noisy spheres on a floor serves. Times are the best of several runs on the CPU; the exact
-search runs once. Agreement is the share of points with the same verdict. The statistical filter's exact
+one, a cloud of noisy spheres on a floor serves. Times are the best of several runs; the exact
+search runs once, on the CPU. Agreement is the share of points with the same verdict. The statistical filter's exact
 search is what Open3D's `remove_statistical_outlier` computes, at about the same speed.
 """
 
@@ -13,8 +13,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
+import gpu
 import numpy as np
 import torch
 import tyro
@@ -43,17 +44,25 @@ class Line(NamedTuple):
     agreement: float | None
 
 
-def main(folder: Path | None = None, targets: tuple[int, ...] = (7000, 50_000, 464_000)) -> None:
+def main(
+    device: Literal["cpu", "cuda"] = "cpu",
+    folder: Path | None = None,
+    targets: tuple[int, ...] = (7000, 50_000, 464_000),
+) -> None:
     """Prints the table."""
+    if device == "cuda":
+        gpu.require()
     if folder is None and CAPTURE.exists():
         folder = CAPTURE
     points, labels = procedural() if folder is None else capture(folder)
     scene, objects = tile(points, labels)
-    print(f"scene: {len(scene)} points of {folder or 'noisy spheres'}, {torch.get_num_threads()} threads\n")
+    where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
+    print(f"scene: {len(scene)} points of {folder or 'noisy spheres'}, {where}\n")
     print("| points | stage | ms | exact ms | ratio | agreement |\n| ---: | --- | ---: | ---: | ---: | ---: |")
     for count in targets:
         clean, selected = select(scene, objects, count)
-        for line in [measure_filter(scene[clean], "statistical filter, no mistakes"), *measure(scene, selected)]:
+        filtering = measure_filter(scene[clean], "statistical filter, no mistakes", device)
+        for line in [filtering, *measure(scene, selected, device)]:
             print(row(line), flush=True)
 
 
@@ -107,39 +116,44 @@ def select(
 def measure_filter(
     target: Tensor,  # [n, 3]
     stage: str,
+    device: str,
 ) -> Line:
-    ours, keep = timed(lambda: statistical_filter(target))
+    moved = target.to(device)
+    ours, keep = timed(lambda: statistical_filter(moved))
     exact, expected = timed(lambda: statistical_filter(target, exact=True), 1)
-    return Line(len(target), stage, ours, exact, share(keep == expected))
+    return Line(len(target), stage, ours, exact, share(keep.cpu() == expected))
 
 
 def measure(
     scene: Tensor,  # [N, 3]
     selected: Tensor,  # [N] bool
+    device: str,
 ) -> list[Line]:
     target = scene[selected]
     count = len(target)
     # What a mask would validate: a third of the selection, on one side of it.
     seeds = (target[:, 0] <= target[:, 0].median()) & (torch.arange(count) % 3 > 0)
 
-    filtering = measure_filter(target, "statistical filter")
-    nearest, distances = timed(lambda: nearest_neighbour_distance(target))
+    filtering = measure_filter(target, "statistical filter", device)
+    moved, moved_scene, moved_seeds = target.to(device), scene.to(device), seeds.to(device)
+    nearest, distances = timed(lambda: nearest_neighbour_distance(moved))
     nearest_exact, distances_exact = timed(lambda: reference.nearest_distance(target), 1)
-    growing, (region, radius) = timed(lambda: grow_region(target, seeds))
+    growing, (region, radius) = timed(lambda: grow_region(moved, moved_seeds))
     growing_exact, region_exact = timed(lambda: reference.grow_region(target, seeds, reach_of(radius)), 1)
     members = selected.clone()
     members[selected] = statistical_filter(target)
-    query, (joined, radius) = timed(lambda: ball_query(scene, members))
+    moved_members = members.to(device)
+    query, (joined, radius) = timed(lambda: ball_query(moved_scene, moved_members))
     reach = reach_of(radius)
     query_exact, joined_exact = timed(
         lambda: reference.within_radius(scene[members], scene, members, reach), 1
     )
-    near = torch.isclose(distances, distances_exact, rtol=1e-6, atol=0)
+    near = torch.isclose(distances.cpu(), distances_exact, rtol=1e-6, atol=0)
     return [
         filtering,
         Line(count, "nearest neighbour", nearest, nearest_exact, share(near)),
-        Line(count, "region growing", growing, growing_exact, share(region == region_exact)),
-        Line(count, "ball query", query, query_exact, share(joined == joined_exact)),
+        Line(count, "region growing", growing, growing_exact, share(region.cpu() == region_exact)),
+        Line(count, "ball query", query, query_exact, share(joined.cpu() == joined_exact)),
         Line(count, "points prompt: filter, ball", filtering.ours + query, filtering.exact + query_exact, None),
         Line(count, "mask prompt: growing, ball", growing + query, growing_exact + query_exact, None),
     ]
@@ -151,6 +165,8 @@ def timed(run: Callable[[], T], runs: int = RUNS) -> tuple[float, T]:
     for _ in range(runs):
         start = time.perf_counter()
         result = run()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         best = min(best, time.perf_counter() - start)
     return best, result
 

@@ -2,6 +2,8 @@
 
     python benchmarks/raster.py [--device cpu|cuda] [--gaussians 100000 1000000]
 
+On a GPU the comparison is with gsplat and with the memory's bandwidth: see raster_cuda.py. On the CPU:
+
 All figures of a row come from one run on one machine. The per-pixel loop (benchmarks/naive.cpp, compiled
 here with g++ -O3 -march=native) gets the same projected Gaussians and tile lists, ready made. PyTorch is
 saga.raster.reference, run once, less the time of its projection.
@@ -17,9 +19,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 import tyro
+from scenes import surfels, view
 from torch import Tensor
 
 from saga.raster import BlendOperator, Geometry, SparseRows, native, reference
@@ -42,42 +44,12 @@ class Measurement(NamedTuple):
     pytorch: float | None
 
 
-def surfels(count: int, device: str) -> Geometry:
-    """Flat Gaussians on five spheres and a floor, as densely as they are many."""
-    rng = np.random.default_rng(0)
-    centres = np.array([[0, 0, 0], [1.3, 0.1, 0.4], [-1.2, 0, 0.7], [0.3, 0.2, -1.4], [-0.7, -0.9, -0.5]])
-    floor = rng.random(count) < 0.5
-    normals = rng.normal(size=(count, 3))
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    means = centres[rng.integers(0, 5, count)] + 0.6 * normals
-    means[floor] = rng.uniform(-3, 3, (int(floor.sum()), 3)) * [1, 0, 1] + [0, 0.7, 0]
-    normals[floor] = [0, 1, 0]
-    # The rotation that takes z to the normal: halfway between them.
-    quaternions = np.stack([1 + normals[:, 2], -normals[:, 1], normals[:, 0], np.zeros(count)], 1)
-    spacing = np.sqrt((36 + 5 * 4 * np.pi * 0.36) / count)
-    scales = spacing * rng.uniform(0.5, 1.5, (count, 3)) * [1, 1, 0.02]
-    arrays = (means, scales, quaternions, rng.uniform(0.1, 1, count))
-    return Geometry(*(torch.tensor(array, dtype=torch.float32, device=device) for array in arrays))
-
-
-def view(width: int, height: int) -> Camera:
-    """Looks down at the spheres from 4.5 units away."""
-    tilt = np.radians(20)
-    world_to_camera = np.eye(4)
-    world_to_camera[1:3, 1:3] = [[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]]
-    world_to_camera[2, 3] = 4.5
-    focal = 0.9 * width
-    return Camera("benchmark", width, height, focal, focal, width / 2, height / 2, world_to_camera)
-
-
-def seconds(device: str, work: Callable[[], object], repeats: int) -> float:
+def seconds(work: Callable[[], object], repeats: int) -> float:
     """The fastest of some runs."""
     best = float("inf")
     for _ in range(repeats):
         start = time.perf_counter()
         work()
-        if device == "cuda":
-            torch.cuda.synchronize()
         best = min(best, time.perf_counter() - start)
     return best
 
@@ -145,26 +117,24 @@ def check(naive: Naive, operator: BlendOperator, x: Tensor, y: Tensor, pixels: T
         assert (ours - theirs).norm() < 1e-3 * ours.norm(), "the yardstick computes something else"
 
 
-def pytorch(geometry: Geometry, camera: Camera, device: str, x: Tensor, y: Tensor, pixels: Tensor) -> list[float]:
+def pytorch(geometry: Geometry, camera: Camera, x: Tensor, y: Tensor, pixels: Tensor) -> list[float]:
     """Seconds of render, lift and rows in plain PyTorch."""
     works: list[Callable[[], object]] = [
         lambda: reference.render(geometry, camera, x),
         lambda: reference.lift(geometry, camera, y),
         lambda: reference.rows(geometry, camera, pixels),
     ]
-    project = seconds(device, lambda: reference.project(geometry, camera), 2)
-    return [seconds(device, work, 1) - project for work in works]
+    project = seconds(lambda: reference.project(geometry, camera), 2)
+    return [seconds(work, 1) - project for work in works]
 
 
-def measure(
-    library: ctypes.CDLL | None, device: str, count: int, size: tuple[int, int], repeats: int
-) -> Iterator[Measurement]:
+def measure(library: ctypes.CDLL, count: int, size: tuple[int, int], repeats: int) -> Iterator[Measurement]:
     """The lines of one scene in one image size."""
-    geometry, camera = surfels(count, device), view(*size)
+    geometry, camera = surfels(count, "cpu"), view(*size)
     generator = torch.Generator().manual_seed(0)
-    x = torch.rand(count, CHANNELS, generator=generator).to(device)
-    y = torch.rand(size[1], size[0], CHANNELS, generator=generator).to(device)
-    pixels = torch.stack([torch.randint(s, (SAMPLES,), generator=generator) for s in size], 1).to(device)
+    x = torch.rand(count, CHANNELS, generator=generator)
+    y = torch.rand(size[1], size[0], CHANNELS, generator=generator)
+    pixels = torch.stack([torch.randint(s, (SAMPLES,), generator=generator) for s in size], 1)
     image, area = f"{size[0]} x {size[1]}", size[0] * size[1]
 
     operator = BlendOperator(geometry, camera)
@@ -173,21 +143,19 @@ def measure(
         ("lift", area, lambda: operator.lift(y)),
         (f"rows, {SAMPLES} pixels", SAMPLES, lambda: operator.rows(pixels)),
     ]
-    loops: list[float | None] = [None] * 3
-    if library is not None:
-        naive = Naive(library, native.TiledView.build(geometry, camera))
-        check(naive, operator, x, y, pixels)
-        loops = [
-            seconds(device, lambda: naive.render(x), repeats),
-            seconds(device, lambda: naive.lift(y), repeats),
-            seconds(device, lambda: naive.rows(pixels), repeats),
-        ]
-    slow = pytorch(geometry, camera, device, x, y, pixels)
-    build = seconds(device, lambda: BlendOperator(geometry, camera), repeats)
+    naive = Naive(library, native.TiledView.build(geometry, camera))
+    check(naive, operator, x, y, pixels)
+    loops = [
+        seconds(lambda: naive.render(x), repeats),
+        seconds(lambda: naive.lift(y), repeats),
+        seconds(lambda: naive.rows(pixels), repeats),
+    ]
+    slow = pytorch(geometry, camera, x, y, pixels)
+    build = seconds(lambda: BlendOperator(geometry, camera), repeats)
     yield Measurement(count, image, "project + sort", area, build, None, None)
     for (name, number, work), loop, torch_time in zip(works, loops, slow, strict=True):
         work()
-        yield Measurement(count, image, name, number, seconds(device, work, repeats), loop, torch_time)
+        yield Measurement(count, image, name, number, seconds(work, repeats), loop, torch_time)
 
 
 def line(m: Measurement) -> str:
@@ -200,25 +168,31 @@ def line(m: Measurement) -> str:
 
 def main(
     device: Literal["cpu", "cuda"] = "cpu",
-    gaussians: tuple[int, ...] = (100_000, 1_000_000),
-    repeats: int = 5,
+    gaussians: tuple[int, ...] | None = None,
+    repeats: int | None = None,
 ) -> None:
     """Measure the rasterizer.
 
     Args:
-        device: where to run; the per-pixel loop is measured on the CPU only.
-        gaussians: scene sizes.
-        repeats: runs of each measurement; the fastest counts.
+        device: where to run, and with what to compare: see above.
+        gaussians: scene sizes; 0.1 and 1 million by default, on a GPU 3 million too.
+        repeats: runs of each measurement: 5 by default, of which the fastest counts; on a GPU 100 and their median.
     """
-    print(f"{CHANNELS} channels, float32, {device}, {torch.get_num_threads()} CPU threads, best of {repeats} runs")
+    if device == "cuda":
+        import raster_cuda
+
+        raster_cuda.report(gaussians or (100_000, 1_000_000, 3_000_000), repeats or 100)
+        return
+    gaussians, repeats = gaussians or (100_000, 1_000_000), repeats or 5
+    print(f"{CHANNELS} channels, float32, cpu, {torch.get_num_threads()} CPU threads, best of {repeats} runs")
     print("(PyTorch: one run). Projection and sorting have a line of their own and are in no other.\n")
     print("| Gaussians | image | operation | ms | Mpix/s | per-pixel loop, ms | ratio | PyTorch, ms | ratio |")
     print("| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
-        library = Naive.compiled(Path(folder)) if device == "cpu" else None
+        library = Naive.compiled(Path(folder))
         for count in gaussians:
             for size in IMAGES:
-                for measurement in measure(library, device, count, size, repeats):
+                for measurement in measure(library, count, size, repeats):
                     print(line(measurement), flush=True)
 
 

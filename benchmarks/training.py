@@ -1,0 +1,88 @@
+"""Training: steps a second, and seconds until clicks are as good as they will be.
+
+    saga-demo --out demo && python benchmarks/training.py demo [--device cpu|cuda] [--every 100]
+
+FOLDER is a scene as saga-demo writes it (or as benchmarks/quality.py reads it). Every so many steps the clock stops and
+each object is clicked once, in the view where it is largest; the plateau is reached at the first of these times from
+which on the mean IoU over objects and views stays within half a point of the last one. Seconds count the rows of A and
+all steps, not the clicks.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import gpu
+import numpy as np
+import torch
+import tyro
+from quality import measure, read_truth
+
+from saga import Scene, Segmenter, TrainConfig, load_scene
+from saga.masks import open_masks
+from saga.raster import Geometry
+from saga.train import FeatureField
+from saga.train.sampler import build_cache
+from saga.train.smoothing import neighbour_average
+from saga.train.trainer import Trainer, synchronize
+
+PLATEAU = 0.005
+
+
+def quality(scene: Scene, folder: Path, trainer: Trainer, device: str) -> float:
+    """Mean 2D IoU of one click on each object."""
+    features = trainer.features.clone()
+    field = FeatureField(features, scene.gaussians.digest(), trainer.config, scene.cameras, trainer.phi, None)
+    segmenter = Segmenter(scene, field, device=device)
+    rows = [next(measure(scene, segmenter, truth, 1, 1), None) for truth in read_truth(folder)]
+    return float(np.mean([row[1] for row in rows if row is not None]))
+
+
+def prepare(scene: Scene, folder: Path, config: TrainConfig, device: str) -> Trainer:
+    """Everything before the first step."""
+    given = next((folder / name for name in ("masks_samlike", "instances") if (folder / name).exists()), None)
+    masks = open_masks(scene, given, None, folder / "benchmark.masks", device, progress=False)
+    geometry = Geometry.from_gaussians(scene.gaussians, device=device)
+    cache = build_cache(geometry, scene.cameras, masks, config, np.random.default_rng(config.seed))
+    average = neighbour_average(geometry, config.smooth_neighbours) if config.smooth_every > 0 else None
+    return Trainer(geometry, cache, average, masks, config)
+
+
+def main(
+    folder: tyro.conf.Positional[Path],
+    device: Literal["cpu", "cuda"] = "cpu",
+    every: int = 100,
+    iterations: int | None = None,
+) -> None:
+    """Prints one row each time the clock stops, and the plateau."""
+    if device == "cuda":
+        gpu.require()
+    config = TrainConfig() if iterations is None else replace(TrainConfig(), iterations=iterations)
+    scene = load_scene(folder / "scene.ply")
+    clock = time.perf_counter()
+    trainer = prepare(scene, folder, config, device)
+    synchronize(device)
+    before = spent = time.perf_counter() - clock
+    where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
+    print(f"{folder.name}: {len(scene.gaussians):,} Gaussians, {len(scene.cameras)} views, {where}\n")
+    print("| steps | seconds | 2D mIoU |\n| ---: | ---: | ---: |")
+    curve: list[tuple[float, float]] = []
+    while trainer.iteration < config.iterations:
+        clock = time.perf_counter()
+        for _ in range(min(every, config.iterations - trainer.iteration)):
+            trainer.step()
+        synchronize(device)
+        spent += time.perf_counter() - clock
+        curve.append((spent, quality(scene, folder, trainer, device)))
+        print(f"| {trainer.iteration} | {spent:.2f} | {100 * curve[-1][1]:.1f} % |", flush=True)
+    below = [k for k, (_, value) in enumerate(curve) if abs(value - curve[-1][1]) > PLATEAU]
+    plateau = curve[below[-1] + 1 if below else 0][0]
+    print(f"\n{config.iterations / (spent - before):.0f} steps/s after {before:.2f} s of masks and rows;", end=" ")
+    print(f"within half a point of the last mIoU from {plateau:.2f} s on.")
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
