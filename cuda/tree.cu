@@ -8,7 +8,7 @@ namespace saga {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kSums = 256;  // blocks that sum up coordinates
+constexpr int kSums = 256;  // blocks that sum up coordinates, at most
 constexpr int kBits = 21;   // of a coordinate in a code
 
 // Sums per axis of the coordinates or, given a centre, of their distances from it: one of each block.
@@ -17,7 +17,7 @@ __global__ void __launch_bounds__(kThreads) sum_kernel(int64_t n, const float *_
                                                        double *__restrict__ sums) {
     __shared__ double of_warps[kThreads / kWarp][3];
     double sum[3] = {};
-    for (int64_t i = thread_index(); i < n; i += kSums * kThreads) {
+    for (int64_t i = thread_index(); i < n; i += int64_t(gridDim.x) * kThreads) {
         for (int axis = 0; axis < 3; ++axis) {
             const double x = xyz[3 * i + axis];
             sum[axis] += centre == nullptr ? x : fabs(x - centre[axis]);
@@ -36,9 +36,9 @@ __global__ void __launch_bounds__(kThreads) sum_kernel(int64_t n, const float *_
 }
 
 // Means per axis from the sums of the blocks, an axis a warp.
-__global__ void mean_kernel(int64_t n, const double *__restrict__ sums, double *__restrict__ mean) {
+__global__ void mean_kernel(int64_t n, int64_t blocks, const double *__restrict__ sums, double *__restrict__ mean) {
     double sum = 0;
-    for (int block = lane_id(); block < kSums; block += kWarp) sum += sums[3 * block + warp_id()];
+    for (int64_t block = lane_id(); block < blocks; block += kWarp) sum += sums[3 * block + warp_id()];
     sum = warp_sum(sum);
     if (lane_id() == 0) mean[warp_id()] = sum / double(n);
 }
@@ -145,12 +145,12 @@ int plan_tree(int64_t n, int64_t leaf_size, Arena &arena, TreePlan *plan) {
 }
 
 int sort_points(const TreePlan &plan, const float *xyz, void *stream) {
-    const int64_t n = plan.tree.n, blocks = ceil_div(n, kThreads);
+    const int64_t n = plan.tree.n, blocks = ceil_div(n, kThreads), sums = std::min(blocks, int64_t(kSums));
     Sorting sorting = plan.sorting;
-    SAGA_TRY(launch(sum_kernel, kSums, kThreads, stream, n, xyz, nullptr, sorting.partial_sums));
-    SAGA_TRY(launch(mean_kernel, 1, 3 * kWarp, stream, n, sorting.partial_sums, sorting.mean));
-    SAGA_TRY(launch(sum_kernel, kSums, kThreads, stream, n, xyz, sorting.mean, sorting.partial_sums));
-    SAGA_TRY(launch(mean_kernel, 1, 3 * kWarp, stream, n, sorting.partial_sums, sorting.deviation));
+    SAGA_TRY(launch(sum_kernel, sums, kThreads, stream, n, xyz, nullptr, sorting.partial_sums));
+    SAGA_TRY(launch(mean_kernel, 1, 3 * kWarp, stream, n, sums, sorting.partial_sums, sorting.mean));
+    SAGA_TRY(launch(sum_kernel, sums, kThreads, stream, n, xyz, sorting.mean, sorting.partial_sums));
+    SAGA_TRY(launch(mean_kernel, 1, 3 * kWarp, stream, n, sums, sorting.partial_sums, sorting.deviation));
     SAGA_TRY(launch(code_kernel, blocks, kThreads, stream, n, xyz, sorting.mean, sorting.deviation, sorting.codes[0],
                     sorting.rows[0]));
     SAGA_TRY(cub::DeviceRadixSort::SortPairs(sorting.storage, sorting.storage_bytes, sorting.codes[0],

@@ -42,7 +42,7 @@ struct Tree {
 
 // What sorting needs beside the tree's points. The boxes are made later, in the same memory.
 struct Sorting {
-    double *partial_sums, *mean, *deviation;  // [kSums, 3], [3], [3]
+    double *partial_sums, *mean, *deviation;  // [blocks, 3], [3], [3]
     uint64_t *codes[2];                       // [n]
     int32_t *rows[2];                         // [n]
     void *storage;
