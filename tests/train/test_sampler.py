@@ -103,4 +103,18 @@ def test_neighbour_average_keeps_constants(neighbours):
     expected = only if neighbours < n else average.render(only)
     torch.testing.assert_close(average.render(only), expected)
     assert float(average.render(only)[torch.arange(n) != 7].abs().max()) == 0, "an invisible one is no neighbour"
-    assert torch.allclose(average.weights.reshape(n, -1).sum(1), torch.ones(n))
+    assert torch.equal(average.indptr.diff() > 0, torch.ones(n, dtype=torch.bool))
+
+
+def test_a_stray_gaussian_keeps_its_own_features():
+    """It has the surface's Gaussians for neighbours, they do not have it."""
+    grid = torch.cartesian_prod(torch.linspace(0, 1, 12), torch.linspace(0, 1, 12), torch.zeros(1))
+    means = torch.cat([grid, torch.tensor([[0.5, 0.5, 0.6]])])
+    count = len(means)
+    geometry = Geometry(means, torch.full((count, 3), 0.01), torch.eye(4)[:1].repeat(count, 1), torch.ones(count))
+    x = torch.zeros(count, 1)
+    x[-1] = 1
+    averaged = neighbour_average(geometry, 16).render(x)
+    assert torch.equal(averaged, x)
+    rough = torch.randn(count, 1, generator=torch.Generator().manual_seed(0))
+    assert neighbour_average(geometry, 16).render(rough)[:-1].std() < 0.5 * rough[:-1].std()
