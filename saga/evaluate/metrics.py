@@ -53,7 +53,12 @@ def boundary_iou(
     if predicted.ndim != 2:
         raise ValueError(f"expected masks of shape [H, W], got {list(predicted.shape)}")
     distance = max(1, round(ratio * float(np.hypot(*predicted.shape))))
-    return iou(_inner_band(predicted, distance), _inner_band(truth, distance))
+    # Beyond the box around both masks there is only outside, so the rest of the image changes nothing.
+    rows, columns = np.nonzero(predicted | truth)
+    if len(rows) == 0:
+        return 1.0
+    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return iou(_inner_band(predicted[box], distance), _inner_band(truth[box], distance))
 
 
 def weighted_iou(
@@ -71,6 +76,45 @@ def weighted_iou(
         raise ValueError(f"expected opacities of shape {list(truth.shape)}, got {list(opacities.shape)}")
     weights = opacities.astype(np.float64)
     return _ratio(weights[predicted & truth].sum(), weights[predicted | truth].sum())
+
+
+def area_weighted_iou(
+    predicted: np.ndarray,  # [M, H, W] bool
+    truth: np.ndarray,  # [K, H, W] bool
+) -> float:
+    """Mean over the true masks of the IoU with the predicted mask that fits best, weighted by true area.
+
+    Source: DiscoNeRF, section 4 (Metrics). Raises ValueError as `iou` does.
+    """
+    areas = truth.reshape(len(truth), -1).sum(1)
+    best = [max((iou(mask, true) for mask in predicted), default=0.0) for true in truth]
+    return _ratio(float(np.dot(best, areas)), float(areas.sum()))
+
+
+def best_dice(
+    of: np.ndarray,  # [N, H, W] bool
+    among: np.ndarray,  # [M, H, W] bool
+) -> float:
+    """BD: mean over the masks `of` of the Dice score with the mask `among` others that fits best.
+
+    Source: DiscoNeRF, equation 8 (BD(P, G) has `of` = P, `among` = G). No masks among no masks agree.
+    """
+    if len(of) == 0:
+        return 1.0 if len(among) == 0 else 0.0
+    return float(np.mean([max((_dice(mask, other) for other in among), default=0.0) for mask in of]))
+
+
+def symmetric_best_dice(
+    predicted: np.ndarray,  # [M, H, W] bool
+    truth: np.ndarray,  # [K, H, W] bool
+) -> float:
+    """SBD: the lesser of both directions of `best_dice` (DiscoNeRF, section 4)."""
+    return min(best_dice(predicted, truth), best_dice(truth, predicted))
+
+
+def _dice(one: np.ndarray, other: np.ndarray) -> float:
+    _check(one, other)
+    return _ratio(2 * int(np.count_nonzero(one & other)), int(np.count_nonzero(one)) + int(np.count_nonzero(other)))
 
 
 def _inner_band(mask: np.ndarray, distance: int) -> np.ndarray:

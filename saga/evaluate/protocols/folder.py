@@ -1,0 +1,89 @@
+"""Any scene folder with labels or annotations.
+
+Layout of `DATA/<scene>/`: scene.ply (or a trained model's point_cloud/), images/, cameras (transforms.json or
+sparse/0), and the truth: `instances/<view>.png` (the number of the object that each pixel shows) with objects.json
+(name -> number) and, where known, labels.npy (the number of each Gaussian, in the PLY's order); or
+`annotations/<object>/<view>.png` (binary masks). `masks_samlike/` is trained with when it is there.
+
+Every object but table and floor is asked for in the view where it is largest, and in every fourth view after that
+in the order of its size; it is judged in all views that show at least 100 pixels of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from saga.errors import SagaError
+from saga.evaluate.places import Places, subfolders
+from saga.evaluate.prompts import prompt_views, truth_variants
+from saga.evaluate.task import Case, Prompting, Task
+from saga.evaluate.truth import LabelMaps, Masks, read_masks
+from saga.scene import Scene
+from saga.scene.json_file import read_json
+
+KINDS = ("points", "mask")
+_SMALLEST = 100
+_BACKGROUND = ("table", "floor")
+
+
+def scene_names(data: Path) -> list[str]:
+    """Folders with a truth."""
+    names = [
+        name
+        for name in subfolders(data, "holds no scene folders", "one folder a scene")
+        if (data / name / "objects.json").is_file() or (data / name / "annotations").is_dir()
+    ]
+    if not names:
+        raise SagaError(f"{data}: expected scene folders with objects.json and instances/, or annotations/; found none.")
+    return names
+
+
+def open_case(places: Places, name: str, prompting: Prompting) -> Case:
+    """One scene folder. Raises SagaError for what is missing."""
+    scene, folder, seconds = places.load(name)
+    tasks = []
+    for label, truth, members in _objects(scene, folder):
+        if len(truth) == 0:
+            continue
+        kind = prompting.kind or KINDS[0]
+        variants = truth_variants(truth, prompt_views(truth, prompting.views), prompting, kind)
+        tasks.append(Task(name, label, variants, truth, members))
+    return Case(name, scene, places.training_masks(scene, folder, name), tasks, load_seconds=seconds)
+
+
+def _objects(scene: Scene, folder: Path) -> list[tuple[str, Masks, np.ndarray | None]]:
+    if (folder / "objects.json").is_file():
+        maps = read_instances(scene, folder / "instances")
+        labels = _labels(folder / "labels.npy", len(scene.gaussians))
+        return [
+            (name, maps.masks(number, _SMALLEST), None if labels is None else labels == number)
+            for name, number in read_json(folder / "objects.json").items()
+            if name not in _BACKGROUND
+        ]
+    annotations = folder / "annotations"
+    names = subfolders(annotations, "holds no objects", "one folder of masks an object")
+    return [(name, read_masks(scene, png_views(annotations / name), _SMALLEST), None) for name in names]
+
+
+def read_instances(scene: Scene, folder: Path) -> LabelMaps:
+    """The label PNGs of a folder, named as their views."""
+    return LabelMaps.read(scene, png_views(folder))
+
+
+def png_views(folder: Path) -> list[tuple[str, Path]]:
+    """The PNGs of a folder with the views they are named after. Raises SagaError when there are none."""
+    files = [(path.stem, path) for path in sorted(folder.glob("*.png"))]
+    if not files:
+        raise SagaError(f"{folder}: expected one PNG a view, named as the photograph; found none.")
+    return files
+
+
+def _labels(path: Path, count: int) -> np.ndarray | None:  # [N]
+    if not path.is_file():
+        return None
+    labels = np.load(path)
+    if labels.shape != (count,):
+        raise SagaError(f"{path}: expected one label for each of the {count} Gaussians, found {list(labels.shape)}.")
+    return np.asarray(labels)

@@ -1,0 +1,72 @@
+"""SPIn-NeRF (multi-view segmentation): the mask of a reference view, carried to every annotated view.
+
+Layout, as published (Mirzaei et al. 2023): one folder of masks a scene, called e.g. `orchids (llff)`, with
+`<view>.png`, `<view>_cutout.png` and `<view>_pseudo.png`; only the first are true masks. The release has no
+photographs: these, cameras and the trained scene are looked for in folders called as the mask folder without what
+is in brackets (orchids), in DATA/scenes, DATA/nerf_llff_data, DATA/nerf_real_360, DATA and the folder of trained
+scenes; only capitals may differ.
+
+Assumptions: `imageNNN.png` is the photograph with that number in the order of the names (counted from 0) unless a
+photograph has that name; a leading `0_` or `1_` is passed over (Truck, lego). The reference view is the first
+annotated one; it is judged too, as SA3D does.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from saga.errors import SagaError
+from saga.evaluate.places import Places, subfolders
+from saga.evaluate.prompts import mask_variant
+from saga.evaluate.task import Case, Prompting, Task
+from saga.evaluate.truth import read_masks
+from saga.scene import Scene
+
+KINDS = ("mask",)
+_NOT_TRUTH = ("_cutout", "_pseudo")
+
+
+def scene_names(data: Path) -> list[str]:
+    """Scenes with masks, by their short names."""
+    names = [short_name(name) for name in subfolders(data, "holds no mask folders", "one folder a scene") if _masks(data / name)]
+    if not names:
+        raise SagaError(f"{data}: expected folders of masks, e.g. 'orchids (llff)/image000.png'; found none.")
+    return names
+
+
+def open_case(places: Places, name: str, prompting: Prompting) -> Case:
+    """One scene. Raises SagaError for what is missing."""
+    annotations = next(
+        (places.data / each for each in subfolders(places.data, "holds no mask folders", "one folder a scene")
+         if short_name(each) == name and _masks(places.data / each)), None
+    )  # fmt: skip
+    if annotations is None:
+        raise SagaError(f"{name}: no such scene; expected one of {', '.join(scene_names(places.data))}.")
+    scene, folder, seconds = places.load(name)
+    truth = read_masks(scene, [(_view(scene, path), path) for path in _masks(annotations)])
+    if not truth:
+        raise SagaError(f"{annotations}: every mask is empty; expected masks of the object.")
+    reference = next(iter(truth))
+    task = Task(name, name, [mask_variant(reference, truth[reference])], truth)
+    return Case(name, scene, places.training_masks(scene, folder, name), [task], load_seconds=seconds)
+
+
+def short_name(folder: str) -> str:
+    """`orchids (llff)` -> `orchids`."""
+    return re.sub(r"\s*\(.*\)$", "", folder)
+
+
+def _masks(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.png")) if not path.stem.endswith(_NOT_TRUTH)]
+
+
+def _view(scene: Scene, path: Path) -> str:
+    names = {camera.stem: camera.name for camera in scene.cameras}
+    for stem in (path.stem, re.sub(r"^[01]_", "", path.stem)):
+        if stem in names:
+            return names[stem]
+    number = re.fullmatch(r"image(\d+)", path.stem)
+    if number is not None and int(number[1]) < len(scene.cameras):
+        return scene.cameras[int(number[1])].name
+    raise SagaError(f"{path}: no view of the scene has this name; expected one of {', '.join(sorted(names)[:3])}, ...")

@@ -1,0 +1,126 @@
+"""Contact sheets of the worst answers: what was asked, the photograph, the truth, the answer."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from saga.evaluate.record import Record
+from saga.evaluate.task import Task, Variant
+from saga.export.preview import highlight
+from saga.export.rendering import render_color
+from saga.query.prompts import check
+from saga.raster import Geometry
+from saga.scene import Camera, Scene
+
+HIT, MISSED, EXTRA = np.array([34, 160, 70]), np.array([220, 38, 38]), np.array([60, 90, 255])
+"""Colours of what was found, what was missed, and what was taken too much."""
+_TRUE, _ASKED, _EXCLUDED = np.array([255, 170, 0]), (22, 163, 74), (220, 38, 38)
+_PANEL = 300
+"""Width of a panel in pixels."""
+_GAP, _CAPTION = 8, 22
+_PAPER, _INK = (250, 250, 248), (40, 42, 46)
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The worst view of one answer."""
+
+    record: Record
+    task: Task
+    variant: Variant
+    predicted: np.ndarray  # [H, W] bool
+
+
+class WorstCases:
+    """The answers with the least IoU in their worst view, among all that are offered."""
+
+    def __init__(self, count: int = 12) -> None:
+        self._count = count
+        self._heap: list[tuple[float, int, WorstCase]] = []
+        self._offered = 0
+
+    def offer(self, case: WorstCase) -> None:
+        """Keeps the case while it is among the worst; displaced prompts are not looked at."""
+        if case.record.repeat == 0:
+            self._offered += 1
+            heapq.heappush(self._heap, (-case.record.least[0], -self._offered, case))
+            if len(self._heap) > self._count:
+                heapq.heappop(self._heap)
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def draw(self, scene: Scene, geometry: Geometry) -> np.ndarray:  # [h, w, 3]
+        """The sheet, uint8 RGB, worst first: one row a case."""
+        ranked = [case for _, _, case in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1]))]
+        rows = [_row(scene, geometry, case) for case in ranked]
+        sheet = Image.new("RGB", (rows[0].width + 2 * _GAP, sum(row.height + _GAP for row in rows) + _GAP), _PAPER)
+        top = _GAP
+        for row in rows:
+            sheet.paste(row, (_GAP, top))
+            top += row.height + _GAP
+        return np.asarray(sheet)
+
+
+def _row(scene: Scene, geometry: Geometry, case: WorstCase) -> Image.Image:
+    overlap, view = case.record.least
+    camera, asked = scene.camera(view), scene.camera(case.record.view)
+    photograph, truth = _photograph(scene, geometry, camera), case.task.truth[view]
+    answer = photograph.copy()
+    for color, part in ((HIT, case.predicted & truth), (MISSED, truth & ~case.predicted), (EXTRA, case.predicted & ~truth)):
+        answer[part] = (0.4 * answer[part] + 0.6 * color).astype(np.uint8)
+    record = case.record
+    many = f"{record.clicks} click{'s' * (record.clicks != 1)}" if record.clicks else record.kind
+    panels = [
+        (_asked(scene, geometry, asked, case.variant), f"{record.object}: {many} in {asked.name}"),
+        (photograph, view),
+        (highlight(photograph, truth, _TRUE), "truth"),
+        (answer, f"IoU {overlap:.3f} (mean {record.iou:.3f})" + (", no answer" if record.error else "")),
+    ]
+    return _strip([(_shrunk(picture), caption) for picture, caption in panels])
+
+
+def _asked(scene: Scene, geometry: Geometry, camera: Camera, variant: Variant) -> np.ndarray:  # [H, W, 3]
+    """The prompt's view with the prompt drawn in."""
+    picture = _photograph(scene, geometry, camera)
+    prompt = check(variant.prompt, camera)
+    region = prompt.mask if prompt.mask is not None else prompt.scribble
+    if region is not None:
+        picture = highlight(picture, region, np.array(_ASKED))
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    radius = max(3, camera.width // 60)
+    for points, color in ((prompt.points, _ASKED), (prompt.negative, _EXCLUDED)):
+        for x, y in points.tolist():
+            box = [x - radius, y - radius, x + radius, y + radius]
+            draw.ellipse(box, fill=color, outline=(255, 255, 255), width=max(1, radius // 3))
+    return np.asarray(image)
+
+
+def _photograph(scene: Scene, geometry: Geometry, camera: Camera) -> np.ndarray:  # [H, W, 3]
+    if camera.image_path is None:
+        return render_color(scene.gaussians, geometry, camera)
+    return scene.image(camera)
+
+
+def _shrunk(picture: np.ndarray) -> Image.Image:
+    height = max(1, round(_PANEL * picture.shape[0] / picture.shape[1]))
+    return Image.fromarray(picture).resize((_PANEL, height), Image.Resampling.BILINEAR)
+
+
+def _strip(panels: Sequence[tuple[Image.Image, str]]) -> Image.Image:
+    height = max(picture.height for picture, _ in panels)
+    strip = Image.new("RGB", (len(panels) * (_PANEL + _GAP) - _GAP, height + _CAPTION), _PAPER)
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
+    for k, (picture, caption) in enumerate(panels):
+        left = k * (_PANEL + _GAP)
+        strip.paste(picture, (left, 0))
+        while caption and draw.textlength(caption, font) > _PANEL:
+            caption = caption[:-2] + "…" if not caption.endswith("…") else caption[:-2] + "…"
+        draw.text((left, height + _CAPTION // 2), caption, font=font, fill=_INK, anchor="lm")
+    return strip

@@ -1,0 +1,120 @@
+"""True masks by view, read once and cut to the camera's pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from saga.errors import SagaError
+from saga.scene import Camera, Scene
+from saga.scene.images import undistort
+
+Masks = Mapping[str, np.ndarray]
+"""View name -> bool [H, W] at the camera's size."""
+
+
+class LabelMaps(Mapping[str, np.ndarray]):
+    """Views whose pixels carry the number of their object: view name -> integer [H, W]."""
+
+    def __init__(self, maps: Mapping[str, np.ndarray]) -> None:
+        self._maps = dict(maps)
+        self._areas = {view: np.bincount(labels.ravel()) for view, labels in self._maps.items()}
+
+    @staticmethod
+    def read(scene: Scene, files: Iterable[tuple[str, Path]]) -> LabelMaps:
+        """Label PNGs of some views (view, file). Raises SagaError for a bad file or a view the scene lacks."""
+        maps = {}
+        for view, path in files:
+            camera = scene.camera(view)
+            maps[camera.name] = fit(camera, read_picture(path), path)
+        return LabelMaps(maps)
+
+    def __getitem__(self, view: str) -> np.ndarray:
+        return self._maps[view]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._maps)
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    def labels(self) -> list[int]:
+        """Every number that occurs, ascending."""
+        present = {int(label) for areas in self._areas.values() for label in np.flatnonzero(areas)}
+        return sorted(present)
+
+    def masks(self, label: int, smallest: int = 1) -> LabelMasks:
+        """The masks of one object in the views that show at least `smallest` pixels of it."""
+        areas = {view: int(each[label]) if label < len(each) else 0 for view, each in self._areas.items()}
+        return LabelMasks(self, label, {view: area for view, area in areas.items() if area >= smallest})
+
+
+class LabelMasks(Mapping[str, np.ndarray]):
+    """The masks of one object of `LabelMaps`, made when asked for."""
+
+    def __init__(self, maps: LabelMaps, label: int, areas: Mapping[str, int]) -> None:
+        self._maps, self._label, self._areas = maps, label, areas
+
+    def __getitem__(self, view: str) -> np.ndarray:
+        if view not in self._areas:
+            raise KeyError(view)
+        return np.asarray(self._maps[view] == self._label)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._areas)
+
+    def __len__(self) -> int:
+        return len(self._areas)
+
+
+def read_masks(scene: Scene, files: Iterable[tuple[str, Path]], smallest: int = 1) -> dict[str, np.ndarray]:
+    """Binary masks (inside above half of the largest value) of some views, without those of fewer pixels."""
+    masks = {}
+    for view, path in files:
+        camera = scene.camera(view)
+        mask = fit(camera, read_binary(path), path)
+        if np.count_nonzero(mask) >= smallest:
+            masks[camera.name] = mask
+    return masks
+
+
+def read_binary(path: Path) -> np.ndarray:  # [H, W] bool
+    """A mask picture of any scale (0 / 1 or 0 / 255): inside above half of the type's usual maximum."""
+    picture = read_picture(path)
+    if picture.dtype == bool:
+        return picture
+    return np.asarray(picture > (127 if picture.max(initial=0) > 1 else 0))
+
+
+def read_picture(path: Path) -> np.ndarray:  # [H, W]
+    """A one-channel picture as stored (labels keep their numbers); colour is turned into grey. Raises SagaError."""
+    try:
+        with Image.open(path) as image:
+            if image.mode in ("1", "L", "P", "I", "I;16"):
+                return np.asarray(image)
+            return np.asarray(image.convert("L"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise SagaError(f"{path}: no readable mask picture ({error}); give a PNG.") from error
+
+
+def fit(
+    camera: Camera,
+    picture: np.ndarray,  # [H', W']
+    path: Path,
+) -> np.ndarray:  # [H, W]
+    """A mask or label picture at the camera's size, undistorted like its photograph.
+
+    Raises SagaError when it has another aspect ratio than the photograph.
+    """
+    real = camera.lens if camera.lens is not None else camera
+    height, width = picture.shape
+    off = abs(width * real.height / (height * real.width) - 1)
+    if off > max(0.01, 1 / width, 1 / height):
+        raise SagaError(
+            f"{path}: the mask is {width}x{height} where the photograph {camera.name} is {real.width}x{real.height}, "
+            "another aspect ratio; give the masks of these photographs."
+        )
+    return undistort(camera, picture, order=0)
