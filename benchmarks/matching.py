@@ -49,13 +49,14 @@ def main(
     else:
         read = best(words.sum, repeats)
         where = f"{torch.get_num_threads()} threads"
-    print(f"{gaussians:,} Gaussians, {size:.0f} MB of float16 features, {where}")
-    print(f"one read            {read:8.3f} ms  ({size / read:.1f} GB/s)")
+    print(f"{gaussians:,} Gaussians, {size:.0f} MB of float16 features, {where}\n")
+    print("| | ms | times one read | PyTorch / ours |\n| --- | ---: | ---: | ---: |")
+    print(f"| one read ({size / read:.1f} GB/s) | {read:.3f} | | |")
     for count in queries:
         prompt = torch.randn(count, 32, generator=generator).to(device)
         ours = measure(lambda prompt=prompt: matcher.cosine(prompt), repeats)
         plain = measure(lambda prompt=prompt: max_product_reference(matcher.blocks, prompt), 3)
-        print(f"matching, {count} queries {ours:8.3f} ms  {ours / read:5.2f} x one read  {plain / ours:5.1f} x PyTorch")
+        print(f"| matching, queries: {count} | {ours:.3f} | {ours / read:.2f} x | {plain / ours:.1f} x |")
 
 
 if __name__ == "__main__":
