@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import torch
@@ -20,10 +21,8 @@ class PeakMemory:
     def __init__(self) -> None:
         if torch.cuda.is_initialized():
             torch.cuda.reset_peak_memory_stats()
-        try:
+        with contextlib.suppress(OSError):
             _RESET.write_text("5", encoding="ascii")  # proc(5): resets the peak resident set size
-        except OSError:
-            pass
 
     def megabytes(self) -> dict[str, float]:
         """ "process" and, when a GPU is in use, "gpu", in MB."""

@@ -6,7 +6,11 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import cast
+
+import numpy as np
 
 from saga.errors import SagaError
 from saga.masks import MaskSource, open_masks
@@ -78,7 +82,7 @@ class Places:
         scene = load_scene(ply, self.photographs(folder))
         return scene, folder, time.perf_counter() - start
 
-    def training_masks(self, scene: Scene, folder: Path, name: str) -> LazyMasks:
+    def training_masks(self, scene: Scene, folder: Path, name: str) -> MaskSource:
         """Masks to train with, as `masks` and `sam` say; read or made when first asked for."""
         given: Path | None = None
         if self.sam is None and self.masks != CLASSICAL:
@@ -88,7 +92,8 @@ class Places:
             elif not given.is_dir():
                 raise SagaError(f"{given}: no such folder of masks; give another --masks, or --masks {CLASSICAL}.")
         cache = (self.cache or folder) / f"{name}.masks"
-        return LazyMasks(scene, given, self.sam, cache, self.device)
+        # The protocol wants a description that can be set, which nobody does.
+        return cast(MaskSource, LazyMasks(scene, given, self.sam, cache, self.device))
 
 
 class LazyMasks:
@@ -96,25 +101,23 @@ class LazyMasks:
 
     def __init__(self, scene: Scene, given: Path | None, sam: str | None, cache: Path, device: str) -> None:
         self._arguments = scene, given, sam, cache, device
-        self._source: MaskSource | None = None
 
-    @property
+    @cached_property
+    def _source(self) -> MaskSource:
+        return open_masks(*self._arguments)
+
+    @cached_property
     def description(self) -> str:
         """One line for people."""
-        return self._opened().description
+        return self._source.description
 
-    def masks(self, camera: Camera):  # type: ignore[no-untyped-def]
+    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
         """As MaskSource."""
-        return self._opened().masks(camera)
+        return self._source.masks(camera)
 
-    def features(self, camera: Camera):  # type: ignore[no-untyped-def]
+    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
         """As MaskSource."""
-        return self._opened().features(camera)
-
-    def _opened(self) -> MaskSource:
-        if self._source is None:
-            self._source = open_masks(*self._arguments)
-        return self._source
+        return self._source.features(camera)
 
 
 def first(candidates: Iterable[Path], what: str, advice: str = "give the folder of the dataset as published") -> Path:

@@ -58,8 +58,9 @@ class WorstCases:
     def draw(self, scene: Scene, geometry: Geometry) -> np.ndarray:  # [h, w, 3]
         """The sheet, uint8 RGB, worst first: one row a case."""
         ranked = [case for _, _, case in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1]))]
-        rows = [_row(scene, geometry, case) for case in ranked]
-        sheet = Image.new("RGB", (rows[0].width + 2 * _GAP, sum(row.height + _GAP for row in rows) + _GAP), _PAPER)
+        rows = [_heading(), *(_row(scene, geometry, case) for case in ranked)]
+        width, height = max(row.width for row in rows), sum(row.height + _GAP for row in rows)
+        sheet = Image.new("RGB", (width + 2 * _GAP, height + _GAP), _PAPER)
         top = _GAP
         for row in rows:
             sheet.paste(row, (_GAP, top))
@@ -67,13 +68,27 @@ class WorstCases:
         return np.asarray(sheet)
 
 
+def _heading() -> Image.Image:
+    """Which colour says what, at the head of the answers' column."""
+    left = 3 * (_PANEL + _GAP)
+    strip = Image.new("RGB", (left + _PANEL, _CAPTION), _PAPER)
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
+    for word, color in (("found", HIT), ("missed", MISSED), ("too much", EXTRA)):
+        draw.rectangle((left, 5, left + 12, 17), fill=tuple(color.tolist()))
+        draw.text((left + 17, _CAPTION // 2), word, font=font, fill=_INK, anchor="lm")
+        left += 30 + round(draw.textlength(word, font))
+    return strip
+
+
 def _row(scene: Scene, geometry: Geometry, case: WorstCase) -> Image.Image:
     overlap, view = case.record.least
     camera, asked = scene.camera(view), scene.camera(case.record.view)
     photograph, truth = _photograph(scene, geometry, camera), case.task.truth[view]
-    answer = photograph.copy()
-    for color, part in ((HIT, case.predicted & truth), (MISSED, truth & ~case.predicted), (EXTRA, case.predicted & ~truth)):
-        answer[part] = (0.4 * answer[part] + 0.6 * color).astype(np.uint8)
+    gray = photograph.mean(axis=2, keepdims=True)
+    answer = np.repeat(0.5 * gray + 110, 3, axis=2).astype(np.uint8)
+    parts = ((HIT, case.predicted & truth), (MISSED, truth & ~case.predicted), (EXTRA, case.predicted & ~truth))
+    for color, part in parts:
+        answer[part] = (0.3 * answer[part] + 0.7 * color).astype(np.uint8)
     record = case.record
     many = f"{record.clicks} click{'s' * (record.clicks != 1)}" if record.clicks else record.kind
     panels = [
@@ -121,6 +136,6 @@ def _strip(panels: Sequence[tuple[Image.Image, str]]) -> Image.Image:
         left = k * (_PANEL + _GAP)
         strip.paste(picture, (left, 0))
         while caption and draw.textlength(caption, font) > _PANEL:
-            caption = caption[:-2] + "…" if not caption.endswith("…") else caption[:-2] + "…"
+            caption = caption.removesuffix("…")[:-1] + "…"
         draw.text((left, height + _CAPTION // 2), caption, font=font, fill=_INK, anchor="lm")
     return strip

@@ -11,6 +11,7 @@ from saga.evaluate.places import Places
 from saga.evaluate.protocols import folder, lerf_mask, mipnerf360, nvos, replica, spin_nerf
 from saga.evaluate.task import Case, Prompting
 
+
 @dataclass(frozen=True)
 class Protocol:
     """How one dataset is read."""

@@ -36,7 +36,7 @@ def scene_names(data: Path) -> list[str]:
         if (data / name / "objects.json").is_file() or (data / name / "annotations").is_dir()
     ]
     if not names:
-        raise SagaError(f"{data}: expected scene folders with objects.json and instances/, or annotations/; found none.")
+        raise SagaError(f"{data}: expected scene folders with objects.json, or with annotations/; found none.")
     return names
 
 

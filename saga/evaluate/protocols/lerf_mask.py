@@ -40,8 +40,8 @@ def open_case(places: Places, name: str, prompting: Prompting) -> Case:
     names = sorted({path.stem for view in views for path in (root / view).glob("*.png")})
     tasks = []
     for label in names:
-        files = [(views[view], root / view / f"{label}.png") for view in views if (root / view / f"{label}.png").is_file()]
-        truth = read_masks(scene, files)
+        files = [(view, root / folder_name / f"{label}.png") for folder_name, view in views.items()]
+        truth = read_masks(scene, [(view, path) for view, path in files if path.is_file()])
         if truth:
             variants = truth_variants(truth, [next(iter(truth))], prompting, prompting.kind or KINDS[0])
             tasks.append(Task(name, label, variants, truth))

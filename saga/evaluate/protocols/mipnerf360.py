@@ -41,5 +41,6 @@ def open_case(places: Places, name: str, prompting: Prompting) -> Case:
         if label > 0:
             truth = maps.masks(label)
             views = prompt_views(truth, prompting.views)
-            tasks.append(Task(name, str(label), truth_variants(truth, views, prompting, prompting.kind or KINDS[0]), truth))
+            variants = truth_variants(truth, views, prompting, prompting.kind or KINDS[0])
+            tasks.append(Task(name, str(label), variants, truth))
     return Case(name, scene, places.training_masks(scene, folder, name), tasks, maps, seconds)

@@ -68,7 +68,8 @@ def open_case(places: Places, name: str, prompting: Prompting) -> Case:
         truth = maps.masks(label)
         if len(truth) > 0:
             views = prompt_views(truth, 1)
-            tasks.append(Task(name, str(label), truth_variants(truth, views, prompting, prompting.kind or KINDS[0]), truth))
+            variants = truth_variants(truth, views, prompting, prompting.kind or KINDS[0])
+            tasks.append(Task(name, str(label), variants, truth))
     return Case(name, scene, places.training_masks(scene, folder, name), tasks, load_seconds=seconds)
 
 

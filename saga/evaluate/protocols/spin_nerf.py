@@ -3,8 +3,8 @@
 Layout, as published (Mirzaei et al. 2023): one folder of masks a scene, called e.g. `orchids (llff)`, with
 `<view>.png`, `<view>_cutout.png` and `<view>_pseudo.png`; only the first are true masks. The release has no
 photographs: these, cameras and the trained scene are looked for in folders called as the mask folder without what
-is in brackets (orchids), in DATA/scenes, DATA/nerf_llff_data, DATA/nerf_real_360, DATA and the folder of trained
-scenes; only capitals may differ.
+is in brackets (orchids), in DATA, DATA/scenes, DATA/nerf_llff_data, DATA/nerf_real_360 and the folder of
+trained scenes.
 
 Assumptions: `imageNNN.png` is the photograph with that number in the order of the names (counted from 0) unless a
 photograph has that name; a leading `0_` or `1_` is passed over (Truck, lego). The reference view is the first
@@ -29,20 +29,12 @@ _NOT_TRUTH = ("_cutout", "_pseudo")
 
 def scene_names(data: Path) -> list[str]:
     """Scenes with masks, by their short names."""
-    names = [short_name(name) for name in subfolders(data, "holds no mask folders", "one folder a scene") if _masks(data / name)]
-    if not names:
-        raise SagaError(f"{data}: expected folders of masks, e.g. 'orchids (llff)/image000.png'; found none.")
-    return names
+    return list(_annotations(data))
 
 
 def open_case(places: Places, name: str, prompting: Prompting) -> Case:
     """One scene. Raises SagaError for what is missing."""
-    annotations = next(
-        (places.data / each for each in subfolders(places.data, "holds no mask folders", "one folder a scene")
-         if short_name(each) == name and _masks(places.data / each)), None
-    )  # fmt: skip
-    if annotations is None:
-        raise SagaError(f"{name}: no such scene; expected one of {', '.join(scene_names(places.data))}.")
+    annotations = _annotations(places.data)[name]
     scene, folder, seconds = places.load(name)
     truth = read_masks(scene, [(_view(scene, path), path) for path in _masks(annotations)])
     if not truth:
@@ -55,6 +47,15 @@ def open_case(places: Places, name: str, prompting: Prompting) -> Case:
 def short_name(folder: str) -> str:
     """`orchids (llff)` -> `orchids`."""
     return re.sub(r"\s*\(.*\)$", "", folder)
+
+
+def _annotations(data: Path) -> dict[str, Path]:
+    """Folders of masks by the short names of their scenes."""
+    folders = [data / name for name in subfolders(data, "holds no mask folders", "one folder a scene")]
+    found = {short_name(folder.name): folder for folder in folders if _masks(folder)}
+    if not found:
+        raise SagaError(f"{data}: expected folders of masks, e.g. 'orchids (llff)/image000.png'; found none.")
+    return found
 
 
 def _masks(folder: Path) -> list[Path]:

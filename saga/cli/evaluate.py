@@ -1,0 +1,100 @@
+"""saga-eval: how good the results are on a dataset, and what each setting is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from saga.cli.run import choose_device, require_positive, run, say
+from saga.errors import SagaError
+
+_Repeated = tyro.conf.UseAppendAction[tuple[str, ...]]
+
+
+def evaluate(
+    protocol: Annotated[
+        Literal["folder", "nvos", "spin-nerf", "lerf-mask", "replica", "mipnerf360", "ablate"], tyro.conf.Positional
+    ],
+    data: Annotated[Path, tyro.conf.Positional],
+    names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[SCENE ...]")] = (),
+    *,
+    out: Path,
+    scenes: Path | None = None,
+    fields: Path | None = None,
+    masks: str | None = None,
+    images: str | None = None,
+    sam: str | None = None,
+    clicks: tuple[int, ...] = (1,),
+    views: int = 2,
+    prompt: Literal["points", "scribble", "mask"] | None = None,
+    seeds: tuple[int, ...] = (0,),
+    jitter: int = 0,
+    alone: bool = True,
+    query: Annotated[_Repeated, tyro.conf.arg(name="set")] = (),
+    train: _Repeated = (),
+    groups: tuple[str, ...] = (),
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+) -> None:
+    """Measure the quality of segmentations on a dataset.
+
+    Writes results.json (every record, settings, versions), table.md and worst/*.png. An interrupted evaluation goes on
+    where it stopped when its command is repeated.
+
+    Args:
+        protocol: Dataset and rules; folder takes any scene folder with labels or annotations; ablate compares settings
+            on such folders.
+        data: Folder of the dataset, one folder a scene.
+        names: Scenes; all by default.
+        out: Folder for the results.
+        scenes: Folder of the trained scenes: SCENE.ply, SCENE/scene.ply or SCENE/point_cloud/iteration_*/.
+        fields: Folder of feature fields, SCENE-seedN.saga: used when there, else trained and kept there.
+        masks: Masks to train with: a folder's name in the scene's folder, or classical; masks_samlike by default when
+            it is there.
+        images: Name of the folder of photographs in the scene's folder.
+        sam: Segment Anything checkpoint, to make the masks with and to answer prompts with.
+        clicks: Numbers of clicks to try.
+        views: Views that an object is asked for in, one at a time.
+        prompt: Kind of prompt, where the protocol leaves a choice.
+        seeds: Seeds of training, one field each; two or more give a standard deviation.
+        jitter: Random displacements of every click by up to 3 pixels; two or more give a standard deviation.
+        alone: Also judge the selected Gaussians rendered by themselves.
+        query: Setting of the queries, name=value; may be repeated.
+        train: Setting of the training, name=value; may be repeated.
+        groups: Groups of ablations, of losses, post-processing, pixels, iterations and clicks; all by default.
+        device: Where to compute.
+    """
+    from saga.evaluate import Places, Prompting, SagaMethod, evaluate_dataset
+    from saga.evaluate.ablation import GROUPS, ablate
+    from saga.evaluate.settings import with_settings
+    from saga.evaluate.store import TABLE
+    from saga.evaluate.summary import by_scene
+    from saga.evaluate.tables import overview
+    from saga.query import QueryConfig
+    from saga.train import TrainConfig
+
+    for option, numbers in (("--clicks", clicks), ("--views", (views,)), ("--jitter", (jitter + 1,))):
+        for number in numbers:
+            require_positive(option, number)
+    if not clicks or not seeds:
+        raise SagaError("--clicks and --seeds: expected at least one number each.")
+    if groups and protocol != "ablate":
+        raise SagaError(f"--groups: only ablate has groups; leave it out with {protocol}.")
+    chosen = choose_device(device)
+    places = Places(data, scenes, images, masks, sam, device=chosen)
+    method = SagaMethod(
+        with_settings(TrainConfig(), train, "--train"), with_settings(QueryConfig(), query, "--set"), fields, sam
+    )
+    asked = Prompting(prompt, clicks, views, jitter)
+    if protocol == "ablate":
+        say(ablate(places, method, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))
+        return
+    results = evaluate_dataset(protocol, places, method, out, names, asked, seeds, chosen, alone, say=say)
+    say(overview("scene", by_scene(results)))
+    say(f"{out / TABLE}: every object, and what it cost; {out / 'worst'}: the worst answers")
+
+
+def main() -> None:
+    """Entry point of saga-eval."""
+    run(evaluate, "saga-eval")

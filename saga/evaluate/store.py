@@ -1,0 +1,124 @@
+"""The folder of results: every scene that is finished stays, and all files change together."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from saga.errors import SagaError
+from saga.evaluate.record import SceneResult
+from saga.evaluate.tables import report
+from saga.export.folder import staged_folder
+
+RESULTS, TABLE = "results.json", "table.md"
+_KIND = "saga-eval"
+
+
+class ResultStore:
+    """`results.json` (settings, versions, every record), `table.md`, `scenes/<scene>.json`, `worst/<scene>.png`."""
+
+    def __init__(self, out: Path, title: str, settings: dict[str, Any]) -> None:
+        """Opens or makes the folder.
+
+        Raises SagaError when it holds something else, or results of other settings.
+        """
+        self.out, self._title = out, title
+        self._settings = json.loads(json.dumps(settings))
+        self._order: list[str] = []
+        found = _read(out / RESULTS) if is_results(out) else None
+        if found is not None and found["settings"] != self._settings:
+            others = ", ".join(_differences(found["settings"], self._settings))
+            raise SagaError(f"{out}: holds results of other settings ({others}); choose another --out, or delete it.")
+        if found is None:
+            with staged_folder(out, (RESULTS,), is_results) as stage:
+                self._write(stage, [])
+
+    def load(self, scene: str) -> SceneResult | None:
+        """The finished result of a scene, None when there is none or its PLY has changed since."""
+        path = self.out / "scenes" / f"{scene}.json"
+        if not path.is_file():
+            return None
+        values = _read(path)
+        return SceneResult.from_json(values["result"]) if values["ply"] == _stamp(values["ply"]["path"]) else None
+
+    def save(
+        self,
+        finished: Sequence[SceneResult],
+        ply: Path | None,
+        sheet: np.ndarray | None,  # [h, w, 3] uint8
+    ) -> None:
+        """Adds the last of the finished scenes, and writes the summaries of all."""
+        result = finished[-1]
+        names = (f"scenes/{result.scene}.json", f"worst/{result.scene}.png")
+        with staged_folder(self.out, (RESULTS, TABLE, *names), is_results) as stage:
+            self._write(stage, finished)
+            (stage / names[0]).parent.mkdir()
+            _dump(stage / names[0], {"ply": _stamp(str(ply)), "result": result.as_json()})
+            if sheet is not None:
+                (stage / names[1]).parent.mkdir()
+                Image.fromarray(sheet).save(stage / names[1])
+
+    def summarize(self, finished: Sequence[SceneResult]) -> None:
+        """Writes the summaries of some scenes."""
+        with staged_folder(self.out, (RESULTS, TABLE), is_results) as stage:
+            self._write(stage, finished)
+
+    def _write(self, stage: Path, finished: Sequence[SceneResult]) -> None:
+        facts = {"kind": _KIND, "settings": self._settings, "versions": versions()}
+        _dump(stage / RESULTS, facts | {"scenes": [result.as_json() for result in finished]})
+        if finished:
+            text = report(finished, self._title, self._settings | {"versions": versions()})
+            (stage / TABLE).write_text(text, encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """What results depend on beside their settings."""
+    try:
+        own = metadata.version("saga-splat")
+    except metadata.PackageNotFoundError:
+        own = "not installed"
+    facts = {"saga": own, "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+    facts |= {"system": platform.platform(), "threads": str(torch.get_num_threads())}
+    if torch.cuda.is_available():
+        facts["gpu"] = torch.cuda.get_device_name()
+    return facts
+
+
+def is_results(folder: Path) -> bool:
+    """Whether a folder holds results of an evaluation."""
+    try:
+        return bool(_read(folder / RESULTS)["kind"] == _KIND)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _dump(path: Path, values: dict[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+
+def _stamp(path: str) -> dict[str, Any]:
+    """Tells one state of a file from another."""
+    try:
+        facts = Path(path).stat()
+    except OSError:
+        return {"path": path, "bytes": None, "modified": None}
+    return {"path": path, "bytes": facts.st_size, "modified": facts.st_mtime_ns}
+
+
+def _differences(one: Any, other: Any, prefix: str = "") -> list[str]:
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return [] if one == other else [f"{prefix.rstrip('.')} {one}"]
+    keys = dict.fromkeys([*one, *other])
+    return [line for key in keys for line in _differences(one.get(key), other.get(key), f"{prefix}{key}.")]
