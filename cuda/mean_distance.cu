@@ -21,7 +21,10 @@ constexpr int64_t kCells = 24;        // cells that hold k points, at least
 constexpr float kSmallest = 1e-30f;   // a distance that is as good as none
 constexpr float kHeaviest = 16;       // points, in units of k, after which a sum ends: the radius is too large
 constexpr float kFirstGuess = 0.35f;  // radius that holds k, in units of the diagonal of a box that does
-constexpr float kPrecision = 1e-3f;   // relative, of the mean distance, in the last step
+constexpr float kPrecision = 1e-3f;   // what a step may still gain in the end, in units of the mean distance
+constexpr float kCaution = 0.02f;     // the same of the most that any number of steps may
+constexpr float kBeyond = 0.01f;      // how far steps aim beyond the radius, so as to enclose it
+constexpr float kBlurred = 0.01f;     // mean distance, in units of the radius, under which digits are lost
 constexpr int kQuickSteps = 6;        // towards a radius by its local dimension, after that by bisection
 constexpr int kMostSteps = 48;
 
@@ -101,14 +104,23 @@ __global__ void __launch_bounds__(kThreads)
     for (int step = 0; step < kMostSteps; ++step) {
         if (!__any_sync(kAllLanes, active)) break;
         const Sums at = sums_within(tree, cells, point, active ? radius : -1.0f, kHeaviest * k, coarse);
-        const bool enough = at.weight >= k;
+        const bool enough = at.weight >= k, all = at.weight <= kHeaviest * k;
+        const float other = enough ? low : high;  // the answer lies between
         (enough ? high : low) = radius;
-        float next = towards(k, radius, at);
-        const bool quick = step < kQuickSteps && at.weight <= kHeaviest * k && next > low && next < high;
+        float next = fminf(fmaxf(towards(k, radius, at), low), high);
+        const float excess = 1 - at.weight / k, gain = 0.5f * excess * (next - radius);
+        const float likely = radius - at.slack / k + gain;
+        if (active) mean = likely;
+        // r - S(r) / k is concave: so the slope limits what is left to gain.
+        bool found = all && fabsf(gain) <= kPrecision * likely && excess * (other - radius) <= kCaution * likely;
+        next *= enough ? 1 - kBeyond : 1 + kBeyond;
+        const bool quick = step < kQuickSteps && all && next > low && next < high;
         if (!quick) next = low > 0 ? 0.5f * (low + high) : 0.125f * high;
-        const float gain = 0.5f * (1 - at.weight / k) * (next - radius);
-        if (active) mean = radius - at.slack / k + gain;
-        active = active && !(fabsf(gain) <= kPrecision * mean && at.weight <= kHeaviest * k);
+        if (found && enough && likely < kBlurred * radius && radius > 16 * kSmallest) {
+            found = false;
+            next = kBlurred * radius;
+        }
+        active = active && !found;
         radius = next;
     }
     if (i < tree.n) distances[tree.row(i)] = mean > 16 * kSmallest ? mean : 0.0f;  // 0 where k points coincide

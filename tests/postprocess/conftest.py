@@ -1,13 +1,18 @@
-"""Point clouds that are hard in different ways."""
+"""Point clouds that are hard in different ways, and the searches on every device."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+
+import saga.postprocess
+from saga.postprocess import _native
 
 
 def uniform(rng: np.random.Generator) -> np.ndarray:
@@ -67,3 +72,38 @@ def scattered(request: pytest.FixtureRequest) -> Tensor:
 
 def make_cloud(make: Callable[[np.random.Generator], np.ndarray]) -> Tensor:
     return torch.from_numpy(make(np.random.default_rng(0)).astype(np.float32))
+
+
+class OnDevice:
+    """The functions of a module with their tensors on a device; those of the caller are on the CPU."""
+
+    def __init__(self, module: ModuleType, device: str) -> None:
+        self.module, self.device = module, device
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function = getattr(self.module, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            moved = [value.to(self.device) if isinstance(value, Tensor) else value for value in arguments]
+            result = function(*moved, **options)
+            return tuple(map(self.fetch, result)) if isinstance(result, tuple) else self.fetch(result)
+
+        return call
+
+    def fetch(self, value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        assert value.device.type == self.device
+        return value.cpu()
+
+
+@pytest.fixture
+def native(native_device: str) -> OnDevice:
+    """The searches of each native library."""
+    return OnDevice(_native, native_device)
+
+
+@pytest.fixture
+def post(native_device: str) -> OnDevice:
+    """The public functions, on each native library."""
+    return OnDevice(saga.postprocess, native_device)

@@ -9,15 +9,13 @@ import hypothesis.extra.numpy as arrays
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saga.errors import SagaError
 from saga.postprocess import _native, nearest_neighbour_distance, reference
 from saga.postprocess.neighbours import reach_of
 from saga.raster._native import library
-
-native = pytest.mark.skipif(not _native.available("cpu"), reason="the CPU library is not built")
 
 # Coordinates on a lattice are exact in float32 and full of ties and duplicates.
 lattices = arrays.arrays(np.int8, st.tuples(st.integers(1, 80), st.just(3)), elements=st.integers(-6, 6)).map(
@@ -47,101 +45,122 @@ def typical_radii(points):
     return [0.0, float(distances.median()), float(3 * distances.median()), float(distances.max())]
 
 
-@native
-def test_nearest_distance(cloud):
-    torch.testing.assert_close(
-        _native.nearest_distance(cloud), reference.nearest_distance(cloud), rtol=2e-7, atol=0
-    )
+def test_nearest_distance(native, cloud):
+    torch.testing.assert_close(native.nearest_distance(cloud), reference.nearest_distance(cloud), rtol=2e-7, atol=0)
 
 
-@native
-def test_mean_distance(cloud):
-    expected = reference.mean_distance(cloud, 50)
-    found = _native.mean_distance(cloud, 50)
+@pytest.mark.parametrize("neighbours", [50, 300])
+def test_mean_distance(native, cloud, neighbours):
+    expected = reference.mean_distance(cloud, neighbours)
+    found = native.mean_distance(cloud, neighbours)
     error = (found - expected).abs()
     assert bool((error <= 0.05 * expected + 1e-6).all())
     assert float(error.mean()) <= 0.005 * float(expected.mean())
 
 
-@native
 @pytest.mark.parametrize("neighbours", [1, 2, 7, 300, 1999, 2000])
-def test_mean_distance_for_any_number_of_neighbours(neighbours):
+def test_mean_distance_for_any_number_of_neighbours(native, neighbours):
     points = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0))
     expected = reference.mean_distance(points, neighbours)
-    torch.testing.assert_close(_native.mean_distance(points, neighbours), expected, rtol=0.05, atol=0)
+    torch.testing.assert_close(native.mean_distance(points, neighbours), expected, rtol=0.05, atol=0)
 
 
-@native
-def test_within_radius(cloud):
+@pytest.mark.parametrize("copies", [10, 100])
+def test_mean_distance_of_points_at_the_same_places(native, copies):
+    """Up to as many neighbours as coincide the distance is no distance at all, not a small one."""
+    places = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
+    points = places.repeat(copies, 1)
+    assert bool((native.mean_distance(points, copies) == 0).all())
+    expected = reference.mean_distance(points, 2 * copies)
+    torch.testing.assert_close(native.mean_distance(points, 2 * copies), expected, rtol=0.01, atol=0)
+
+
+def test_within_radius(native, cloud):
     members = some(cloud)
     for radius in typical_radii(cloud):
         arguments = cloud[members], cloud, members, reach_of(radius)
-        assert torch.equal(_native.within_radius(*arguments), reference.within_radius(*arguments))
+        assert torch.equal(native.within_radius(*arguments), reference.within_radius(*arguments))
 
 
-@native
-def test_grow_region(cloud):
+def test_grow_region(native, cloud):
     seeds = some(cloud, 500)
     for radius in typical_radii(cloud):
         arguments = cloud, seeds, reach_of(radius)
-        assert torch.equal(_native.grow_region(*arguments), reference.grow_region(*arguments))
+        assert torch.equal(native.grow_region(*arguments), reference.grow_region(*arguments))
 
 
-@native
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(points=lattices, radius=radii, share=st.integers(1, 20))
-def test_ties_and_duplicates(points, radius, share):
+def test_ties_and_duplicates(native, points, radius, share):
     seeds, reach = some(points, share), reach_of(radius)
-    assert torch.equal(_native.nearest_distance(points), reference.nearest_distance(points))
+    assert torch.equal(native.nearest_distance(points), reference.nearest_distance(points))
     ball = points[seeds], points, seeds, reach
-    assert torch.equal(_native.within_radius(*ball), reference.within_radius(*ball))
-    assert torch.equal(
-        _native.grow_region(points, seeds, reach), reference.grow_region(points, seeds, reach)
-    )
+    assert torch.equal(native.within_radius(*ball), reference.within_radius(*ball))
+    assert torch.equal(native.grow_region(points, seeds, reach), reference.grow_region(points, seeds, reach))
 
 
-@native
-def test_results_do_not_depend_on_the_number_of_threads():
-    rng = np.random.default_rng(0)
-    uneven = rng.normal(size=(30000, 3)) * rng.lognormal(0, 1, (30000, 1))
-    cloud = torch.from_numpy(uneven.astype(np.float32))
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 31, 33, 257])
+def test_few_points(native, count):
+    points = torch.randn(count, 3, generator=torch.Generator().manual_seed(count))
+    torch.testing.assert_close(native.nearest_distance(points), reference.nearest_distance(points), rtol=2e-7, atol=0)
+    for neighbours in {1, (count + 1) // 2, count}:
+        expected = reference.mean_distance(points, neighbours)
+        torch.testing.assert_close(native.mean_distance(points, neighbours), expected, rtol=0.03, atol=0)
+    grow = points, some(points, 7), 0.5
+    assert torch.equal(native.grow_region(*grow), reference.grow_region(*grow))
+
+
+def everything(cloud):
     seeds = some(cloud, 100)
+    return [
+        _native.nearest_distance(cloud),
+        _native.mean_distance(cloud, 50),
+        _native.within_radius(cloud[seeds], cloud, seeds, 0.1),
+        _native.grow_region(cloud, seeds, 0.1),
+    ]
 
-    def everything():
-        return [
-            _native.nearest_distance(cloud),
-            _native.mean_distance(cloud, 50),
-            _native.within_radius(cloud[seeds], cloud, seeds, 0.1),
-            _native.grow_region(cloud, seeds, 0.1),
-        ]
 
+def uneven_cloud(count):
+    rng = np.random.default_rng(0)
+    uneven = rng.normal(size=(count, 3)) * rng.lognormal(0, 1, (count, 1))
+    return torch.from_numpy(uneven.astype(np.float32))
+
+
+@pytest.mark.skipif(not _native.available("cpu"), reason="the CPU library is not built")
+def test_results_do_not_depend_on_the_number_of_threads():
+    cloud = uneven_cloud(30000)
     with threads(1):
-        alone = everything()
+        alone = everything(cloud)
     with threads(5):
-        together = everything()
+        together = everything(cloud)
     assert all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
-@native
-def test_extents_of_every_magnitude():
+def test_results_do_not_depend_on_the_order_of_emulated_threads(emulated, monkeypatch):
+    cloud = uneven_cloud(1500)
+    expected = everything(cloud)
+    for order in ("reverse", "shuffle"):
+        monkeypatch.setenv("SAGA_EMULATOR_ORDER", order)
+        assert all(torch.equal(a, b) for a, b in zip(everything(cloud), expected, strict=True))
+
+
+def test_extents_of_every_magnitude(native):
     """No search may depend on a grid: these points fill a box of 1e30 and crowd at its origin."""
     rng = np.random.default_rng(0)
-    points = torch.from_numpy((10.0 ** rng.uniform(-15, 15, (3000, 3))).astype(np.float32))
-    torch.testing.assert_close(
-        _native.nearest_distance(points), reference.nearest_distance(points), rtol=2e-7, atol=0
-    )
+    points = torch.from_numpy((10.0 ** rng.uniform(-15, 15, (2000, 3))).astype(np.float32))
+    torch.testing.assert_close(native.nearest_distance(points), reference.nearest_distance(points), rtol=2e-7, atol=0)
     seeds = some(points)
     for radius in (1e-10, 1.0, 1e10):
-        grown = _native.grow_region(points, seeds, radius)
+        grown = native.grow_region(points, seeds, radius)
         assert torch.equal(grown, reference.grow_region(points, seeds, radius))
-    assert bool(torch.isfinite(_native.mean_distance(points, 50)).all())
+    assert bool(torch.isfinite(native.mean_distance(points, 50)).all())
 
 
-def test_nearest_neighbour_distance_of_a_lonely_point():
-    assert nearest_neighbour_distance(torch.zeros(0, 3)).shape == (0,)
-    assert nearest_neighbour_distance(torch.ones(1, 3)).tolist() == [float("inf")]
-    assert nearest_neighbour_distance(torch.ones(2, 3)).tolist() == [0, 0]
-    assert nearest_neighbour_distance(torch.tensor([[0.0, 0, 0], [0, 3, 4]])).tolist() == [5, 5]
+def test_nearest_neighbour_distance_of_a_lonely_point(post):
+    assert post.nearest_neighbour_distance(torch.zeros(0, 3)).shape == (0,)
+    assert post.nearest_neighbour_distance(torch.ones(1, 3)).tolist() == [float("inf")]
+    assert post.nearest_neighbour_distance(torch.ones(2, 3)).tolist() == [0, 0]
+    assert post.nearest_neighbour_distance(torch.tensor([[0.0, 0, 0], [0, 3, 4]])).tolist() == [5, 5]
 
 
 def test_other_types_and_strides_are_welcome():
