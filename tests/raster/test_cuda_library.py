@@ -18,7 +18,6 @@ import torch
 from saga.raster import _native
 
 ROOT = Path(__file__).parents[2]
-ARCHS = {75, 80, 86, 89, 90}
 PTX, MACHINE_CODE = 1, 2
 CODES = [name for name, (result, _) in _native._SIGNATURES.items() if result is ctypes.c_int and name != "saga_threads"]
 
@@ -57,9 +56,11 @@ def fat_binaries(image: bytes) -> list[tuple[int, int]]:
     return found
 
 
-def test_every_kernel_is_compiled_for_every_architecture(library: ctypes.CDLL) -> None:
+def test_every_kernel_is_compiled_for_every_architecture(library: ctypes.CDLL, setup_script: dict[str, Any]) -> None:
     """SAGA_CUDA_ARCHS narrows the build, and then has to be set for this test as well."""
-    wanted = {int(arch) for arch in re.findall(r"\d+", os.environ.get("SAGA_CUDA_ARCHS", ""))} or ARCHS
+    nvcc = setup_script["find_nvcc"]()
+    asked = " ".join(setup_script["code_flags"](nvcc)) if nvcc else "sm_75 sm_80 sm_86 sm_89 sm_90"
+    wanted = {int(arch) for arch in re.findall(r"sm_(\d+)", asked)}
     pieces = fat_binaries(Path(library._name).read_bytes())
     counts = {arch: pieces.count((MACHINE_CODE, arch)) for arch in wanted}
     newest = pieces.count((PTX, max(wanted)))
@@ -153,8 +154,9 @@ def test_nvcc_is_taken_from_where_the_environment_says(
 def test_code_is_made_for_what_this_nvcc_knows(
     setup_script: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    nvcc = str(fake_nvcc(tmp_path, "sm_80 sm_86 sm_120"))
     monkeypatch.delenv("SAGA_CUDA_ARCHS", raising=False)
+    assert setup_script["CUDA_ARCHS"] == ("75", "80", "86", "89", "90")
+    nvcc = str(fake_nvcc(tmp_path, "sm_80 sm_86 sm_120"))
     assert [flag.split("=")[-1] for flag in setup_script["code_flags"](nvcc)] == ["sm_80", "sm_86", "compute_86"]
     monkeypatch.setenv("SAGA_CUDA_ARCHS", "120")
     assert [flag.split("=")[-1] for flag in setup_script["code_flags"](nvcc)] == ["sm_120", "compute_120"]
