@@ -47,7 +47,8 @@ def emulated_cuda(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     if compiler is None:
         pytest.skip("no C++ compiler")
     folder = tmp_path_factory.mktemp("emulated")
-    flags = ["-O2", "-std=c++17", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-D_FORTIFY_SOURCE=0", f"-I{EMULATOR}"]
+    flags = ["-O2", "-std=c++17", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-D_FORTIFY_SOURCE=0"]
+    flags.append(f"-I{EMULATOR}")
 
     def compiled(source: Path) -> str:
         target = str(folder / f"{source.stem}.o")

@@ -19,6 +19,8 @@ def segment(
     out: Path,
     points: tuple[str, ...] = (),
     negative: tuple[str, ...] = (),
+    also: tuple[str, ...] = (),
+    also_negative: tuple[str, ...] = (),
     box: str | None = None,
     scribble: Path | None = None,
     mask: Path | None = None,
@@ -39,6 +41,8 @@ def segment(
         out: Folder for object.ply, rest.ply, masks, preview.png and report.json.
         points: Pixels on the object, x,y [x,y ...].
         negative: Pixels that do not belong to it, x,y [x,y ...].
+        also: Points on the object in other views, VIEW:x,y [VIEW:x,y ...].
+        also_negative: The same of pixels that do not belong to it.
         box: A box around it, x0,y0,x1,y1.
         scribble: A PNG of the view's size with strokes on the object.
         mask: A PNG of the view's size with the object's mask.
@@ -83,12 +87,26 @@ def segment(
     )
     model = None if sam is None else Sam.load(resolve_checkpoint(sam), chosen)
     segmenter = Segmenter(loaded, FeatureField.load(path, loaded), config, chosen, model)
-    result = segmenter.segment_prompt(prompt)
+    result = segmenter.segment_prompts([prompt, *_further(also, also_negative)])
     for warning in result.report["warnings"]:
         say(f"warning: {warning}")
     write_segmentation(result, loaded, out)
     times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
     say(f"{out}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
+
+
+def _further(also: tuple[str, ...], also_negative: tuple[str, ...]) -> list[Any]:
+    """Prompts in other views, from VIEW:x,y each."""
+    from saga.query import Prompt
+
+    views: dict[str, tuple[list[Any], list[Any]]] = {}
+    for index, (option, entries) in enumerate((("--also", also), ("--also-negative", also_negative))):
+        for entry in entries:
+            view, _, point = entry.rpartition(":")
+            if not view:
+                raise SagaError(f"{option}: expected VIEW:x,y, e.g. 0007.jpg:512,300, found {entry!r}.")
+            views.setdefault(view, ([], []))[index].append(_numbers(option, point, 2))
+    return [Prompt(view, points, negative) for view, (points, negative) in views.items()]
 
 
 def _numbers(option: str, text: str, count: int) -> Any:

@@ -58,9 +58,14 @@ class CheckedPrompt:
     mask: np.ndarray | None  # [H, W] bool
     box: tuple[int, int, int, int] | None
 
+    @property
+    def for_sam(self) -> bool:
+        """Whether SAM can make a mask of it."""
+        return len(self.points) > 0 or self.mask is not None or self.box is not None
 
-def check(prompt: Prompt, camera: Camera) -> CheckedPrompt:
-    """Reads and validates a prompt.
+
+def check(prompt: Prompt, camera: Camera, only_negative: bool = False) -> CheckedPrompt:
+    """Reads and validates a prompt; `only_negative` allows one that has nothing but negative points.
 
     Raises:
         SagaError: nothing positive to go by, more than one kind of prompt, a point or box outside the
@@ -73,7 +78,7 @@ def check(prompt: Prompt, camera: Camera) -> CheckedPrompt:
         "box": prompt.box is not None,
     }
     given = [name for name, present in kinds.items() if present]
-    if len(given) != 1:
+    if len(given) > 1 or (not given and not (only_negative and len(prompt.negative) > 0)):
         found = " and ".join(given) if given else "none of them"
         raise SagaError(f"prompt: expected one of points, scribble, mask or box, found {found}.")
     scribble = None if prompt.scribble is None else _scribble(prompt.scribble, camera)

@@ -33,6 +33,15 @@ class MaskEvidence:
         seen = weights.sum(1) > _VISIBLE
         return MaskEvidence(seen & (weights[:, 0] > weights[:, 1]), seen & (weights[:, 0] <= weights[:, 1]))
 
+    @staticmethod
+    def joined(parts: list[MaskEvidence]) -> MaskEvidence | None:
+        """The evidence of several masks: what one confirms no other rules out. None without any."""
+        if not parts:
+            return None
+        inside = torch.stack([part.inside for part in parts]).any(0)
+        outside = torch.stack([part.outside for part in parts]).any(0)
+        return MaskEvidence(inside, outside & ~inside)
+
 
 def refine(
     selected: Tensor,  # [N] bool

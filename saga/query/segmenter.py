@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +29,18 @@ from saga.scene import Scene
 from saga.train import FeatureField
 
 _REMEMBERED_VIEWS = 8
+
+
+@dataclass(frozen=True)
+class _Match:
+    """What one prompt says about every Gaussian."""
+
+    scores: Tensor  # [N]
+    threshold: float
+    negative: Tensor  # [Q, C]
+    """Queries of what the object is not."""
+    evidence: MaskEvidence | None
+    """Of the prompt's mask, if it has one."""
 
 
 class Segmenter:
@@ -83,30 +97,41 @@ class Segmenter:
 
     def segment_prompt(self, prompt: Prompt) -> Segmentation:
         """As `segment`, from a Prompt."""
+        return self.segment_prompts([prompt])
+
+    def segment_prompts(self, prompts: Sequence[Prompt]) -> Segmentation:
+        """One object from prompts in several views (or several in one).
+
+        A Gaussian is selected when any prompt's scores select it. Negative points only ever remove: the
+        result is a part of what the same prompts select without them. All prompts but the first may have
+        negative points only.
+
+        Raises:
+            SagaError: no prompt, no such view, or a prompt that does not fit its view.
+        """
+        if not prompts:
+            raise SagaError("segment_prompts: expected at least one prompt, found none.")
         report = Report()
-        camera = self.scene.camera(prompt.view)
-        mask: np.ndarray | None
-        checked = check(prompt, camera)
-        with report.timed("view"):
-            operator = self._operator(camera.name)
-        if self.sam is not None and checked.scribble is None:
-            scores, threshold, mask = self._match_sam(operator, checked, report)
-            allowed = self._valid
-        else:
-            scores, threshold, nearer = self._match(operator, checked, report)
-            mask, allowed = checked.mask, self._valid & nearer
-        report.thresholds["score"] = threshold
-        selected = allowed & (scores > threshold)
-        evidence = None
-        if mask is not None:
-            with report.timed("mask_evidence"):
-                evidence = MaskEvidence.of(operator, torch.from_numpy(mask).to(selected.device))
-        selected = refine(selected, self.geometry.means, evidence, self.config, report) & allowed
+        matches = [self._match_prompt(prompt, report, index > 0) for index, prompt in enumerate(prompts)]
+        scores = torch.stack([match.scores for match in matches]).amax(0)
+        selected = torch.stack([match.scores > match.threshold for match in matches]).any(0) & self._valid
+        report.thresholds["score"] = min(match.threshold for match in matches)
+        evidence = MaskEvidence.joined([match.evidence for match in matches if match.evidence is not None])
+        selected = refine(selected, self.geometry.means, evidence, self.config, report) & self._valid
+        negative = torch.cat([match.negative for match in matches])
+        if len(negative) > 0:
+            with report.timed("negative"):
+                selected &= scores > self.matcher.cosine(negative)
+            report.count("after_negative", selected)
         if not bool(selected.any()):
             report.warnings.append(
                 "nothing was selected: lower the score threshold, or click where the object is in full view"
             )
-        facts = {"view": camera.name, "prompt": prompt.describe(), **report.as_json()}
+        views = [self.scene.camera(prompt.view).name for prompt in prompts]
+        facts = {"view": views[0], "prompt": prompts[0].describe(), **report.as_json()}
+        if len(prompts) > 1:
+            others = zip(views[1:], prompts[1:], strict=True)
+            facts["further_prompts"] = [{"view": view, "prompt": prompt.describe()} for view, prompt in others]
         return Segmentation(selected, scores, facts)
 
     def discover(self, similarity: float = 0.6, smallest: int = 50, seed: int = 0) -> list[Segmentation]:
@@ -134,22 +159,24 @@ class Segmenter:
     def _build_operator(self, name: str) -> BlendOperator:
         return BlendOperator(self.geometry, self.scene.camera(name))
 
-    def _match(self, operator: BlendOperator, prompt: CheckedPrompt, report: Report) -> tuple[Tensor, float, Tensor]:
-        """Cosine scores [N] and their threshold, and what is nearer to the prompt than to its negatives [N]."""
+    def _match_prompt(self, prompt: Prompt, report: Report, further: bool) -> _Match:
+        camera = self.scene.camera(prompt.view)
+        checked = check(prompt, camera, only_negative=further)
+        with report.timed("view"):
+            operator = self._operator(camera.name)
+        if self.sam is not None and checked.for_sam:
+            return self._match_sam(operator, checked, report)
         with report.timed("queries"):
             positive, negative = positive_and_negative(
-                operator, self.field.features, prompt, self.config.clusters, self.config.seed
+                operator, self.field.features, checked, self.config.clusters, self.config.seed
             )
         with report.timed("matching"):
             scores = self.matcher.cosine(positive)
-            nearer = scores > self.matcher.cosine(negative)
-            threshold = self._threshold(scores)
-        return scores, threshold, nearer
+            threshold = self._threshold(scores) if len(positive) > 0 else math.inf
+        return _Match(scores, threshold, negative, self._evidence(operator, checked.mask, report))
 
-    def _match_sam(
-        self, operator: BlendOperator, prompt: CheckedPrompt, report: Report
-    ) -> tuple[Tensor, float, np.ndarray]:
-        """Dot-product scores [N] and their threshold, and SAM's mask [H, W] of a prompt."""
+    def _match_sam(self, operator: BlendOperator, prompt: CheckedPrompt, report: Report) -> _Match:
+        """SAM has the negative points already: its mask leaves them out."""
         assert self.sam is not None
         with report.timed("sam"):
             mask, features = sam_prompts.reference_mask(self.sam, self.scene.image(operator.camera), prompt)
@@ -158,7 +185,13 @@ class Segmenter:
         with report.timed("matching"):
             scores = self.matcher.product(queries)
             threshold = sam_prompts.threshold(scores, self.config)
-        return scores, threshold, mask
+        return _Match(scores, threshold, queries[:0], self._evidence(operator, mask, report))
+
+    def _evidence(self, operator: BlendOperator, mask: np.ndarray | None, report: Report) -> MaskEvidence | None:
+        if mask is None:
+            return None
+        with report.timed("mask_evidence"):
+            return MaskEvidence.of(operator, torch.from_numpy(mask).to(self._valid.device))
 
     def _threshold(self, scores: Tensor) -> float:
         chosen = self.config.score_threshold

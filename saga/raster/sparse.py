@@ -57,9 +57,10 @@ class SparseRows:
         """The rows where products on a device can read them: its memory, or, when larger, pinned host memory."""
         if device.type == "cpu":
             return self
-        parts = (self.indptr, self.indices, self.weights)
-        fits = self.nbytes <= most_bytes
-        return self.to(device) if fits else SparseRows(*(p.cpu().pin_memory() for p in parts), self.columns)
+        if self.nbytes <= most_bytes:
+            return self.to(device)
+        indptr, indices, weights = (part.cpu().pin_memory() for part in (self.indptr, self.indices, self.weights))
+        return SparseRows(indptr, indices, weights, self.columns)
 
     def to(self, device: torch.device | str) -> SparseRows:
         """The rows in a device's memory."""

@@ -56,6 +56,18 @@ def test_every_file_of_a_segmentation(saga_segment, shared, click, tiny_scene: S
     assert np.array_equal(Gaussians.read(out / "rest.ply").vertices, vertices[~member])
 
 
+def test_clicks_in_further_views_are_counted(saga_segment, shared, click, tiny_scene: Scene, tmp_path: Path) -> None:
+    other = next(c.name for c in tiny_scene.cameras if c.name != click[0])
+    arguments = (*shared, "--view", click[0], "--points", click[1], "--out", tmp_path)
+    done = saga_segment(*arguments, "--also", f"{other}:80,60", "--also-negative", f"{other}:75,50")
+    assert done.code == 0, done.err
+    report = json.loads((tmp_path / "report.json").read_text())
+    prompt = {"points": [[80.0, 60.0]], "negative": [[75.0, 50.0]]}
+    assert report["further_prompts"] == [{"view": other, "prompt": prompt}]
+    wrong = saga_segment(*arguments, "--also", "80,60")
+    assert wrong.code == 2 and "expected VIEW:x,y" in wrong.err
+
+
 def test_the_report_tells_times_counts_and_the_prompt(
     saga_segment, shared, click, tiny_folder: Path, tmp_path: Path
 ) -> None:

@@ -63,11 +63,12 @@ def instances(tiny_folder: Path) -> np.ndarray:  # [120, 160]
 
 
 @pytest.fixture(scope="session")
-def middle(instances: np.ndarray) -> Callable[[int], tuple[int, int]]:
-    """middle(label): the pixel (x, y) of the first view farthest from the object's border."""
+def middle(tiny_folder: Path) -> Callable[..., tuple[int, int]]:
+    """middle(label, view): the pixel (x, y) of a view (the first by default) farthest from the object's border."""
 
-    def find(label: int) -> tuple[int, int]:
-        y, x = np.unravel_index(distance_transform_edt(instances == label).argmax(), instances.shape)
+    def find(label: int, view: str = VIEW) -> tuple[int, int]:
+        shown = np.asarray(Image.open(tiny_folder / "instances" / view)) == label
+        y, x = np.unravel_index(distance_transform_edt(shown).argmax(), shown.shape)
         return int(x), int(y)
 
     return find

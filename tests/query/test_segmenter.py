@@ -58,6 +58,33 @@ def test_negative_points_remove_an_object(segmenter, tiny_demo, middle):
     assert without[truth == ball].mean() < 0.1 and without[truth == lamp].mean() > 0.6
 
 
+@pytest.mark.parametrize("wrong", ["ball", "mug", "lamp"])
+def test_negative_points_only_ever_remove(segmenter, tiny_demo, middle, wrong):
+    points = [middle(tiny_demo.names["lamp"])]
+    without = segmenter.segment(VIEW, points=points).mask
+    pruned = segmenter.segment(VIEW, points=points, negative=[middle(tiny_demo.names[wrong])]).mask
+    assert not bool((pruned & ~without).any())
+
+
+def test_clicks_in_several_views_make_one_object(segmenter, tiny_demo, middle):
+    """Two objects, each clicked in a view of its own; a further negative point takes most of one away again."""
+    lamp, ball = tiny_demo.names["lamp"], tiny_demo.names["ball"]
+    other = next(c.name for c in segmenter.scene.cameras if c.name != VIEW)
+    here, there = Prompt(VIEW, [middle(lamp)]), Prompt(other, [middle(ball, other)])
+    both = segmenter.segment_prompts([here, there])
+    assert bool((segmenter.segment_prompt(here).mask <= both.mask).float().mean() > 0.99)
+    truth = tiny_demo.labels
+    assert both.mask.numpy()[truth == ball].mean() > 0.6 and both.mask.numpy()[truth == lamp].mean() > 0.6
+    assert both.report["further_prompts"][0]["view"] == other
+    without = segmenter.segment_prompts([here, there, Prompt(VIEW, negative=[middle(ball)])]).mask.numpy()
+    assert without[truth == ball].mean() < 0.4 and without[truth == lamp].mean() > 0.6
+
+
+def test_negative_points_alone_select_nothing(segmenter, tiny_demo, middle):
+    with pytest.raises(SagaError, match="expected one of points"):
+        segmenter.segment(VIEW, negative=[middle(tiny_demo.names["lamp"])])
+
+
 def test_extract_is_segment_for_each_prompt_in_order(segmenter, tiny_demo, middle):
     points = [middle(tiny_demo.names[name]) for name in BIG]
     found = segmenter.extract(Prompt(VIEW, points=[p]) for p in points)
