@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +22,8 @@ _TRUE, _ASKED, _EXCLUDED = np.array([255, 170, 0]), (22, 163, 74), (220, 38, 38)
 _PANEL = 300
 """Width of a panel in pixels."""
 _GAP, _CAPTION = 8, 22
+_LEAST_SHARE, _MARGIN = 1 / 3, 1.3
+"""A close-up is at least this share of the image wide, and this much larger than what it shows."""
 _PAPER, _INK = (250, 250, 248), (40, 42, 46)
 
 
@@ -37,27 +38,20 @@ class WorstCase:
 
 
 class WorstCases:
-    """The answers with the least IoU in their worst view, among all that are offered."""
+    """Of every object the answer with the least IoU in its worst view."""
 
-    def __init__(self, count: int = 12) -> None:
-        self._count = count
-        self._heap: list[tuple[float, int, WorstCase]] = []
-        self._offered = 0
+    def __init__(self) -> None:
+        self._cases: dict[str, WorstCase] = {}
 
     def offer(self, case: WorstCase) -> None:
-        """Keeps the case while it is among the worst; displaced prompts are not looked at."""
-        if case.record.repeat == 0:
-            self._offered += 1
-            heapq.heappush(self._heap, (-case.record.least[0], -self._offered, case))
-            if len(self._heap) > self._count:
-                heapq.heappop(self._heap)
+        """Keeps the case while it is its object's worst; displaced prompts are not looked at."""
+        kept = self._cases.get(case.record.object)
+        if case.record.repeat == 0 and (kept is None or case.record.least[0] < kept.record.least[0]):
+            self._cases[case.record.object] = case
 
-    def __len__(self) -> int:
-        return len(self._heap)
-
-    def draw(self, scene: Scene, geometry: Geometry) -> np.ndarray:  # [h, w, 3]
-        """The sheet, uint8 RGB, worst first: one row a case."""
-        ranked = [case for _, _, case in sorted(self._heap, key=lambda entry: (-entry[0], -entry[1]))]
+    def draw(self, scene: Scene, geometry: Geometry, count: int = 12) -> np.ndarray:  # [h, w, 3]
+        """The sheet of at most `count` objects, uint8 RGB: one row an object, worst first."""
+        ranked = sorted(self._cases.values(), key=lambda case: case.record.least[0])[:count]
         rows = [_heading(), *(_row(scene, geometry, case) for case in ranked)]
         width, height = max(row.width for row in rows), sum(row.height + _GAP for row in rows)
         sheet = Image.new("RGB", (width + 2 * _GAP, height + _GAP), _PAPER)
@@ -91,13 +85,29 @@ def _row(scene: Scene, geometry: Geometry, case: WorstCase) -> Image.Image:
         answer[part] = (0.3 * answer[part] + 0.7 * color).astype(np.uint8)
     record = case.record
     many = f"{record.clicks} click{'s' * (record.clicks != 1)}" if record.clicks else record.kind
+    close = _close_up(case.predicted | truth)
     panels = [
         (_asked(scene, geometry, asked, case.variant), f"{record.object}: {many} in {asked.name}"),
-        (photograph, view),
-        (highlight(photograph, truth, _TRUE), "truth"),
-        (answer, f"IoU {overlap:.3f} (mean {record.iou:.3f})" + (", no answer" if record.error else "")),
+        (photograph[close], view),
+        (highlight(photograph, truth, _TRUE)[close], "truth"),
+        (answer[close], f"IoU {overlap:.3f} (mean {record.iou:.3f})" + (", no answer" if record.error else "")),
     ]
     return _strip([(_shrunk(picture), caption) for picture, caption in panels])
+
+
+def _close_up(
+    shown: np.ndarray,  # [H, W] bool
+) -> tuple[slice, slice]:
+    """Rows and columns around what is shown, in the image's aspect ratio, at least a third of its width."""
+    height, width = shown.shape
+    rows, columns = np.nonzero(shown)
+    if len(rows) == 0:
+        return slice(0, height), slice(0, width)
+    share = max(np.ptp(columns) / width, np.ptp(rows) / height, _LEAST_SHARE / _MARGIN) * _MARGIN
+    h, w = min(height, round(height * share)), min(width, round(width * share))
+    top = int(np.clip((rows.min() + rows.max() - h) // 2, 0, height - h))
+    left = int(np.clip((columns.min() + columns.max() - w) // 2, 0, width - w))
+    return slice(top, top + h), slice(left, left + w)
 
 
 def _asked(scene: Scene, geometry: Geometry, camera: Camera, variant: Variant) -> np.ndarray:  # [H, W, 3]

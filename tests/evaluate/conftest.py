@@ -85,6 +85,17 @@ def large(tiny_folder: Path, instances: dict[str, np.ndarray]) -> list[tuple[str
     return [(name, names[name]) for name in sorted(area, key=lambda name: -area[name])[:2]]
 
 
+@pytest.fixture(scope="session")
+def two_objects(tiny_folder: Path, large: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset with the tiny scene as `scene`, of which only two objects are asked for."""
+    data = tmp_path_factory.mktemp("two")
+    for path in tiny_folder.iterdir():
+        if path.name != "objects.json":
+            link(path, data / "scene" / path.name)
+    (data / "scene" / "objects.json").write_text(json.dumps(dict(large)))
+    return data
+
+
 @pytest.fixture
 def nvos(tiny_folder: Path, instances: dict[str, np.ndarray], large: list[tuple[str, int]], tmp_path: Path) -> Path:
     data = tmp_path / "nvos"

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saga.evaluate.metrics import accuracy, boundary_iou, iou, weighted_iou
+from saga.evaluate.metrics import (
+    accuracy,
+    area_weighted_iou,
+    best_dice,
+    boundary_iou,
+    iou,
+    symmetric_best_dice,
+    weighted_iou,
+)
 
 
 def square(size: int, low: int, high: int) -> np.ndarray:
@@ -71,3 +79,37 @@ def test_masks_that_cannot_be_compared_are_refused() -> None:
         iou(np.zeros(3, np.uint8), np.zeros(3, bool))
     with pytest.raises(ValueError, match="H, W"):
         boundary_iou(np.zeros(3, bool), np.zeros(3, bool))
+
+
+def test_boundary_iou_does_not_depend_on_empty_surroundings() -> None:
+    first, second = square(100, 20, 80), square(100, 22, 78)
+    small = np.s_[15:85, 15:85]
+    d = 3 / np.hypot(70, 70)  # the same band in the smaller picture
+    assert boundary_iou(first, second) == pytest.approx(boundary_iou(first[small], second[small], d))
+
+
+def halves() -> tuple[np.ndarray, np.ndarray]:
+    """Two true masks of 30 and 10 pixels; found are 20 pixels of the first, and the second with 10 too many."""
+    line = np.arange(60)[None]
+    truth = np.stack([line < 30, (line >= 40) & (line < 50)])
+    found = np.stack([line < 20, line >= 40])
+    return found, truth
+
+
+def test_area_weighted_iou_weights_the_best_match_by_true_area() -> None:
+    found, truth = halves()
+    assert area_weighted_iou(found, truth) == pytest.approx((30 * 20 / 30 + 10 * 10 / 20) / 40)
+    assert area_weighted_iou(truth, truth) == 1.0
+    assert area_weighted_iou(found[:0], truth) == 0.0
+
+
+def test_best_dice_averages_the_best_partner_in_one_direction() -> None:
+    found, truth = halves()
+    extra = np.concatenate([found, (np.arange(60) == 35)[None, None]])
+    one, two = 2 * 20 / 50, 2 * 10 / 30
+    assert best_dice(found, truth) == pytest.approx((one + two) / 2)
+    assert best_dice(extra, truth) == pytest.approx((one + two) / 3)
+    assert best_dice(truth, extra) == pytest.approx((one + two) / 2)
+    assert symmetric_best_dice(extra, truth) == pytest.approx((one + two) / 3)
+    assert symmetric_best_dice(found[:0], truth) == 0.0
+    assert symmetric_best_dice(found[:0], truth[:0]) == 1.0
