@@ -29,7 +29,26 @@ struct Reach {
     }
 };
 
-// ---- Nearest neighbour ----
+// ---- Nearest neighbours ----
+
+// Shows a search all leaves that may hold something nearer, its own first.
+template <class Search>
+__device__ __forceinline__ void search_around(const Tree &tree, int64_t point, Search &search) {
+    const uint32_t own = tree.node_of(point, tree.levels);
+    search.compare(tree, own);
+    Walk walk;
+    for (bool more = search.limit >= 0; more;) {
+        if (walk.node >= tree.leaves()) {
+            if (walk.node != own) search.compare(tree, walk.node);
+        } else if (walk.descend(gap2(tree.boxes[2 * walk.node], search.point),
+                                gap2(tree.boxes[2 * walk.node + 1], search.point), search.limit)) {
+            continue;
+        }
+        do {
+            more = walk.resume();
+        } while (more && (gap2(tree.boxes[walk.node], search.point) > search.limit || search.skips(tree, walk.node)));
+    }
+}
 
 struct Nearest {
     float4 point;
@@ -37,6 +56,7 @@ struct Nearest {
     double distance2 = INFINITY;  // of the nearest so far
     float limit = INFINITY;       // squares above are no nearer
 
+    __device__ bool skips(const Tree &, uint32_t) const { return false; }
     __device__ void compare(const Tree &tree, uint32_t leaf) {
         const Points held = tree.points_of(leaf);
         for (int32_t i = held.begin; i < held.end; ++i) {
@@ -54,21 +74,71 @@ __global__ void __launch_bounds__(kThreads) nearest_kernel(const Tree tree, floa
     const int64_t i = thread_index();
     if (i >= tree.n) return;
     Nearest nearest{tree.points[i], i};
-    const uint32_t own = tree.node_of(i, tree.levels);
-    nearest.compare(tree, own);
-    Walk walk;
-    for (bool more = nearest.limit >= 0; more;) {
-        if (walk.node >= tree.leaves()) {
-            if (walk.node != own) nearest.compare(tree, walk.node);
-        } else if (walk.descend(gap2(tree.boxes[2 * walk.node], nearest.point),
-                                gap2(tree.boxes[2 * walk.node + 1], nearest.point), nearest.limit)) {
-            continue;
-        }
-        do {
-            more = walk.resume();
-        } while (more && gap2(tree.boxes[walk.node], nearest.point) > nearest.limit);
-    }
+    search_around(tree, i, nearest);
     distances[tree.row(i)] = float(sqrt(nearest.distance2));
+}
+
+// The nearest others of a point, sorted by distance and row.
+class Neighbours {
+  public:
+    // The arrays have room for those wanted. They are the caller's, so that all else can be in registers.
+    __device__ Neighbours(const Tree &tree, int64_t self, int wanted, double *distances2, int32_t *places)
+        : point(tree.points[self]), limit(wanted > 0 ? INFINITY : -1.0f), self(self), wanted(wanted),
+          end(int32_t(tree.n)), distances2(distances2), places(places) {}
+
+    const float4 point;
+    float limit;  // squares above are no nearer
+
+    __device__ bool skips(const Tree &tree, uint32_t node) const {
+        return end < tree.n && tree.points_of(node).begin >= end;
+    }
+    __device__ void compare(const Tree &tree, uint32_t leaf) {
+        const Points held = tree.points_of(leaf);
+        for (int32_t i = held.begin; i < held.end; ++i) {
+            const float4 other = tree.points[i];
+            if (i == self || saga::distance2(point, other) > limit) continue;
+            insert(tree, exact_distance2(point, other), i);
+        }
+    }
+
+  private:
+    __device__ bool precedes(const Tree &tree, double distance2, int32_t place, int other) const {
+        if (distance2 != distances2[other]) return distance2 < distances2[other];
+        return tree.row(place) < tree.row(places[other]);
+    }
+    __device__ void insert(const Tree &tree, double distance2, int32_t place) {
+        if (count == wanted && !precedes(tree, distance2, place, wanted - 1)) return;
+        int at = count < wanted ? count++ : wanted - 1;
+        for (; at > 0 && precedes(tree, distance2, place, at - 1); --at) {
+            distances2[at] = distances2[at - 1];
+            places[at] = places[at - 1];
+        }
+        distances2[at] = distance2;
+        places[at] = place;
+        if (count < wanted) return;
+        limit = float(distances2[wanted - 1]) * (1 + kMargin) + FLT_MIN;
+        // Points at one place have one code and lie in the order of their rows, because sorting is stable.
+        if (distances2[wanted - 1] == 0) end = places[wanted - 1];
+    }
+
+    const int64_t self;
+    const int wanted;
+    int count = 0;  // of those found so far
+    int32_t end;    // points from here on are no nearer
+    double *const distances2;
+    int32_t *const places;
+};
+
+__global__ void __launch_bounds__(kThreads) neighbours_kernel(const Tree tree, int k, int32_t *__restrict__ indices) {
+    const int64_t i = thread_index();
+    if (i >= tree.n) return;
+    double distances2[SAGA_MOST_NEIGHBOURS - 1];
+    int32_t places[SAGA_MOST_NEIGHBOURS - 1];
+    Neighbours neighbours(tree, i, k - 1, distances2, places);
+    search_around(tree, i, neighbours);
+    int32_t *const row = indices + tree.row(i) * int64_t(k);
+    row[0] = tree.row(i);
+    for (int j = 0; j < k - 1; ++j) row[1 + j] = tree.row(places[j]);
 }
 
 // ---- Ball query ----
@@ -263,6 +333,18 @@ extern "C" int saga_nearest_distance(int64_t n, const float *points, float *dist
     if (status == 0) status = build(plan, points, stream);
     if (status != 0) return status;
     SAGA_TRY(launch(nearest_kernel, ceil_div(n, kThreads), kThreads, stream, plan.tree, distances));
+    return 0;
+}
+
+extern "C" int saga_nearest_neighbours(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace,
+                                       void *stream) {
+    if (n == 0) return 0;
+    Arena arena(workspace);
+    TreePlan plan;
+    int status = plan_tree(n, kLeafSize, arena, &plan);
+    if (status == 0) status = build(plan, points, stream);
+    if (status != 0) return status;
+    SAGA_TRY(launch(neighbours_kernel, ceil_div(n, kThreads), kThreads, stream, plan.tree, int(k), indices));
     return 0;
 }
 

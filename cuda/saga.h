@@ -113,6 +113,12 @@ int64_t saga_neighbours_workspace(int64_t n);
 /* distances [n]: to the closest other point; infinity for a point that is alone. */
 int saga_nearest_distance(int64_t n, const float *points, float *distances, void *workspace, void *stream);
 
+/* indices [n, k]: of each point itself, then of the k - 1 nearest others by distance, and by index where squared
+ * distances are equal in double precision; 1 <= k <= min(n, SAGA_MOST_NEIGHBOURS). */
+#define SAGA_MOST_NEIGHBOURS 32
+int saga_nearest_neighbours(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace,
+                            void *stream);
+
 /* distances [n]: approximate mean distance to the k nearest points, itself included, 1 <= k <= n. */
 int saga_mean_distance(int64_t n, const float *points, int64_t k, float *distances, void *workspace,
                        void *stream);

@@ -26,6 +26,15 @@ def nearest_distance(
     return distances
 
 
+def nearest_neighbours(
+    points: Tensor,  # [n, 3]
+    count: int,  # at most MOST_NEIGHBOURS
+) -> Tensor:
+    indices = torch.empty(len(points), count, dtype=torch.int32, device=points.device)
+    _call("saga_nearest_neighbours", points, _address(points), count, indices.data_ptr())
+    return indices
+
+
 def mean_distance(
     points: Tensor,  # [n, 3]
     neighbours: int,

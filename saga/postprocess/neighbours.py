@@ -10,6 +10,7 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.postprocess import _native, reference
+from saga.raster._native import MOST_NEIGHBOURS
 
 LARGEST = 1e18  # coordinates beyond have no square in float32
 
@@ -27,6 +28,28 @@ def nearest_neighbour_distance(
         return points.new_empty(0, dtype=torch.float32)
     dense = check_points(points)
     return searches(dense).nearest_distance(dense).to(points.device)
+
+
+def nearest_neighbours(
+    points: Tensor,  # [n, 3]
+    count: int,
+) -> Tensor:
+    """Each point and those nearest to it.
+
+    points: float32 [n, 3] in scene units, finite.
+    count: from 1 to n; beyond 32 (`MOST_NEIGHBOURS`) a slow search on the CPU does it, for points on a GPU too.
+    Returns int32 [n, count] on the same device: rows of `points`, in row i first i itself, then the others by
+    distance, exactly as double precision has it; of those equally far the lower index is first.
+    Raises SagaError when the shape or the count is wrong or a coordinate is not finite.
+    """
+    dense = check_points(points)
+    if not 1 <= count <= max(1, len(points)):
+        raise SagaError(f"count: expected 1 to {len(points)}, the number of points, found {count}; ask for fewer")
+    if len(points) == 0:
+        return torch.empty(0, count, dtype=torch.int32, device=points.device)
+    if count > MOST_NEIGHBOURS:
+        return reference.nearest_neighbours(dense.cpu(), count).to(points.device)
+    return searches(dense).nearest_neighbours(dense, count).to(points.device)
 
 
 def searches(

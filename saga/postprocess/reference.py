@@ -22,6 +22,40 @@ def nearest_distance(
     return torch.from_numpy(distances).float()
 
 
+def nearest_neighbours(
+    points: Tensor,  # [n, 3]
+    count: int,
+) -> Tensor:  # [n, count] int32
+    """Each point itself and the nearest others, by distance, then by index."""
+    tree = cKDTree(points.double().numpy())
+    starts = range(0, tree.n, ROWS)
+    parts = [_neighbours_of(tree, np.arange(start, min(start + ROWS, tree.n)), count, count + 1) for start in starts]
+    return torch.from_numpy(np.concatenate(parts))
+
+
+def _neighbours_of(
+    tree: cKDTree,
+    rows: np.ndarray,  # [r]
+    count: int,
+    asked: int,
+) -> np.ndarray:  # [r, count] int32
+    """Of some points: from the `asked` nearest, and more where others may be as near as the last that counts."""
+    asked = min(asked, tree.n)
+    found = tree.query(tree.data[rows], k=list(range(1, asked + 1)), workers=-1)[1]  # [r, asked]
+    x, y, z = np.moveaxis(tree.data[found] - tree.data[rows, None], -1, 0)
+    squares = x * x + y * y + z * z
+    others = found != rows[:, None]
+    order = np.lexsort((found, squares, others))[:, :count]
+    nearest = np.take_along_axis(found, order, 1).astype(np.int32)
+    if asked < tree.n:
+        last = np.take_along_axis(squares, order[:, -1:], 1)[:, 0]
+        # An unfinished tie may hide the point itself, too: it is at distance 0 as its duplicates are.
+        unsure = squares.max(1) <= last * (1 + 1e-12)
+        if unsure.any():
+            nearest[unsure] = _neighbours_of(tree, rows[unsure], count, 2 * asked)
+    return nearest
+
+
 def mean_distance(
     points: Tensor,  # [n, 3]
     neighbours: int,

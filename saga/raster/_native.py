@@ -17,6 +17,8 @@ from saga.scene.camera import Camera
 FOLDER = Path(__file__).parent.parent / "_native"
 TILE = 16
 SPLAT = 8
+MOST_NEIGHBOURS = 32
+"""Of a point, see saga_nearest_neighbours."""
 MATCH_BLOCK = 16
 """Gaussians of a block of features, see saga_match."""
 EXACT, DETERMINISTIC = 1, 2
@@ -64,6 +66,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "saga_rows_adam": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 5, *[c_float] * 4, *[_POINTER] * 2]),
     "saga_neighbours_workspace": (_SIZE, [_SIZE]),
     "saga_nearest_distance": (c_int, [_SIZE, *[_POINTER] * 4]),
+    "saga_nearest_neighbours": (c_int, [_SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
     "saga_mean_distance": (c_int, [_SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
     "saga_within_radius": (c_int, [_SIZE, _POINTER, _SIZE, _POINTER, c_double, *[_POINTER] * 3]),
     "saga_grow_region": (c_int, [_SIZE, _POINTER, c_double, *[_POINTER] * 3]),

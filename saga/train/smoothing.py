@@ -7,12 +7,12 @@ belong together, and their mean is the better estimate. It also reaches Gaussian
 from __future__ import annotations
 
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 
+from saga.postprocess import nearest_neighbours
 from saga.raster import Geometry, SparseRows
 
-_CHUNK = 1 << 14
+_COMPARED = 1 << 22  # neighbours of neighbours held in memory at a time
 
 
 def neighbour_average(geometry: Geometry, neighbours: int) -> SparseRows:
@@ -21,38 +21,28 @@ def neighbour_average(geometry: Geometry, neighbours: int) -> SparseRows:
     Row i of the result holds Gaussian i and those among its nearest `neighbours` (itself included) that have i
     among theirs. So the many Gaussians of a surface do not speak for a large stray one near it, which
     has them as its neighbours but is not one of theirs. Invisible Gaussians (opacity 0) are left alone.
+    Everything happens on the geometry's device, up to 32 neighbours.
     """
-    n = len(geometry)
-    visible = (geometry.opacities > 0).nonzero()[:, 0].cpu()
-    k = max(1, min(neighbours, len(visible)))
-    source, target = torch.arange(n), torch.arange(n)
-    if k > 1:
-        found = _nearest(geometry.means.cpu()[visible], k)  # [V, k]
-        near, rank = _mutual(found).nonzero(as_tuple=True)
-        source = torch.cat([source, visible[near]])
-        target = torch.cat([target, visible[found[near, rank]]])
-    source, order = torch.sort(source, stable=True)
-    counts = torch.bincount(source, minlength=n)
+    n, device = len(geometry), geometry.device
+    visible = geometry.opacities > 0  # [n]
+    places = visible.nonzero()[:, 0]  # [V]
+    k = max(1, min(neighbours, len(places)))
+    found = nearest_neighbours(geometry.means[places], k)  # [V, k]
+    mutual = _mutual(found)
+    counts = torch.ones(n, dtype=torch.int64, device=device)
+    counts[places] = mutual.sum(1)
     indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    weights = (1.0 / counts).repeat_interleave(counts)
-    return SparseRows(indptr, target[order].to(torch.int32), weights, columns=n).to(geometry.device)
-
-
-def _nearest(
-    points: Tensor,  # [n, 3]
-    k: int,
-) -> Tensor:  # [n, k] int64
-    """The nearest points of each, itself among them."""
-    coordinates = points.numpy()
-    return torch.from_numpy(cKDTree(coordinates).query(coordinates, k=k, workers=-1)[1].reshape(-1, k))
+    rows = torch.arange(n, device=device).repeat_interleave(counts)
+    indices = rows.to(torch.int32)  # right for the invisible
+    indices[visible[rows]] = places[found[mutual].long()].to(torch.int32)
+    return SparseRows(indptr, indices, (1.0 / counts)[rows], columns=n)
 
 
 def _mutual(
-    found: Tensor,  # [n, k] int64
+    found: Tensor,  # [n, k] int32
 ) -> Tensor:  # [n, k] bool
-    """Which neighbours have the point among theirs, the point itself left out."""
-    parts = []
-    for rows, others in zip(torch.arange(len(found)).split(_CHUNK), found.split(_CHUNK), strict=True):
-        own = rows[:, None, None]
-        parts.append((found[others] == own).any(2) & (others != own[..., 0]))
-    return torch.cat(parts)
+    """Which neighbours have the point among theirs, as it has itself."""
+    chunk = max(1, _COMPARED // found.shape[1] ** 2)
+    points = torch.arange(len(found), dtype=found.dtype, device=found.device)[:, None, None]
+    chunks = zip(points.split(chunk), found.split(chunk), strict=True)
+    return torch.cat([(found[others.long()] == own).any(2) for own, others in chunks])

@@ -10,7 +10,13 @@ import sys
 import numpy as np
 import torch
 
-from saga.postprocess import ball_query, grow_region, nearest_neighbour_distance, statistical_filter
+from saga.postprocess import (
+    ball_query,
+    grow_region,
+    nearest_neighbour_distance,
+    nearest_neighbours,
+    statistical_filter,
+)
 from saga.query.matching import Matcher
 from saga.raster import BlendOperator, Geometry, RowsAdam
 from saga.scene.camera import Camera
@@ -53,6 +59,7 @@ def search(device: str) -> None:
     points = torch.randn(3000, 3, generator=torch.Generator().manual_seed(0)).to(device)
     members = points[:, 0] < 0
     assert bool(nearest_neighbour_distance(points).isfinite().all())
+    assert bool((nearest_neighbours(points, 32)[:, 1:] >= 0).all())
     assert bool(statistical_filter(points).any())
     assert bool(grow_region(points, members)[0].any())
     assert bool(ball_query(points, members)[0].any())

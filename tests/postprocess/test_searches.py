@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saga.errors import SagaError
-from saga.postprocess import _native, nearest_neighbour_distance, reference
+from saga.postprocess import _native, nearest_neighbour_distance, nearest_neighbours, reference
 from saga.postprocess.neighbours import reach_of
-from saga.raster._native import library
+from saga.raster._native import MOST_NEIGHBOURS, library
 
 # Coordinates on a lattice are exact in float32 and full of ties and duplicates.
 lattices = arrays.arrays(np.int8, st.tuples(st.integers(1, 80), st.just(3)), elements=st.integers(-6, 6)).map(
@@ -47,6 +47,21 @@ def typical_radii(points):
 
 def test_nearest_distance(native, cloud):
     torch.testing.assert_close(native.nearest_distance(cloud), reference.nearest_distance(cloud), rtol=2e-7, atol=0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 32])
+def test_nearest_neighbours(native, cloud, count):
+    assert torch.equal(native.nearest_neighbours(cloud, count), reference.nearest_neighbours(cloud, count))
+
+
+def test_the_reference_compares_with_every_point(cloud):
+    """Ties and the points' own places, too, are as a search through all of them has it."""
+    rows = torch.arange(0, len(cloud), 37)
+    squares = (cloud[rows, None].double() - cloud[None].double()).square().unbind(2)
+    distances = squares[0] + squares[1] + squares[2]
+    distances[torch.arange(len(rows)), rows] = -1
+    expected = distances.sort(dim=1, stable=True).indices[:, :40]
+    assert torch.equal(reference.nearest_neighbours(cloud, 40)[rows].long(), expected)
 
 
 @pytest.mark.parametrize("neighbours", [50, 300])
@@ -94,6 +109,8 @@ def test_grow_region(native, cloud):
 def test_ties_and_duplicates(native, points, radius, share):
     seeds, reach = some(points, share), reach_of(radius)
     assert torch.equal(native.nearest_distance(points), reference.nearest_distance(points))
+    count = min(len(points), share)
+    assert torch.equal(native.nearest_neighbours(points, count), reference.nearest_neighbours(points, count))
     ball = points[seeds], points, seeds, reach
     assert torch.equal(native.within_radius(*ball), reference.within_radius(*ball))
     assert torch.equal(native.grow_region(points, seeds, reach), reference.grow_region(points, seeds, reach))
@@ -106,6 +123,9 @@ def test_few_points(native, count):
     for neighbours in {1, (count + 1) // 2, count}:
         expected = reference.mean_distance(points, neighbours)
         torch.testing.assert_close(native.mean_distance(points, neighbours), expected, rtol=0.03, atol=0)
+        if neighbours <= MOST_NEIGHBOURS:
+            nearest = reference.nearest_neighbours(points, neighbours)
+            assert torch.equal(native.nearest_neighbours(points, neighbours), nearest)
     grow = points, some(points, 7), 0.5
     assert torch.equal(native.grow_region(*grow), reference.grow_region(*grow))
 
@@ -114,6 +134,7 @@ def everything(cloud):
     seeds = some(cloud, 100)
     return [
         _native.nearest_distance(cloud),
+        _native.nearest_neighbours(cloud, 16),
         _native.mean_distance(cloud, 50),
         _native.within_radius(cloud[seeds], cloud, seeds, 0.1),
         _native.grow_region(cloud, seeds, 0.1),
@@ -149,6 +170,7 @@ def test_extents_of_every_magnitude(native):
     rng = np.random.default_rng(0)
     points = torch.from_numpy((10.0 ** rng.uniform(-15, 15, (2000, 3))).astype(np.float32))
     torch.testing.assert_close(native.nearest_distance(points), reference.nearest_distance(points), rtol=2e-7, atol=0)
+    assert torch.equal(native.nearest_neighbours(points, 16), reference.nearest_neighbours(points, 16))
     seeds = some(points)
     for radius in (1e-10, 1.0, 1e10):
         grown = native.grow_region(points, seeds, radius)
@@ -161,6 +183,37 @@ def test_nearest_neighbour_distance_of_a_lonely_point(post):
     assert post.nearest_neighbour_distance(torch.ones(1, 3)).tolist() == [float("inf")]
     assert post.nearest_neighbour_distance(torch.ones(2, 3)).tolist() == [0, 0]
     assert post.nearest_neighbour_distance(torch.tensor([[0.0, 0, 0], [0, 3, 4]])).tolist() == [5, 5]
+
+
+@pytest.mark.parametrize("copies", [5, 20, 1000])
+def test_nearest_neighbours_of_points_at_the_same_places(native, copies):
+    """More copies than neighbours, too: of them those of the lowest indices, and each point itself first."""
+    places = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+    points = torch.cat([places[:1].repeat(copies, 1), places.repeat(2, 1)])
+    found = native.nearest_neighbours(points, 8)
+    assert torch.equal(found, reference.nearest_neighbours(points, 8))
+    assert torch.equal(found[:, 0], torch.arange(len(points), dtype=torch.int32))
+
+
+def test_nearest_neighbours_of_few_points(post):
+    assert post.nearest_neighbours(torch.zeros(0, 3), 1).shape == (0, 1)
+    assert post.nearest_neighbours(torch.ones(1, 3), 1).tolist() == [[0]]
+    assert post.nearest_neighbours(torch.ones(3, 3), 3).tolist() == [[0, 1, 2], [1, 0, 2], [2, 0, 1]]
+    line = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [5, 0, 0]])
+    assert post.nearest_neighbours(line, 3).tolist() == [[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 2, 1]]
+
+
+def test_more_neighbours_than_the_native_search_keeps(post):
+    points = torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
+    found = post.nearest_neighbours(points, 100)
+    assert torch.equal(found[:, :32], post.nearest_neighbours(points, 32))
+    assert torch.equal(found.sort(1).values, torch.arange(100, dtype=torch.int32).expand(100, 100))
+
+
+@pytest.mark.parametrize("count", [0, 6])
+def test_as_many_neighbours_as_there_are_points_at_most(count):
+    with pytest.raises(SagaError, match=f"^count: expected 1 to 5, the number of points, found {count}; "):
+        nearest_neighbours(torch.zeros(5, 3), count)
 
 
 def test_other_types_and_strides_are_welcome():

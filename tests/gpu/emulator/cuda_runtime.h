@@ -34,7 +34,13 @@ inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z,
 
 // ---- Host ----
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorNoDevice = 100 };
+enum cudaError_t {
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorInsufficientDriver = 35,
+    cudaErrorNoDevice = 100,
+    cudaErrorInvalidDevice = 101
+};
 typedef void *cudaStream_t;
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount, cudaDevAttrComputeCapabilityMajor };
 enum cudaMemcpyKind { cudaMemcpyDeviceToDevice };
