@@ -49,7 +49,8 @@ def evaluate(
         names: Scenes; all by default.
         out: Folder for the results.
         scenes: Folder of the trained scenes: SCENE.ply, SCENE/scene.ply or SCENE/point_cloud/iteration_*/.
-        fields: Folder of feature fields, SCENE-seedN.saga: used when there, else trained and kept there.
+        fields: Folder of feature fields, SCENE-seedN.saga: used when there, else trained and kept there; fields in the
+            results' folder by default.
         masks: Masks to train with: a folder's name in the scene's folder, or classical; masks_samlike by default when
             it is there.
         images: Name of the folder of photographs in the scene's folder.
@@ -74,18 +75,18 @@ def evaluate(
     from saga.query import QueryConfig
     from saga.train import TrainConfig
 
-    for option, numbers in (("--clicks", clicks), ("--views", (views,)), ("--jitter", (jitter + 1,))):
-        for number in numbers:
-            require_positive(option, number)
+    for option, number in (*(("--clicks", count) for count in clicks), ("--views", views)):
+        require_positive(option, number)
+    if jitter < 0:
+        raise SagaError(f"--jitter: expected 0 or more, found {jitter}.")
     if not clicks or not seeds:
         raise SagaError("--clicks and --seeds: expected at least one number each.")
     if groups and protocol != "ablate":
         raise SagaError(f"--groups: only ablate has groups; leave it out with {protocol}.")
     chosen = choose_device(device)
     places = Places(data, scenes, images, masks, sam, device=chosen)
-    method = SagaMethod(
-        with_settings(TrainConfig(), train, "--train"), with_settings(QueryConfig(), query, "--set"), fields, sam
-    )
+    training, querying = with_settings(TrainConfig(), train, "--train"), with_settings(QueryConfig(), query, "--set")
+    method = SagaMethod(training, querying, fields or out / "fields", sam)
     asked = Prompting(prompt, clicks, views, jitter)
     if protocol == "ablate":
         say(ablate(places, method, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))

@@ -1,0 +1,26 @@
+"""Datasets of photographs and scans, where they are at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from saga.evaluate import Places, Prompting, open_case
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.parametrize(("name", "objects", "views"), [("tabletop", 13, 40), ("flower", 1, 25)])
+def test_scenes_are_read_with_their_truth(name: str, objects: int, views: int) -> None:
+    if not (DATA / name / "scene.ply").is_file():
+        pytest.skip(f"{DATA / name} is not there")
+    case = open_case("folder", Places(DATA), name, Prompting(clicks=(1, 3)))
+    assert len(case.tasks) == objects
+    assert max(len(task.truth) for task in case.tasks) == views
+    for task in case.tasks:
+        assert (task.members is not None) == (name == "tabletop")
+        for variant in task.variants:
+            mask = task.truth[variant.prompt.view]
+            assert 1 <= len(variant.prompt.points) <= variant.clicks
+            assert all(mask[int(y), int(x)] for x, y in variant.prompt.points)
