@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from saga.cli.run import choose_device, require_positive, require_writable, run, say
+from saga.errors import SagaError
 
 _RENDERED_SIZE = (800, 600)
 
@@ -30,6 +31,7 @@ def train(
     sam_guidance: float | None = None,
     correspondence: float | None = None,
     correspondence_form: Literal["relu", "paper"] | None = None,
+    start: Literal["random", "uplift"] | None = None,
     strict: bool = False,
 ) -> None:
     """Train the features that saga-segment needs: once a scene.
@@ -50,6 +52,7 @@ def train(
         sam_guidance: Weight of the SAM-guidance loss, 0 switches it off.
         correspondence: Weight of the correspondence loss, 0 switches it off.
         correspondence_form: The loss as saga's default has it (relu), or as the paper has it.
+        start: Features before the first step; uplift with --iterations 0 is the instant field, no training at all.
         strict: Fail on Gaussians that are not finite instead of leaving them out.
     """
     from saga.export import render_views as render
@@ -58,10 +61,11 @@ def train(
     from saga.train import TrainConfig
     from saga.train import train as train_field
 
-    start = time.perf_counter()
+    began = time.perf_counter()
     chosen = choose_device(device)
     target = out or scene.with_suffix(".saga")
-    require_positive("--iterations", iterations)
+    if iterations is not None and iterations < 0:
+        raise SagaError(f"--iterations: expected 0 or more, found {iterations}.")
     require_positive("--pixels-per-view", pixels_per_view)
     require_positive("--cached-pixels", cached_pixels)
     options: dict[str, Any] = {
@@ -71,6 +75,7 @@ def train(
         "sam_guidance": sam_guidance,
         "correspondence": correspondence,
         "correspondence_form": correspondence_form,
+        "start": start,
     }
     config = replace(TrainConfig(seed=seed), **{k: v for k, v in options.items() if v is not None})
     if render_views > 0:
@@ -94,7 +99,7 @@ def train(
     report = field.report or {}
     stages = ", ".join(f"{name} {value:.1f} s" for name, value in report["seconds"].items())
     say(
-        f"{target}: trained in {time.perf_counter() - start:.1f} s ({stages}), "
+        f"{target}: trained in {time.perf_counter() - began:.1f} s ({stages}), "
         f"peak memory {report['peak_memory_megabytes'] / 1e3:.1f} GB"
     )
 

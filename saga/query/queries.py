@@ -18,9 +18,9 @@ from saga.raster import BlendOperator
 _MOST_PIXELS = 4096
 """Pixels of a region that k-means looks at."""
 _ALIKE = 0.7
-"""Cosine similarity above which a pixel shows what a query stands for, in `box_queries`."""
-_MOSTLY_INSIDE = 0.8
-"""Share of a query's pixels that must lie in a box for the query to stand for the boxed object."""
+"""Cosine similarity above which a pixel shows what a query stands for, in `enclosed_queries`."""
+_MOSTLY_INSIDE = 0.5
+"""Share of a query's pixels that must lie inside for the query to stand for the enclosed object."""
 
 
 def rendered_features(
@@ -74,21 +74,18 @@ def region_queries(
     return kmeans_centres(F.normalize(rendered, dim=1), clusters, seed)
 
 
-def box_queries(
+def enclosed_queries(
     operator: BlendOperator,
     features: Tensor,  # [N, C]
-    box: tuple[int, int, int, int],
+    inside: np.ndarray,  # [H, W] bool
     clusters: int,
     seed: int,
 ) -> tuple[Tensor, Tensor]:
-    """Queries for the object that fills a box, and negative ones for what reaches out of it.
+    """Queries for the object that fills a box or mask, and negative ones for what reaches out of it.
 
-    The features in the box are clustered; a cluster that is found mostly inside the box is the object's, the
-    others are its surroundings. If none is, the one most inside is taken.
+    The features inside are clustered; a cluster that is found mostly inside is the object's, the others are its
+    surroundings, which show at the rim and in gaps. If none is, the one most inside is taken.
     """
-    camera = operator.camera
-    inside = np.zeros((camera.height, camera.width), bool)
-    inside[box[1] : box[3], box[0] : box[2]] = True
     centres = region_queries(operator, features, inside, 2 * clusters, seed)
     pixels = sample_pixels(np.ones_like(inside), seed, 4 * _MOST_PIXELS)
     everywhere = F.normalize(rendered_features(operator, features, pixels), dim=1)
@@ -108,12 +105,15 @@ def positive_and_negative(
 ) -> tuple[Tensor, Tensor]:
     """The queries of any prompt that needs no SAM: positive [Q, C] and negative [R, C]."""
     negative = point_queries(operator, features, prompt.negative)
+    enclosing = prompt.mask
     if prompt.box is not None:
-        positive, outside = box_queries(operator, features, prompt.box, clusters, seed)
+        enclosing = np.zeros((operator.camera.height, operator.camera.width), bool)
+        enclosing[prompt.box[1] : prompt.box[3], prompt.box[0] : prompt.box[2]] = True
+    if enclosing is not None:
+        positive, outside = enclosed_queries(operator, features, enclosing, clusters, seed)
         return positive, torch.cat([negative, outside])
-    region = prompt.scribble if prompt.scribble is not None else prompt.mask
-    if region is not None:
-        return region_queries(operator, features, region, clusters, seed), negative
+    if prompt.scribble is not None:
+        return region_queries(operator, features, prompt.scribble, clusters, seed), negative
     return point_queries(operator, features, prompt.points), negative
 
 

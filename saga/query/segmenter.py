@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import Sam
+from saga.query import graph
 from saga.query import sam as sam_prompts
 from saga.query.config import QueryConfig
 from saga.query.discovery import cluster
@@ -24,9 +25,10 @@ from saga.query.refine import MaskEvidence, refine
 from saga.query.report import Report
 from saga.query.segmentation import Segmentation
 from saga.query.thresholds import paper_threshold, valley_threshold
-from saga.raster import BlendOperator, Geometry
+from saga.raster import BlendOperator, Geometry, SparseRows
 from saga.scene import Scene
 from saga.train import FeatureField
+from saga.train.smoothing import neighbour_average
 
 _REMEMBERED_VIEWS = 8
 
@@ -114,7 +116,8 @@ class Segmenter:
         report = Report()
         matches = [self._match_prompt(prompt, report, index > 0) for index, prompt in enumerate(prompts)]
         scores = torch.stack([match.scores for match in matches]).amax(0)
-        selected = torch.stack([match.scores > match.threshold for match in matches]).any(0) & self._valid
+        with report.timed("selection"):
+            selected = torch.stack([self._select(match) for match in matches]).any(0) & self._valid
         report.thresholds["score"] = min(match.threshold for match in matches)
         evidence = MaskEvidence.joined([match.evidence for match in matches if match.evidence is not None])
         selected = refine(selected, self.geometry.means, evidence, self.config, report) & self._valid
@@ -186,6 +189,16 @@ class Segmenter:
             scores = self.matcher.product(queries)
             threshold = sam_prompts.threshold(scores, self.config)
         return _Match(scores, threshold, queries[:0], self._evidence(operator, mask, report))
+
+    def _select(self, match: _Match) -> Tensor:  # [N]
+        if self.config.graph_smoothness <= 0 or math.isinf(match.threshold):
+            return match.scores > match.threshold
+        neighbours, smoothness = self._neighbours, self.config.graph_smoothness
+        return graph.cut(match.scores, match.threshold, self.field.features, neighbours, smoothness)
+
+    @cached_property
+    def _neighbours(self) -> SparseRows:
+        return neighbour_average(self.geometry, self.field.config.smooth_neighbours)
 
     def _evidence(self, operator: BlendOperator, mask: np.ndarray | None, report: Report) -> MaskEvidence | None:
         if mask is None:

@@ -31,6 +31,11 @@ class TrainConfig:
     correspondence_form: Literal["relu", "paper"] = "relu"
     """"paper" is K * S as in eq. 10; "relu" is K * max(S, 0), which stops pushing once features of
     different objects are orthogonal. With eq. 10 many objects can only share two opposite directions."""
+    start: Literal["random", "uplift"] = "random"
+    """Features before the first step: small random ones, or "uplift", a closed form from the masks, good enough to
+    query at once (with 0 iterations)."""
+    norm_regularisation: float = 0.0
+    """Weight of a loss that keeps the features along each ray alike: 1 - |F_r| / sum of weights times lengths."""
     smooth_every: int = 100
     """Steps between two averagings of features over nearest neighbours; 0 never averages."""
     smooth_neighbours: int = 16

@@ -64,3 +64,14 @@ def correspondence_loss(
         return -(sums * (k @ sums)).sum() / len(unit) ** 2
     similarity = unit @ unit.T
     return -(k[pattern][:, pattern] * similarity.relu()).mean()
+
+
+def norm_loss(
+    rendered: Tensor,  # [P, C]
+    lengths: Tensor,  # [P]
+) -> Tensor:  # []
+    """Mean of 1 - |F_r| / sum of weight times |f|: 0 where all features along a ray point the same way.
+
+    `lengths` is the rendered length of the features; no gradient flows through it.
+    """
+    return 1 - (rendered.norm(dim=1) / lengths.clamp(min=1e-12)).mean()

@@ -22,13 +22,16 @@ from saga.scene import Scene
 from saga.train.checkpoint import Checkpoint
 from saga.train.config import TrainConfig
 from saga.train.field import FeatureField
-from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, sam_guidance_loss
+from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, norm_loss, sam_guidance_loss
 from saga.train.phi import Phi
 from saga.train.sampler import CachedView, PixelCache, build_cache
 from saga.train.smoothing import neighbour_average
+from saga.train.uplift import uplift
 
 _INITIAL_SCALE = 1e-3
 """Small, so that Gaussians seldom touched follow the first supervision they get and not their random start."""
+_UPLIFT_SCALE = 0.05
+"""Length of uplifted features: about that of trained ones."""
 _CHECKPOINT_SECONDS = 20.0
 
 
@@ -41,8 +44,7 @@ class Trainer:
         device = geometry.means.device
         self.config, self.cache, self.average, self.masks = config, cache, average, masks
         self.random = torch.Generator().manual_seed(config.seed)
-        start = torch.randn(len(geometry.means), config.dimensions, generator=self.random) * _INITIAL_SCALE
-        self.features = start.to(device)
+        self.features = self._start(len(geometry)).to(device)
         self.adam = RowsAdam(self.features, config.learning_rate)
         self.phi: Phi | None = None
         self.phi_adam: torch.optim.Adam | None = None
@@ -53,6 +55,12 @@ class Trainer:
             self.phi_adam = torch.optim.Adam(self.phi.parameters(), config.learning_rate)
         self.iteration = 0
         self._losses = {name: torch.zeros((), device=device) for name in ("sam_guidance", "correspondence")}
+
+    def _start(self, count: int) -> Tensor:  # [N, C]
+        if self.config.start == "random":
+            return torch.randn(count, self.config.dimensions, generator=self.random) * _INITIAL_SCALE
+        features = uplift(self.cache, self.config.dimensions, self.random) * _UPLIFT_SCALE
+        return features if self.average is None else self.average.render(features)
 
     @property
     def losses(self) -> dict[str, float]:
@@ -69,7 +77,10 @@ class Trainer:
         chosen = torch.randint(len(view.pattern), (self.config.pixels,), generator=self.random).to(view.pattern.device)
         selected = chosen + view.first
         rendered = self.cache.rows.render(self.features, selected).requires_grad_()
-        loss = self._loss(rendered, view, view.pattern[chosen])
+        lengths = None
+        if self.config.norm_regularisation > 0:
+            lengths = self.cache.rows.render(self.features.norm(dim=1, keepdim=True), selected)[:, 0]
+        loss = self._loss(rendered, view, view.pattern[chosen], lengths)
         if self.phi_adam is not None:
             self.phi_adam.zero_grad()
         loss.backward()
@@ -82,7 +93,7 @@ class Trainer:
         if self.average is not None and every > 0 and self.iteration % every == 0:
             self.features.copy_(self.average.render(self.features))
 
-    def _loss(self, rendered: Tensor, view: CachedView, pattern: Tensor) -> Tensor:
+    def _loss(self, rendered: Tensor, view: CachedView, pattern: Tensor, lengths: Tensor | None) -> Tensor:
         config = self.config
         present, pattern = torch.unique(pattern, return_inverse=True)
         patterns = view.members[present].float()  # [U, M]
@@ -99,6 +110,8 @@ class Trainer:
             )
             loss = loss + config.correspondence * correspondence
             self._track("correspondence", correspondence)
+        if config.norm_regularisation > 0 and lengths is not None:
+            loss = loss + config.norm_regularisation * norm_loss(rendered, lengths)
         return loss
 
     def _queries(self, rendered: Tensor, view: CachedView, members: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, sam_guidance_loss
+from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, norm_loss, sam_guidance_loss
 
 
 def correspondence_by_loops(members, rendered, form):
@@ -71,3 +71,11 @@ def test_pixels_in_no_mask_and_empty_features_give_no_nan(masks):
     loss = loss + correspondence_loss(rendered, torch.zeros(5, dtype=torch.int64), k)
     loss.backward()
     assert loss.isfinite() and rendered.grad.isfinite().all()
+
+
+def test_norm_loss_is_zero_where_features_along_a_ray_agree():
+    weights = torch.tensor([[0.5, 0.5], [0.9, 0.1]])
+    alike, apart = torch.tensor([[1.0, 0.0], [2.0, 0.0]]), torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    for features, expected in ((alike, 0.0), (apart, 1 - (0.0 + 0.8) / 2)):
+        lengths = weights @ features.norm(dim=1)
+        assert float(norm_loss(weights @ features, lengths)) == pytest.approx(expected, abs=1e-6)
