@@ -31,6 +31,8 @@ def segment(
     threshold: str | None = None,
     filter: bool = True,
     ball_query: bool = True,
+    split_boundary: bool = False,
+    prune: bool = False,
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> None:
     """Segment one object.
@@ -53,6 +55,8 @@ def segment(
         threshold: Least score of a selected Gaussian, e.g. 0.6; higher is tighter. adaptive, or paper.
         filter: Statistical filter and region growing.
         ball_query: Add Gaussians close to the selection.
+        split_boundary: Split Gaussians that stick out of the object, and give rest.ply what lies outside.
+        prune: Leave out of object.ply what is hidden inside it or floats apart from it.
         device: Where to compute.
     """
     from saga.export import write_segmentation
@@ -90,7 +94,7 @@ def segment(
     result = segmenter.segment_prompts([prompt, *_further(also, also_negative)])
     for warning in result.report["warnings"]:
         say(f"warning: {warning}")
-    write_segmentation(result, loaded, out)
+    write_segmentation(result, loaded, out, split_boundary=split_boundary, prune=prune)
     times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
     say(f"{out}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
 

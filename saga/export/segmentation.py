@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from saga.errors import SagaError
+from saga.export import boundary
 from saga.export.folder import staged_folder
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
-from saga.export.rendering import render_masks
+from saga.export.pruning import floating_members, hidden_members
+from saga.export.rendering import render_masks, select
 from saga.raster import Geometry
 from saga.scene import Scene
 
@@ -27,7 +30,14 @@ _SEGMENTATION = ("object.ply", "rest.ply", "segmentation.npz", "preview.png", "r
 _OBJECTS = ("objects/*.ply", "labels.npy", "objects.json", "overview.png")
 
 
-def write_segmentation(segmentation: Segmentation, scene: Scene, out: str | Path, masks: bool = True) -> None:
+def write_segmentation(
+    segmentation: Segmentation,
+    scene: Scene,
+    out: str | Path,
+    masks: bool = True,
+    split_boundary: bool = False,
+    prune: bool = False,
+) -> None:
     """Writes one segmentation into the folder `out`.
 
     object.ply and rest.ply (every property of the scene's PLY, bit for bit); segmentation.npz (mask bool
@@ -35,17 +45,24 @@ def write_segmentation(segmentation: Segmentation, scene: Scene, out: str | Path
     camera's size; not with `masks=False`); preview.png; report.json, with the milliseconds of writing
     beside those of segmenting.
 
+    The two PLYs share the scene's rows between them, unless one asks for a clean object. `split_boundary`
+    splits members across the object's border and gives the rest what is seen there (`boundary.split_boundary`).
+    `prune` leaves out of object.ply what is hidden inside it or floats apart from it (`pruning`); rest.ply is
+    not changed by it. Neither touches the other files; report.json counts what they did under "export".
+
     The files appear together when all are written; until then an earlier segmentation in `out` stays, and
     other files there are never touched. Renders on the device of the segmentation.
 
-    Raises SagaError when `out` holds anything but an earlier segmentation, or cannot be written.
+    Raises SagaError when `out` holds anything but an earlier segmentation, or cannot be written, and with
+    `split_boundary` when the scene has no cameras.
     """
     member = segmentation.mask
     rows = member.cpu().numpy()
     timings: dict[str, float] = {}
     with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, ThreadPoolExecutor(1) as background:
         # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
-        plys = background.submit(_write_plys, scene, rows, stage, timings)
+        parts, kept, cleaned = _clean(segmentation, scene, split_boundary, prune, timings)
+        plys = background.submit(_write_plys, parts, kept, stage, timings)
         scores = segmentation.scores.cpu().numpy().astype(np.float32)
         np.savez(stage / "segmentation.npz", mask=rows, scores=scores)
         geometry = Geometry.from_gaussians(scene.gaussians, member.device)
@@ -64,7 +81,7 @@ def write_segmentation(segmentation: Segmentation, scene: Scene, out: str | Path
                 prompt = segmentation.report.get("prompt") or {}
                 pictures.write(stage / "preview.png", draw_preview(scene, geometry, camera, member, prompt))
         plys.result()
-        _write_report(segmentation, timings, stage / "report.json")
+        _write_report(segmentation, timings, cleaned, stage / "report.json")
 
 
 def write_objects(segmentations: Mapping[str, Segmentation], scene: Scene, out: str | Path) -> None:
@@ -97,15 +114,43 @@ def write_objects(segmentations: Mapping[str, Segmentation], scene: Scene, out: 
             pictures.write(stage / "overview.png", overview)
 
 
-def _write_plys(scene: Scene, rows: np.ndarray, folder: Path, timings: dict[str, float]) -> None:
+def _clean(
+    segmentation: Segmentation, scene: Scene, split: bool, prune: bool, timings: dict[str, float]
+) -> tuple[boundary.Parts, np.ndarray, dict[str, int]]:
+    """What goes into the PLYs, which of it into object.ply, and the counts for the report."""
+    member = segmentation.mask
+    parts = boundary.Parts(scene.gaussians, member.cpu().numpy(), 0, 0)
+    kept, counts = parts.member, {}
+    if split:
+        with _timed(timings, "split_boundary"):
+            parts = boundary.split_boundary(scene.gaussians, scene.cameras, member)
+        kept, counts = parts.member, {"split": parts.split, "moved": parts.moved}
+    if prune:
+        with _timed(timings, "prune"):
+            everything = Geometry.from_gaussians(parts.gaussians, member.device)
+            own = select(everything, torch.from_numpy(parts.member).to(member.device))
+            hidden = hidden_members(own, scene.cameras)
+            floating = floating_members(select(own, ~hidden))
+            kept = parts.member.copy()
+            for useless in (hidden, floating):
+                kept[kept] = ~useless.cpu().numpy()
+        counts |= {"hidden": int(hidden.sum()), "floating": int(floating.sum())}
+    return parts, kept, counts
+
+
+def _write_plys(parts: boundary.Parts, kept: np.ndarray, folder: Path, timings: dict[str, float]) -> None:
     with _timed(timings, "write_plys"):
-        scene.gaussians.write(folder / "object.ply", rows)
-        scene.gaussians.write(folder / "rest.ply", ~rows)
+        parts.gaussians.write(folder / "object.ply", kept)
+        parts.gaussians.write(folder / "rest.ply", ~parts.member)
 
 
-def _write_report(segmentation: Segmentation, timings: Mapping[str, float], path: Path) -> None:
+def _write_report(
+    segmentation: Segmentation, timings: Mapping[str, float], cleaned: Mapping[str, int], path: Path
+) -> None:
     report = dict(segmentation.report)
     report["timings_ms"] = {**report.get("timings_ms", {}), **timings}
+    if cleaned:
+        report["export"] = dict(cleaned)
     path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
 
 

@@ -1,0 +1,234 @@
+"""Gaussians across the border of a segmentation: split, and given to the side that each part is seen on.
+
+A segmentation takes Gaussians whole. One that reaches over an object's edge sticks out of the object as a spike,
+or out of the rest of the scene. Blending weights tell: lifted onto the Gaussians, the pixels that members
+dominate give the share of each Gaussian's visible weight that lies inside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.export.culling import Surroundings
+from saga.export.rendering import MIN_ALPHA, select
+from saga.raster import BlendOperator, Geometry
+from saga.scene import Camera, Gaussians
+from saga.scene.ply import MEANS, SCALES
+
+_VIEWS = 12
+_LEAST_WEIGHT = 0.5
+"""A Gaussian that all views together show less of, in pixels, is not judged."""
+_MOSTLY_INSIDE = 0.9
+"""Up to this share inside, a member straddles the border."""
+_LEVELS = 3
+"""Halvings of one Gaussian at most: into eighths."""
+_OFFSET = 0.6
+"""Of the halves from the centre, in standard deviations."""
+_NEIGHBOUR = 4
+_LEAST_EXTENT, _LONG = 0.5, 2.0
+"""Longest axis over the distance to the fourth neighbour: of what can stick out at all, and of what is sure to."""
+_FEW = 0.1
+"""Of a pixel: where the others show less, the long ones have a say after all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """A scene's Gaussians after splitting: those that stay, in the PLY's order, and then the new ones."""
+
+    gaussians: Gaussians
+    """M Gaussians in the layout of the scene's PLY."""
+    member: np.ndarray  # [M]
+    """Which of them are the object's, bool [M]."""
+    split: int
+    """How many of the scene's Gaussians were replaced by parts."""
+    moved: int
+    """How many members went to the rest whole."""
+
+
+def split_boundary(
+    gaussians: Gaussians,
+    cameras: Sequence[Camera],
+    member: Tensor,  # [N] bool
+) -> Parts:
+    """Splits the members that straddle the object's border, and hands over what lies outside.
+
+    A member seen mostly on pixels that the rest dominates is the rest's. One seen there to a tenth or more is
+    halved along its longest axis, up to three times, and each part goes where it is seen; members whose
+    parts all stay are left as they were. The rest gives nothing: what of it is seen on the object's pixels is
+    mostly the background that shines through.
+
+    Untouched rows keep their bits, and parts have their parent's properties but for the centre and the scales.
+    At most 12 views are looked at, evenly spaced. Computes on the device of `member`.
+
+    Raises SagaError when there are members and no cameras.
+    """
+    if not bool(member.any()):
+        return Parts(gaussians, member.cpu().numpy(), 0, 0)
+    if not cameras:
+        raise SagaError("expected views to find the object's border in, found none; give cameras, or do not split")
+    geometry = Geometry.from_gaussians(gaussians, member.device)
+    extent = _extent(geometry, member)
+    outline = Outline(geometry, member, extent > _LONG, cameras[:: -(-len(cameras) // _VIEWS)])
+    share = outline.share_inside(geometry, member)
+    kept = member & ~(share < 0.5)
+    straddling = kept & (share <= _MOSTLY_INSIDE) & (extent > _LEAST_EXTENT)  # not those that are unseen: NaN
+    leaves, owner, inside = _halve(geometry, straddling, outline)
+    owned, owned_inside = (torch.bincount(o, minlength=len(member)) for o in (owner, owner[inside]))
+    kept &= ~(straddling & (owned_inside == 0))
+    split = (owned_inside > 0) & (owned_inside < owned)
+    used = split[owner]
+    return Parts(
+        _replaced(gaussians, split.cpu().numpy(), owner[used].cpu().numpy(), select(leaves, used)),
+        torch.cat([kept[~split], inside[used]]).cpu().numpy(),
+        int(split.sum()),
+        int((member & ~kept).sum()),
+    )
+
+
+class Outline:
+    """The pixels that an object shows in some views, to judge by them which side a Gaussian lies on."""
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        member: Tensor,  # [N] bool
+        long: Tensor,  # [N] bool, members
+        cameras: Sequence[Camera],
+    ) -> None:
+        """Finds in each view where alpha > 0.5, and where members show more than others do.
+
+        Long members have no say where others show: a spike would make the pixels that it covers the object's.
+        """
+        self._views: list[tuple[Camera, Tensor]] = []
+        surroundings = Surroundings(geometry, member)
+        for camera in cameras:
+            around = surroundings.seen_by(camera)
+            if bool(around.any()):
+                own, spike = member[around], long[around]
+                kinds = torch.stack([own & ~spike, own & spike, ~own], dim=1).to(torch.float32)
+                short, long_ones, others = BlendOperator(select(geometry, around), camera).render(kinds).unbind(-1)
+                inside = torch.where(short + others < _FEW, short + long_ones > others, short > others)
+                solid = short + long_ones + others > MIN_ALPHA
+                self._views.append((camera, torch.stack([inside & solid, solid], dim=-1)))
+
+    def share_inside(
+        self,
+        geometry: Geometry,
+        asked: Tensor,  # [M] bool
+    ) -> Tensor:  # [M]
+        """The share of each Gaussian's visible weight that falls on the object's pixels, float32 [M].
+
+        A^T inside / A^T solid, each summed over the views. NaN for Gaussians that hardly anything is seen of,
+        and for those that are not asked for. The geometry need not be that which the outline was made from.
+        """
+        surroundings = Surroundings(geometry, asked)
+        sums = torch.zeros(len(geometry), 2, device=geometry.device)
+        for camera, pixels in self._views:
+            around = surroundings.seen_by(camera)
+            if bool(around.any()):
+                sums[around] += BlendOperator(select(geometry, around), camera).lift(pixels.to(torch.float32))
+        judged = asked & (sums[:, 1] >= _LEAST_WEIGHT)
+        return torch.where(judged, sums[:, 0] / sums[:, 1], torch.nan)
+
+
+def halves(geometry: Geometry) -> Geometry:
+    """Two parts for each of n Gaussians, [2 n]: the lower ones of all along their longest axes, then the upper ones.
+
+    The parts lie 0.6 standard deviations from the centre and keep opacity, rotation and the other axes. The
+    longest is shortened such that both, composited, cover as much as the whole: with standard deviation s
+    and offset d in units of the whole's, and opacity o, 2 s - o s exp(-d^2 / s^2) / sqrt(2) = 1.
+    """
+    length = torch.full_like(geometry.opacities, 0.5)
+    for _ in range(20):  # a contraction by far: s is between 0.5 and 0.57
+        length = 1 / (2 - geometry.opacities * (-((_OFFSET / length) ** 2)).exp() / math.sqrt(2))
+    rows, longest = torch.arange(len(geometry), device=geometry.device), geometry.scales.argmax(1)
+    offset = _OFFSET * geometry.scales[rows, longest, None] * _axes(geometry.quaternions, longest)
+    scales = geometry.scales.clone()
+    scales[rows, longest] *= length
+    parts = [replace(geometry, means=geometry.means + sign * offset, scales=scales) for sign in (-1, 1)]
+    return _joined(*parts)
+
+
+def _halve(
+    geometry: Geometry,
+    straddling: Tensor,  # [N] bool
+    outline: Outline,
+) -> tuple[Geometry, Tensor, Tensor]:
+    """Parts of the straddling Gaussians: their geometry, whose part each is, int64 [L], and bool [L] inside."""
+    whole = select(geometry, ~straddling)
+    leaves, owner = select(geometry, straddling), straddling.nonzero()[:, 0]
+    inside, mixed = torch.ones_like(owner, dtype=torch.bool), torch.ones_like(owner, dtype=torch.bool)
+    for _ in range(_LEVELS):
+        if not bool(mixed.any()):
+            break
+        fresh = halves(select(leaves, mixed))
+        leaves = _joined(select(leaves, ~mixed), fresh)
+        owner = torch.cat([owner[~mixed], owner[mixed], owner[mixed]])
+        inside = torch.cat([inside[~mixed], inside[mixed], inside[mixed]])
+        scene = _joined(whole, leaves)
+        asked = torch.arange(len(scene), device=owner.device) >= len(scene) - len(fresh)
+        share = outline.share_inside(scene, asked)[len(whole) :]
+        inside &= ~(share < 0.5)
+        mixed = (share >= 0.5) & (share <= _MOSTLY_INSIDE)
+    return leaves, owner, inside
+
+
+def _extent(
+    geometry: Geometry,
+    member: Tensor,  # [N] bool
+) -> Tensor:  # [N]
+    """Longest axis of the members in units of the distance to their fourth neighbour; 0 for others."""
+    means, rows = geometry.means.cpu().numpy(), member.cpu().numpy()
+    nearest = min(_NEIGHBOUR + 1, len(means))  # a point is the first of its own neighbours
+    distance = cKDTree(means).query(means[rows], k=[nearest], workers=-1)[0][:, 0]
+    extent = torch.zeros_like(geometry.opacities)
+    extent[member] = geometry.scales[member].amax(1) / torch.from_numpy(distance).to(extent).clamp_min(1e-12)
+    return extent
+
+
+def _axes(
+    quaternions: Tensor,  # [n, 4]
+    axis: Tensor,  # [n] int64
+) -> Tensor:  # [n, 3]
+    """World direction of one axis of each Gaussian: a column of its rotation matrix."""
+    w, xyz = quaternions[:, :1], quaternions[:, 1:]
+    unit = torch.nn.functional.one_hot(axis, 3).to(quaternions)
+    turned = unit + 2 * torch.linalg.cross(xyz, torch.linalg.cross(xyz, unit) + w * unit)
+    return turned / turned.norm(dim=1, keepdim=True)
+
+
+def _joined(*geometries: Geometry) -> Geometry:
+    return Geometry(*(torch.cat([getattr(g, field.name) for g in geometries]) for field in fields(Geometry)))
+
+
+def _replaced(
+    gaussians: Gaussians,
+    gone: np.ndarray,  # [N] bool
+    parents: np.ndarray,  # [K]
+    parts: Geometry,
+) -> Gaussians:
+    """The Gaussians without those that are gone, and the parts of these."""
+    means, scales = parts.means.cpu().numpy(), parts.scales.cpu().numpy()
+    rows = gaussians.vertices[parents]
+    for k, (mean, scale) in enumerate(zip(MEANS, SCALES, strict=True)):
+        rows[mean] = means[:, k]
+        shorter = scales[:, k] != gaussians.scales[parents, k]  # the other axes keep their bits
+        rows[scale][shorter] += np.log(scales[shorter, k] / gaussians.scales[parents, k][shorter])
+    stay = ~gone
+    return replace(
+        gaussians,
+        means=np.concatenate([gaussians.means[stay], means]),
+        scales=np.concatenate([gaussians.scales[stay], scales]),
+        quaternions=np.concatenate([gaussians.quaternions[stay], gaussians.quaternions[parents]]),
+        opacities=np.concatenate([gaussians.opacities[stay], gaussians.opacities[parents]]),
+        valid=np.concatenate([gaussians.valid[stay], gaussians.valid[parents]]),
+        vertices=np.concatenate([gaussians.vertices[stay], rows]),
+    )
