@@ -29,6 +29,7 @@ def segment(
     images: Path | None = None,
     sam: str | None = None,
     threshold: str | None = None,
+    granularity: str | None = None,
     filter: bool = True,
     ball_query: bool = True,
     split_boundary: bool = False,
@@ -53,6 +54,7 @@ def segment(
         images: Folder of the photographs.
         sam: Segment Anything checkpoint, for a field that was trained with one.
         threshold: Least score of a selected Gaussian, e.g. 0.6; higher is tighter. adaptive, or paper.
+        granularity: part, object, group, or a number from 0 to 1, for a field trained with --granularity.
         filter: Statistical filter and region growing.
         ball_query: Add Gaussians close to the selection.
         split_boundary: Split Gaussians that stick out of the object, and give rest.ply what lies outside.
@@ -88,6 +90,7 @@ def segment(
         region_growing=filter,
         ball_query=ball_query,
         **({} if threshold is None else {"score_threshold": _threshold(threshold)}),
+        granularity=None if granularity is None else _granularity(granularity),
     )
     model = None if sam is None else Sam.load(resolve_checkpoint(sam), chosen)
     segmenter = Segmenter(loaded, FeatureField.load(path, loaded), config, chosen, model)
@@ -133,6 +136,19 @@ def _threshold(text: str) -> Any:
         value = math.nan
     if not math.isfinite(value):
         raise SagaError(f"--threshold: expected a number, adaptive or paper, found {text!r}.")
+    return value
+
+
+def _granularity(text: str) -> float:
+    from saga.query import GRANULARITIES
+
+    try:
+        value = GRANULARITIES[text] if text in GRANULARITIES else float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        expected = f"{', '.join(GRANULARITIES)} or a number from 0 to 1"
+        raise SagaError(f"--granularity: expected {expected}, found {text!r}.")
     return value
 
 

@@ -32,6 +32,7 @@ def train(
     correspondence: float | None = None,
     correspondence_form: Literal["relu", "paper"] | None = None,
     start: Literal["random", "uplift"] | None = None,
+    granularity: bool = False,
     strict: bool = False,
 ) -> None:
     """Train the features that saga-segment needs: once a scene.
@@ -53,6 +54,7 @@ def train(
         correspondence: Weight of the correspondence loss, 0 switches it off.
         correspondence_form: The loss as saga's default has it (relu), or as the paper has it.
         start: Features before the first step; uplift with --iterations 0 is the instant field, no training at all.
+        granularity: Also learn what saga-segment --granularity chooses between: parts, objects, groups.
         strict: Fail on Gaussians that are not finite instead of leaving them out.
     """
     from saga.export import render_views as render
@@ -76,6 +78,7 @@ def train(
         "correspondence": correspondence,
         "correspondence_form": correspondence_form,
         "start": start,
+        "granularity": granularity or None,
     }
     config = replace(TrainConfig(seed=seed), **{k: v for k, v in options.items() if v is not None})
     if render_views > 0:

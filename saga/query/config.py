@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+GRANULARITIES = {"part": 0.2, "object": 0.8, "group": 1.0}
+"""Granularities by name."""
+
 
 @dataclass(frozen=True)
 class QueryConfig:
@@ -14,6 +17,9 @@ class QueryConfig:
     """Least score of a selected Gaussian. A number is a cosine similarity: higher is tighter, lower looser.
     "adaptive" looks for the valley of the scores' histogram; "paper" takes the mean of the scores (mean plus
     one standard deviation for SAM queries), which in a scene with many objects selects far too much."""
+    granularity: float | None = None
+    """From 0 (parts) to 1 (groups): the scale of what is selected, as a rank among the scene's masks, for a field
+    trained with granularity; see GRANULARITIES. None leaves the scale open."""
     clusters: int = 5
     """Queries drawn from a scribble, mask or box by k-means."""
     accept_overlap: float = 0.9

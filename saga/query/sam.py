@@ -53,9 +53,12 @@ def queries(
     device = field.features.device
     with torch.no_grad():
         low = field.phi(torch.from_numpy(sam_features).to(device, torch.float32))  # [64 * 64, C]
+    rendered = rendered_features(operator, field.features, sample_pixels(mask, config.seed))
+    if config.granularity is not None:
+        factors = field.factors(config.granularity)
+        low, rendered = low * factors, rendered * factors
     coverage = grid_coverage(mask[None]).T.to(low)  # [64 * 64, 1]
     mean = mask_queries(low, coverage)
-    rendered = rendered_features(operator, field.features, sample_pixels(mask, config.seed))
     if float((rendered @ mean[0] > 0).float().mean()) >= config.accept_overlap:
         return mean
     inside = low[(coverage[:, 0] >= coverage.max() / 2).nonzero()[:, 0]]

@@ -31,6 +31,7 @@ from saga.train import FeatureField
 from saga.train.smoothing import neighbour_average
 
 _REMEMBERED_VIEWS = 8
+_REMEMBERED_GRANULARITIES = 4
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Segmenter:
             sam: turns points and boxes into SAM's masks first; needs a field trained with SAM's features.
 
         Raises:
-            SagaError: a field of another scene, or SAM with a field trained without it.
+            SagaError: a field of another scene, or SAM or a granularity with a field trained without it.
         """
         if len(field.features) != len(scene.gaussians) or field.scene_digest != scene.gaussians.digest():
             raise SagaError(f"{scene.path}: the field was trained for another scene; train one with saga-train.")
@@ -77,9 +78,21 @@ class Segmenter:
         self.scene, self.config, self.sam = scene, config or QueryConfig(), sam
         self.field = field.to(device)
         self.geometry = Geometry.from_gaussians(scene.gaussians, device=device)
-        self.matcher = Matcher.build(self.field.features)
         self._valid = torch.from_numpy(scene.gaussians.valid).to(device)
         self._operator = lru_cache(_REMEMBERED_VIEWS)(self._build_operator)
+        self._features_at = lru_cache(1)(self._gated_features)
+        self._matcher_at = lru_cache(_REMEMBERED_GRANULARITIES)(lambda rank: Matcher.build(self._features_at(rank)))
+        self._matcher_at(self.config.granularity)
+
+    @property
+    def features(self) -> Tensor:  # [N, C]
+        """The field's features, gated if the settings ask for a granularity."""
+        return self._features_at(self.config.granularity)
+
+    @property
+    def matcher(self) -> Matcher:
+        """Scores of `features`."""
+        return self._matcher_at(self.config.granularity)
 
     def segment(self, view: str, **prompt: Any) -> Segmentation:
         """One object from one prompt in one view.
@@ -150,7 +163,7 @@ class Segmenter:
         report = Report()
         with report.timed("cluster"):
             candidates = self._valid & (self.matcher.lengths > 0)
-            objects = cluster(self.field.features, candidates, similarity, smallest, seed)
+            objects = cluster(self.features, candidates, similarity, smallest, seed)
         found = []
         for centre, members in objects:
             own = Report(dict(report.timings_ms))
@@ -162,6 +175,10 @@ class Segmenter:
     def _build_operator(self, name: str) -> BlendOperator:
         return BlendOperator(self.geometry, self.scene.camera(name))
 
+    def _gated_features(self, granularity: float | None) -> Tensor:  # [N, C]
+        features = self.field.features
+        return features if granularity is None else features * self.field.factors(granularity)
+
     def _match_prompt(self, prompt: Prompt, report: Report, further: bool) -> _Match:
         camera = self.scene.camera(prompt.view)
         checked = check(prompt, camera, only_negative=further)
@@ -171,7 +188,7 @@ class Segmenter:
             return self._match_sam(operator, checked, report)
         with report.timed("queries"):
             positive, negative = positive_and_negative(
-                operator, self.field.features, checked, self.config.clusters, self.config.seed
+                operator, self.features, checked, self.config.clusters, self.config.seed
             )
         with report.timed("matching"):
             scores = self.matcher.cosine(positive)
@@ -194,7 +211,7 @@ class Segmenter:
         if self.config.graph_smoothness <= 0 or math.isinf(match.threshold):
             return match.scores > match.threshold
         neighbours, smoothness = self._neighbours, self.config.graph_smoothness
-        return graph.cut(match.scores, match.threshold, self.field.features, neighbours, smoothness)
+        return graph.cut(match.scores, match.threshold, self.features, neighbours, smoothness)
 
     @cached_property
     def _neighbours(self) -> SparseRows:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from saga.errors import SagaError
 from saga.scene.atomic import atomic_path
@@ -34,10 +35,10 @@ class Checkpoint:
             "steps": adam.steps,
             "random": trainer.random.get_state(),
         }
-        if trainer.phi is not None and trainer.phi_adam is not None:
-            tensors |= {f"phi.{k}": v for k, v in trainer.phi.state_dict().items()}
-            for index, state in trainer.phi_adam.state_dict()["state"].items():
-                tensors |= {f"phi_adam.{index}.{k}": v for k, v in state.items()}
+        for name, network, optimizer in _networks(trainer):
+            tensors |= {f"{name}.{k}": v for k, v in network.state_dict().items()}
+            for index, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"{name}_adam.{index}.{k}": v for k, v in state.items()}
         tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
         state = {"identity": self._identity, "iteration": trainer.iteration, "losses": trainer.losses}
         with atomic_path(self.path) as temporary:
@@ -71,21 +72,34 @@ class Checkpoint:
             (trainer.adam.steps, "steps"),
         ):
             target.copy_(tensors[name])
-        self._restore_phi(trainer, tensors)
+        for name, network, optimizer in _networks(trainer):
+            _restore_network(tensors, name, network, optimizer)
         return True
-
-    def _restore_phi(self, trainer: Trainer, tensors: dict[str, torch.Tensor]) -> None:
-        if trainer.phi is None or trainer.phi_adam is None:
-            return
-        trainer.phi.load_state_dict({k.removeprefix("phi."): v for k, v in tensors.items() if k.startswith("phi.")})
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, value in tensors.items():
-            if name.startswith("phi_adam."):
-                _, index, key = name.split(".")
-                state.setdefault(int(index), {})[key] = value
-        groups = trainer.phi_adam.state_dict()["param_groups"]
-        trainer.phi_adam.load_state_dict({"state": state, "param_groups": groups})
 
     def remove(self) -> None:
         """Deletes the file once the run is finished."""
         self.path.unlink(missing_ok=True)
+
+
+def _networks(trainer: Trainer) -> list[tuple[str, nn.Module, torch.optim.Adam]]:
+    """What is trained beside the features: names in the file, modules, optimisers."""
+    networks: list[tuple[str, nn.Module, torch.optim.Adam]] = []
+    if trainer.phi is not None and trainer.phi_adam is not None:
+        networks.append(("phi", trainer.phi, trainer.phi_adam))
+    if trainer.granularity is not None:
+        networks.append(("gate", trainer.granularity.gate, trainer.granularity.adam))
+    return networks
+
+
+def _restore_network(
+    tensors: dict[str, torch.Tensor], name: str, network: nn.Module, optimizer: torch.optim.Adam
+) -> None:
+    prefix = f"{name}."
+    network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for entry, value in tensors.items():
+        if entry.startswith(f"{name}_adam."):
+            _, index, key = entry.split(".")
+            state.setdefault(int(index), {})[key] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from saga.errors import SagaError
 from saga.scene import Camera, Scene
 from saga.scene.atomic import atomic_path
 from saga.train.config import TrainConfig
 from saga.train.phi import Phi
+from saga.train.scale import ScaleGate
 
 FORMAT_VERSION = 1
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 @dataclass
@@ -38,6 +42,21 @@ class FeatureField:
     """Map from SAM's features, None when the masks came without an encoder."""
     report: dict[str, Any] | None = None
     """Seconds of each stage, losses, memory: JSON-ready."""
+    gate: ScaleGate | None = None
+    """What each granularity goes by, None when the field was trained without."""
+
+    def factors(self, granularity: float) -> Tensor:  # [C]
+        """Factors of the features, and so of rendered ones and of queries, at a granularity in [0, 1].
+
+        Raises:
+            SagaError: the field has no gate, or the granularity is out of range.
+        """
+        if self.gate is None:
+            raise SagaError("granularity: this field was trained without; run saga-train with --granularity.")
+        if not 0 <= granularity <= 1:
+            raise SagaError(f"granularity: expected a number from 0 (parts) to 1 (groups), found {granularity}.")
+        with torch.no_grad():
+            return self.gate(granularity)
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file, under a temporary name first.
@@ -46,8 +65,9 @@ class FeatureField:
             SagaError: the place cannot be written.
         """
         tensors = {"features": self.features.detach().cpu().contiguous()}
-        if self.phi is not None:
-            tensors |= {f"phi.{k}": v.detach().cpu().contiguous() for k, v in self.phi.state_dict().items()}
+        for name, network in (("phi", self.phi), ("gate", self.gate)):
+            if network is not None:
+                tensors |= {f"{name}.{k}": v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
         metadata = {
             "format_version": FORMAT_VERSION,
             "scene_digest": self.scene_digest,
@@ -88,21 +108,29 @@ class FeatureField:
                 f"{scene.path} has {len(scene.gaussians)}); train one for it with saga-train."
             )
         config = TrainConfig(**metadata["config"])
-        phi = None
-        weights = {k.removeprefix("phi."): v for k, v in tensors.items() if k.startswith("phi.")}
-        if weights:
-            phi = Phi(config.dimensions)
-            phi.load_state_dict(weights)
+        phi, gate = _network(Phi, "phi.", config, tensors), _network(ScaleGate, "gate.", config, tensors)
         cameras = [camera_from_json(entry) for entry in metadata["cameras"]]
         return FeatureField(
-            tensors["features"], metadata["scene_digest"], config, cameras, phi, metadata["report"]
+            tensors["features"], metadata["scene_digest"], config, cameras, phi, metadata["report"], gate
         )
 
     def to(self, device: str | torch.device) -> FeatureField:
         """The field with its tensors on a device."""
         self.features = self.features.to(device)
         self.phi = None if self.phi is None else self.phi.to(device)
+        self.gate = None if self.gate is None else self.gate.to(device)
         return self
+
+
+def _network(
+    kind: Callable[[int], _Network], prefix: str, config: TrainConfig, tensors: dict[str, Tensor]
+) -> _Network | None:
+    weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    if not weights:
+        return None
+    network = kind(config.dimensions)
+    network.load_state_dict(weights)
+    return network
 
 
 def camera_to_json(camera: Camera) -> dict[str, Any]:

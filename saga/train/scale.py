@@ -15,6 +15,8 @@ from saga.train.sampler import CachedView, PixelCache
 
 _QUANTILES = 101
 _DEVIATIONS = 2.0
+_SLOPE = 8.0
+"""Steepness of the gate at first: a channel opens over about half of all scales."""
 _GATE_RATE = 1e-2
 """Adam's rate for the gate: its sigmoid has farther to go than the features."""
 
@@ -25,6 +27,11 @@ class ScaleGate(nn.Module):
     def __init__(self, dimensions: int = 32) -> None:
         super().__init__()
         self.linear = nn.Linear(1, dimensions)
+        # Every channel starts with a scale where it opens or closes, spread over all scales: scales differ at once.
+        with torch.no_grad():
+            slopes = _SLOPE * (1 - 2.0 * (torch.arange(dimensions) % 2))
+            self.linear.weight.copy_(slopes[:, None])
+            self.linear.bias.copy_(-slopes * torch.linspace(0, 1, dimensions))
         self.register_buffer("quantiles", torch.zeros(_QUANTILES))
         """Evenly spaced quantiles [101] of the scales of the scene's masks, in world units."""
 
@@ -52,11 +59,8 @@ class GranularityLoss:
         means: Tensor,  # [N, 3]
         cache: PixelCache,
         dimensions: int,
-        seed: int,
     ) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.gate = ScaleGate(dimensions).to(means.device)
+        self.gate = ScaleGate(dimensions).to(means.device)
         self.adam = torch.optim.Adam(self.gate.parameters(), _GATE_RATE)
         scales = mask_scales(means, cache)
         levels = torch.linspace(0, 1, _QUANTILES, device=means.device)

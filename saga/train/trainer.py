@@ -25,6 +25,7 @@ from saga.train.field import FeatureField
 from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, norm_loss, sam_guidance_loss
 from saga.train.phi import Phi
 from saga.train.sampler import CachedView, PixelCache, build_cache
+from saga.train.scale import GranularityLoss
 from saga.train.smoothing import neighbour_average
 from saga.train.uplift import uplift
 
@@ -53,8 +54,14 @@ class Trainer:
                 torch.manual_seed(config.seed)
                 self.phi = Phi(config.dimensions).to(device)
             self.phi_adam = torch.optim.Adam(self.phi.parameters(), config.learning_rate)
+        self.granularity: GranularityLoss | None = None
+        if config.granularity:
+            self.granularity = GranularityLoss(geometry.means, cache, config.dimensions)
+        self.optimizers = [self.phi_adam] if self.phi_adam is not None else []
+        self.optimizers += [self.granularity.adam] if self.granularity is not None else []
         self.iteration = 0
-        self._losses = {name: torch.zeros((), device=device) for name in ("sam_guidance", "correspondence")}
+        names = ("sam_guidance", "correspondence") + (("granularity",) if config.granularity else ())
+        self._losses = {name: torch.zeros((), device=device) for name in names}
 
     def _start(self, count: int) -> Tensor:  # [N, C]
         if self.config.start == "random":
@@ -72,7 +79,7 @@ class Trainer:
         self._losses = {name: torch.tensor(mean, device=self.features.device) for name, mean in means.items()}
 
     def step(self) -> None:
-        """One update of the features (and phi) on sampled pixels of one random view."""
+        """One update of the features (and phi, and gate) on sampled pixels of one random view."""
         view = self.cache.views[int(torch.randint(len(self.cache.views), (1,), generator=self.random))]
         chosen = torch.randint(len(view.pattern), (self.config.pixels,), generator=self.random).to(view.pattern.device)
         selected = chosen + view.first
@@ -81,13 +88,13 @@ class Trainer:
         if self.config.norm_regularisation > 0:
             lengths = self.cache.rows.render(self.features.norm(dim=1, keepdim=True), selected)[:, 0]
         loss = self._loss(rendered, view, view.pattern[chosen], lengths)
-        if self.phi_adam is not None:
-            self.phi_adam.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
         loss.backward()
         assert rendered.grad is not None
         self.adam.step(self.cache.rows, rendered.grad, selected)
-        if self.phi_adam is not None:
-            self.phi_adam.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.iteration += 1
         every = self.config.smooth_every
         if self.average is not None and every > 0 and self.iteration % every == 0:
@@ -112,6 +119,11 @@ class Trainer:
             self._track("correspondence", correspondence)
         if config.norm_regularisation > 0 and lengths is not None:
             loss = loss + config.norm_regularisation * norm_loss(rendered, lengths)
+        if self.granularity is not None:
+            rank = float(torch.rand((), generator=self.random))
+            granularity = self.granularity(rendered, view, present, pattern, rank)
+            loss = loss + granularity
+            self._track("granularity", granularity)
         return loss
 
     def _queries(self, rendered: Tensor, view: CachedView, members: Tensor) -> tuple[Tensor, Tensor]:
@@ -180,7 +192,8 @@ def train(
         "cache_megabytes": round(cache.rows.nbytes / 1e6, 1),
         "peak_memory_megabytes": peak_memory_megabytes(),
     }
-    return FeatureField(trainer.features, scene.gaussians.digest(), config, scene.cameras, trainer.phi, report)
+    gate = None if trainer.granularity is None else trainer.granularity.gate
+    return FeatureField(trainer.features, scene.gaussians.digest(), config, scene.cameras, trainer.phi, report, gate)
 
 
 def synchronize(device: str) -> None:

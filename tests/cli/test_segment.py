@@ -237,3 +237,22 @@ def _refused(done, place: Path, *parts: str) -> None:
     done.assert_mistake(*parts)
     assert not (place / "out").exists()
     assert not [path for path in place.iterdir() if path.name.startswith(".")]
+
+
+def test_a_granularity_needs_a_field_trained_with_it(
+    saga_train, saga_segment, shared, click, tiny_folder: Path, tmp_path: Path
+) -> None:
+    prompt = ("--view", click[0], "--points", click[1], "--out", tmp_path / "out")
+    _refused(saga_segment(*shared, *prompt, "--granularity", "part"), tmp_path, "granularity", "saga-train")
+    gated = tmp_path / "gated.saga"
+    arguments = (tiny_folder / "scene.ply", "--masks", tiny_folder / "instances", "--out", gated)
+    assert saga_train(*arguments, "--iterations", "20", "--device", "cpu", "--granularity").code == 0
+    for granularity in ("part", "object", "group", "0.35"):
+        done = saga_segment(shared[0], "--field", gated, "--device", "cpu", *prompt, "--granularity", granularity)
+        assert done.code == 0, done.err
+
+
+def test_a_granularity_that_is_none(saga_segment, shared, click, tmp_path: Path) -> None:
+    command = (*shared, "--view", click[0], "--points", click[1], "--out", tmp_path / "out")
+    for granularity in ("huge", "1.5", "nan"):
+        _refused(saga_segment(*command, "--granularity", granularity), tmp_path, "--granularity", f"'{granularity}'")
