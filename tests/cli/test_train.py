@@ -147,9 +147,15 @@ def test_a_place_that_cannot_be_written_is_known_before_training(
     _refused(saga_train(*shared, folder), folder, "found a folder")
 
 
-@pytest.mark.parametrize("option", ["--iterations", "--pixels-per-view", "--cached-pixels"])
-def test_numbers_that_make_no_sense(saga_train, folder: Path, option: str) -> None:
-    _refused(saga_train(folder / "scene.ply", option, 0), folder, option, "found 0")
+@pytest.mark.parametrize(("option", "value"), [("--iterations", -1), ("--pixels-per-view", 0), ("--cached-pixels", 0)])
+def test_numbers_that_make_no_sense(saga_train, folder: Path, option: str, value: int) -> None:
+    _refused(saga_train(folder / "scene.ply", option, value), folder, option, f"found {value}")
+
+
+def test_the_instant_field_needs_no_iterations(saga_train, folder: Path) -> None:
+    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 0, "--device", "cpu")
+    assert done.code == 0, done.err
+    assert float(FeatureField.load(folder / "scene.saga").features.norm(dim=1).max()) > 0
 
 
 def test_an_unknown_option_is_a_mistake(saga_train, folder: Path) -> None:
