@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 GRANULARITIES = {"part": 0.2, "object": 0.8, "group": 1.0}
-"""Granularities by name."""
+"""Granularities by name. Most masks show parts, so that whole objects lie high among the scales of a scene."""
 
 
 @dataclass(frozen=True)

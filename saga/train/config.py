@@ -37,7 +37,9 @@ class TrainConfig:
     norm_regularisation: float = 0.0
     """Weight of a loss that keeps the features along each ray alike: 1 - |F_r| / sum of weights times lengths."""
     granularity: bool = False
-    """Also train a gate by which queries choose between parts, objects and groups (saga.train.scale)."""
+    """Also train a gate by which queries choose between parts, objects and groups (saga.train.scale).
+    Off by default: queries that ask for no granularity lose some precision by it, and parts are learnt only where
+    the masks of different views agree on them."""
     smooth_every: int = 100
     """Steps between two averagings of features over nearest neighbours; 0 never averages."""
     smooth_neighbours: int = 16
