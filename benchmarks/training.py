@@ -2,7 +2,7 @@
 
     saga-demo --out demo && python benchmarks/training.py demo [--device cpu|cuda] [--every 100]
 
-FOLDER is a scene as saga-demo writes it (or as benchmarks/quality.py reads it). Every so many steps the clock stops and
+FOLDER is a scene as saga-demo writes it (or as `saga-eval folder` reads it). Every so many steps the clock stops and
 each object is clicked once, in the view where it is largest; the plateau is reached at the first of these times from
 which on the mean IoU over objects and views stays within half a point of the last one. Seconds count the rows of A and
 all steps, not the clicks.

@@ -63,7 +63,8 @@ def evaluate(
         alone: Also judge the selected Gaussians rendered by themselves.
         query: Setting of the queries, name=value; may be repeated.
         train: Setting of the training, name=value; may be repeated.
-        groups: Groups of ablations, of losses, post-processing, pixels, iterations and clicks; all by default.
+        groups: Groups of ablations, of losses, post-processing, pixels, iterations, start, options and clicks; all by
+            default.
         device: Where to compute.
     """
     from saga.evaluate import Places, Prompting, SagaMethod, evaluate_dataset

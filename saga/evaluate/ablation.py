@@ -57,6 +57,16 @@ ABLATIONS = (
     Ablation("iterations", "500 iterations", {"iterations": 500}),
     Ablation("iterations", "1000 iterations", {"iterations": 1000}),
     Ablation("iterations", "2000 iterations", {"iterations": 2000}),
+    Ablation("start", "instant field, no training", {"iterations": 0}),
+    Ablation("start", "random start", {"start": "random"}),
+    Ablation("start", "random start, 1000 iterations", {"start": "random", "iterations": 1000}),
+    Ablation("options", "norm regularisation 0.2", {"norm_regularisation": 0.2}),
+    Ablation("options", "graph cut 0.3", query={"graph_smoothness": 0.3}),
+    Ablation(
+        "options",
+        "graph cut 0.3, no post-processing",
+        query={"graph_smoothness": 0.3, "statistical_filter": False, "ball_query": False},
+    ),
     Ablation("clicks", "clicks", prompting={"clicks": (1, 2, 3, 5)}),
 )
 """Every ablation there is, in groups."""
