@@ -45,6 +45,7 @@ ABLATIONS = (
     Ablation("post-processing", "statistical filter at 1 deviation", query={"filter_deviations": 1.0}),
     Ablation("post-processing", "no ball query", query={"ball_query": False}),
     Ablation("post-processing", "no post-processing", query={"statistical_filter": False, "ball_query": False}),
+    Ablation("post-processing", "queries as the prompt gives them", query={"query_shifts": 0}),
     Ablation("post-processing", "threshold as in the paper", query={"score_threshold": "paper"}),
     Ablation("post-processing", "true mask as prompt", prompting={"kind": "mask"}),
     Ablation(

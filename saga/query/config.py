@@ -24,6 +24,9 @@ class QueryConfig:
     """Queries drawn from a scribble, mask or box by k-means."""
     accept_overlap: float = 0.9
     """Share of a SAM mask that its mean query must reproduce to be used alone, else k-means."""
+    query_shifts: int = 2
+    """Steps that move each query to the middle of the Gaussians alike to it; the scores are the larger ones of the
+    query as it was and as it has become. 0 takes the query as the prompt gives it, as in the paper."""
     graph_smoothness: float = 0.0
     """Weight of neighbours in a graph cut that decides about scores near the threshold; 0 goes by the threshold alone.
     It tidies a raw selection; after filter and ball query it changed nothing on the scenes measured."""

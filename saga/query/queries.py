@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from saga.errors import SagaError
+from saga.query.matching import Matcher
 from saga.query.prompts import CheckedPrompt
 from saga.raster import BlendOperator
 
 _MOST_PIXELS = 4096
 """Pixels of a region that k-means looks at."""
 _ALIKE = 0.7
-"""Cosine similarity above which a pixel shows what a query stands for, in `enclosed_queries`."""
+"""Cosine similarity above which a pixel or a Gaussian shows what a query stands for."""
 _MOSTLY_INSIDE = 0.5
 """Share of a query's pixels that must lie inside for the query to stand for the enclosed object."""
 
@@ -115,6 +116,28 @@ def positive_and_negative(
     if prompt.scribble is not None:
         return region_queries(operator, features, prompt.scribble, clusters, seed), negative
     return point_queries(operator, features, prompt.points), negative
+
+
+def centred(
+    matcher: Matcher,
+    features: Tensor,  # [N, C]
+    queries: Tensor,  # [Q, C]
+    steps: int,
+) -> Tensor:  # [Q, C]
+    """The queries moved to the middle of the Gaussians that are alike to them (mean shift on directions).
+
+    A pixel at an object's rim, or on a part with a feature of its own, shows a direction off the middle of the
+    object's, which spreads the scores of the object over the threshold.
+    """
+    moved = []
+    for query in queries:
+        for _ in range(steps):
+            alike = (matcher.cosine(query[None]) > _ALIKE).nonzero()[:, 0]
+            if len(alike) == 0:
+                break
+            query = F.normalize(features[alike], dim=1).mean(0)
+        moved.append(query)
+    return torch.stack(moved) if moved else queries
 
 
 def sample_pixels(

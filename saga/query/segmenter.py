@@ -20,7 +20,7 @@ from saga.query.config import QueryConfig
 from saga.query.discovery import cluster
 from saga.query.matching import Matcher
 from saga.query.prompts import CheckedPrompt, Prompt, check
-from saga.query.queries import positive_and_negative
+from saga.query.queries import centred, positive_and_negative
 from saga.query.refine import MaskEvidence, refine
 from saga.query.report import Report
 from saga.query.segmentation import Segmentation
@@ -191,6 +191,7 @@ class Segmenter:
                 operator, self.features, checked, self.config.clusters, self.config.seed
             )
         with report.timed("matching"):
+            positive, negative = self._with_centres(positive), self._with_centres(negative)
             scores = self.matcher.cosine(positive)
             threshold = self._threshold(scores) if len(positive) > 0 else math.inf
         return _Match(scores, threshold, negative, self._evidence(operator, checked.mask, report))
@@ -206,6 +207,13 @@ class Segmenter:
             scores = self.matcher.product(queries)
             threshold = sam_prompts.threshold(scores, self.config)
         return _Match(scores, threshold, queries[:0], self._evidence(operator, mask, report))
+
+    def _with_centres(
+        self,
+        queries: Tensor,  # [Q, C]
+    ) -> Tensor:  # [2 Q, C]
+        """The queries as they are and moved to the middle of what they point at."""
+        return torch.cat([queries, centred(self.matcher, self.features, queries, self.config.query_shifts)])
 
     def _select(self, match: _Match) -> Tensor:  # [N]
         if self.config.graph_smoothness <= 0 or math.isinf(match.threshold):

@@ -100,6 +100,10 @@ def _sample_view(
     flat = flat[np.count_nonzero(flat, axis=1) > 0]
     if len(flat) == 0:
         return None
+    # What no mask covers counts as one more: without features of its own it would follow its neighbours.
+    rest = ~flat.any(axis=0)
+    if rest.any():
+        flat = np.concatenate([flat, rest[None]])
     pixels = balanced_pixels(flat, count, rng)
     xy = torch.from_numpy(np.stack([pixels % camera.width, pixels // camera.width], axis=1))
     rows = BlendOperator(geometry, camera).rows(xy)

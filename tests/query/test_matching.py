@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saga.query.matching import Matcher, max_product, max_product_reference
+from saga.query.queries import centred
 from saga.query.thresholds import paper_sam_threshold, paper_threshold, valley_threshold
 
 
@@ -62,3 +63,16 @@ def test_the_paper_thresholds() -> None:
     scores = torch.tensor([0.0, 0.0, 1.0, 1.0])
     assert paper_threshold(scores) == pytest.approx(0.5)
     assert paper_sam_threshold(scores) == pytest.approx(1.0)
+
+
+def test_a_query_off_the_middle_is_moved_there() -> None:
+    generator = torch.Generator().manual_seed(0)
+    one = torch.tensor([1.0] + [0.0] * 31) + 0.05 * torch.randn(300, 32, generator=generator)
+    other = torch.tensor([0.0] * 31 + [1.0]) + 0.05 * torch.randn(300, 32, generator=generator)
+    stored = torch.cat([one, other])
+    rim = torch.tensor([[1.0, 0.7] + [0.0] * 30])
+    moved = centred(Matcher.build(stored), stored, rim, 2)
+    assert float(torch.cosine_similarity(moved, one.mean(0)[None])) > 0.99
+    assert torch.equal(centred(Matcher.build(stored), stored, rim, 0), rim)
+    lost = -torch.ones(1, 32)
+    assert torch.equal(centred(Matcher.build(stored), stored, lost, 2), lost)

@@ -73,9 +73,11 @@ def test_a_damaged_field_is_refused(tiny_scene, instances, quick, tmp_path, kept
 
 def test_the_cuda_library_trains_the_same_field(tiny_scene, instances, quick, request):
     """Its kernels, emulated on the CPU, give the field that the CPU library gives, up to rounding."""
-    expected = train(tiny_scene, instances(), quick(), progress=False).features
+    # From a random start: the closed form is unique only up to rotations among equal eigenvalues.
+    config = quick(start="random")
+    expected = train(tiny_scene, instances(), config, progress=False).features
     request.getfixturevalue("emulated")
-    features = train(tiny_scene, instances(), quick(), progress=False).features
+    features = train(tiny_scene, instances(), config, progress=False).features
     assert not torch.equal(features, expected), "the emulation was not used"
     cosine = torch.cosine_similarity(features, expected)
     assert float((cosine > 0.999).float().mean()) > 0.99
