@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
-from skimage.morphology import skeletonize
 
 Pixel = tuple[int, int]
 """x, y."""
@@ -53,19 +52,3 @@ def jitter(
         x, y = near[rng.integers(len(near))] if len(near) else point
         moved.append((int(x), int(y)))
     return moved
-
-
-def skeleton_points(
-    scribble: np.ndarray,  # [H, W] bool
-    share: float,
-    rng: np.random.Generator,
-) -> list[Pixel]:
-    """A random `share` of the pixels of a scribble's skeleton, at least one; none for an empty scribble.
-
-    Source: SA3D, appendix C (2 % of the positive and 0.5 % of the negative scribble of NVOS).
-    """
-    ys, xs = np.nonzero(skeletonize(scribble))
-    if len(xs) == 0:
-        return []
-    chosen = np.sort(rng.choice(len(xs), max(1, round(share * len(xs))), replace=False))
-    return [(int(xs[i]), int(ys[i])) for i in chosen]

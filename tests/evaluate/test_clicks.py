@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from saga.evaluate.clicks import jitter, place_clicks, skeleton_points
+from saga.evaluate.clicks import jitter, place_clicks
 
 
 def bar() -> np.ndarray:
@@ -41,11 +41,3 @@ def test_displaced_clicks_stay_on_the_object_and_near() -> None:
         for (x0, y0), (x, y) in zip(start, each, strict=True):
             assert mask[y, x]
             assert (x - x0) ** 2 + (y - y0) ** 2 <= 9
-
-
-def test_points_of_a_scribble_lie_on_its_skeleton() -> None:
-    points = skeleton_points(bar(), 0.1, np.random.default_rng(0))
-    assert 3 <= len(points) <= 10
-    assert all(abs(y - 30) <= 11 and bar()[y, x] for x, y in points)
-    assert len(skeleton_points(bar(), 1e-6, np.random.default_rng(0))) == 1
-    assert skeleton_points(np.zeros((5, 5), bool), 0.1, np.random.default_rng(0)) == []

@@ -19,17 +19,15 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
-from saga.evaluate.clicks import skeleton_points
 from saga.evaluate.places import Places, first, subfolders
 from saga.evaluate.prompts import point_variants
 from saga.evaluate.task import Case, Prompting, Task, Variant
 from saga.evaluate.truth import fit, read_binary
+from saga.lifting.scribbles import NEGATIVE_SHARE, POSITIVE_SHARE, skeleton_points
 from saga.query import Prompt
 from saga.scene import Camera, Scene
 
 KINDS = ("points", "scribble")
-POSITIVE_SHARE, NEGATIVE_SHARE = 0.02, 0.005
-"""Shares of a skeleton's pixels that become points (SA3D, appendix C)."""
 _ROOTS = ("", "llff", "labels/llff")
 _TWO_TASKS = "horns"
 
