@@ -6,7 +6,8 @@ sparse/0), and the truth: `instances/<view>.png` (the number of the object that 
 `annotations/<object>/<view>.png` (binary masks). `masks_samlike/` is trained with when it is there.
 
 Every object but table and floor is asked for in the view where it is largest, and in every fourth view after that
-in the order of its size; it is judged in all views that show at least 100 pixels of it.
+in the order of its size; it is judged in all views that show at least 100 pixels of it. With instances, a method's
+decomposition without prompts is judged too, in up to ten views.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from saga.scene.json_file import read_json
 KINDS = ("points", "mask")
 _SMALLEST = 100
 _BACKGROUND = ("table", "floor")
+_DECOMPOSED_VIEWS = 10
 
 
 def scene_names(data: Path) -> list[str]:
@@ -50,7 +52,15 @@ def open_case(places: Places, name: str, prompting: Prompting) -> Case:
         kind = prompting.kind or KINDS[0]
         variants = truth_variants(truth, prompt_views(truth, prompting.views), prompting, kind)
         tasks.append(Task(name, label, variants, truth, members))
-    return Case(name, scene, places.training_masks(scene, folder, name), tasks, load_seconds=seconds)
+    maps = _decomposition(scene, folder) if (folder / "objects.json").is_file() else None
+    return Case(name, scene, places.training_masks(scene, folder, name), tasks, maps, seconds)
+
+
+def _decomposition(scene: Scene, folder: Path) -> LabelMaps:
+    """The instances of up to ten views, evenly spaced."""
+    views = png_views(folder / "instances")
+    chosen = np.linspace(0, len(views) - 1, min(len(views), _DECOMPOSED_VIEWS)).round().astype(int)
+    return LabelMaps.read(scene, [views[i] for i in chosen])
 
 
 def _objects(scene: Scene, folder: Path) -> list[tuple[str, Masks, np.ndarray | None]]:
