@@ -1,0 +1,214 @@
+"""Training of the slots: cheap steps on cached rows of A, each on pixels of a few views."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from saga.errors import SagaError
+from saga.lifting.disconerf.config import DiscoNerfConfig
+from saga.lifting.disconerf.field import SlotField
+from saga.lifting.disconerf.losses import affinity, assign, false_positive_loss, matching_loss
+from saga.lifting.disconerf.sampling import MaskedPixels, Supervision, sample_supervision
+from saga.lifting.disconerf.slots import ObjectSlots
+from saga.masks import MaskSource
+from saga.raster import Geometry, RowsAdam, SparseRows
+from saga.scene import Scene
+from saga.train.smoothing import neighbour_average
+
+_INITIAL_SCALE = 1e-3
+"""Small, so that the first masks decide about a Gaussian and not its random start."""
+_EPSILON = 1e-12
+"""Of Adam: gradients of single Gaussians are far below the usual 1e-8 at the start."""
+
+
+class SlotTrainer:
+    """State of one training run; `step` does one update."""
+
+    def __init__(
+        self, geometry: Geometry, supervision: Supervision, average: SparseRows | None, config: DiscoNerfConfig
+    ) -> None:
+        """`average` replaces values by means over neighbours (saga.train.smoothing); None never regularises."""
+        self.config, self.supervision, self.average = config, supervision, average
+        self.random = torch.Generator().manual_seed(config.seed)
+        count = config.slots or min(2 * supervision.most_masks, config.most_slots)
+        start = torch.randn(len(geometry), config.dimensions, generator=self.random) * _INITIAL_SCALE
+        self.features = start.to(geometry.device)
+        self.adam = RowsAdam(self.features, config.learning_rate, epsilon=_EPSILON)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            self.decoder = nn.Linear(config.dimensions, count).to(geometry.device)
+        self.decoder_adam = torch.optim.Adam(self.decoder.parameters(), config.decoder_rate)
+        self.iteration = 0
+        self.losses = {"matching": 0.0, "false_positive": 0.0}
+        """Running means over about the last 100 steps."""
+        self._place = torch.zeros(len(geometry), dtype=torch.int64, device=geometry.device)
+
+    def step(self) -> None:
+        """One update of features and decoder on sampled pixels of random views."""
+        drawn = self._draw()
+        rows, touched = self._compact([view.first + pixels for view, pixels in drawn])
+        features = self.features[touched].requires_grad_()
+        probabilities = torch.softmax(self.decoder(features), dim=1)  # [U, S]
+        rendered = _Blend.apply(probabilities, rows)
+        loss = rendered.new_zeros(())
+        parts = rendered.split([len(pixels) for _, pixels in drawn])
+        for (view, pixels), part in zip(drawn, parts, strict=True):
+            loss = loss + self._loss(part, view.members[pixels], view.weights[pixels]) / len(drawn)
+        self.decoder_adam.zero_grad()
+        loss.backward()
+        self._update(touched, features.grad)
+        self.iteration += 1
+        every = self.config.regularise_every
+        if self.average is not None and self.config.regularisation > 0 and self.iteration % every == 0:
+            self._regularise(self.average)
+
+    def _draw(self) -> list[tuple[MaskedPixels, Tensor]]:
+        """Random views, and random ones among the cached pixels of each."""
+        views = self.supervision.views
+        chosen = torch.randperm(len(views), generator=self.random)[: self.config.views_per_step]
+        device = self.features.device
+        return [
+            (view, torch.randint(len(view.weights), (self.config.pixels,), generator=self.random).to(device))
+            for view in (views[i] for i in chosen.tolist())
+        ]
+
+    def _compact(self, selected: list[Tensor]) -> tuple[SparseRows, Tensor]:
+        """Rows of the selected pixels whose columns are the touched Gaussians only, and these [U] int64."""
+        rows = self.supervision.rows.permuted(torch.cat(selected))
+        touched = torch.unique(rows.indices).long()
+        self._place[touched] = torch.arange(len(touched), device=touched.device)
+        indices = self._place[rows.indices.long()].to(torch.int32)
+        return SparseRows(rows.indptr, indices, rows.weights, len(touched)), touched
+
+    def _loss(self, rendered: Tensor, members: Tensor, weights: Tensor) -> Tensor:
+        """L_gamma + lambda_FP L_FP of one view, over the masks that its pixels show."""
+        members = members[:, members.any(0)].to(rendered)
+        if members.shape[1] == 0:
+            return rendered.sum() * 0
+        affinities = affinity(rendered, members, weights)
+        if members.shape[1] > affinities.shape[1]:  # more masks than slots
+            kept = affinities.amax(1).topk(affinities.shape[1]).indices
+            members, affinities = members[:, kept], affinities[kept]
+        slots = assign(affinities, self.config.matching)
+        matching = matching_loss(rendered, members, weights, slots)
+        false_positive = false_positive_loss(rendered, members, weights, slots)
+        self._track("matching", matching)
+        self._track("false_positive", false_positive)
+        return matching + self.config.false_positive * false_positive
+
+    def _update(self, touched: Tensor, gradient: Tensor | None) -> None:
+        assert gradient is not None
+        self.adam.rate = self.config.learning_rate * (1 - self.iteration / self.config.iterations)
+        places = torch.arange(len(touched) + 1, device=touched.device)
+        # One row a touched Gaussian: so the update for sampled pixels serves for single Gaussians.
+        ones = torch.ones(len(touched), device=touched.device)
+        rows = SparseRows(places, touched.to(torch.int32), ones, len(self.features))
+        self.adam.step(rows, gradient, places[:-1])
+        self.decoder_adam.step()
+
+    def _regularise(self, average: SparseRows) -> None:
+        """One proximal step of lambda |h_i - mean of h over i's neighbours|^2, for every Gaussian at once (eq. 7).
+
+        Taken between the steps of the optimiser and not through its gradient, because it reaches Gaussians
+        that no sampled pixel shows, and because Adam would scale it to the size of the other losses.
+        """
+        weight = self.config.regularisation
+        self.features.lerp_(average.render(self.features), weight / (1 + weight))
+
+    def _track(self, name: str, loss: Tensor) -> None:
+        share = max(0.01, 1 / (self.iteration + 1))
+        self.losses[name] += share * (float(loss.detach()) - self.losses[name])
+
+
+class _Blend(torch.autograd.Function):
+    """rows.render, with rows.lift as its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, rows: SparseRows) -> Tensor:
+        ctx.rows = rows
+        return rows.render(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return ctx.rows.lift(gradients[0]), None
+
+
+def discover_objects(
+    scene: Scene,
+    masks: MaskSource,
+    config: DiscoNerfConfig | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> ObjectSlots:
+    """Cuts a whole scene into objects without a prompt (DiscoNeRF, section 3).
+
+    Args:
+        scene: Gaussians and cameras.
+        masks: masks of the views, which need not agree between views.
+        config: settings; None takes the defaults.
+        device: "cpu" or "cuda".
+        progress: whether to show a progress bar on standard error.
+
+    Raises:
+        SagaError: no cameras, no masks on the scene, or settings out of range.
+        KeyboardInterrupt: interrupted; nothing has been written.
+    """
+    config = config or DiscoNerfConfig()
+    _check(scene, config)
+    geometry = Geometry.from_gaussians(scene.gaussians, device=device)
+    seconds: dict[str, float] = {}
+    with _progress(progress) as bar:
+        clock = time.perf_counter()
+        task = bar.add_task("sampling views", total=len(scene.cameras))
+        supervision = sample_supervision(geometry, scene.cameras, masks, config, lambda: bar.advance(task))
+        bar.update(task, total=len(scene.cameras), completed=len(scene.cameras))
+        seconds["rows"] = time.perf_counter() - clock
+        clock = time.perf_counter()
+        average = neighbour_average(geometry, config.neighbours) if config.regularisation > 0 else None
+        seconds["neighbours"] = time.perf_counter() - clock
+        clock = time.perf_counter()
+        trainer = SlotTrainer(geometry, supervision, average, config)
+        for _ in bar.track(range(config.iterations), description="slots"):
+            trainer.step()
+        seconds["steps"] = time.perf_counter() - clock
+    report = {
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "losses": trainer.losses,
+        "masks": masks.description,
+        "views": len(supervision.views),
+        "cached_pixels": len(supervision.rows),
+        "slots": len(trainer.decoder.bias),
+    }
+    weight, bias = trainer.decoder.weight.detach(), trainer.decoder.bias.detach()
+    field = SlotField(trainer.features, weight, bias, scene.gaussians.digest(), config, report)
+    return ObjectSlots(scene, field, device)
+
+
+def _check(scene: Scene, config: DiscoNerfConfig) -> None:
+    if not scene.cameras:
+        raise SagaError(f"{scene.path}: finding objects needs cameras; give the cameras of the photographs.")
+    for name in ("iterations", "views_per_step", "pixels", "pixels_per_view", "cached_pixels", "dimensions", "neighbours",
+                 "regularise_every", "most_slots"):  # fmt: skip
+        if getattr(config, name) < 1:
+            raise SagaError(f"{name}: expected 1 or more, found {getattr(config, name)}.")
+    for name in ("slots", "false_positive", "regularisation", "smallest_mask"):
+        if not getattr(config, name) >= 0:
+            raise SagaError(f"{name}: expected 0 or more, found {getattr(config, name)}.")
+
+
+def _progress(enabled: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not enabled,
+    )
