@@ -21,6 +21,7 @@ def evaluate(
     names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[SCENE ...]")] = (),
     *,
     out: Path,
+    method: Literal["saga", "sa3d", "sanerf-hq", "sgisrf", "disconerf"] = "saga",
     scenes: Path | None = None,
     fields: Path | None = None,
     masks: str | None = None,
@@ -48,6 +49,7 @@ def evaluate(
         data: Folder of the dataset, one folder a scene.
         names: Scenes; all by default.
         out: Folder for the results.
+        method: What is evaluated: this toolkit's features, or one of the other methods.
         scenes: Folder of the trained scenes: SCENE.ply, SCENE/scene.ply or SCENE/point_cloud/iteration_*/.
         fields: Folder of feature fields, SCENE-seedN.saga: used when there, else trained and kept there; fields in the
             results' folder by default.
@@ -61,18 +63,19 @@ def evaluate(
         seeds: Seeds of training, one field each; two or more give a standard deviation.
         jitter: Random displacements of every click by up to 3 pixels; two or more give a standard deviation.
         alone: Also judge the selected Gaussians rendered by themselves.
-        query: Setting of the queries, name=value; may be repeated.
+        query: Setting of the queries, or of the other method, name=value; may be repeated.
         train: Setting of the training, name=value; may be repeated.
         groups: Groups of ablations, of losses, post-processing, pixels, iterations, start, options and clicks; all by
             default.
         device: Where to compute.
     """
-    from saga.evaluate import Places, Prompting, SagaMethod, evaluate_dataset
+    from saga.evaluate import OtherMethod, Places, Prompting, SagaMethod, evaluate_dataset
     from saga.evaluate.ablation import GROUPS, ablate
     from saga.evaluate.settings import with_settings
     from saga.evaluate.store import TABLE
     from saga.evaluate.summary import by_scene
     from saga.evaluate.tables import overview
+    from saga.lifting.methods import CONFIGS
     from saga.query import QueryConfig
     from saga.train import TrainConfig
 
@@ -86,13 +89,20 @@ def evaluate(
         raise SagaError(f"--groups: only ablate has groups; leave it out with {protocol}.")
     chosen = choose_device(device)
     places = Places(data, scenes, images, masks, sam, device=chosen)
-    training, querying = with_settings(TrainConfig(), train, "--train"), with_settings(QueryConfig(), query, "--set")
-    method = SagaMethod(training, querying, fields or out / "fields", sam)
+    training = with_settings(TrainConfig(), train, "--train")
     asked = Prompting(prompt, clicks, views, jitter)
-    if protocol == "ablate":
-        say(ablate(places, method, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))
-        return
-    results = evaluate_dataset(protocol, places, method, out, names, asked, seeds, chosen, alone, say=say)
+    if method != "saga":
+        if protocol == "ablate" or train or fields is not None:
+            refused = "ablate" if protocol == "ablate" else "--train" if train else "--fields"
+            raise SagaError(f"{refused}: only --method saga has it; leave it out with {method}.")
+        other = OtherMethod(method, with_settings(CONFIGS[method](), query, "--set"), sam)
+        results = evaluate_dataset(protocol, places, other, out, names, asked, seeds, chosen, alone, say=say)
+    else:
+        own = SagaMethod(training, with_settings(QueryConfig(), query, "--set"), fields or out / "fields", sam)
+        if protocol == "ablate":
+            say(ablate(places, own, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))
+            return
+        results = evaluate_dataset(protocol, places, own, out, names, asked, seeds, chosen, alone, say=say)
     say(overview("scene", by_scene(results)))
     say(f"{out / TABLE}: every object, and what it cost; {out / 'worst'}: the worst answers")
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from saga.cli.run import choose_device, run, say
 from saga.errors import SagaError
+
+if TYPE_CHECKING:
+    from saga.lifting.methods import Promptable
+    from saga.scene import Scene
 
 
 def segment(
@@ -24,6 +28,9 @@ def segment(
     box: str | None = None,
     scribble: Path | None = None,
     mask: Path | None = None,
+    method: Literal["saga", "sa3d", "sanerf-hq", "sgisrf"] = "saga",
+    masks: Path | None = None,
+    settings: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(name="set")] = (),
     field: Path | None = None,
     cameras: Path | None = None,
     images: Path | None = None,
@@ -49,10 +56,13 @@ def segment(
         box: A box around it, x0,y0,x1,y1.
         scribble: A PNG of the view's size with strokes on the object.
         mask: A PNG of the view's size with the object's mask.
+        method: saga matches the features of saga-train; the others need no training, but masks of the views.
+        masks: Masks of the views for the other methods, as for saga-train; made from the photographs by default.
+        settings: Setting of the method, name=value; may be repeated.
         field: Feature field; beside the scene, with the suffix .saga, by default.
         cameras: As for saga-train; the views the field was trained with by default.
         images: Folder of the photographs.
-        sam: Segment Anything checkpoint, for a field that was trained with one.
+        sam: Segment Anything checkpoint: for a field that was trained with one, or for another method.
         threshold: Least score of a selected Gaussian, e.g. 0.6; higher is tighter. adaptive, or paper.
         granularity: part, object, group, or a number from 0 to 1, for a field trained with --granularity.
         filter: Statistical filter and region growing.
@@ -62,20 +72,9 @@ def segment(
         device: Where to compute.
     """
     from saga.export import write_segmentation
-    from saga.masks import Sam, resolve_checkpoint
-    from saga.query import Prompt, QueryConfig, Segmenter
-    from saga.scene import Scene, load_scene
-    from saga.train import FeatureField
+    from saga.query import Prompt
 
     chosen = choose_device(device)
-    path = field or scene.with_suffix(".saga")
-    if cameras is None and images is None and path.is_file():
-        from saga.scene import Gaussians
-
-        trained = FeatureField.load(path)
-        loaded = Scene(Gaussians.read(scene), trained.cameras, scene)
-    else:
-        loaded = load_scene(scene, images, cameras)
     prompt = Prompt(
         view,
         [_numbers("--points", p, 2) for p in points],
@@ -84,22 +83,88 @@ def segment(
         mask,
         None if box is None else _numbers("--box", box, 4),
     )
-    config = replace(
-        QueryConfig(),
-        statistical_filter=filter,
-        region_growing=filter,
-        ball_query=ball_query,
-        **({} if threshold is None else {"score_threshold": _threshold(threshold)}),
-        granularity=None if granularity is None else _granularity(granularity),
-    )
-    model = None if sam is None else Sam.load(resolve_checkpoint(sam), chosen)
-    segmenter = Segmenter(loaded, FeatureField.load(path, loaded), config, chosen, model)
-    result = segmenter.segment_prompts([prompt, *_further(also, also_negative)])
+    prompts = [prompt, *_further(also, also_negative)]
+    if method == "saga":
+        if masks is not None:
+            raise SagaError("--masks: --method saga has them from saga-train; leave it out, or choose another method.")
+        changes: dict[str, Any] = {"statistical_filter": filter, "region_growing": filter, "ball_query": ball_query}
+        if threshold is not None:
+            changes["score_threshold"] = _threshold(threshold)
+        if granularity is not None:
+            changes["granularity"] = _granularity(granularity)
+        loaded, segmenter = _saga(scene, field, images, cameras, sam, changes, settings, chosen)
+    else:
+        given = {
+            "--field": field is not None,
+            "--threshold": threshold is not None,
+            "--granularity": granularity is not None,
+            "--no-filter": not filter,
+            "--no-ball-query": not ball_query,
+        }
+        for option in (option for option, present in given.items() if present):
+            raise SagaError(f"{option}: only --method saga has it; {method} takes --set name=value.")
+        loaded, segmenter = _other(method, scene, images, cameras, masks, sam, settings, chosen)
+    result = segmenter.segment_prompts(prompts)
     for warning in result.report["warnings"]:
         say(f"warning: {warning}")
     write_segmentation(result, loaded, out, split_boundary=split_boundary, prune=prune)
     times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
     say(f"{out}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
+
+
+def _saga(
+    scene: Path,
+    field: Path | None,
+    images: Path | None,
+    cameras: Path | None,
+    sam: str | None,
+    changes: dict[str, Any],
+    settings: tuple[str, ...],
+    device: str,
+) -> tuple[Scene, Promptable]:
+    """The scene and the Segmenter of its trained field."""
+    from saga.evaluate.settings import with_settings
+    from saga.masks import Sam, resolve_checkpoint
+    from saga.query import QueryConfig, Segmenter
+    from saga.scene import Gaussians, Scene, load_scene
+    from saga.train import FeatureField
+
+    path = field or scene.with_suffix(".saga")
+    config = with_settings(replace(QueryConfig(), **changes), settings, "--set")
+    if cameras is None and images is None and path.is_file():
+        trained = FeatureField.load(path)
+        loaded = Scene(Gaussians.read(scene), trained.cameras, scene)
+    else:
+        loaded = load_scene(scene, images, cameras)
+    model = None if sam is None else Sam.load(resolve_checkpoint(sam), device)
+    return loaded, Segmenter(loaded, FeatureField.load(path, loaded), config, device, model)
+
+
+def _other(
+    method: str,
+    scene: Path,
+    images: Path | None,
+    cameras: Path | None,
+    masks: Path | None,
+    sam: str | None,
+    settings: tuple[str, ...],
+    device: str,
+) -> tuple[Scene, Promptable]:
+    """The scene and another method, opened on it; without masks or SAM, masks are made from the photographs."""
+    from saga.evaluate.settings import with_settings
+    from saga.lifting.methods import CONFIGS, open_method
+    from saga.masks import Sam, open_masks, resolve_checkpoint
+    from saga.scene import load_scene
+
+    if masks is not None and sam is not None:
+        raise SagaError(f"--masks and --sam: expected one of them, found {masks} and {sam}.")
+    config = with_settings(CONFIGS[method](), settings, "--set")
+    loaded = load_scene(scene, images, cameras)
+    if sam is not None:
+        return loaded, open_method(method, loaded, None, config, device, Sam.load(resolve_checkpoint(sam), device))
+    source = open_masks(loaded, masks, None, scene.with_name(f"{scene.stem}.masks"), device)
+    say(source.description)
+    return loaded, open_method(method, loaded, source, config, device)
 
 
 def _further(also: tuple[str, ...], also_negative: tuple[str, ...]) -> list[Any]:

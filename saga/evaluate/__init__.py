@@ -1,6 +1,6 @@
 """Evaluation: how well, how fast and how steadily a method turns prompts into objects."""
 
-from saga.evaluate.method import Method, Prepared, Promptable, SagaMethod
+from saga.evaluate.method import Method, OtherMethod, Prepared, Promptable, SagaMethod
 from saga.evaluate.places import Places
 from saga.evaluate.protocols import PROTOCOLS, open_case, scene_names
 from saga.evaluate.record import DecompositionRecord, Record, SceneResult
@@ -13,6 +13,7 @@ __all__ = [
     "Case",
     "DecompositionRecord",
     "Method",
+    "OtherMethod",
     "Places",
     "Prepared",
     "Promptable",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from saga.errors import SagaError
+from saga.lifting.methods import Config, open_method
 from saga.masks import MaskSource, Sam, resolve_checkpoint
 from saga.query import Prompt, QueryConfig, Segmentation, Segmenter
 from saga.scene import Scene
@@ -90,3 +91,30 @@ class SagaMethod:
             other = ", ".join(f"{key} {found[key]}" for key in wanted if wanted[key] != found[key])
             raise SagaError(f"{path}: this field was trained with {other}; give the same with --train, or delete it.")
         return Prepared(segmenter, seconds, loaded.report or {})
+
+
+@dataclass(frozen=True)
+class OtherMethod:
+    """One of the other methods of `saga.lifting`, by name."""
+
+    name: str
+    """sa3d, sanerf-hq, sgisrf or disconerf."""
+    config: Config
+    """Its settings."""
+    sam: str | None = None
+    """Segment Anything checkpoint that makes the masks of prompts, instead of choosing among masks made before."""
+    progress: bool = True
+    """Whether long work shows its progress bar."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """As in Method."""
+        return {"name": self.name, "config": asdict(self.config), "sam": self.sam}
+
+    def __call__(self, name: str, scene: Scene, masks: MaskSource, seed: int, device: str) -> Prepared:
+        """Opens the method on the scene. Raises SagaError as `open_method` does."""
+        start = time.perf_counter()
+        model = None if self.sam is None else Sam.load(resolve_checkpoint(self.sam), device)
+        config = replace(self.config, seed=seed)
+        opened = open_method(self.name, scene, masks, config, device, model, self.progress)
+        return Prepared(opened, 0.0, {"seconds": {"open": time.perf_counter() - start}})

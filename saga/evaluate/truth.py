@@ -93,7 +93,9 @@ def read_picture(path: Path) -> np.ndarray:  # [H, W]
     """A one-channel picture as stored (labels keep their numbers); colour is turned into grey. Raises SagaError."""
     try:
         with Image.open(path) as image:
-            if image.mode in ("1", "L", "P", "I", "I;16"):
+            if image.mode == "1":
+                return np.asarray(image.convert("L")) > 0  # straight from Pillow, True would be stored as 255
+            if image.mode in ("L", "P", "I", "I;16"):
                 return np.asarray(image)
             return np.asarray(image.convert("L"))
     except (OSError, UnidentifiedImageError) as error:

@@ -27,9 +27,9 @@ class PngWriter:
     def write(
         self,
         path: Path,
-        picture: np.ndarray,  # [H, W] bool or uint8, or [H, W, 3] uint8
+        picture: np.ndarray,  # [H, W] bool, uint8 or uint16, or [H, W, 3] uint8
     ) -> None:
-        """Queues one picture: bool becomes 0 / 255, uint8 [H, W] stays as it is, [H, W, 3] is RGB."""
+        """Queues one picture: bool becomes 0 / 255, other [H, W] stay as they are, [H, W, 3] is RGB."""
         while len(self._pending) >= _QUEUED:
             self._pending.popleft().result()
         self._pending.append(self._pool.submit(_save, path, picture))

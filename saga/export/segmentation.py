@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from saga.export.folder import staged_folder
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
 from saga.export.pruning import floating_members, hidden_members
-from saga.export.rendering import render_masks, select
+from saga.export.rendering import render_labels, render_masks, select
 from saga.raster import Geometry
 from saga.scene import Scene
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from saga.query.segmentation import Segmentation
 
 _SEGMENTATION = ("object.ply", "rest.ply", "segmentation.npz", "preview.png", "report.json", "masks/*.png")
-_OBJECTS = ("objects/*.ply", "labels.npy", "objects.json", "overview.png")
+_OBJECTS = ("objects/*.ply", "labels.npy", "objects.json", "overview.png", "label_maps/*.png", "report.json")
 
 
 def write_segmentation(
@@ -84,12 +84,20 @@ def write_segmentation(
         _write_report(segmentation, timings, cleaned, stage / "report.json")
 
 
-def write_objects(segmentations: Mapping[str, Segmentation], scene: Scene, out: str | Path) -> None:
+def write_objects(
+    segmentations: Mapping[str, Segmentation],
+    scene: Scene,
+    out: str | Path,
+    label_maps: bool = False,
+    report: Mapping[str, Any] | None = None,
+) -> None:
     """Writes a batch of segmentations, name -> segmentation, into the folder `out`.
 
     objects/<name>.ply (every property of the scene's PLY, bit for bit); labels.npy (int32 [N] in the PLY's
     order; 0 = none, k = the k-th name; a Gaussian of several objects belongs to the one that scores it
-    highest); objects.json (name -> label); overview.png.
+    highest); objects.json (name -> label); overview.png. With `label_maps`, label_maps/<view's stem>.png for every
+    view: the label that makes up most of each pixel, 8 bits, or 16 with more than 255 objects. A `report` of JSON
+    values becomes report.json.
 
     Appears together, as `write_segmentation` does. Raises SagaError when there is nothing to write, a name
     is no file name, `out` holds anything but an earlier batch, or cannot be written.
@@ -112,6 +120,13 @@ def write_objects(segmentations: Mapping[str, Segmentation], scene: Scene, out: 
             camera = best_view(scene.cameras, scene.gaussians.means, labels)
             overview = draw_overview(scene, geometry, camera, labels, list(names))
             pictures.write(stage / "overview.png", overview)
+            if label_maps:
+                depth = np.uint8 if len(names) < 256 else np.uint16
+                for camera in scene.cameras:
+                    shown = render_labels(geometry, camera, labels).astype(depth)
+                    pictures.write(stage / "label_maps" / f"{camera.stem}.png", shown)
+        if report is not None:
+            (stage / "report.json").write_text(json.dumps(dict(report), indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def _clean(

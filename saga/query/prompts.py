@@ -120,9 +120,9 @@ def _scribble(scribble: Any, camera: Camera) -> np.ndarray:  # [H, W]
     if isinstance(scribble, (str, Path, np.ndarray)):
         return _picture(scribble, camera, "scribble")
     pixels = _points(scribble, camera)
-    canvas = Image.new("1", (camera.width, camera.height))
+    canvas = Image.new("L", (camera.width, camera.height))
     ImageDraw.Draw(canvas).line([tuple(p) for p in pixels.tolist()] * (2 if len(pixels) == 1 else 1), fill=1, width=3)
-    return np.array(canvas, bool)
+    return np.asarray(canvas) > 0
 
 
 def _picture(picture: str | Path | np.ndarray, camera: Camera, kind: str) -> np.ndarray:  # [H, W]
