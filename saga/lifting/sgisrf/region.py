@@ -13,6 +13,12 @@ from saga.lifting.sgisrf.grid import Box
 
 _TRIMMED = 0.03
 """Share of a region's Gaussians that is cut off at each end of each axis: borders spill onto what is behind."""
+_USUAL = 1.5
+"""Times the median size that a cube may have."""
+_NEAR_SIDE = 0.92
+"""An object that comes closer to a side of its cube, relative to half of its side, may go on beyond it."""
+_LOOSE = 0.6
+"""A cube that could be smaller by this factor is."""
 
 
 def click_region(
@@ -60,3 +66,37 @@ def union(boxes: Sequence[Box]) -> Box:
 def _thinned(count: int, most: int = 100_000) -> slice:
     """torch.quantile takes a limited number of values."""
     return slice(None, None, -(-count // most))
+
+
+def median_box(boxes: Sequence[Box]) -> Box | None:
+    """The smallest cube around those cubes that are of about the usual size; None without any.
+
+    A similarity map that spreads over half of an image must not decide alone.
+    """
+    if not boxes:
+        return None
+    usual = float(np.median([box.half for box in boxes]))
+    return union([box for box in boxes if box.half <= _USUAL * usual])
+
+
+def fitted(
+    points: Tensor,  # [n, 3] the object
+    box: Box,
+    margin: float,
+    smallest: float,
+) -> Box | None:
+    """Another cube for an object that was found in a box: it reaches the box's sides, or fills little of it.
+
+    None when the box suits it, or when nothing was found.
+    """
+    if len(points) == 0:
+        return None
+    kept = points[_thinned(len(points))]
+    low, high = (torch.quantile(kept, q, dim=0) for q in (0.01, 0.99))
+    center = torch.tensor(box.center, dtype=points.dtype, device=points.device)
+    reach = float(torch.maximum((low - center).abs(), (high - center).abs()).max()) / box.half
+    middle, half = ((low + high) / 2).tolist(), float((high - low).max()) / 2
+    wanted = Box((middle[0], middle[1], middle[2]), max(margin * half, smallest))
+    if reach > _NEAR_SIDE or wanted.half < _LOOSE * box.half:
+        return wanted
+    return None

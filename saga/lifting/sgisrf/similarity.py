@@ -10,12 +10,11 @@ import torch
 from skimage.color import rgb2lab
 from torch.nn import functional
 
-from saga.lifting.views import Views
 from saga.masks import MaskSource
-from saga.scene import Camera
+from saga.raster import BlendOperator, Geometry
+from saga.scene import Camera, Scene
 
 _REMEMBERED = 24
-_FEATURE_GRID = 64
 _COLOR_WIDTH = 12.0
 """Difference in Lab at which the likeness of colours has fallen to 0.6."""
 _NEARNESS = 0.25
@@ -38,9 +37,9 @@ class ColorSimilarity:
 
     description = "likeness of colour"
 
-    def __init__(self, views: Views) -> None:
+    def __init__(self, scene: Scene) -> None:
         """Colours come from photographs, or from the scene's own rendering where there are none."""
-        self._views = views
+        self._scene = scene
         self._lab = lru_cache(_REMEMBERED)(self._read)
 
     def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
@@ -48,12 +47,12 @@ class ColorSimilarity:
         return color_likeness(self._lab(camera.name), pixel)
 
     def _read(self, name: str) -> np.ndarray:  # [H, W, 3]
-        camera = self._views.scene.camera(name)
+        camera, gaussians = self._scene.camera(name), self._scene.gaussians
         if camera.image_path is not None:
-            return np.asarray(rgb2lab(self._views.scene.image(camera)), np.float32)
-        colors = torch.from_numpy(self._views.scene.gaussians.colors(camera.position)).to(self._views.device)
-        rendered = self._views.operator(name).render(colors).clamp(0, 1).cpu().numpy()
-        return np.asarray(rgb2lab(rendered), np.float32)
+            return np.asarray(rgb2lab(self._scene.image(camera)), np.float32)
+        colors = torch.from_numpy(gaussians.colors(camera.position))
+        rendered = BlendOperator(Geometry.from_gaussians(gaussians), camera).render(colors).clamp(0, 1)
+        return np.asarray(rgb2lab(rendered.numpy()), np.float32)
 
 
 class MaskSimilarity:
@@ -63,11 +62,10 @@ class MaskSimilarity:
     there, colour decides.
     """
 
-    def __init__(self, views: Views, source: MaskSource, color: ColorSimilarity | None = None) -> None:
-        """`color` serves where no mask is."""
-        self._views, self._source = views, source
-        self._color = color or ColorSimilarity(views)
-        self._masks = lru_cache(_REMEMBERED)(lambda name: source.masks(views.scene.camera(name)))
+    def __init__(self, scene: Scene, source: MaskSource) -> None:
+        """`source` hands out the masks."""
+        self._color = ColorSimilarity(scene)
+        self._masks = lru_cache(_REMEMBERED)(lambda name: source.masks(scene.camera(name)))
         self.description = f"membership in {source.description}"
 
     def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
@@ -83,10 +81,9 @@ class FeatureSimilarity:
 
     description = "features of Segment Anything's encoder"
 
-    def __init__(self, views: Views, source: MaskSource) -> None:
+    def __init__(self, scene: Scene, source: MaskSource) -> None:
         """`source.features` hands out the features [256, 64, 64] of a view; a view without them gets zeros."""
-        self._views, self._source = views, source
-        self._features = lru_cache(_REMEMBERED)(lambda name: source.features(views.scene.camera(name)))
+        self._features = lru_cache(_REMEMBERED)(lambda name: source.features(scene.camera(name)))
 
     def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
         """As in Similarity; the map has the resolution of the features, interpolated."""
@@ -94,6 +91,15 @@ class FeatureSimilarity:
         if features is None:
             return np.zeros((camera.height, camera.width), np.float32)
         return feature_cosine(features, camera, pixel)
+
+
+def similarity_of(scene: Scene, source: MaskSource | None = None) -> Similarity:
+    """The best feature space there is: the encoder's features, else the masks', else colour."""
+    if source is None:
+        return ColorSimilarity(scene)
+    if scene.cameras and source.features(scene.cameras[0]) is not None:
+        return FeatureSimilarity(scene, source)
+    return MaskSimilarity(scene, source)
 
 
 def membership_cosine(

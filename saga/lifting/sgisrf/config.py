@@ -1,0 +1,33 @@
+"""Settings of SGISRF's inference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SgisrfConfig:
+    """How a prompt becomes a segmentation."""
+
+    propagation: bool = True
+    """P of Table 1: guidance from similarity maps and the bilateral filter. Without, each click speaks for its own
+    voxel and the 8 around it; a model trained without needs that."""
+    refinement: bool = True
+    """U of Table 1: voxels near probability 0.5 are predicted again at twice the resolution."""
+    threshold: float = 0.5
+    """Probability from which a Gaussian belongs to the object."""
+    margin: float = 1.8
+    """Side of the grid's cube relative to the spread of what a click's similarity map marks."""
+    rounds: int = 3
+    """Predictions at most: while the object found does not fit the cube, it is fitted and predicted again."""
+    echo_views: int = 4
+    """Other views in which a positive click is repeated where they show the same point of the surface; 0 uses the
+    clicked view alone, as the paper does."""
+    band: float = 0.4
+    """Distance from probability 0.5 up to which a voxel is uncertain."""
+    refined_voxels: int = 8192
+    """Uncertain voxels that are refined at most."""
+    lifted_pixels: int = 40_000
+    """Pixels of a view that are lifted at most, evenly spaced over what the view shows of the cube."""
+    scribble_clicks: int = 6
+    """Clicks that stand for a scribble or a mask."""

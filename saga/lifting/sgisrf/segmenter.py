@@ -1,0 +1,209 @@
+"""Sgisrf: segmentation of a scene never seen in training, from clicks (Tang et al. 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.lifting.sgisrf.config import SgisrfConfig
+from saga.lifting.sgisrf.grid import Box
+from saga.lifting.sgisrf.guidance import Lifted
+from saga.lifting.sgisrf.model import SgisrfModel
+from saga.lifting.sgisrf.pixels import Click, Lattice, Owners, clicks_of, echoes, lattice
+from saga.lifting.sgisrf.predict import OUTSIDE, Volume, predict
+from saga.lifting.sgisrf.region import click_region, fitted, median_box, region_box, union
+from saga.lifting.sgisrf.similarity import Similarity
+from saga.lifting.views import Views
+from saga.query import Prompt, Segmentation
+from saga.query.prompts import check
+from saga.query.report import Report
+from saga.scene import Scene
+
+_SMALLEST = 0.01
+"""Half of the least cube's side, relative to the radius of the scene."""
+_REMEMBERED = 64
+
+
+class Sgisrf:
+    """Turns clicks into objects of one scene, without training on it."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        similarity: Similarity,
+        model: SgisrfModel | None = None,
+        config: SgisrfConfig | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Prepares a scene for clicks.
+
+        Args:
+            scene: the scene.
+            similarity: the feature space in which clicks spread over an image; `similarity_of` chooses one.
+            model: the trained model; None takes the one that comes with the package.
+            config: settings; None takes the defaults.
+            device: "cpu" or "cuda".
+
+        Raises:
+            SagaError: the model that comes with the package is missing.
+        """
+        self.views, self.similarity, self.config = Views(scene, device), similarity, config or SgisrfConfig()
+        self.model = model or SgisrfModel.load(device=device)
+        self._owners = Owners(self.views)
+        self._map = lru_cache(_REMEMBERED)(self._similarity_map)
+        self._echoes = lru_cache(_REMEMBERED)(self._find_echoes)
+        self._smallest = _SMALLEST * _radius(self.views)
+
+    def segment_prompt(self, prompt: Prompt) -> Segmentation:
+        """The object of one prompt. Raises SagaError for a prompt that does not fit its view."""
+        return self.segment_prompts([prompt])
+
+    def segment_prompts(self, prompts: Sequence[Prompt]) -> Segmentation:
+        """One object from prompts given one after another, in any views: each refines the mask of those before (eq. 1).
+
+        All prompts but the first may have negative points only. The scores are probabilities.
+
+        Raises:
+            SagaError: no prompt, no such view, or a prompt that does not fit its view.
+        """
+        if not prompts:
+            raise SagaError("segment_prompts: expected at least one prompt, found none.")
+        report, turn = Report(), _Turn(len(self.views.geometry), self.views.device)
+        for index, prompt in enumerate(prompts):
+            camera = self.views.scene.camera(prompt.view)
+            checked = check(prompt, camera, index > 0)
+            turn.clicks += self._clicks(clicks_of(camera, checked, self.config.scribble_clicks), report)
+            self._predict(turn, report)
+        selected = (turn.probability > self.config.threshold) & self.views.valid
+        report.thresholds["probability"] = self.config.threshold
+        report.count("selected", selected)
+        if turn.box is None:
+            report.warnings.append("the clicks show nothing of the scene: click where there is an object")
+        elif not bool(selected.any()):
+            report.warnings.append("nothing was selected: lower the threshold, or click elsewhere on the object")
+        views = [self.views.scene.camera(prompt.view).name for prompt in prompts]
+        facts = {"view": views[0], "prompt": prompts[0].describe(), **report.as_json()}
+        if len(prompts) > 1:
+            others = [prompt.describe() for prompt in prompts[1:]]
+            facts["further"] = [{"view": v, "prompt": p} for v, p in zip(views[1:], others, strict=True)]
+        return Segmentation(selected, turn.probability.float(), facts)
+
+    def _clicks(self, clicks: list[Click], report: Report) -> list[Click]:
+        """The clicks, and where other views show the same."""
+        with report.timed("echoes"):
+            found = list(clicks)
+            for click in clicks:
+                found += self._echoes(click.view, click.pixel, click.positive)
+        return found
+
+    def _find_echoes(self, view: str, pixel: tuple[int, int], positive: bool) -> list[Click]:
+        return echoes(self._owners, Click(view, pixel, positive), self.config.echo_views)
+
+    def _predict(self, turn: _Turn, report: Report) -> None:
+        """M_t from M_{t-1} and all clicks so far; the cube is fitted to what is found."""
+        with report.timed("region"):
+            box = self._box(turn.clicks)
+        if box is None:
+            return
+        turn.box = box if turn.box is None else union([box, turn.box])
+        for round_ in range(max(self.config.rounds, 1)):
+            self._predict_in(turn, turn.box, report)
+            report.counts["rounds"] = report.counts.get("rounds", 0) + 1
+            if round_ + 1 >= self.config.rounds:
+                return
+            selected = turn.probability > self.config.threshold
+            better = fitted(self.views.geometry.means[selected], turn.box, self.config.margin, self._smallest)
+            if better is None:
+                return
+            turn.box = better
+
+    def _predict_in(self, turn: _Turn, box: Box, report: Report) -> None:
+        geometry, config, model = self.views.geometry, self.config, self.model
+        with report.timed("grid"):
+            volume = Volume.build(geometry, box, model.resolution)
+        with report.timed("guidance"):
+            propagation = config.propagation and model.propagation
+            lifted = [
+                Lifted.fused([self._lift(c, box, propagation) for c in turn.clicks if c.positive == sign], turn.device)
+                for sign in (True, False)
+            ]
+            coarse, fine = volume.inputs(geometry, lifted[0], lifted[1], turn.previous, propagation)
+        with report.timed("network"), torch.no_grad():
+            refinement = config.refinement and model.refinement
+            prediction = predict(
+                model.network, volume, coarse, fine, refinement, config.band, config.refined_voxels
+            )
+        report.counts |= {"in_cube": len(volume.members), "uncertain_voxels": prediction.uncertain}
+        logits = torch.full_like(turn.probability, OUTSIDE).index_copy(0, volume.members, prediction.logits)
+        turn.probability = torch.sigmoid(logits)
+        turn.previous = turn.probability
+
+    def _box(self, clicks: list[Click]) -> Box | None:
+        """A cube around what the positive clicks point at."""
+        boxes = []
+        for click in (c for c in clicks if c.positive):
+            where = lattice(self.views.scene.camera(click.view), self.config.lifted_pixels)
+            place = where.place(click.pixel)
+            if place is None:
+                continue
+            owners = self._owners.clicked(click.view, where, click.pixel)
+            found = click_region(self._alike(click, where), place, owners)
+            box = region_box(
+                self.views.geometry.means[torch.from_numpy(found).to(self.views.device)],
+                self.config.margin,
+                self._smallest,
+            )
+            if box is not None:
+                boxes.append(box)
+        return median_box(boxes)
+
+    def _lift(self, click: Click, box: Box, propagation: bool) -> Lifted:
+        """A click's confidences inherited by the Gaussians that the view shows in a box."""
+        device = self.views.device
+        if not propagation:
+            return Lifted.of(torch.tensor([self._owners.at(click.view, click.pixel)]), torch.ones(1))
+        where = lattice(self.views.scene.camera(click.view), self.config.lifted_pixels, box)
+        owners = torch.from_numpy(self._owners.clicked(click.view, where, click.pixel).reshape(-1))
+        return Lifted.of(owners.to(device), torch.from_numpy(self._alike(click, where).reshape(-1)).to(device))
+
+    def _alike(self, click: Click, where: Lattice) -> np.ndarray:  # [rows, columns]
+        found = where.take(self._map(click.view, click.pixel) if click.mask is None else click.mask).copy()
+        if click.within is not None:
+            camera = self.views.scene.camera(click.view)
+            inside = np.zeros((camera.height, camera.width), bool)
+            x0, y0, x1, y1 = click.within
+            inside[y0:y1, x0:x1] = True
+            found *= where.take(inside)
+        place = where.place(click.pixel)
+        if place is not None:
+            found[place[1], place[0]] = 1.0
+        return found
+
+    def _similarity_map(self, view: str, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
+        return self.similarity.similarity(self.views.scene.camera(view), pixel)
+
+
+class _Turn:
+    """The state of an interaction."""
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        self.device = device
+        self.clicks: list[Click] = []
+        self.box: Box | None = None
+        self.probability: Tensor = torch.zeros(count, device=device)
+        self.previous: Tensor | None = None
+
+
+def _radius(views: Views, sample: int = 100_000) -> float:
+    """Distance from the middle of a scene within which nine in ten of its Gaussians lie; 1 for an empty one."""
+    means = views.geometry.means[views.valid]
+    means = means[:: max(1, len(means) // sample)]
+    if len(means) == 0:
+        return 1.0
+    distances = (means - means.median(0).values).norm(dim=1)
+    return max(float(torch.quantile(distances[:sample], 0.9)), 1e-6)
