@@ -20,7 +20,7 @@ class DiscoNerfConfig:
     the ablation of section 4.2."""
     false_positive: float = 0.01
     """Weight of the false positive loss, lambda_FP (eq. 6)."""
-    regularisation: float = 1.0
+    regularisation: float = 10.0
     """Weight of the differences between neighbours (eq. 7); 0 is the ablation of section 4.2."""
     regularise_every: int = 20
     """Steps between two passes of the regularisation over the scene."""
@@ -43,12 +43,13 @@ class DiscoNerfConfig:
     decoder_rate: float = 0.01
     """Adam's rate for the layer from features to slots."""
     nested: Literal["wholes", "all"] = "wholes"
-    """Of masks inside larger ones: "wholes" leaves them out, as section 7.1 does; "all" keeps them, and slots compete."""
+    """Of masks inside larger ones: "wholes" leaves them out as section 7.1 does; "all" keeps them, and slots
+    compete."""
     included: float = 0.9
     """Share of a mask that makes it part of a larger one."""
     smallest_mask: float = 0.0
     """Masks of a smaller share of the image are left out. Section 7.1 has 0.03, which small objects do not survive."""
-    uncovered: bool = True
+    uncovered: bool = False
     """What no mask of a view covers counts as one more mask."""
     separate: bool = False
     """Parts of a slot that do not touch become objects of their own."""

@@ -45,8 +45,8 @@ class SlotField:
 
     def to(self, device: str | torch.device) -> SlotField:
         """The field with its tensors on a device."""
-        tensors = (self.features.to(device), self.weight.to(device), self.bias.to(device))
-        return SlotField(*tensors, self.scene_digest, self.config, self.report)
+        features, weight, bias = (tensor.to(device) for tensor in (self.features, self.weight, self.bias))
+        return SlotField(features, weight, bias, self.scene_digest, self.config, self.report)
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file, under a temporary name first.
@@ -78,18 +78,18 @@ class SlotField:
         try:
             with safe_open(path, "pt") as file:
                 metadata = json.loads((file.metadata() or {})["saga_slots"])
-                tensors = [file.get_tensor(name) for name in ("features", "weight", "bias")]
+                features, weight, bias = (file.get_tensor(name) for name in ("features", "weight", "bias"))
         except (SafetensorError, KeyError, ValueError) as error:
             raise SagaError(
-                f"{path}: expected a slot field of discover_objects, found another kind or a truncated file; train again."
+                f"{path}: expected a slot field of discover_objects, found another kind or a damaged file; train again."
             ) from error
         found = metadata.get("format_version")
         if found != FORMAT_VERSION:
             raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {found}; train again.")
         if scene is not None and metadata["scene_digest"] != scene.gaussians.digest():
             raise SagaError(
-                f"{path}: this slot field was trained for another scene ({len(tensors[0])} Gaussians, "
+                f"{path}: this slot field was trained for another scene ({len(features)} Gaussians, "
                 f"{scene.path} has {len(scene.gaussians)}); train one for it with discover_objects."
             )
         config = DiscoNerfConfig(**metadata["config"])
-        return SlotField(*tensors, metadata["scene_digest"], config, metadata["report"])
+        return SlotField(features, weight, bias, metadata["scene_digest"], config, metadata["report"])

@@ -122,7 +122,7 @@ class ObjectSlots:
         return found
 
     def segment(self, view: str, **prompt: Any) -> Segmentation:
-        """One object from one prompt in one view: points, scribble, mask or box, and optionally negative; see Prompt."""
+        """As `segment_prompt`: points, scribble, mask or box in a view, and optionally negative; see Prompt."""
         return self.segment_prompt(Prompt(view, **prompt))
 
     def segment_prompt(self, prompt: Prompt) -> Segmentation:

@@ -27,6 +27,12 @@ _EPSILON = 1e-12
 """Of Adam: gradients of single Gaussians are far below the usual 1e-8 at the start."""
 
 
+_AT_LEAST_ONE = (
+    "iterations", "views_per_step", "pixels", "pixels_per_view", "cached_pixels", "dimensions", "neighbours",
+    "regularise_every", "most_slots",
+)  # fmt: skip
+
+
 class SlotTrainer:
     """State of one training run; `step` does one update."""
 
@@ -51,15 +57,7 @@ class SlotTrainer:
 
     def step(self) -> None:
         """One update of features and decoder on sampled pixels of random views."""
-        drawn = self._draw()
-        rows, touched = self._compact([view.first + pixels for view, pixels in drawn])
-        features = self.features[touched].requires_grad_()
-        probabilities = torch.softmax(self.decoder(features), dim=1)  # [U, S]
-        rendered = _Blend.apply(probabilities, rows)
-        loss = rendered.new_zeros(())
-        parts = rendered.split([len(pixels) for _, pixels in drawn])
-        for (view, pixels), part in zip(drawn, parts, strict=True):
-            loss = loss + self._loss(part, view.members[pixels], view.weights[pixels]) / len(drawn)
+        loss, features, touched = self.loss(self._draw())
         self.decoder_adam.zero_grad()
         loss.backward()
         self._update(touched, features.grad)
@@ -67,6 +65,21 @@ class SlotTrainer:
         every = self.config.regularise_every
         if self.average is not None and self.config.regularisation > 0 and self.iteration % every == 0:
             self._regularise(self.average)
+
+    def loss(
+        self,
+        drawn: list[tuple[MaskedPixels, Tensor]],  # indices [P] of some of a view's pixels each
+    ) -> tuple[Tensor, Tensor, Tensor]:  # [], [U, C], [U]
+        """L_gamma + lambda_FP L_FP, a mean over views; the features of the Gaussians it depends on; and which these are."""
+        rows, touched = self._compact([view.first + pixels for view, pixels in drawn])
+        features = self.features[touched].requires_grad_()
+        rendered = _Blend.apply(torch.softmax(self.decoder(features), dim=1), rows)
+        parts = rendered.split([len(pixels) for _, pixels in drawn])
+        losses = [
+            self._view_loss(part, view.members[pixels], view.weights[pixels])
+            for (view, pixels), part in zip(drawn, parts, strict=True)
+        ]
+        return torch.stack(losses).mean(), features, touched
 
     def _draw(self) -> list[tuple[MaskedPixels, Tensor]]:
         """Random views, and random ones among the cached pixels of each."""
@@ -81,12 +94,15 @@ class SlotTrainer:
     def _compact(self, selected: list[Tensor]) -> tuple[SparseRows, Tensor]:
         """Rows of the selected pixels whose columns are the touched Gaussians only, and these [U] int64."""
         rows = self.supervision.rows.permuted(torch.cat(selected))
-        touched = torch.unique(rows.indices).long()
+        entries = rows.indices.long()
+        seen = torch.zeros(rows.columns, dtype=torch.bool, device=entries.device)
+        seen[entries] = True
+        touched = seen.nonzero()[:, 0]
         self._place[touched] = torch.arange(len(touched), device=touched.device)
-        indices = self._place[rows.indices.long()].to(torch.int32)
+        indices = self._place[entries].to(torch.int32)
         return SparseRows(rows.indptr, indices, rows.weights, len(touched)), touched
 
-    def _loss(self, rendered: Tensor, members: Tensor, weights: Tensor) -> Tensor:
+    def _view_loss(self, rendered: Tensor, members: Tensor, weights: Tensor) -> Tensor:
         """L_gamma + lambda_FP L_FP of one view, over the masks that its pixels show."""
         members = members[:, members.any(0)].to(rendered)
         if members.shape[1] == 0:
@@ -193,8 +209,7 @@ def discover_objects(
 def _check(scene: Scene, config: DiscoNerfConfig) -> None:
     if not scene.cameras:
         raise SagaError(f"{scene.path}: finding objects needs cameras; give the cameras of the photographs.")
-    for name in ("iterations", "views_per_step", "pixels", "pixels_per_view", "cached_pixels", "dimensions", "neighbours",
-                 "regularise_every", "most_slots"):  # fmt: skip
+    for name in _AT_LEAST_ONE:
         if getattr(config, name) < 1:
             raise SagaError(f"{name}: expected 1 or more, found {getattr(config, name)}.")
     for name in ("slots", "false_positive", "regularisation", "smallest_mask"):
