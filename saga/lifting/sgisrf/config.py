@@ -25,7 +25,7 @@ class SgisrfConfig:
     clicked view alone, as the paper does."""
     band: float = 0.4
     """Distance from probability 0.5 up to which a voxel is uncertain."""
-    refined_voxels: int = 8192
+    refined_voxels: int = 2048
     """Uncertain voxels that are refined at most."""
     lifted_pixels: int = 40_000
     """Pixels of a view that are lifted at most, evenly spaced over what the view shows of the cube."""

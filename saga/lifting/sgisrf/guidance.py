@@ -99,6 +99,29 @@ def splat(
     return torch.where(known, guidance, 0.0).reshape(shape), known.float().reshape(shape)
 
 
+def fuse(
+    grid: Grid,
+    means: Tensor,  # [N, 3]
+    clicks: Sequence[Sequence[Lifted]],
+) -> tuple[Tensor, Tensor]:
+    """G and M of all clicks of one sign: the maximum over clicks of the mean over the views that repeat a click.
+
+    Views that do not reach a voxel have no say in its mean. A click of one view is what the paper has.
+    """
+    shape, device = (grid.size,) * 3, means.device
+    fused, known = torch.zeros(shape, device=device), torch.zeros(shape, device=device)
+    for views in clicks:
+        total, count = torch.zeros(shape, device=device), torch.zeros(shape, device=device)
+        for lifted in views:
+            guidance, mask = splat(grid, means[lifted.gaussians], lifted.confidence)
+            total += guidance
+            count += mask
+        mean = torch.where(count > 0, total / count.clamp(min=1), -torch.inf)
+        fused = torch.where(known > 0, torch.maximum(fused, mean), torch.where(count > 0, mean, 0.0))
+        known = torch.maximum(known, (count > 0).float())
+    return fused, known
+
+
 def propagate(
     guidance: Tensor,  # [C, S, S, S], 0 where the mask is 0
     mask: Tensor,  # [C, S, S, S] 0 or 1

@@ -15,6 +15,8 @@ FINE_INPUTS = 5
 """Channels of the fine input: A, G+, G- and where G+ and G- are known."""
 _GROUP = 32
 """Uncertain voxels that attend to each other, with their 8 children each."""
+_OCCUPIED = 0.01
+"""Opacity from which a voxel has something to segment."""
 _UNIT = Box((0.5, 0.5, 0.5), 0.5)
 
 
@@ -114,7 +116,7 @@ def uncertain_voxels(
 ) -> Tensor:  # [u] int64
     """Occupied voxels whose probability is within `band` of 0.5, at most `most`, the least certain; in Z-order."""
     doubt = (torch.sigmoid(logits.detach()) - 0.5).abs().flatten()
-    doubtful = torch.nonzero((doubt < band) & (opacity.flatten() > 0))[:, 0]
+    doubtful = torch.nonzero((doubt < band) & (opacity.flatten() > _OCCUPIED))[:, 0]
     if len(doubtful) > most:
         doubtful = doubtful[doubt[doubtful].topk(most, largest=False).indices]
     return doubtful[torch.argsort(_z_order(doubtful, logits.shape[0]), stable=True)]
@@ -190,7 +192,11 @@ def _z_order(
 ) -> Tensor:  # [u]
     """Interleaved bits of the coordinates: neighbours in it are close in space."""
     parts = (voxels // size**2, voxels // size % size, voxels % size)
-    return sum(((part >> bit & 1) << 3 * bit + axis for bit in range(10) for axis, part in enumerate(parts)), voxels * 0)
+    order = torch.zeros_like(voxels)
+    for bit in range(10):
+        for axis, part in enumerate(parts):
+            order |= (part >> bit & 1) << 3 * bit + axis
+    return order
 
 
 def _stage(inputs: int, outputs: int, stride: int) -> nn.Module:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
 
 import numpy as np
 import torch
@@ -95,7 +94,7 @@ class Owners:
 
     def clicked(self, view: str, where: Lattice, pixel: tuple[int, int]) -> np.ndarray:  # [rows, columns]
         """`of`, with the clicked pixel itself in the cell that holds it."""
-        owners = cast(np.ndarray, self.of(view, where))
+        owners = self.of(view, where)
         place = where.place(pixel)
         if place is not None:
             owners = owners.copy()

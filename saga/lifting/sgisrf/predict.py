@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from saga.lifting.sgisrf.grid import Box, Grid, opacity_grid, within
-from saga.lifting.sgisrf.guidance import Lifted, propagate, splat
+from saga.lifting.sgisrf.guidance import Lifted, fuse, propagate
 from saga.lifting.sgisrf.network import SegmentationNetwork, refine, uncertain_voxels
 from saga.raster import Geometry
 
@@ -37,20 +38,24 @@ class Volume:
     def inputs(
         self,
         geometry: Geometry,
-        positive: Lifted,
-        negative: Lifted,
+        positive: Sequence[Sequence[Lifted]],
+        negative: Sequence[Sequence[Lifted]],
         previous: Tensor | None,  # [N] probabilities
         propagation: bool = True,
     ) -> tuple[Tensor, Tensor]:
-        """Coarse [INPUTS, S, S, S] and fine [FINE_INPUTS, 2 S, 2 S, 2 S] channels of the network."""
-        lifted = [(geometry.means[each.gaussians], each.confidence) for each in (positive, negative)]
-        guidance, known = (torch.stack(part) for part in zip(*(splat(self.grid, *e) for e in lifted), strict=True))
-        fine = [splat(self.grid.finer(), *each) for each in lifted]
+        """Coarse [INPUTS, S, S, S] and fine [FINE_INPUTS, 2 S, 2 S, 2 S] channels of the network.
+
+        `positive` and `negative` hold, for each click, what it says in the views that repeat it.
+        """
+        signs = (positive, negative)
+        coarse = [fuse(self.grid, geometry.means, clicks) for clicks in signs]
+        fine = [fuse(self.grid.finer(), geometry.means, clicks) for clicks in signs]
+        guidance, known = (torch.stack(part) for part in zip(*coarse, strict=True))
         if propagation:
             guidance = propagate(guidance, known, self.opacity)
         last = torch.zeros_like(self.opacity) if previous is None else self._averaged(geometry, previous)
-        coarse = torch.cat([self.opacity[None], guidance, known, last[None]])
-        return coarse, torch.stack([self.fine_opacity, fine[0][0], fine[1][0], fine[0][1], fine[1][1]])
+        channels = torch.cat([self.opacity[None], guidance, known, last[None]])
+        return channels, torch.stack([self.fine_opacity, fine[0][0], fine[1][0], fine[0][1], fine[1][1]])
 
     def _averaged(
         self,
@@ -67,37 +72,46 @@ class Volume:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """Logits of the Gaussians of a volume."""
+class Coarse:
+    """What the U-Net made of a volume."""
 
-    logits: Tensor  # [n]
-    uncertain: int
-    """Voxels that were refined."""
+    logits: Tensor  # [S, S, S]
+    features: list[Tensor]  # per level [C, S', S', S']
+
+    def sampled(self, volume: Volume) -> Tensor:  # [n]
+        """Logits at the centres of the volume's Gaussians."""
+        return volume.grid.sample(self.logits[None], volume.points)[:, 0]
 
 
-def predict(
+def predict_coarse(
     network: SegmentationNetwork,
-    volume: Volume,
     coarse: Tensor,  # [INPUTS, S, S, S]
-    fine: Tensor,  # [FINE_INPUTS, 2 S, 2 S, 2 S]
-    refinement: bool = True,
-    band: float = 0.4,
-    most: int = 8192,
     half: bool = False,
-) -> Prediction:
-    """Per-Gaussian logits: the U-Net's, interpolated at the centres, corrected where it was unsure.
-
-    `band` and `most` choose the voxels that are refined, see `uncertain_voxels`; `half` computes the U-Net in bfloat16.
-    """
+) -> Coarse:
+    """The U-Net's prediction, computed in bfloat16 if `half`."""
     with torch.autocast(coarse.device.type, torch.bfloat16, enabled=half):
         logits, features = network(coarse)
-    logits, features = logits.float(), [level.float() for level in features]
-    uncertain = uncertain_voxels(logits, volume.opacity, band, most if refinement else 0)
+    return Coarse(logits.float(), [level.float() for level in features])
+
+
+def predict_refined(
+    network: SegmentationNetwork,
+    volume: Volume,
+    first: Coarse,
+    coarse: Tensor,  # [INPUTS, S, S, S]
+    fine: Tensor,  # [FINE_INPUTS, 2 S, 2 S, 2 S]
+    band: float = 0.4,
+    most: int = 2048,
+) -> tuple[Tensor, int]:  # [n]
+    """Logits of the volume's Gaussians, corrected in uncertain voxels, and how many voxels those were.
+
+    A Gaussian in an uncertain voxel takes the correction of the child voxel that it lies in, on top of the corrected
+    coarse logits interpolated at its centre. `band` and `most` choose the voxels, see `uncertain_voxels`.
+    """
+    uncertain = uncertain_voxels(first.logits, volume.opacity, band, most)
     if len(uncertain) == 0:
-        return Prediction(volume.grid.sample(logits[None], volume.points)[:, 0], 0)
-    refined = refine(network, volume.grid, logits, features, coarse, fine, uncertain)
-    corrected = logits + refined.coarse.reshape(logits.shape)
+        return first.sampled(volume), 0
+    refined = refine(network, volume.grid, first.logits, first.features, coarse, fine, uncertain)
+    corrected = Coarse(first.logits + refined.coarse.reshape(first.logits.shape), first.features)
     own, _ = volume.grid.finer().cells(volume.points)
-    return Prediction(
-        volume.grid.sample(corrected[None], volume.points)[:, 0] + refined.fine[own], len(refined.uncertain)
-    )
+    return corrected.sampled(volume) + refined.fine[own], len(uncertain)

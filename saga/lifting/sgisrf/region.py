@@ -11,10 +11,8 @@ from torch import Tensor
 
 from saga.lifting.sgisrf.grid import Box
 
-_TRIMMED = 0.03
+_TRIMMED = 0.05
 """Share of a region's Gaussians that is cut off at each end of each axis: borders spill onto what is behind."""
-_USUAL = 1.5
-"""Times the median size that a cube may have."""
 _NEAR_SIDE = 0.92
 """An object that comes closer to a side of its cube, relative to half of its side, may go on beyond it."""
 _LOOSE = 0.6
@@ -69,14 +67,12 @@ def _thinned(count: int, most: int = 100_000) -> slice:
 
 
 def median_box(boxes: Sequence[Box]) -> Box | None:
-    """The smallest cube around those cubes that are of about the usual size; None without any.
-
-    A similarity map that spreads over half of an image must not decide alone.
-    """
+    """The middle of what several views make of one click: a similarity map that spreads over half of an image must
+    not decide. None without any."""
     if not boxes:
         return None
-    usual = float(np.median([box.half for box in boxes]))
-    return union([box for box in boxes if box.half <= _USUAL * usual])
+    center = np.median([box.center for box in boxes], axis=0).tolist()
+    return Box((center[0], center[1], center[2]), float(np.median([box.half for box in boxes])))
 
 
 def fitted(

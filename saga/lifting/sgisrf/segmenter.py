@@ -15,7 +15,7 @@ from saga.lifting.sgisrf.grid import Box
 from saga.lifting.sgisrf.guidance import Lifted
 from saga.lifting.sgisrf.model import SgisrfModel
 from saga.lifting.sgisrf.pixels import Click, Lattice, Owners, clicks_of, echoes, lattice
-from saga.lifting.sgisrf.predict import OUTSIDE, Volume, predict
+from saga.lifting.sgisrf.predict import OUTSIDE, Volume, predict_coarse, predict_refined
 from saga.lifting.sgisrf.region import click_region, fitted, median_box, region_box, union
 from saga.lifting.sgisrf.similarity import Similarity
 from saga.lifting.views import Views
@@ -26,6 +26,8 @@ from saga.scene import Scene
 
 _SMALLEST = 0.01
 """Half of the least cube's side, relative to the radius of the scene."""
+_REGION_PIXELS = 12_000
+"""Pixels of a view among which a click's region is found."""
 _REMEMBERED = 64
 
 
@@ -77,7 +79,7 @@ class Sgisrf:
         for index, prompt in enumerate(prompts):
             camera = self.views.scene.camera(prompt.view)
             checked = check(prompt, camera, index > 0)
-            turn.clicks += self._clicks(clicks_of(camera, checked, self.config.scribble_clicks), report)
+            turn.clicks += self._repeated(clicks_of(camera, checked, self.config.scribble_clicks), report)
             self._predict(turn, report)
         selected = (turn.probability > self.config.threshold) & self.views.valid
         report.thresholds["probability"] = self.config.threshold
@@ -93,13 +95,10 @@ class Sgisrf:
             facts["further"] = [{"view": v, "prompt": p} for v, p in zip(views[1:], others, strict=True)]
         return Segmentation(selected, turn.probability.float(), facts)
 
-    def _clicks(self, clicks: list[Click], report: Report) -> list[Click]:
-        """The clicks, and where other views show the same."""
+    def _repeated(self, clicks: list[Click], report: Report) -> list[list[Click]]:
+        """Each click with those that repeat it in other views."""
         with report.timed("echoes"):
-            found = list(clicks)
-            for click in clicks:
-                found += self._echoes(click.view, click.pixel, click.positive)
-        return found
+            return [[click, *self._echoes(click.view, click.pixel, click.positive)] for click in clicks]
 
     def _find_echoes(self, view: str, pixel: tuple[int, int], positive: bool) -> list[Click]:
         return echoes(self._owners, Click(view, pixel, positive), self.config.echo_views)
@@ -107,60 +106,61 @@ class Sgisrf:
     def _predict(self, turn: _Turn, report: Report) -> None:
         """M_t from M_{t-1} and all clicks so far; the cube is fitted to what is found."""
         with report.timed("region"):
-            box = self._box(turn.clicks)
+            box = self._box(turn)
         if box is None:
             return
         turn.box = box if turn.box is None else union([box, turn.box])
-        for round_ in range(max(self.config.rounds, 1)):
-            self._predict_in(turn, turn.box, report)
+        for left in reversed(range(max(self.config.rounds, 1))):
+            better = self._predict_in(turn, turn.box, left > 0, report)
             report.counts["rounds"] = report.counts.get("rounds", 0) + 1
-            if round_ + 1 >= self.config.rounds:
-                return
-            selected = turn.probability > self.config.threshold
-            better = fitted(self.views.geometry.means[selected], turn.box, self.config.margin, self._smallest)
             if better is None:
                 return
             turn.box = better
 
-    def _predict_in(self, turn: _Turn, box: Box, report: Report) -> None:
+    def _predict_in(self, turn: _Turn, box: Box, fit: bool, report: Report) -> Box | None:
+        """One prediction in a cube; with `fit`, a better cube instead of the refinement if there is one."""
         geometry, config, model = self.views.geometry, self.config, self.model
         with report.timed("grid"):
             volume = Volume.build(geometry, box, model.resolution)
         with report.timed("guidance"):
             propagation = config.propagation and model.propagation
-            lifted = [
-                Lifted.fused([self._lift(c, box, propagation) for c in turn.clicks if c.positive == sign], turn.device)
+            positive, negative = (
+                [[self._lift(each, box, propagation) for each in views] for views in turn.clicks_of(sign)]
                 for sign in (True, False)
-            ]
-            coarse, fine = volume.inputs(geometry, lifted[0], lifted[1], turn.previous, propagation)
+            )
+            coarse, fine = volume.inputs(geometry, positive, negative, turn.previous, propagation)
         with report.timed("network"), torch.no_grad():
-            refinement = config.refinement and model.refinement
-            prediction = predict(
-                model.network, volume, coarse, fine, refinement, config.band, config.refined_voxels
-            )
-        report.counts |= {"in_cube": len(volume.members), "uncertain_voxels": prediction.uncertain}
-        logits = torch.full_like(turn.probability, OUTSIDE).index_copy(0, volume.members, prediction.logits)
-        turn.probability = torch.sigmoid(logits)
+            first = predict_coarse(model.network, coarse)
+            logits, uncertain = first.sampled(volume), 0
+        better = None
+        if fit:
+            found = volume.points[torch.sigmoid(logits) > config.threshold]
+            better = fitted(found, box, config.margin, self._smallest)
+        if better is None and config.refinement and model.refinement:
+            with report.timed("refinement"), torch.no_grad():
+                logits, uncertain = predict_refined(
+                    model.network, volume, first, coarse, fine, config.band, config.refined_voxels
+                )
+        report.counts |= {"in_cube": len(volume.members), "uncertain_voxels": uncertain}
+        turn.probability = torch.sigmoid(
+            torch.full_like(turn.probability, OUTSIDE).index_copy(0, volume.members, logits)
+        )
         turn.previous = turn.probability
+        return better
 
-    def _box(self, clicks: list[Click]) -> Box | None:
+    def _box(self, turn: _Turn) -> Box | None:
         """A cube around what the positive clicks point at."""
-        boxes = []
-        for click in (c for c in clicks if c.positive):
-            where = lattice(self.views.scene.camera(click.view), self.config.lifted_pixels)
-            place = where.place(click.pixel)
-            if place is None:
-                continue
-            owners = self._owners.clicked(click.view, where, click.pixel)
-            found = click_region(self._alike(click, where), place, owners)
-            box = region_box(
-                self.views.geometry.means[torch.from_numpy(found).to(self.views.device)],
-                self.config.margin,
-                self._smallest,
-            )
-            if box is not None:
-                boxes.append(box)
-        return median_box(boxes)
+        found = [median_box([box for each in views if (box := self._box_of(each))]) for views in turn.clicks_of(True)]
+        boxes = [box for box in found if box is not None]
+        return union(boxes) if boxes else None
+
+    def _box_of(self, click: Click) -> Box | None:
+        where = lattice(self.views.scene.camera(click.view), _REGION_PIXELS)
+        place = where.place(click.pixel)
+        assert place is not None, "the lattice covers the image"
+        owners = self._owners.clicked(click.view, where, click.pixel)
+        region = torch.from_numpy(click_region(self._alike(click, where), place, owners)).to(self.views.device)
+        return region_box(self.views.geometry.means[region], self.config.margin, self._smallest)
 
     def _lift(self, click: Click, box: Box, propagation: bool) -> Lifted:
         """A click's confidences inherited by the Gaussians that the view shows in a box."""
@@ -193,10 +193,15 @@ class _Turn:
 
     def __init__(self, count: int, device: torch.device) -> None:
         self.device = device
-        self.clicks: list[Click] = []
+        self.clicks: list[list[Click]] = []
+        """Each with those that repeat it in other views."""
         self.box: Box | None = None
         self.probability: Tensor = torch.zeros(count, device=device)
         self.previous: Tensor | None = None
+
+    def clicks_of(self, positive: bool) -> list[list[Click]]:
+        """The clicks of one sign."""
+        return [views for views in self.clicks if views[0].positive == positive]
 
 
 def _radius(views: Views, sample: int = 100_000) -> float:

@@ -62,13 +62,13 @@ def _turned(rng: np.random.Generator) -> list[list[Surface]]:
 
 
 def _box(rng: np.random.Generator) -> list[list[Surface]]:
-    size = rng.uniform(0.15, 1.0, 3)
-    faces = rounded_box(size, float(0.12 * rng.random() * size.min() + 0.005))
+    size = rng.uniform(0.15, 1.0, 3).tolist()
+    faces = rounded_box(size, float(0.12 * rng.random() * min(size) + 0.005))
     return [faces] if rng.random() < 0.5 else [[face] for face in faces]
 
 
 def _ball(rng: np.random.Generator) -> list[list[Surface]]:
-    radii = rng.uniform(0.2, 0.5, 3)
+    radii = rng.uniform(0.2, 0.5, 3).tolist()
     return [[ellipsoid((0, 0, radii[2]), radii)]]
 
 
@@ -118,7 +118,7 @@ def _cluster(rng: np.random.Generator) -> list[list[Surface]]:
     parts: list[list[Surface]] = []
     center = np.array([0, 0, 0.3])
     for _ in range(int(rng.integers(3, 8))):
-        radii = rng.uniform(0.08, 0.28, 3)
+        radii = rng.uniform(0.08, 0.28, 3).tolist()
         center[2] = max(center[2], radii[2])
         parts.append([ellipsoid(tuple(center), radii)])
         center = np.clip(center + rng.normal(0, 0.18, 3), (-0.4, -0.4, 0.1), (0.4, 0.4, 1.0))

@@ -30,7 +30,7 @@ def render_rows(
     selected: Tensor,  # [S] int64
 ) -> Tensor:  # [S, C]
     """Blended values at selected pixels, differentiable in x."""
-    return _Product.apply(x, rows, selected)  # type: ignore[no-any-return,no-untyped-call]
+    return _Product.apply(x, rows, selected)
 
 
 def supervision(

@@ -17,7 +17,7 @@ from saga.lifting.sgisrf.grid import Box
 from saga.lifting.sgisrf.guidance import Lifted
 from saga.lifting.sgisrf.model import SgisrfModel
 from saga.lifting.sgisrf.network import NetworkSize
-from saga.lifting.sgisrf.predict import OUTSIDE, Volume, predict
+from saga.lifting.sgisrf.predict import OUTSIDE, Volume, predict_coarse, predict_refined
 from saga.lifting.sgisrf.region import click_region, region_box, union
 from saga.lifting.sgisrf.scenes import TrainingScene, TrainingView, random_scene, rotated
 from saga.lifting.sgisrf.similarity import color_likeness, membership_cosine
@@ -194,11 +194,14 @@ class _Session:
         """Logits of all Gaussians."""
         assert self.box is not None
         volume = Volume.build(self.geometry, self.box, self.config.resolution)
-        lifted = Lifted.fused(self.positive), Lifted.fused(self.negative)
-        coarse, fine = volume.inputs(self.geometry, *lifted, self.previous, self.config.propagation)
-        prediction = predict(self.network, volume, coarse, fine, self.config.refinement, most=_REFINED, half=self.config.half)
+        clicks = [[each] for each in self.positive], [[each] for each in self.negative]
+        coarse, fine = volume.inputs(self.geometry, *clicks, self.previous, self.config.propagation)
+        first = predict_coarse(self.network, coarse, self.config.half)
+        logits = first.sampled(volume)
+        if self.config.refinement:
+            logits, _ = predict_refined(self.network, volume, first, coarse, fine, most=_REFINED)
         self._volume = volume
-        return torch.full((len(self.scene.labels),), OUTSIDE).index_copy(0, volume.members, prediction.logits)
+        return torch.full((len(self.scene.labels),), OUTSIDE).index_copy(0, volume.members, logits)
 
     def supervised(self) -> tuple[Tensor, Tensor]:  # [S], [S]
         """Rows that show something in the box, from a few views, and whether they show the object."""
