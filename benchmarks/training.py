@@ -19,9 +19,10 @@ import gpu
 import numpy as np
 import torch
 import tyro
-from quality import measure, read_truth
 
-from saga import Scene, Segmenter, TrainConfig, load_scene
+from saga import Scene, Segmenter, TrainConfig
+from saga.evaluate import Case, Places, Prompting, open_case
+from saga.evaluate.judge import judge
 from saga.masks import open_masks
 from saga.raster import Geometry
 from saga.train import FeatureField
@@ -32,20 +33,19 @@ from saga.train.trainer import Trainer, synchronize
 PLATEAU = 0.005
 
 
-def quality(scene: Scene, folder: Path, trainer: Trainer, device: str) -> float:
+def quality(case: Case, geometry: Geometry, trainer: Trainer, device: str) -> float:
     """Mean 2D IoU of one click on each object."""
-    features = trainer.features.clone()
+    scene, features = case.scene, trainer.features.clone()
     field = FeatureField(features, scene.gaussians.digest(), trainer.config, scene.cameras, trainer.phi, None)
     segmenter = Segmenter(scene, field, device=device)
-    rows = [next(measure(scene, segmenter, truth, 1, 1), None) for truth in read_truth(folder)]
-    return float(np.mean([row[1] for row in rows if row is not None]))
+    answers = [(task, segmenter.segment_prompt(task.variants[0].prompt)) for task in case.tasks]
+    return float(np.mean([judge(scene, geometry, task, each.mask, alone=False).iou for task, each in answers]))
 
 
-def prepare(scene: Scene, folder: Path, config: TrainConfig, device: str) -> Trainer:
+def prepare(scene: Scene, geometry: Geometry, folder: Path, config: TrainConfig, device: str) -> Trainer:
     """Everything before the first step."""
     given = next((folder / name for name in ("masks_samlike", "instances") if (folder / name).exists()), None)
     masks = open_masks(scene, given, None, folder / "benchmark.masks", device, progress=False)
-    geometry = Geometry.from_gaussians(scene.gaussians, device=device)
     cache = build_cache(geometry, scene.cameras, masks, config, np.random.default_rng(config.seed))
     average = neighbour_average(geometry, config.smooth_neighbours) if config.smooth_every > 0 else None
     return Trainer(geometry, cache, average, masks, config)
@@ -61,9 +61,10 @@ def main(
     if device == "cuda":
         gpu.require()
     config = TrainConfig() if iterations is None else replace(TrainConfig(), iterations=iterations)
-    scene = load_scene(folder / "scene.ply")
+    case = open_case("folder", Places(folder.parent), folder.name, Prompting(views=1))
+    scene, geometry = case.scene, Geometry.from_gaussians(case.scene.gaussians, device)
     clock = time.perf_counter()
-    trainer = prepare(scene, folder, config, device)
+    trainer = prepare(scene, geometry, folder, config, device)
     synchronize(device)
     before = spent = time.perf_counter() - clock
     where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
@@ -76,7 +77,7 @@ def main(
             trainer.step()
         synchronize(device)
         spent += time.perf_counter() - clock
-        curve.append((spent, quality(scene, folder, trainer, device)))
+        curve.append((spent, quality(case, geometry, trainer, device)))
         print(f"| {trainer.iteration} | {spent:.2f} | {100 * curve[-1][1]:.1f} % |", flush=True)
     below = [k for k, (_, value) in enumerate(curve) if abs(value - curve[-1][1]) > PLATEAU]
     plateau = curve[below[-1] + 1 if below else 0][0]

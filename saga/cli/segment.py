@@ -85,24 +85,15 @@ def segment(
     )
     prompts = [prompt, *_further(also, also_negative)]
     if method == "saga":
-        if masks is not None:
-            raise SagaError("--masks: --method saga has them from saga-train; leave it out, or choose another method.")
+        _refuse(method, {"--masks": masks is not None})
         changes: dict[str, Any] = {"statistical_filter": filter, "region_growing": filter, "ball_query": ball_query}
-        if threshold is not None:
-            changes["score_threshold"] = _threshold(threshold)
-        if granularity is not None:
-            changes["granularity"] = _granularity(granularity)
+        changes |= {} if threshold is None else {"score_threshold": _threshold(threshold)}
+        changes |= {} if granularity is None else {"granularity": _granularity(granularity)}
         loaded, segmenter = _saga(scene, field, images, cameras, sam, changes, settings, chosen)
     else:
-        given = {
-            "--field": field is not None,
-            "--threshold": threshold is not None,
-            "--granularity": granularity is not None,
-            "--no-filter": not filter,
-            "--no-ball-query": not ball_query,
-        }
-        for option in (option for option, present in given.items() if present):
-            raise SagaError(f"{option}: only --method saga has it; {method} takes --set name=value.")
+        given = {"--field": field, "--threshold": threshold, "--granularity": granularity}
+        given |= {"--no-filter": None if filter else "", "--no-ball-query": None if ball_query else ""}
+        _refuse(method, {option: value is not None for option, value in given.items()})
         loaded, segmenter = _other(method, scene, images, cameras, masks, sam, settings, chosen)
     result = segmenter.segment_prompts(prompts)
     for warning in result.report["warnings"]:
@@ -110,6 +101,13 @@ def segment(
     write_segmentation(result, loaded, out, split_boundary=split_boundary, prune=prune)
     times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
     say(f"{out}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
+
+
+def _refuse(method: str, given: dict[str, bool]) -> None:
+    """Raises SagaError for the first option given that a method does not take."""
+    for option in (option for option, present in given.items() if present):
+        advice = "the masks are those of saga-train" if method == "saga" else "its settings are given with --set"
+        raise SagaError(f"{option}: --method {method} does not take it ({advice}); leave it out.")
 
 
 def _saga(

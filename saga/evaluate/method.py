@@ -115,6 +115,6 @@ class OtherMethod:
         """Opens the method on the scene. Raises SagaError as `open_method` does."""
         start = time.perf_counter()
         model = None if self.sam is None else Sam.load(resolve_checkpoint(self.sam), device)
-        config = replace(self.config, seed=seed)
+        config: Config = replace(self.config, seed=seed)  # type: ignore[type-var]
         opened = open_method(self.name, scene, masks, config, device, model, self.progress)
         return Prepared(opened, 0.0, {"seconds": {"open": time.perf_counter() - start}})

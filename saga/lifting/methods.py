@@ -77,7 +77,7 @@ def open_method(
     views = Views(scene, device)
     if isinstance(config, SgisrfConfig):
         similarity = (
-            MaskSimilarity(views, masks) if masks is not None and sam is None else _sam_similarity(views, sam, masks)
+            MaskSimilarity(scene, masks) if masks is not None and sam is None else _sam_similarity(views, sam, masks)
         )
         return Sgisrf(scene, similarity, None, config, device)
     prompter = _prompter(views, masks, sam)
@@ -95,7 +95,7 @@ def _prompter(views: Views, masks: MaskSource | None, sam: Sam | None) -> Prompt
 
 def _sam_similarity(views: Views, sam: Sam | None, masks: MaskSource | None) -> FeatureSimilarity:
     assert sam is not None
-    return FeatureSimilarity(views, _Features(SamPrompter(views, sam, masks)))
+    return FeatureSimilarity(views.scene, _Features(SamPrompter(views, sam, masks)))
 
 
 class _Features:

@@ -58,7 +58,8 @@ def _read_png(path: Path) -> np.ndarray:  # [h, w]
     """The single channel of a PNG: grey of 1, 8 or 16 bits, or the indices of a palette."""
     try:
         with Image.open(path) as image:
-            pixels = np.asarray(image)
+            # Straight from Pillow, the True of a 1-bit picture would be stored as 255.
+            pixels = np.asarray(image.convert("L") if image.mode == "1" else image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise SagaError(f"{path}: cannot be read as a PNG ({error}); write it again") from error
     if pixels.ndim == 2:

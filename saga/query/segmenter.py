@@ -73,7 +73,8 @@ class Segmenter:
             raise SagaError(f"{scene.path}: the field was trained for another scene; train one with saga-train.")
         if sam is not None and field.phi is None:
             raise SagaError(
-                "SAM prompts need a field trained with SAM's features: run saga-train with --sam CHECKPOINT."
+                "SAM prompts need a field trained with SAM's features: run saga-train with --sam CHECKPOINT, and "
+                "neither --iterations 0 nor --sam-guidance 0."
             )
         self.scene, self.config, self.sam = scene, config or QueryConfig(), sam
         self.field = field.to(device)

@@ -49,7 +49,9 @@ class Trainer:
         self.adam = RowsAdam(self.features, config.learning_rate)
         self.phi: Phi | None = None
         self.phi_adam: torch.optim.Adam | None = None
-        if any(view.coverage is not None for view in cache.views):
+        # Without a step of SAM guidance phi would stay random, and prompts by SAM's features would mean nothing.
+        taught = config.iterations > 0 and config.sam_guidance > 0
+        if taught and any(view.coverage is not None for view in cache.views):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(config.seed)
                 self.phi = Phi(config.dimensions).to(device)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import saga.demo
-from saga.cli import demo, segment, train
+from saga.cli import demo, discover, segment, train
 from saga.train import TrainConfig
 
 Command = Callable[..., "Outcome"]
@@ -50,6 +50,12 @@ def saga_train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 def saga_segment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """saga-segment with arguments."""
     return lambda *arguments: _run(segment.main, "saga-segment", arguments, monkeypatch, capsys)
+
+
+@pytest.fixture
+def saga_discover(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """saga-discover with arguments."""
+    return lambda *arguments: _run(discover.main, "saga-discover", arguments, monkeypatch, capsys)
 
 
 @pytest.fixture

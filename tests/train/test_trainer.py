@@ -34,13 +34,19 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tiny_scene, instances, 
 def test_phi_is_trained_and_kept(tiny_scene, instances, quick, tmp_path):
     sam = np.random.default_rng(0).normal(size=(256, 64, 64)).astype(np.float16)
     field = train(tiny_scene, instances(sam), quick(), progress=False)
-    untrained = train(tiny_scene, instances(sam), quick(iterations=1, sam_guidance=0), progress=False)
-    assert field.phi is not None and untrained.phi is not None
+    once = train(tiny_scene, instances(sam), quick(iterations=1), progress=False)
+    assert field.phi is not None and once.phi is not None
     weight = field.phi.layers[0].weight
-    assert not torch.allclose(weight, untrained.phi.layers[0].weight)
+    assert not torch.allclose(weight, once.phi.layers[0].weight)
     field.save(tmp_path / "field.saga")
     read = FeatureField.load(tmp_path / "field.saga", tiny_scene)
     assert read.phi is not None and torch.equal(read.phi.layers[0].weight, weight)
+
+
+@pytest.mark.parametrize("off", [{"iterations": 0}, {"sam_guidance": 0.0}])
+def test_without_sam_guidance_there_is_no_phi(tiny_scene, instances, quick, off):
+    sam = np.random.default_rng(0).normal(size=(256, 64, 64)).astype(np.float16)
+    assert train(tiny_scene, instances(sam), quick(**off), progress=False).phi is None
 
 
 @pytest.mark.parametrize("off", ["sam_guidance", "correspondence"])
