@@ -6,6 +6,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 _LEAST_PIXELS = 12
+_HIERARCHIES = 0.4
+"""Share of the views whose masks form a hierarchy, from groups of objects to small pieces, as regions that are merged
+step by step do."""
 
 
 def corrupted_masks(
@@ -28,9 +31,25 @@ def corrupted_masks(
             found += [(parts == part) & whole for part in np.unique(parts[whole]) if rng.random() < 0.7]
         if rng.random() < 0.3 * splitting:
             found.append(whole & _half_plane(whole, rng))
+    if rng.random() < _HIERARCHIES:
+        found = [piece for mask in found for piece in _nested(mask, int(rng.integers(1, 4)), rng)]
+        found += [np.isin(labels, rng.choice(present, min(len(present), 3))) for _ in range(rng.integers(3))]
     ragged = [_ragged(mask, roughness, rng) for mask in found if np.count_nonzero(mask) >= _LEAST_PIXELS]
     kept = [mask for mask in ragged if np.count_nonzero(mask) >= _LEAST_PIXELS]
     return np.stack(kept) if kept else np.zeros((0, *labels.shape), bool)
+
+
+def _nested(
+    mask: np.ndarray,  # [H, W] bool
+    levels: int,
+    rng: np.random.Generator,
+) -> list[np.ndarray]:
+    """A mask, most of its halves, most of theirs, and so on."""
+    if levels == 0 or np.count_nonzero(mask) < 2 * _LEAST_PIXELS:
+        return [mask]
+    side = _half_plane(mask, rng)
+    halves = [half for half in (mask & side, mask & ~side) if rng.random() < 0.85]
+    return [mask, *(piece for half in halves for piece in _nested(half, levels - 1, rng))]
 
 
 def _half_plane(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # [H, W] bool

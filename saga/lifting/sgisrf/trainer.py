@@ -28,6 +28,8 @@ _SMOOTHING = 0.998
 """Of the running mean of the weights, which is what is saved."""
 _ECHOES = 0.4
 """Share of the objects that are clicked in several views before the first prediction."""
+_REPEATED = 0.7
+"""Share of these where the clicks are taken for one click repeated in several views."""
 _REFINED = 512
 """Voxels that a training step refines at most."""
 
@@ -161,8 +163,8 @@ class _Session:
         self.likeness = self.rng.choice(["masks", "exact", "color"], p=[0.6, 0.2, 0.2])
         self.margin = float(self.rng.uniform(1.2, 2.6))
         self.box: Box | None = None
-        self.positive: list[Lifted] = []
-        self.negative: list[Lifted] = []
+        self.positive: list[list[Lifted]] = []
+        self.negative: list[list[Lifted]] = []
         self.previous: Tensor | None = None
 
     def click(self, logits: Tensor | None) -> bool:  # [N]
@@ -182,19 +184,21 @@ class _Session:
             return False
         similarity = self._similarity(view, pixel)
         self._look_at(similarity, pixel, owners, positive)
-        (self.positive if positive else self.negative).append(self._lifted(similarity, pixel, view))
+        (self.positive if positive else self.negative).append([self._lifted(similarity, pixel, view)])
         return True
 
     def echo(self, count: int) -> None:
-        """Positive clicks in random views, whatever has been predicted."""
+        """Positive clicks in random views, whatever has been predicted: separate clicks or one that is repeated."""
         for _ in range(count):
             self.click(None)
+        if self.rng.random() < _REPEATED:
+            self.positive = [[lifted for views in self.positive for lifted in views]]
 
     def predict(self) -> Tensor:  # [N]
         """Logits of all Gaussians."""
         assert self.box is not None
         volume = Volume.build(self.geometry, self.box, self.config.resolution)
-        clicks = [[each] for each in self.positive], [[each] for each in self.negative]
+        clicks = self.positive, self.negative
         coarse, fine = volume.inputs(self.geometry, *clicks, self.previous, self.config.propagation)
         first = predict_coarse(self.network, coarse, self.config.half)
         logits = first.sampled(volume)
