@@ -49,7 +49,7 @@ class SanerfHqConfig:
     sampling: Literal["near", "uniform"] = "near"
     """Which rays are drawn: those of pixels in a mask or that show a Gaussian that some mask shows, or all. What no
     mask touches is background by its start and learns nothing more."""
-    learning_rate: float = 0.02
+    learning_rate: float = 0.005
     """Adam's rate for the object field."""
     cached_rays: int = 1_000_000
     """Most rays kept in all views together, about 200 bytes each; more photographs make the grid coarser."""
@@ -83,6 +83,9 @@ class SanerfHqConfig:
     step; rows of A are cheaper in bulk."""
     neighbours: int = 16
     """Gaussians that no ray touches follow their nearest this many; 0 leaves them out of every object."""
+    smooth_every: int = 20
+    """Steps between two averagings of the logits over neighbours; 0 never averages. It stands for the smoothness of the
+    paper's field, a network."""
     seed: int = 0
     """Seed of everything drawn; the same seed gives the same object."""
 

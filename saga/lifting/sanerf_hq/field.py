@@ -37,9 +37,12 @@ class Rays:
 class ObjectField:
     """Identity logits [N, L] of L - 1 objects and the background, label 0; `step` does one update."""
 
-    def __init__(self, cache: RayCache, objects: Sequence[ObjectMasks], config: SanerfHqConfig) -> None:
-        """Starts the logits and chooses the rays. At least one object has a mask."""
-        self.cache, self.config = cache, config
+    def __init__(
+        self, cache: RayCache, objects: Sequence[ObjectMasks], config: SanerfHqConfig, average: SparseRows | None
+    ) -> None:
+        """Starts the logits and chooses the rays. At least one object has a mask; `average` is the map from each
+        Gaussian to its neighbours' mean, or None."""
+        self.cache, self.config, self.average = cache, config, average
         self.random = torch.Generator().manual_seed(config.seed)
         self.shares = torch.stack([found.evidence.shares for found in objects], dim=1)  # [N, L - 1]
         self.known = torch.stack([found.evidence.known for found in objects]).any(0)  # [N]
@@ -85,20 +88,23 @@ class ObjectField:
         if config.rgb_weight > 0:
             self.errors[rays] = self._error(probabilities[: len(rays)].detach(), allowed)
         self.iteration += 1
+        every = config.smooth_every
+        if self.average is not None and every > 0 and self.iteration % every == 0:
+            self.logits.copy_(self.average.render(self.logits))
 
     def update_errors(self) -> None:
         """The error maps of all rays (eq. 12)."""
         self.errors = self._error(torch.softmax(self.rays.rows.render(self.logits), dim=1), self.rays.allowed)
 
-    def probabilities(self, average: SparseRows | None) -> Tensor:  # [N, L]
-        """Softmax of each Gaussian's logits. What no ray shows follows its neighbours through `average`, and is
-        background where those are unknown too."""
+    def probabilities(self) -> Tensor:  # [N, L]
+        """Softmax of each Gaussian's logits. What no ray shows follows its neighbours, and is background
+        where those are unknown too."""
         values = torch.softmax(self.logits, dim=1)
         values[~self.known] = torch.eye(values.shape[1], device=values.device)[0]
-        if average is None:
+        if self.average is None:
             return values
         known = self.known[:, None].to(values)
-        both = average.render(torch.cat([values * known, known], dim=1))
+        both = self.average.render(torch.cat([values * known, known], dim=1))
         reached = ~self.known & (both[:, -1] > 0)
         values[reached] = both[reached, :-1] / both[reached, -1:]
         return values

@@ -22,6 +22,7 @@ from saga.scene import Camera
 
 _FEWEST_RAYS = 6
 """What is known of an object must show on this many rays of a view to prompt it."""
+_CONTRADICTED = "the masks of the other views contradict its own"
 
 
 @dataclass
@@ -131,6 +132,8 @@ class MaskCollector:
             mask = self._ask(found, camera, pixels, labels)
             if mask is None:
                 found.left_out[camera.name] = "no mask holds the points"
+            elif self._overlap(found, camera.name, mask) < self.config.agreement:
+                found.left_out[camera.name] = _CONTRADICTED
             else:
                 found.put(camera.name, mask)
         self._agree(found, asked)
@@ -168,26 +171,29 @@ class MaskCollector:
     def _agree(self, found: ObjectMasks, asked: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
         """Asks again for masks that those of all views together contradict, and drops those that still differ."""
         for name, (pixels, labels) in asked.items():
-            overlap = self._overlap(found, name)
-            if overlap >= self.config.agreement:
-                continue
+            own = found.masks.get(name)
+            if own is not None:
+                if self._overlap(found, name, own) >= self.config.agreement:
+                    continue
+                found.drop(name, _CONTRADICTED)
             camera = self.views.scene.camera(name)
-            if name in found.masks:
-                found.drop(name, "the masks of the other views contradict its own")
-            mask = self._ask(found, camera, *self._extended(found, camera, pixels[labels == 0]))
-            if mask is None:
-                continue
-            found.put(name, mask)
-            if self._overlap(found, name) < self.config.agreement:
-                found.drop(name, "the masks of the other views contradict its own")
-            else:
+            pixels, labels = self._extended(found, camera, pixels[labels == 0])
+            mask = self._ask(found, camera, pixels, labels) if labels.any() else None
+            if mask is not None and self._overlap(found, name, mask) >= self.config.agreement:
+                found.put(name, mask)
                 found.left_out.pop(name, None)
 
-    def _overlap(self, found: ObjectMasks, name: str) -> float:
-        """IoU of a view's mask with what all masks say together, where that is known; 0 without a mask."""
-        if name not in found.masks:
-            return 0.0
+    def _overlap(
+        self,
+        found: ObjectMasks,
+        name: str,
+        mask: Tensor,  # [H, W] bool
+    ) -> float:
+        """IoU of a mask with what the masks so far say together of its view, where that is known; 1 where they say
+        nothing."""
+        if not found.masks:
+            return 1.0
         shown, known = found.evidence.rendered(name)
-        mask = self.cache.rays(name).sampled(found.masks[name]) & known
-        either = int((mask | shown).sum())
-        return int((mask & shown).sum()) / either if either else 1.0
+        sampled = self.cache.rays(name).sampled(mask) & known
+        either = int((sampled | shown).sum())
+        return int((sampled & shown).sum()) / either if either >= _FEWEST_RAYS else 1.0

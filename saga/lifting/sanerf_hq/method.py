@@ -103,11 +103,11 @@ class SanerfHq:
         if not found:
             return []
         with report.timed("rays"):
-            field = ObjectField(self.rays, found, self.config)
+            field = ObjectField(self.rays, found, self.config, self._average)
         with self._bar("object field", self.config.iterations) as tick, report.timed("object_field"):
             field.train(tick)
         with report.timed("selection"):
-            probabilities = field.probabilities(self._average)
+            probabilities = field.probabilities()
             winner = probabilities.argmax(1)
         for name, loss in field.losses.items():
             report.thresholds[name] = round(loss, 6)

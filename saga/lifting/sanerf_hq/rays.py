@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -56,8 +55,10 @@ class RayCache:
     def __init__(self, views: Views, grid: int, most: int) -> None:
         """`grid` pixels lie between rays along each axis, or more, so that all views together keep `most` at most."""
         self.views = views
-        pixels = sum(camera.width * camera.height for camera in views.scene.cameras)
-        self.grid = max(grid, math.ceil(math.sqrt(pixels / most)))
+        sizes = [(camera.width, camera.height) for camera in views.scene.cameras]
+        self.grid = grid
+        while sum(-(-w // self.grid) * -(-h // self.grid) for w, h in sizes) > max(most, len(sizes)):
+            self.grid += 1
         self.rays = lru_cache(_REMEMBERED)(self._rays)
         self.colors = lru_cache(_REMEMBERED)(self._colors)
         self.weights = lru_cache(_REMEMBERED)(self._weights)
