@@ -27,7 +27,7 @@ class SgisrfConfig:
     """Distance from probability 0.5 up to which a voxel is uncertain."""
     refined_voxels: int = 2048
     """Uncertain voxels that are refined at most."""
-    lifted_pixels: int = 40_000
+    lifted_pixels: int = 25_000
     """Pixels of a view that are lifted at most, evenly spaced over what the view shows of the cube."""
     scribble_clicks: int = 6
     """Clicks that stand for a scribble or a mask."""

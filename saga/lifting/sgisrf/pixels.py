@@ -19,7 +19,7 @@ from saga.scene import Camera
 _REMEMBERED = 64
 _SAME_DEPTH = 0.03
 """Difference in depth, relative, up to which two views are taken to show the same point."""
-_CANDIDATES = 3
+_CANDIDATES = 2
 """Views looked at for each view that a click is to be repeated in."""
 
 
