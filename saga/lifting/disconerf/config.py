@@ -22,7 +22,7 @@ class DiscoNerfConfig:
     """Weight of the false positive loss, lambda_FP (eq. 6)."""
     regularisation: float = 10.0
     """Weight of the differences between neighbours (eq. 7); 0 is the ablation of section 4.2."""
-    regularise_every: int = 20
+    regularise_every: int = 10
     """Steps between two passes of the regularisation over the scene."""
     neighbours: int = 16
     """Gaussians that are neighbours of one, itself included; only mutual ones count."""
@@ -36,6 +36,9 @@ class DiscoNerfConfig:
     """Pixels of a view whose rows of A are cached, to draw those of a step from."""
     cached_pixels: int = 400_000
     """Most pixels cached in all: bounds memory, whatever the number of images."""
+    start: Literal["random", "uplift"] = "uplift"
+    """Features before the first step: small random ones as in the paper, or the groups of Gaussians that masks keep
+    putting together, in closed form (saga.train.uplift)."""
     dimensions: int = 32
     """Features of each Gaussian, which one layer turns into slots."""
     learning_rate: float = 0.05

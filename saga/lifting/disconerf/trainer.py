@@ -16,13 +16,12 @@ from saga.lifting.disconerf.field import SlotField
 from saga.lifting.disconerf.losses import affinity, assign, false_positive_loss, matching_loss
 from saga.lifting.disconerf.sampling import MaskedPixels, Supervision, sample_supervision
 from saga.lifting.disconerf.slots import ObjectSlots
+from saga.lifting.disconerf.start import start_features
 from saga.masks import MaskSource
 from saga.raster import Geometry, RowsAdam, SparseRows
 from saga.scene import Scene
 from saga.train.smoothing import neighbour_average
 
-_INITIAL_SCALE = 1e-3
-"""Small, so that the first masks decide about a Gaussian and not its random start."""
 _EPSILON = 1e-12
 """Of Adam: gradients of single Gaussians are far below the usual 1e-8 at the start."""
 
@@ -43,8 +42,7 @@ class SlotTrainer:
         self.config, self.supervision, self.average = config, supervision, average
         self.random = torch.Generator().manual_seed(config.seed)
         count = config.slots or min(2 * supervision.most_masks, config.most_slots)
-        start = torch.randn(len(geometry), config.dimensions, generator=self.random) * _INITIAL_SCALE
-        self.features = start.to(geometry.device)
+        self.features = start_features(supervision, average, config, self.random)
         self.adam = RowsAdam(self.features, config.learning_rate, epsilon=_EPSILON)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -70,7 +68,10 @@ class SlotTrainer:
         self,
         drawn: list[tuple[MaskedPixels, Tensor]],  # indices [P] of some of a view's pixels each
     ) -> tuple[Tensor, Tensor, Tensor]:  # [], [U, C], [U]
-        """L_gamma + lambda_FP L_FP, a mean over views; the features of the Gaussians it depends on; and which these are."""
+        """The loss of some views, with the features that it depends on and whose they are.
+
+        L_gamma + lambda_FP L_FP (section 3.3 without eq. 7), a mean over the views.
+        """
         rows, touched = self._compact([view.first + pixels for view, pixels in drawn])
         features = self.features[touched].requires_grad_()
         rendered = _Blend.apply(torch.softmax(self.decoder(features), dim=1), rows)
