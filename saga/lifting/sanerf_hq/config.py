@@ -7,6 +7,8 @@ from typing import Literal, get_args, get_type_hints
 
 from saga.errors import SagaError
 
+_AT_LEAST_ONE = ("rays", "cached_rays", "grid", "patch", "patch_rays", "references", "update_every", "redraw_every")
+
 
 @dataclass(frozen=True)
 class SanerfHqConfig:
@@ -66,7 +68,7 @@ class SanerfHqConfig:
     """w of eq. 11; not given in the paper."""
     similarity_offset: float = 1e-6
     """Epsilon of eq. 11; not given in the paper."""
-    error_points: int = 4
+    error_points: int = 2
     """High-error pixels of a step, the set T of eq. 14; not given in the paper."""
     patch: int = 16
     """Side N of the patches around the reprojections of a high-error pixel (appendix A: 8 or 16)."""
@@ -98,6 +100,6 @@ class SanerfHqConfig:
                 raise SagaError(f"{field.name}: expected one of {', '.join(options)}, found {value!r}.")
             if not options and hints[field.name] is not bool and value < 0:
                 raise SagaError(f"{field.name}: expected 0 or more, found {value}.")
-        for name in ("rays", "cached_rays", "grid", "patch", "patch_rays", "references", "update_every", "redraw_every"):
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise SagaError(f"{name}: expected 1 or more, found {getattr(self, name)}.")

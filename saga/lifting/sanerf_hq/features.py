@@ -110,8 +110,9 @@ class DistilledPrompter:
     ) -> np.ndarray | None:  # [H, W]
         """As in Prompter."""
         corners = None if box is None else np.asarray(box)
-        given = (points, labels) if len(points) else (None, None)
-        found = self.sam.predict(self.features(camera.name), *given, corners, size=(camera.height, camera.width))
+        features, size = self.features(camera.name), (camera.height, camera.width)
+        given, which = (points, labels) if len(points) else (None, None)
+        found = self.sam.predict(features, given, which, corners, size=size)
         return found if found.any() else None
 
     def _features(self, name: str) -> np.ndarray:  # [256, 64, 64]

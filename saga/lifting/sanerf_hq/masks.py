@@ -189,11 +189,13 @@ class MaskCollector:
         name: str,
         mask: Tensor,  # [H, W] bool
     ) -> float:
-        """IoU of a mask with what the masks so far say together of its view, where that is known; 1 where they say
-        nothing."""
+        """IoU of a mask with what the masks so far say together of its view, where that is known; 1 when less than half
+        of the mask is known, as in a view from behind."""
         if not found.masks:
             return 1.0
         shown, known = found.evidence.rendered(name)
-        sampled = self.cache.rays(name).sampled(mask) & known
-        either = int((sampled | shown).sum())
-        return int((sampled & shown).sum()) / either if either >= _FEWEST_RAYS else 1.0
+        sampled = self.cache.rays(name).sampled(mask)
+        both, inside = int((sampled & known).sum()), int((sampled & shown).sum())
+        if 2 * both < int(sampled.sum()):
+            return 1.0
+        return inside / max(1, int(shown.sum()) + both - inside)

@@ -33,14 +33,14 @@ class SanerfHq:
     """Turns prompts into objects of one scene (SANeRF-HQ). Rays and colours of the views serve all prompts."""
 
     def __init__(
-        self, views: Views, prompter: Prompter, config: SanerfHqConfig = SanerfHqConfig(), progress: bool = True
+        self, views: Views, prompter: Prompter, config: SanerfHqConfig | None = None, progress: bool = True
     ) -> None:
         """Prepares a scene; nothing is computed yet.
 
         Args:
             views: the scene on a device.
             prompter: makes the masks of views.
-            config: settings.
+            config: settings; None takes the defaults.
             progress: whether to show progress bars on standard error.
 
         Raises:
@@ -48,6 +48,7 @@ class SanerfHq:
         """
         if not views.scene.cameras:
             raise SagaError(f"{views.scene.path}: SANeRF-HQ needs cameras; give --cameras.")
+        config = config or SanerfHqConfig()
         self.views, self.config, self.progress = views, config, progress
         self.prompter = prompter
         if config.features == "distilled":

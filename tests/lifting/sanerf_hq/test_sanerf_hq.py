@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from saga.demo import DemoScene
 from saga.errors import SagaError
@@ -52,32 +54,40 @@ def opacity_iou(demo: DemoScene, found: torch.Tensor, label: int) -> float:
     return float((found & truth).sum() / (found | truth).sum())
 
 
-def biggest(demo: DemoScene, count: int) -> list[int]:
-    """Labels of the objects with the most Gaussians, without the ground (label of most of all)."""
-    labels, sizes = np.unique(demo.labels, return_counts=True)
-    order = [int(label) for label in labels[np.argsort(-sizes)] if label > 0]
-    return order[1 : count + 1]
+def biggest(folder: Path, count: int) -> list[int]:
+    """Labels of the objects that the first view shows largest, without the ground."""
+    labels, sizes = np.unique(np.asarray(Image.open(folder / "instances" / VIEW)), return_counts=True)
+    return [int(label) for label in labels[np.argsort(-sizes)] if label > 0][:count]
 
 
 def test_one_click_selects_an_object(
-    tiny_demo: DemoScene, demo_views: Views, demo_prompter: MaskPrompter, middle: Callable[..., tuple[int, int]]
+    tiny_demo: DemoScene,
+    tiny_folder: Path,
+    demo_views: Views,
+    demo_prompter: MaskPrompter,
+    middle: Callable[..., tuple[int, int]],
 ) -> None:
     method = SanerfHq(demo_views, demo_prompter, QUICK, progress=False)
     ious = []
-    for label in biggest(tiny_demo, 3):
+    for label in biggest(tiny_folder, 3):
         found = method.segment_prompt(Prompt(VIEW, [middle(label)]))
         ious.append(opacity_iou(tiny_demo, found.mask, label))
         assert found.report["counts"]["views_used"] >= 2
         assert {"cross_entropy", "ray_pair"} <= set(found.report["thresholds"])
         assert found.scores.min() >= 0 and found.scores.max() <= 1
-    assert np.mean(ious) > 0.75, ious
+    assert np.mean(ious) > 0.85, ious
 
 
 @pytest.mark.parametrize("kind", ["mask", "box", "scribble", "world"])
 def test_other_prompts_find_the_same_object(
-    kind: str, tiny_demo: DemoScene, demo_views: Views, demo_prompter: MaskPrompter, middle: Callable[..., tuple[int, int]]
+    kind: str,
+    tiny_demo: DemoScene,
+    tiny_folder: Path,
+    demo_views: Views,
+    demo_prompter: MaskPrompter,
+    middle: Callable[..., tuple[int, int]],
 ) -> None:
-    label = biggest(tiny_demo, 1)[0]
+    label = biggest(tiny_folder, 1)[0]
     method = SanerfHq(demo_views, demo_prompter, QUICK, progress=False)
     x, y = middle(label)
     camera = demo_views.scene.camera(VIEW)
@@ -99,11 +109,15 @@ def test_other_prompts_find_the_same_object(
 
 
 def test_objects_at_once_are_those_one_at_a_time_in_any_order(
-    tiny_demo: DemoScene, demo_views: Views, demo_prompter: MaskPrompter, middle: Callable[..., tuple[int, int]]
+    tiny_demo: DemoScene,
+    tiny_folder: Path,
+    demo_views: Views,
+    demo_prompter: MaskPrompter,
+    middle: Callable[..., tuple[int, int]],
 ) -> None:
-    labels = biggest(tiny_demo, 2)
+    labels = biggest(tiny_folder, 2)
     prompts = [[Prompt(VIEW, [middle(label)])] for label in labels]
-    closed = SanerfHq(demo_views, demo_prompter, replace(QUICK, iterations=0), progress=False)
+    closed = SanerfHq(demo_views, demo_prompter, replace(QUICK, iterations=0, neighbours=0), progress=False)
     together = closed.segment_objects(prompts)
     turned = closed.segment_objects(prompts[::-1])
     for one, own, other in zip(together, prompts, turned[::-1], strict=True):
@@ -118,9 +132,13 @@ def test_objects_at_once_are_those_one_at_a_time_in_any_order(
 
 
 def test_the_same_seed_gives_the_same_object(
-    tiny_demo: DemoScene, demo_views: Views, demo_prompter: MaskPrompter, middle: Callable[..., tuple[int, int]]
+    tiny_demo: DemoScene,
+    tiny_folder: Path,
+    demo_views: Views,
+    demo_prompter: MaskPrompter,
+    middle: Callable[..., tuple[int, int]],
 ) -> None:
-    prompt = Prompt(VIEW, [middle(biggest(tiny_demo, 1)[0])])
+    prompt = Prompt(VIEW, [middle(biggest(tiny_folder, 1)[0])])
     one, again = (SanerfHq(demo_views, demo_prompter, QUICK, False).segment_prompt(prompt) for _ in range(2))
     assert torch.equal(one.scores, again.scores) and torch.equal(one.mask, again.mask)
     other = SanerfHq(demo_views, demo_prompter, replace(QUICK, seed=1), False).segment_prompt(prompt)
@@ -212,7 +230,7 @@ def test_gaussians_that_are_not_finite_or_alone_do_no_harm(wall: Views, config: 
                 np.full(count, 0.99), np.zeros((count, 1, 3)),
             )  # fmt: skip
         views = Views(Scene(gaussians, [camera], None))
-        shown = (views.alpha("middle") > 0.5).numpy()
+        shown = (views.alpha("middle") > 0.1).numpy()
         method = SanerfHq(views, MaskPrompter(views, GivenMasks({"middle": shown[None]})), config, False)
         found = method.segment_prompt(Prompt("middle", [(24, 24)]))
         assert found.mask.tolist() == [True, False][:count]
