@@ -76,9 +76,7 @@ class Sa3d:
         asked = self._asked(prompts, report)
         propagation = Propagation(self.views, self.prompter, self.config, asked, report, self.progress)
         scene = self.views.scene
-        around = choose_views(
-            scene.cameras, scene.camera(prompts[0].view), self.config.views, self.config.order
-        )
+        around = choose_views(scene.cameras, scene.camera(prompts[0].view), self.config.views, self.config.order)
         cameras = [camera for camera in around if camera.name not in asked.masks] if self.config.propagate else []
         scores = propagation.run(cameras).value
         selected = self._select(scores, report)
