@@ -14,6 +14,9 @@ class SgisrfConfig:
     voxel and the 8 around it; a model trained without needs that."""
     refinement: bool = True
     """U of Table 1: voxels near probability 0.5 are predicted again at twice the resolution."""
+    exponent: float = 0.35
+    """Power of positive clicks' similarity: below 1 the whole is preferred to the part, as where masks are nested
+    deeply and two pixels of an object share few of many."""
     threshold: float = 0.5
     """Probability from which a Gaussian belongs to the object."""
     margin: float = 1.8

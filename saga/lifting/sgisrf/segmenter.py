@@ -96,12 +96,13 @@ class Sgisrf:
         return Segmentation(selected, turn.probability.float(), facts)
 
     def _repeated(self, clicks: list[Click], report: Report) -> list[list[Click]]:
-        """Each click with those that repeat it in other views."""
+        """Each click with those that repeat it in other views; several clicks of a prompt share their number."""
+        share = -(-self.config.echo_views // max(sum(click.positive for click in clicks), 1))
         with report.timed("echoes"):
-            return [[click, *self._echoes(click.view, click.pixel, click.positive)] for click in clicks]
+            return [[click, *self._echoes(click.view, click.pixel, click.positive, share)] for click in clicks]
 
-    def _find_echoes(self, view: str, pixel: tuple[int, int], positive: bool) -> list[Click]:
-        return echoes(self._owners, Click(view, pixel, positive), self.config.echo_views)
+    def _find_echoes(self, view: str, pixel: tuple[int, int], positive: bool, count: int) -> list[Click]:
+        return echoes(self._owners, Click(view, pixel, positive), count)
 
     def _predict(self, turn: _Turn, report: Report) -> None:
         """M_t from M_{t-1} and all clicks so far; the cube is fitted to what is found."""
@@ -173,6 +174,8 @@ class Sgisrf:
 
     def _alike(self, click: Click, where: Lattice) -> np.ndarray:  # [rows, columns]
         found = where.take(self._map(click.view, click.pixel) if click.mask is None else click.mask).copy()
+        if click.positive:
+            found = np.sign(found) * np.abs(found) ** self.config.exponent
         if click.within is not None:
             camera = self.views.scene.camera(click.view)
             inside = np.zeros((camera.height, camera.width), bool)
