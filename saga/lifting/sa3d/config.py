@@ -13,7 +13,7 @@ from saga.lifting.views import ViewOrder
 class Sa3dConfig:
     """How masks of single views become one 3D mask (SA3D, sections 3.3 and 3.4). Raises SagaError for bad values."""
 
-    negative_weight: float = 0.15
+    negative_weight: float = 0.5
     """lambda of eq. 5: weight of pixels outside a view's mask against those inside."""
     points: int = 3
     """n_p: most points that a view is prompted with."""

@@ -87,12 +87,11 @@ def test_a_click_finds_the_object(sa3d: Sa3d, tiny_demo: DemoScene, middle: Midd
 def test_other_views_improve_on_the_prompts_own(
     tiny_views: Views, exact: MaskPrompter, tiny_demo: DemoScene, shown: Shown
 ) -> None:
-    prompt = Prompt(VIEW, mask=shown("lamp"))
-    settings = Sa3dConfig(ball_query=False)
-    alone = Sa3d(tiny_views, exact, replace(settings, propagate=False)).segment_prompt(prompt)
-    whole = Sa3d(tiny_views, exact, settings).segment_prompt(prompt)
+    prompt = Prompt(VIEW, mask=shown("ball"))
+    alone = Sa3d(tiny_views, exact, Sa3dConfig(propagate=False)).segment_prompt(prompt)
+    whole = Sa3d(tiny_views, exact).segment_prompt(prompt)
     assert sum(views_of(alone).values()) == 0
-    assert overlap(whole, tiny_demo, "lamp") > overlap(alone, tiny_demo, "lamp") + 0.1
+    assert overlap(whole, tiny_demo, "ball") > overlap(alone, tiny_demo, "ball") + 0.2
 
 
 def test_boxes_scribbles_and_masks_find_what_clicks_find(
@@ -276,6 +275,7 @@ def test_prompts_that_find_nothing_are_said_so(sa3d: Sa3d, tiny_instances: dict[
 
 def test_segment_anything_prompts_every_view(tiny_scene: Scene, tmp_path: Path, middle: Middle) -> None:
     """Random weights: the masks mean nothing, but all must run."""
+    pytest.importorskip("segment_anything")
     torch.save(small_sam(size=1024, width=8, global_blocks=()).state_dict(), tmp_path / "sam.pth")
     sam = Sam.load(tmp_path / "sam.pth", "cpu", SamSettings())
     views = Views(Scene(tiny_scene.gaussians, tiny_scene.cameras[:3], tiny_scene.path))
