@@ -22,6 +22,8 @@ from saga.scene import Camera
 
 _FEWEST_RAYS = 6
 """What is known of an object must show on this many rays of a view to prompt it."""
+_STRAY = 0.1
+"""Share of a mask that may be known as something else when most of it is unknown."""
 _CONTRADICTED = "the masks of the other views contradict its own"
 
 
@@ -190,12 +192,13 @@ class MaskCollector:
         mask: Tensor,  # [H, W] bool
     ) -> float:
         """IoU of a mask with what the masks so far say together of its view, where that is known; 1 when less than half
-        of the mask is known, as in a view from behind."""
+        of the mask is known and next to none of it as something else, as in a view from behind."""
         if not found.masks:
             return 1.0
         shown, known = found.evidence.rendered(name)
         sampled = self.cache.rays(name).sampled(mask)
         both, inside = int((sampled & known).sum()), int((sampled & shown).sum())
-        if 2 * both < int(sampled.sum()):
+        area = int(sampled.sum())
+        if 2 * both < area and both - inside <= _STRAY * area:
             return 1.0
         return inside / max(1, int(shown.sum()) + both - inside)
