@@ -23,7 +23,7 @@ class SgisrfConfig:
     """Side of the grid's cube relative to the spread of what a click's similarity map marks."""
     rounds: int = 3
     """Predictions at most: while the object found does not fit the cube, it is fitted and predicted again."""
-    echo_views: int = 4
+    echo_views: int = 8
     """Other views in which a positive click is repeated where they show the same point of the surface; 0 uses the
     clicked view alone, as the paper does."""
     band: float = 0.4

@@ -55,7 +55,8 @@ class Sgisrf:
             SagaError: the model that comes with the package is missing.
         """
         self.views, self.similarity, self.config = Views(scene, device), similarity, config or SgisrfConfig()
-        self.model = model or SgisrfModel.load(device=device)
+        self.model = model or SgisrfModel.load()
+        self.model.network.to(self.views.device)
         self._owners = Owners(self.views)
         self._map = lru_cache(_REMEMBERED)(self._similarity_map)
         self._echoes = lru_cache(_REMEMBERED)(self._find_echoes)
@@ -167,14 +168,15 @@ class Sgisrf:
         """A click's confidences inherited by the Gaussians that the view shows in a box."""
         device = self.views.device
         if not propagation:
-            return Lifted.of(torch.tensor([self._owners.at(click.view, click.pixel)]), torch.ones(1))
+            owner = torch.tensor([self._owners.at(click.view, click.pixel)], device=device)
+            return Lifted.of(owner, torch.ones(1, device=device))
         where = lattice(self.views.scene.camera(click.view), self.config.lifted_pixels, box)
         owners = torch.from_numpy(self._owners.clicked(click.view, where, click.pixel).reshape(-1))
         return Lifted.of(owners.to(device), torch.from_numpy(self._alike(click, where).reshape(-1)).to(device))
 
     def _alike(self, click: Click, where: Lattice) -> np.ndarray:  # [rows, columns]
         found = where.take(self._map(click.view, click.pixel) if click.mask is None else click.mask).copy()
-        if click.positive:
+        if click.positive and self.similarity.nested:
             found = np.sign(found) * np.abs(found) ** self.config.exponent
         if click.within is not None:
             camera = self.views.scene.camera(click.view)

@@ -26,6 +26,8 @@ class Similarity(Protocol):
 
     description: str
     """One line for people: what the likeness goes by."""
+    nested: bool
+    """Whether features are sets of masks, where wholes hold parts: SgisrfConfig.exponent is for these."""
 
     def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
         """Cosine of every pixel's feature with that of `pixel` (x, y), float32 in [-1, 1]."""
@@ -36,6 +38,7 @@ class ColorSimilarity:
     """Colour and place: the cosine in the feature space of a Gaussian kernel over Lab and pixel coordinates."""
 
     description = "likeness of colour"
+    nested = False
 
     def __init__(self, scene: Scene) -> None:
         """Colours come from photographs, or from the scene's own rendering where there are none."""
@@ -62,6 +65,8 @@ class MaskSimilarity:
     there, colour decides.
     """
 
+    nested = True
+
     def __init__(self, scene: Scene, source: MaskSource) -> None:
         """`source` hands out the masks."""
         self._color = ColorSimilarity(scene)
@@ -80,6 +85,7 @@ class FeatureSimilarity:
     """The features of SAM's encoder."""
 
     description = "features of Segment Anything's encoder"
+    nested = False
 
     def __init__(self, scene: Scene, source: MaskSource) -> None:
         """`source.features` hands out the features [256, 64, 64] of a view; a view without them gets zeros."""

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from skimage.color import rgb2lab
 from torch import Tensor
 
+from saga.errors import SagaError
 from saga.lifting.sgisrf.clicks import error_click, first_click
 from saga.lifting.sgisrf.grid import Box
 from saga.lifting.sgisrf.guidance import Lifted
@@ -66,6 +67,14 @@ class SgisrfTraining:
     """U: the transformer over uncertain voxels."""
     object_exclusive: bool = True
     """O: the losses L_obj^1 and L_obj^2."""
+
+    def __post_init__(self) -> None:
+        for name, factor in (("resolution", 8), ("width", 4), ("tokens", 4)):
+            if getattr(self, name) < factor or getattr(self, name) % factor:
+                raise SagaError(f"{name}: expected a multiple of {factor}, found {getattr(self, name)}.")
+        for name in ("clicks", "pixels", "views", "scenes", "renewal"):
+            if getattr(self, name) < 1:
+                raise SagaError(f"{name}: expected 1 or more, found {getattr(self, name)}.")
 
 
 class Trainer:

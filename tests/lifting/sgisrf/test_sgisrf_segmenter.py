@@ -230,3 +230,27 @@ def test_spread_points_lie_on_the_mask_and_apart() -> None:
     single = np.zeros((5, 5), bool)
     single[2, 2] = True
     assert spread_points(single, 3) == [(2, 2)]
+
+
+def test_the_exponent_is_for_nested_masks_alone(segmenter: Sgisrf) -> None:
+    scene, click = segmenter.views.scene, Click(segmenter.views.scene.cameras[0].name, (80, 60))
+    where = lattice(scene.cameras[0], 100_000)
+    for similarity, differs in ((_Half(True), True), (_Half(False), False)):
+        plain, raised = (
+            Sgisrf(scene, similarity, segmenter.model, SgisrfConfig(exponent=exponent))._alike(click, where)
+            for exponent in (1.0, 0.5)
+        )
+        assert plain[0, 0] == pytest.approx(0.5)
+        assert raised[0, 0] == pytest.approx(0.5**0.5 if differs else 0.5)
+
+
+class _Half:
+    """Everything is half alike."""
+
+    description = "a half"
+
+    def __init__(self, nested: bool) -> None:
+        self.nested = nested
+
+    def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:
+        return np.full((camera.height, camera.width), 0.5, np.float32)

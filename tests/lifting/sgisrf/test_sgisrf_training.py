@@ -114,3 +114,10 @@ def test_ablated_runs_train(tmp_path: Path) -> None:
     train(out, replace(TINY, propagation=False, refinement=False, object_exclusive=False), iterations=1)
     model = SgisrfModel.load(out)
     assert not model.propagation and not model.refinement
+
+
+@pytest.mark.parametrize("wrong", [{"resolution": 20}, {"width": 6}, {"clicks": 0}])
+def test_settings_that_cannot_be_get_one_line(wrong: dict[str, int]) -> None:
+    with pytest.raises(SagaError, match=next(iter(wrong))) as error:
+        SgisrfTraining(**wrong)
+    assert "\n" not in str(error.value)
