@@ -30,6 +30,11 @@ class Sa3dConfig:
     """Whether other views are asked at all; False is the paper's baseline "single view"."""
     passes: int = 1
     """2 repeats the whole with what the first pass got wrong in the prompt's view as negative points (appendix B)."""
+    statistical_filter: bool = True
+    """Drop Gaussians far from the others: a few large ones of the background, which many views show through or behind
+    the object, would cover much of a view."""
+    filter_deviations: float = 3.0
+    """Standard deviations above the mean distance beyond which a Gaussian is dropped."""
     ball_query: bool = True
     """Add Gaussians close to the selection: those that no view shows get no confidence."""
     ball_quantile: float = 0.99

@@ -15,7 +15,7 @@ from saga.lifting.prompter import Prompter, reference_mask
 from saga.lifting.sa3d.config import Sa3dConfig
 from saga.lifting.sa3d.propagation import Asked, Outcome, Propagation
 from saga.lifting.views import Views, choose_views
-from saga.postprocess import ball_query
+from saga.postprocess import ball_query, statistical_filter
 from saga.query import Prompt, Segmentation
 from saga.query.prompts import check
 from saga.query.report import Report
@@ -63,7 +63,7 @@ class Sa3d:
         points only: they join the points that their view is prompted with.
 
         Returns:
-            mask: Gaussians whose confidence is above 0, and those close to them. scores: confidence in [-lambda, 1],
+            mask: Gaussians whose confidence is above 0, filtered and completed. scores: confidence in [-lambda, 1],
             0 for what no mask says anything about. report: as of the Segmenter; its counts have the number of views
             that were used, rejected, without a mask, and not showing the object, "views" their names.
 
@@ -113,14 +113,20 @@ class Sa3d:
         scores: Tensor,  # [N]
         report: Report,
     ) -> Tensor:  # [N] bool
-        selected = (scores > 0) & self.views.valid
+        """Gaussians of positive confidence, without those far from the others, with those that none shows but close."""
+        selected, means = (scores > 0) & self.views.valid, self.views.geometry.means
         report.thresholds["score"] = 0.0
         report.count("selected", selected)
+        if self.config.statistical_filter:
+            with report.timed("statistical_filter"):
+                near = statistical_filter(means[selected], std_ratio=self.config.filter_deviations)
+                selected = selected.index_put((selected,), near)
+            report.count("after_statistical_filter", selected)
         if self.config.ball_query and bool(selected.any()):
             with report.timed("ball_query"):
-                near, radius = ball_query(self.views.geometry.means, selected, quantile=self.config.ball_quantile)
+                close, radius = ball_query(means, selected, quantile=self.config.ball_quantile)
                 # What some view shows has a confidence of its own.
-                selected = selected | (near & (scores == 0) & self.views.valid)
+                selected = selected | (close & (scores == 0) & self.views.valid)
             report.thresholds["ball_radius"] = radius
             report.count("after_ball_query", selected)
         return selected
