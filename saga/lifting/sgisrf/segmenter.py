@@ -28,7 +28,9 @@ _SMALLEST = 0.01
 """Half of the least cube's side, relative to the radius of the scene."""
 _REGION_PIXELS = 12_000
 """Pixels of a view among which a click's region is found."""
-_REMEMBERED = 64
+_REMEMBERED = 128
+_Group = list[list[Click]]
+"""Clicks of one sign and one prompt, each with those that repeat it in other views."""
 
 
 class Sgisrf:
@@ -96,14 +98,15 @@ class Sgisrf:
             facts["further"] = [{"view": v, "prompt": p} for v, p in zip(views[1:], others, strict=True)]
         return Segmentation(selected, turn.probability.float(), facts)
 
-    def _repeated(self, clicks: list[Click], report: Report) -> list[list[Click]]:
-        """Each click with those that repeat it in other views; several clicks of a prompt share their number."""
-        share = -(-self.config.echo_views // max(sum(click.positive for click in clicks), 1))
+    def _repeated(self, clicks: list[Click], report: Report) -> list[_Group]:
+        """A prompt's clicks of either sign, each with those that repeat it in other views."""
         with report.timed("echoes"):
-            return [[click, *self._echoes(click.view, click.pixel, click.positive, share)] for click in clicks]
+            repeated = [[click, *self._echoes(click.view, click.pixel, click.positive)] for click in clicks]
+        groups = ([views for views in repeated if views[0].positive == sign] for sign in (True, False))
+        return [group for group in groups if group]
 
-    def _find_echoes(self, view: str, pixel: tuple[int, int], positive: bool, count: int) -> list[Click]:
-        return echoes(self._owners, Click(view, pixel, positive), count)
+    def _find_echoes(self, view: str, pixel: tuple[int, int], positive: bool) -> list[Click]:
+        return echoes(self._owners, Click(view, pixel, positive), self.config.echo_views)
 
     def _predict(self, turn: _Turn, report: Report) -> None:
         """M_t from M_{t-1} and all clicks so far; the cube is fitted to what is found."""
@@ -127,8 +130,7 @@ class Sgisrf:
         with report.timed("guidance"):
             propagation = config.propagation and model.propagation
             positive, negative = (
-                [[self._lift(each, box, propagation) for each in views] for views in turn.clicks_of(sign)]
-                for sign in (True, False)
+                [self._by_view(group, box, propagation) for group in turn.clicks_of(sign)] for sign in (True, False)
             )
             coarse, fine = volume.inputs(geometry, positive, negative, turn.previous, propagation)
         with report.timed("network"), torch.no_grad():
@@ -152,7 +154,8 @@ class Sgisrf:
 
     def _box(self, turn: _Turn) -> Box | None:
         """A cube around what the positive clicks point at."""
-        found = [median_box([box for each in views if (box := self._box_of(each))]) for views in turn.clicks_of(True)]
+        clicks = [views for group in turn.clicks_of(True) for views in group]
+        found = [median_box([box for each in views if (box := self._box_of(each))]) for views in clicks]
         boxes = [box for box in found if box is not None]
         return union(boxes) if boxes else None
 
@@ -163,6 +166,13 @@ class Sgisrf:
         owners = self._owners.clicked(click.view, where, click.pixel)
         region = torch.from_numpy(click_region(self._alike(click, where), place, owners)).to(self.views.device)
         return region_box(self.views.geometry.means[region], self.config.margin, self._smallest)
+
+    def _by_view(self, group: _Group, box: Box, propagation: bool) -> list[Lifted]:
+        """What a prompt's clicks say in each view: the maximum over those in it."""
+        by_view: dict[str, list[Lifted]] = {}
+        for click in (each for views in group for each in views):
+            by_view.setdefault(click.view, []).append(self._lift(click, box, propagation))
+        return [Lifted.fused(parts, self.views.device) for parts in by_view.values()]
 
     def _lift(self, click: Click, box: Box, propagation: bool) -> Lifted:
         """A click's confidences inherited by the Gaussians that the view shows in a box."""
@@ -198,15 +208,14 @@ class _Turn:
 
     def __init__(self, count: int, device: torch.device) -> None:
         self.device = device
-        self.clicks: list[list[Click]] = []
-        """Each with those that repeat it in other views."""
+        self.clicks: list[_Group] = []
         self.box: Box | None = None
         self.probability: Tensor = torch.zeros(count, device=device)
         self.previous: Tensor | None = None
 
-    def clicks_of(self, positive: bool) -> list[list[Click]]:
+    def clicks_of(self, positive: bool) -> list[_Group]:
         """The clicks of one sign."""
-        return [views for views in self.clicks if views[0].positive == positive]
+        return [group for group in self.clicks if group[0][0].positive == positive]
 
 
 def _radius(views: Views, sample: int = 100_000) -> float:

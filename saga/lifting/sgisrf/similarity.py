@@ -116,8 +116,8 @@ def membership_cosine(
     chosen = masks[masks[:, pixel[1], pixel[0]]]
     if len(chosen) == 0:
         return np.zeros(masks.shape[1:], np.float32)
-    sizes = masks.sum(0, dtype=np.float32)
-    shared = chosen.sum(0, dtype=np.float32)
+    sizes = masks.sum(0, dtype=np.uint16).astype(np.float32)
+    shared = chosen.sum(0, dtype=np.uint16).astype(np.float32)
     return np.asarray(shared / np.sqrt(np.maximum(sizes, 1.0) * len(chosen)), np.float32)
 
 
