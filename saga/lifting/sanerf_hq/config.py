@@ -14,9 +14,10 @@ _AT_LEAST_ONE = ("rays", "cached_rays", "grid", "patch", "patch_rays", "referenc
 class SanerfHqConfig:
     """How prompts become an object field (SANeRF-HQ). Where the paper gives no value, the docstring says so."""
 
-    views: int = 48
+    views: int = 40
     """At most this many views are prompted, evenly spaced in the files' order, beside the prompt's own; 0 takes all.
-    The paper takes all; 48 is how many views are kept ready in memory."""
+    The paper takes all; with more than 47, views drop out of memory (48 are remembered) and are made anew for every
+    object."""
     features: Literal["cache", "distilled"] = "cache"
     """What Segment Anything decodes: the encoder's features of each photograph, remembered; or features rendered from
     a field fitted to them, for any view, with a photograph or without (section 3.1)."""
@@ -40,10 +41,13 @@ class SanerfHqConfig:
     to choose among masks that hold the same points."""
     agreement: float = 0.5
     """After all views are prompted, masks with a lower IoU than this with what the masks of all views say together are
-    asked for again, and left out when that does not help; 0 keeps every mask, as the paper does."""
+    asked for again, and left out when that does not help; a view's first mask is held against the views before it in
+    the same way. 0 keeps every mask, as the paper does: then one click on the tabletop scene's ramekin became the table
+    (2D IoU 0 instead of 99.4 %)."""
     start: Literal["lift", "zero"] = "lift"
     """Identity logits before the first step: the log odds of the share of each Gaussian's blended weight inside the
-    masks, lift(M) / lift(1); or 0."""
+    masks, lift(M) / lift(1); or 0. The paper's network starts at random. With 0 iterations this start is the answer:
+    2D IoU 99.1 % and boundary IoU 97.9 % on two objects of the tabletop scene, 99.1 and 99.0 % after training."""
     iterations: int = 600
     """Steps of Adam on the object field."""
     rays: int = 4096
@@ -52,13 +56,15 @@ class SanerfHqConfig:
     """Which rays are drawn: those of pixels in a mask or that show a Gaussian that some mask shows, or all. What no
     mask touches is background by its start and learns nothing more."""
     learning_rate: float = 0.005
-    """Adam's rate for the object field."""
+    """Adam's rate for the object field; not given in the paper. 0.02 without averaging (`smooth_every`) fits ragged
+    masks ray by ray and drives single Gaussians astray: 2D IoU 52.5 % instead of 99.1 % on the same two objects."""
     cached_rays: int = 1_000_000
     """Most rays kept in all views together, about 200 bytes each; more photographs make the grid coarser."""
     grid: int = 4
     """Pixels between rays, along each axis: the scale of the error maps (appendix A: 4)."""
     rgb_weight: float = 1.0
-    """Weight of the Ray-Pair RGB loss (eq. 9 to 11, 14); 0 leaves it out (table 3)."""
+    """Weight of the Ray-Pair RGB loss (eq. 9 to 11, 14); 0 leaves it out (table 3). Measured with 1 against 0: 2D IoU
+    the same to 0.1 points on flower, dtu24 and two objects of tabletop, for one and a half to two times the time."""
     warm_up: int = 300
     """Steps before the Ray-Pair RGB loss joins."""
     rgb_distance: float = 0.15
@@ -87,7 +93,8 @@ class SanerfHqConfig:
     """Gaussians that no ray touches follow their nearest this many; 0 leaves them out of every object."""
     smooth_every: int = 20
     """Steps between two averagings of the logits over neighbours; 0 never averages. It stands for the smoothness of the
-    paper's field, a network."""
+    paper's field, a network: 2D IoU 99.0 % instead of 96.1 % with 50 steps and 52.5 % without, at a rate of 0.02 on two
+    objects of tabletop. Coarse captures pay a little: flower 94.7 instead of 94.9 %."""
     seed: int = 0
     """Seed of everything drawn; the same seed gives the same object."""
 

@@ -98,9 +98,7 @@ class SanerfHq:
         described = {"points": points.tolist(), "negative": negative.tolist()}
         return self._segment([found], [{"view": None, "prompt": described}], report)[0]
 
-    def _segment(
-        self, found: list[ObjectMasks], facts: Sequence[dict[str, Any]], report: Report
-    ) -> list[Segmentation]:
+    def _segment(self, found: list[ObjectMasks], facts: Sequence[dict[str, Any]], report: Report) -> list[Segmentation]:
         if not found:
             return []
         with report.timed("rays"):
