@@ -19,21 +19,19 @@ OUTSIDE = -6.0
 
 @dataclass(frozen=True)
 class Volume:
-    """The opacity of a part of a scene at two resolutions."""
+    """The opacity of a part of a scene."""
 
     grid: Grid
     members: Tensor  # [n] int64, Gaussians whose centre lies in it
     points: Tensor  # [n, 3] their centres
     opacity: Tensor  # [S, S, S] A
-    fine_opacity: Tensor  # [2 S, 2 S, 2 S]
 
     @staticmethod
     def build(geometry: Geometry, box: Box, size: int) -> Volume:
         """Samples the Gaussians in a box."""
         grid = Grid(box, size)
         members = within(geometry, box)
-        coarse, fine = opacity_grid(geometry, members, grid), opacity_grid(geometry, members, grid.finer())
-        return Volume(grid, members, geometry.means[members], coarse, fine)
+        return Volume(grid, members, geometry.means[members], opacity_grid(geometry, members, grid))
 
     def inputs(
         self,
@@ -42,20 +40,28 @@ class Volume:
         negative: Sequence[Sequence[Lifted]],
         previous: Tensor | None,  # [N] probabilities
         propagation: bool = True,
-    ) -> tuple[Tensor, Tensor]:
-        """Coarse [INPUTS, S, S, S] and fine [FINE_INPUTS, 2 S, 2 S, 2 S] channels of the network.
+    ) -> Tensor:  # [INPUTS, S, S, S]
+        """Channels of the U-Net.
 
         `positive` and `negative` hold, for each click, what it says in the views that repeat it.
         """
-        signs = (positive, negative)
-        coarse = [fuse(self.grid, geometry.means, clicks) for clicks in signs]
-        fine = [fuse(self.grid.finer(), geometry.means, clicks) for clicks in signs]
-        guidance, known = (torch.stack(part) for part in zip(*coarse, strict=True))
+        fused = [fuse(self.grid, geometry.means, clicks) for clicks in (positive, negative)]
+        guidance, known = (torch.stack(part) for part in zip(*fused, strict=True))
         if propagation:
             guidance = propagate(guidance, known, self.opacity)
         last = torch.zeros_like(self.opacity) if previous is None else self._averaged(geometry, previous)
-        channels = torch.cat([self.opacity[None], guidance, known, last[None]])
-        return channels, torch.stack([self.fine_opacity, fine[0][0], fine[1][0], fine[0][1], fine[1][1]])
+        return torch.cat([self.opacity[None], guidance, known, last[None]])
+
+    def fine_inputs(
+        self,
+        geometry: Geometry,
+        positive: Sequence[Sequence[Lifted]],
+        negative: Sequence[Sequence[Lifted]],
+    ) -> Tensor:  # [FINE_INPUTS, 2 S, 2 S, 2 S]
+        """Channels of the refinement, at twice the resolution; arguments as of `inputs`."""
+        finer = self.grid.finer()
+        (ours, known), (theirs, others) = (fuse(finer, geometry.means, clicks) for clicks in (positive, negative))
+        return torch.stack([opacity_grid(geometry, self.members, finer), ours, theirs, known, others])
 
     def _averaged(
         self,

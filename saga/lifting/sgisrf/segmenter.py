@@ -132,7 +132,7 @@ class Sgisrf:
             positive, negative = (
                 [self._by_view(group, box, propagation) for group in turn.clicks_of(sign)] for sign in (True, False)
             )
-            coarse, fine = volume.inputs(geometry, positive, negative, turn.previous, propagation)
+            coarse = volume.inputs(geometry, positive, negative, turn.previous, propagation)
         with report.timed("network"), torch.no_grad():
             first = predict_coarse(model.network, coarse)
             logits, uncertain = first.sampled(volume), 0
@@ -142,6 +142,7 @@ class Sgisrf:
             better = fitted(found, box, config.margin, self._smallest)
         if better is None and config.refinement and model.refinement:
             with report.timed("refinement"), torch.no_grad():
+                fine = volume.fine_inputs(geometry, positive, negative)
                 logits, uncertain = predict_refined(
                     model.network, volume, first, coarse, fine, config.band, config.refined_voxels
                 )

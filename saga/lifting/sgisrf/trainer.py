@@ -208,10 +208,11 @@ class _Session:
         assert self.box is not None
         volume = Volume.build(self.geometry, self.box, self.config.resolution)
         clicks = self.positive, self.negative
-        coarse, fine = volume.inputs(self.geometry, *clicks, self.previous, self.config.propagation)
+        coarse = volume.inputs(self.geometry, *clicks, self.previous, self.config.propagation)
         first = predict_coarse(self.network, coarse, self.config.half)
         logits = first.sampled(volume)
         if self.config.refinement:
+            fine = volume.fine_inputs(self.geometry, *clicks)
             logits, _ = predict_refined(self.network, volume, first, coarse, fine, most=_REFINED)
         self._volume = volume
         return torch.full((len(self.scene.labels),), OUTSIDE).index_copy(0, volume.members, logits)
