@@ -5,7 +5,7 @@
 SCENES is a folder of scene folders as `saga-eval folder` reads them. Each method answers the same clicks with the same
 masks, as one `saga-eval` command in a process of its own, so that peak memory is the method's; commands that finished
 are not repeated. The best of each column of a scene is bold. "prepare" is what comes before the first prompt: training,
-discovery, or nothing.
+discovery, or nothing; masks that are made from the photographs are made before.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from saga import load_scene
 from saga.evaluate.record import SceneResult
 from saga.evaluate.summary import by_scene
 from saga.evaluate.tables import percent, table
+from saga.masks import open_masks
 
 METHODS = ("saga", "sa3d", "sanerf-hq", "sgisrf", "disconerf")
 
@@ -81,6 +83,7 @@ def main(
     """Writes methods.md, and ablations.md when asked for, into `out`; prints them too."""
     found = names or tuple(sorted(path.name for path in scenes.iterdir() if (path / "scene.ply").is_file()))
     common = ["--clicks", str(clicks), "--views", str(views), "--device", device, "--no-alone"]
+    common += ["--mask-cache", str(out / "masks")]
     given = [] if masks is None else ["--masks", masks]
     own = [] if fields is None else ["--fields", str(fields)]
 
@@ -94,6 +97,8 @@ def main(
         _evaluate([*command, *common, *given, *exact, *extra, *chosen])
         return _row(method + label.replace("-", " "), scene, folder)
 
+    for scene in found:
+        _make_masks(scenes / scene, out / "masks" / f"{scene}.masks", device)
     rows = [measured(method, scene, "") for scene in found for method in methods]
     text = f"# Methods\n\n{_table(rows)}\n"
     (out / "methods.md").write_text(text, encoding="utf-8")
@@ -113,6 +118,12 @@ def main(
 def _evaluate(arguments: list[str]) -> None:
     code = "import sys; from saga.cli.evaluate import main; sys.argv[0] = 'saga-eval'; main()"
     subprocess.run([sys.executable, "-c", code, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def _make_masks(folder: Path, cache: Path, device: str) -> None:
+    """Masks of a scene that comes without any, so that no method pays for them."""
+    if not (folder / "masks_samlike").exists() and not (folder / "objects.json").is_file():
+        open_masks(load_scene(folder / "scene.ply", folder / "images"), None, None, cache, device)
 
 
 def _has_masks(folder: Path) -> bool:

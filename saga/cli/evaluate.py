@@ -25,6 +25,7 @@ def evaluate(
     scenes: Path | None = None,
     fields: Path | None = None,
     masks: str | None = None,
+    mask_cache: Path | None = None,
     images: str | None = None,
     sam: str | None = None,
     clicks: tuple[int, ...] = (1,),
@@ -55,6 +56,8 @@ def evaluate(
             results' folder by default.
         masks: Masks to train with: a folder's name in the scene's folder, or classical; masks_samlike by default when
             it is there.
+        mask_cache: Folder where masks that are made are kept, for further evaluations; masks in the results' folder by
+            default.
         images: Name of the folder of photographs in the scene's folder.
         sam: Segment Anything checkpoint, to make the masks with and to answer prompts with.
         clicks: Numbers of clicks to try.
@@ -88,7 +91,7 @@ def evaluate(
     if groups and protocol != "ablate":
         raise SagaError(f"--groups: only ablate has groups; leave it out with {protocol}.")
     chosen = choose_device(device)
-    places = Places(data, scenes, images, masks, sam, device=chosen)
+    places = Places(data, scenes, images, masks, sam, mask_cache, chosen)
     training = with_settings(TrainConfig(), train, "--train")
     asked = Prompting(prompt, clicks, views, jitter)
     if method != "saga":

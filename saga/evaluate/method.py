@@ -115,6 +115,7 @@ class OtherMethod:
         """Opens the method on the scene. Raises SagaError as `open_method` does."""
         start = time.perf_counter()
         model = None if self.sam is None else Sam.load(resolve_checkpoint(self.sam), device)
-        config: Config = replace(self.config, seed=seed)  # type: ignore[type-var]
+        config: Any = self.config  # sgisrf draws nothing at random and has no seed
+        config = replace(config, seed=seed) if hasattr(config, "seed") else config
         opened = open_method(self.name, scene, masks, config, device, model, self.progress)
         return Prepared(opened, 0.0, {"seconds": {"open": time.perf_counter() - start}})

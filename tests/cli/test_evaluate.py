@@ -56,6 +56,22 @@ def one_object(tiny_folder: Path, tmp_path: Path) -> Path:
     return folder.parent
 
 
+@pytest.mark.parametrize("method", ["sa3d", "sanerf-hq", "sgisrf", "disconerf"])
+def test_every_method_can_be_evaluated(saga_eval, one_object: Path, tmp_path: Path, method: str) -> None:
+    quick = ("--set", "iterations=60") if method in ("sanerf-hq", "disconerf") else ()
+    out = tmp_path / "out"
+    code, text, errors = saga_eval(
+        "folder", one_object, "scene", "--method", method, "--masks", "instances", "--views", 1, *quick,
+        "--device", "cpu", "--out", out,
+    )  # fmt: skip
+    assert code == 0, errors
+    assert "| scene | 1 click |" in text
+    kept = json.loads((out / "results.json").read_text())
+    assert kept["settings"]["method"]["name"] == method
+    assert kept["scenes"][0]["records"][0]["error"] is None
+    assert bool(kept["scenes"][0]["decomposition"]) == (method == "disconerf")
+
+
 def test_an_ablation_is_one_command(saga_eval, one_object: Path, tmp_path: Path) -> None:
     code, text, errors = saga_eval(
         "ablate", one_object, "scene", "--masks", "instances", "--views", 1, "--groups", "clicks",
@@ -78,6 +94,9 @@ def test_an_ablation_is_one_command(saga_eval, one_object: Path, tmp_path: Path)
         (("folder", "{data}", "--set", "ball=1"), ["--set ball=1", "ball_query"]),
         (("folder", "{data}", "--clicks", "0"), ["--clicks", "1 or more"]),
         (("folder", "{data}", "--groups", "losses"), ["--groups", "ablate"]),
+        (("ablate", "{data}", "--method", "sa3d"), ["ablate", "--method saga"]),
+        (("folder", "{data}", "--method", "sa3d", "--train", "seed=1"), ["--train", "sa3d"]),
+        (("folder", "{data}", "--method", "sa3d", "--set", "clusters=1"), ["--set clusters=1", "nearest"]),
         (("folder", "{data}", "--prompt", "scribble"), ["--prompt scribble", "points and mask"]),
     ],
 )
