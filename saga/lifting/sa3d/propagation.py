@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from saga.lifting.fusion import mask_iou
@@ -20,6 +21,9 @@ from saga.lifting.sa3d.self_prompting import self_prompt
 from saga.lifting.views import Views
 from saga.query.report import Report
 from saga.scene import Camera
+
+_RIM = 0.01
+"""Share of the image's diagonal beyond a mask that is its rim."""
 
 Outcome = Literal["used", "rejected", "without_mask", "not_showing"]
 """What became of a view: its mask was added, differed too much from the rendered one, there was none, or the object
@@ -68,9 +72,16 @@ class Propagation:
         return confidence
 
     def _misclassified(self, target: Confidence) -> dict[str, np.ndarray]:
-        """What the 3D mask shows in the prompts' views beyond the masks there."""
-        shown = {name: self._rendered(name, [target])[..., 0].cpu().numpy() > 0 for name in self.asked.masks}
-        return {name: shown[name] & ~mask for name, mask in self.asked.masks.items()}
+        """What the 3D mask shows in the prompts' views beyond the masks there.
+
+        Not its rim: border Gaussians always reach a little beyond, and as negative points they would speak against
+        the object itself.
+        """
+        wrong = {}
+        for name, mask in self.asked.masks.items():
+            shown = self._rendered(name, [target])[..., 0].cpu().numpy() > 0
+            wrong[name] = shown & (distance_transform_edt(~mask) > _RIM * np.hypot(*mask.shape))
+        return wrong
 
     def _pass(self, cameras: Sequence[Camera], targets: list[Confidence], title: str) -> None:
         hidden = not self.progress
@@ -85,7 +96,9 @@ class Propagation:
             return
         with self.report.timed("self_prompting"):
             depth, config = self.views.depth(camera.name), self.config
-            points = [self_prompt(map_, depth, camera, config.points, config.decay) for map_ in rendered.unbind(-1)]
+            # What several targets show belongs to the surest of them.
+            maps = torch.where(rendered == rendered.amax(-1, keepdim=True), rendered, 0.0).unbind(-1)
+            points = [self_prompt(each, depth, camera, config.points, config.decay) for each in maps]
         given = self.asked.negative.get(camera.name, np.zeros((0, 2), np.int64))
         for index, target in enumerate(targets):
             others = [found for other, found in enumerate(points) if other != index]

@@ -186,6 +186,40 @@ def test_the_second_pass_prompts_against_what_the_first_got_wrong(
     assert len(on_ball) > 3 and np.mean(on_ball) > 0.6
 
 
+class Merging(Fixed):
+    """Shows lamp and ball as one, unless a negative point parts them."""
+
+    def __init__(self, lamps: dict[str, np.ndarray], balls: dict[str, np.ndarray]) -> None:
+        super().__init__({})
+        self.parts = lamps, balls
+
+    def mask(
+        self,
+        camera: Camera,
+        points: np.ndarray,  # [K, 2]
+        labels: np.ndarray,  # [K]
+        box: tuple[int, int, int, int] | None = None,
+        rough: np.ndarray | None = None,  # [H, W]
+    ) -> np.ndarray | None:  # [H, W]
+        parts = [part[camera.name] for part in self.parts]
+        left = [part for part in parts if not any(part[y, x] for x, y in points[labels == 0])]
+        return np.any(left or parts, axis=0)
+
+
+def test_the_second_pass_takes_away_what_the_first_got_wrong(
+    tiny_views: Views, tiny_demo: DemoScene, shown: Shown
+) -> None:
+    names = [camera.name for camera in tiny_views.scene.cameras]
+    masks = Merging({name: shown("lamp", name) for name in names}, {name: shown("ball", name) for name in names})
+    prompt, settings = Prompt(VIEW, mask=shown("lamp")), Sa3dConfig(rejection=0, statistical_filter=False)
+    ball = torch.from_numpy(tiny_demo.labels == tiny_demo.names["ball"])
+    once = Sa3d(tiny_views, masks, settings).segment_prompt(prompt)
+    twice = Sa3d(tiny_views, masks, replace(settings, passes=2)).segment_prompt(prompt)
+    assert (once.mask & ball).sum() > 0.8 * ball.sum()
+    assert (twice.mask & ball).sum() < 0.2 * ball.sum()
+    assert overlap(twice, tiny_demo, "lamp") > 0.85
+
+
 def test_two_passes_keep_what_is_right(
     tiny_views: Views, exact: MaskPrompter, tiny_demo: DemoScene, middle: Middle
 ) -> None:
