@@ -17,8 +17,8 @@ def choose_objects(
     shown: np.ndarray,  # [H, W] int32
     prompt: CheckedPrompt,
     view: str,
-) -> list[int]:
-    """The numbers of the objects meant, ascending; `shown` is the object of each pixel of the view, 0 = none.
+) -> tuple[set[int], set[int]]:
+    """The numbers of the objects meant and of those at negative points; `shown` is each pixel's object, 0 = none.
 
     Raises:
         SagaError: the prompt points where no object is shown.
@@ -36,10 +36,10 @@ def choose_objects(
         chosen = np.flatnonzero(counts > _SCRIBBLED * counts.sum()).tolist()
     else:
         chosen = [_at(shown, x, y, view) for x, y in prompt.points.tolist()]
-    if not chosen:
-        raise SagaError(f"prompt: expected a region that shows an object, but {view} shows none there.")
     left_out = {_at(shown, x, y, view) for x, y in prompt.negative.tolist()}
-    return sorted(set(chosen) - left_out)
+    if not chosen and not left_out:
+        raise SagaError(f"prompt: expected a region that shows an object, but {view} shows none there.")
+    return set(chosen), left_out
 
 
 def _at(shown: np.ndarray, x: int, y: int, view: str) -> int:

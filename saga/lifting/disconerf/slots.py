@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -126,19 +127,31 @@ class ObjectSlots:
         return self.segment_prompt(Prompt(view, **prompt))
 
     def segment_prompt(self, prompt: Prompt) -> Segmentation:
-        """The objects that a prompt points at, as one.
+        """As `segment_prompts`, from one prompt."""
+        return self.segment_prompts([prompt])
+
+    def segment_prompts(self, prompts: Sequence[Prompt]) -> Segmentation:
+        """The objects that prompts in several views (or several in one) point at, as one.
 
         Points take the most probable object of each pixel, scribbles those that they run over, masks those that
-        together fit it best, boxes the one that fits best. Objects at negative points are left out.
+        together fit it best, boxes the one that fits best. Objects at negative points of any prompt are left out;
+        all prompts but the first may have negative points only.
 
         Raises:
-            SagaError: no such view, or a prompt that does not fit it or points at nothing.
+            SagaError: no prompt, no such view, or a prompt that does not fit it or points at nothing.
         """
-        camera, report = self.scene.camera(prompt.view), Report()
-        checked = check(prompt, camera)
-        with report.timed("objects"):
-            shown = self._label_map(camera.name)
-            numbers = choose_objects(shown.cpu().numpy(), checked, camera.name)
+        if not prompts:
+            raise SagaError("segment_prompts: expected at least one prompt, found none.")
+        report = Report()
+        meant: set[int] = set()
+        excluded: set[int] = set()
+        for index, prompt in enumerate(prompts):
+            camera = self.scene.camera(prompt.view)
+            checked = check(prompt, camera, only_negative=index > 0)
+            with report.timed("objects"):
+                found, left_out = choose_objects(self._label_map(camera.name).cpu().numpy(), checked, camera.name)
+            meant, excluded = meant | found, excluded | left_out
+        numbers = sorted(meant - excluded)
         with report.timed("selection"):
             chosen = torch.tensor(numbers, dtype=torch.int64, device=self.views.device)
             mask = torch.isin(self.labels, chosen)
@@ -146,7 +159,11 @@ class ObjectSlots:
         report.count("selected", mask)
         if not numbers:
             report.warnings.append("nothing was selected: a negative point lies on the same object as the prompt")
-        facts = {"view": camera.name, "prompt": prompt.describe(), "objects": numbers, **report.as_json()}
+        views = [self.scene.camera(prompt.view).name for prompt in prompts]
+        facts = {"view": views[0], "prompt": prompts[0].describe(), "objects": numbers, **report.as_json()}
+        if len(prompts) > 1:
+            others = zip(views[1:], prompts[1:], strict=True)
+            facts["further_prompts"] = [{"view": view, "prompt": prompt.describe()} for view, prompt in others]
         return Segmentation(mask, scores, facts)
 
     def _numbers(self) -> Tensor:  # [K] int64

@@ -13,7 +13,7 @@ from scipy.ndimage import distance_transform_edt
 from saga.errors import SagaError
 from saga.lifting.disconerf import DiscoNerfConfig, ObjectSlots, SlotField
 from saga.lifting.disconerf.selection import choose_objects
-from saga.query.prompts import CheckedPrompt
+from saga.query.prompts import CheckedPrompt, Prompt
 from saga.scene import Gaussians, Scene
 
 VIEW = "000.png"
@@ -80,6 +80,22 @@ def test_a_click_selects_the_object_under_it(slots: ObjectSlots, largest: np.nda
         assert torch.equal(slots.segment(VIEW, **other).mask, found.mask)
 
 
+def test_prompts_in_several_views_are_one_object(slots: ObjectSlots, truth) -> None:
+    """Points in two views take both objects; a further view may have negative points only."""
+    views = list(truth)[:2]
+    labels = [label for label in np.unique(truth[views[0]]) if label > 0 and (truth[views[1]] == label).any()]
+    sizes = sorted(labels, key=lambda label: -np.sum(truth[views[0]] == label))
+    one, other = (middle(truth[view] == label) for view, label in zip(views, sizes[:2], strict=True))
+    both = slots.segment_prompts([Prompt(views[0], points=[one]), Prompt(views[1], points=[other])])
+    alone = [slots.segment(view, points=[point]).mask for view, point in zip(views, (one, other), strict=True)]
+    assert torch.equal(both.mask, alone[0] | alone[1])
+    assert both.report["further_prompts"][0]["view"] == views[1]
+    less = slots.segment_prompts([Prompt(views[0], points=[one]), Prompt(views[1], negative=[other])])
+    assert torch.equal(less.mask, alone[0] & ~alone[1])
+    with pytest.raises(SagaError, match="at least one prompt"):
+        slots.segment_prompts([])
+
+
 def test_negative_points_leave_objects_out(slots: ObjectSlots, truth) -> None:
     shown = slots.label_map(slots.scene.camera(VIEW)).numpy()
     first, second = (middle(shown == number) for number in np.unique(shown[shown > 0])[:2])
@@ -105,8 +121,8 @@ def test_prompts_that_point_at_nothing_are_refused(slots: ObjectSlots) -> None:
 def test_a_mask_takes_all_objects_that_make_it_up() -> None:
     shown = np.repeat(np.array([[1, 1, 2, 3, 4, 4, 4, 4, 0, 0]]), 4, 0)
     region = (shown > 0) & (shown < 4)
-    assert choose_objects(shown, prompt(mask=region), "a") == [1, 2, 3]
-    assert choose_objects(shown, prompt(box=(0, 0, 2, 4)), "a") == [1]
+    assert choose_objects(shown, prompt(mask=region), "a") == ({1, 2, 3}, set())
+    assert choose_objects(shown, prompt(box=(0, 0, 2, 4)), "a") == ({1}, set())
 
 
 def test_slots_can_be_separated_into_parts(slots: ObjectSlots, tiny_scene: Scene) -> None:
