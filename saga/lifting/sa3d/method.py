@@ -113,14 +113,16 @@ class Sa3d:
         scores: Tensor,  # [N]
         report: Report,
     ) -> Tensor:  # [N] bool
-        """Gaussians of positive confidence, without those far from the others, with those that none shows but close."""
+        """Gaussians of positive confidence, less doubtful ones far away, and hidden ones close by."""
         selected, means = (scores > 0) & self.views.valid, self.views.geometry.means
         report.thresholds["score"] = 0.0
         report.count("selected", selected)
         if self.config.statistical_filter:
             with report.timed("statistical_filter"):
                 near = statistical_filter(means[selected], std_ratio=self.config.filter_deviations)
-                selected = selected.index_put((selected,), near)
+                # The masks' word counts for more: thin parts are far from the others too, but lie inside the masks.
+                certain = scores[selected] > (1 - self.config.negative_weight) / 2
+                selected = selected.index_put((selected,), near | certain)
             report.count("after_statistical_filter", selected)
         if self.config.ball_query and bool(selected.any()):
             with report.timed("ball_query"):

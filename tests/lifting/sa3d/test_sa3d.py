@@ -317,3 +317,21 @@ def test_segment_anything_prompts_every_view(tiny_scene: Scene, tmp_path: Path, 
     found = Sa3d(views, SamPrompter(views, sam), Sa3dConfig(rejection=0, passes=2)).segment_prompt(prompt)
     assert len(found.mask) == len(tiny_scene.gaussians)
     assert sum(views_of(found).values()) == 2
+
+
+def test_doubtful_gaussians_far_from_the_object_are_dropped(tiny_scene: Scene, fixed: Fixed, shown: Shown) -> None:
+    """A large Gaussian far behind the lamp as the first view sees it, beside it as others do."""
+    whole, camera = tiny_scene.gaussians, tiny_scene.cameras[0]
+    ys, xs = np.nonzero(shown("lamp"))
+    ray = np.array([(xs.mean() - camera.cx) / camera.fx, (ys.mean() - camera.cy) / camera.fy, 1.0])
+    behind = camera.position + camera.world_to_camera[:3, :3].T @ ray * 12
+    rows = np.append(np.arange(len(whole)), 0)
+    means, scales, opacities = whole.means[rows], whole.scales[rows], whole.opacities[rows]
+    means[-1], scales[-1], opacities[-1] = behind, 0.3, 0.9
+    gaussians = Gaussians.from_arrays(means, scales, whole.quaternions[rows], opacities, whole.sh[rows])
+    scene = Scene(gaussians, tiny_scene.cameras, tiny_scene.path)
+    prompt, settings = Prompt(VIEW, mask=shown("lamp")), Sa3dConfig(negative_weight=0.0, rejection=0)
+    plain = Sa3d(Views(scene), fixed, replace(settings, statistical_filter=False)).segment_prompt(prompt)
+    found = Sa3d(Views(scene), fixed, settings).segment_prompt(prompt)
+    assert plain.mask[-1] and not found.mask[-1]
+    assert (plain.scores[plain.mask & ~found.mask] < 0.5).all()
