@@ -38,8 +38,8 @@ class Sa3dConfig:
     """2 repeats the whole with what the first pass got wrong in the prompt's view, beyond its rim, as negative points
     (appendix B); the first pass stands when it got nothing wrong there."""
     statistical_filter: bool = True
-    """Drop Gaussians far from the others that lie outside the masks for the most part, which the paper does not: a few
-    large ones of the background that are behind the object in many views cover much of some (dtu24, exact masks: 98.7
+    """Drop Gaussians far from the others unless they lie well inside the masks, which the paper does not: a few large
+    ones of the background that are behind the object in many views cover much of some (dtu24, exact masks: 98.7
     with the filter, 95.2 without)."""
     filter_deviations: float = 3.0
     """Standard deviations above the mean distance beyond which a Gaussian is dropped."""

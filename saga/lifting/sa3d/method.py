@@ -20,6 +20,8 @@ from saga.query import Prompt, Segmentation
 from saga.query.prompts import check
 from saga.query.report import Report
 
+_CERTAIN = 0.8
+"""Share inside the masks from which a Gaussian belongs to the object however far away."""
 _OUTCOMES: tuple[Outcome, ...] = ("used", "rejected", "without_mask", "not_showing")
 
 
@@ -121,7 +123,8 @@ class Sa3d:
             with report.timed("statistical_filter"):
                 near = statistical_filter(means[selected], std_ratio=self.config.filter_deviations)
                 # The masks' word counts for more: thin parts are far from the others too, but lie inside the masks.
-                certain = scores[selected] > (1 - self.config.negative_weight) / 2
+                weight = self.config.negative_weight
+                certain = scores[selected] > _CERTAIN * (1 + weight) - weight
                 selected = selected.index_put((selected,), near | certain)
             report.count("after_statistical_filter", selected)
         if self.config.ball_query and bool(selected.any()):
