@@ -18,12 +18,16 @@ from saga.query import Prompt
 from saga.query.prompts import CheckedPrompt, check
 from saga.scene import Camera
 
-_REMEMBERED = 48
+_REMEMBERED = 256
+"""Views whose masks (8 pixels to a byte) or features are kept in memory."""
 _AGREEING_VIEWS = 6
 """Other views that a given mask is compared with, to tell objects from parts and mergers."""
 _SMALLER = 0.2
-"""Power of a mask's share of the image that its agreement is divided by: large masks agree by their size alone. On
-tabletop and composite 80 and 74 % mean IoU of one click's mask with it, 74 and 65 % without."""
+"""Power of a mask's share of the image by which its disagreement is multiplied: large masks agree by their size alone.
+One click's mask then has a mean IoU with the object of 96 % on flower, 83 on dtu24, 74 on composite and 76 on tabletop,
+against 96, 89, 71 and 74 without; the best of the masks under the click reach 96, 95, 77 and 82."""
+_COMPARED_PIXELS = 100_000
+"""About as many pixels of a view are compared."""
 _VISIBLE_PIXELS = 16
 """A mask that shows fewer pixels than this in another view says nothing there."""
 
@@ -94,7 +98,8 @@ class MaskPrompter:
         """`source` hands out the masks."""
         self.views, self.source = views, source
         self.description = source.description
-        self._masks = lru_cache(_REMEMBERED)(self._read)
+        self._packed = lru_cache(_REMEMBERED)(self._read)
+        self._masks = lru_cache(1)(self._unpacked)
         self._agreements: dict[tuple[str, int], float] = {}
 
     def mask(
@@ -116,7 +121,7 @@ class MaskPrompter:
             likeness = mask_iou(masks[candidates], torch.from_numpy(rough)).numpy()
         else:
             sizes = masks[candidates].flatten(1).float().mean(1).numpy()
-            likeness = self.agreement(camera, candidates) / sizes**_SMALLER
+            likeness = -(1 - self.agreement(camera, candidates)) * sizes**_SMALLER
         return masks[candidates[int(np.argmax(likeness))]].numpy()
 
     def agreement(
@@ -145,20 +150,37 @@ class MaskPrompter:
         known = (total > 1e-6)[:, None].float()
         best, shown = torch.zeros(len(masks)), torch.zeros(len(masks))
         for other in choose_views(self.views.scene.cameras, camera)[:_AGREEING_VIEWS]:
-            theirs = self._masks(other.name)
+            stride = max(1, round((other.width * other.height / _COMPARED_PIXELS) ** 0.5))
+            theirs = self._masks(other.name)[:, ::stride, ::stride]
             if len(theirs) == 0:
                 continue
             rendered = probability(self.views.operator(other.name), torch.cat([shares, known], dim=1)).cpu()
+            rendered = rendered[::stride, ::stride]
             # What the first view does not show is unknown, not outside.
             seen = rendered[..., -1] > 0.5
             ours = (rendered[..., :-1] > 0.5 * rendered[..., -1:]).permute(2, 0, 1) & seen
-            overlaps = mask_iou(ours[:, None], (theirs & seen)[None]).amax(1)
-            counts = (ours.flatten(1).sum(1) >= _VISIBLE_PIXELS).float()
-            best, shown = best + counts * overlaps, shown + counts
+            counts = (ours.flatten(1).sum(1) * stride**2 >= _VISIBLE_PIXELS).float()
+            best, shown = best + counts * _overlaps(ours, theirs & seen).amax(1), shown + counts
         return [float(value) for value in best / shown.clamp(min=1)]
 
-    def _read(self, name: str) -> Tensor:  # [M, H, W] bool
-        return torch.from_numpy(self.source.masks(self.views.scene.camera(name)))
+    def _unpacked(self, name: str) -> Tensor:  # [M, H, W] bool
+        camera = self.views.scene.camera(name)
+        bits = np.unpackbits(self._packed(name), axis=1, count=camera.width * camera.height)
+        return torch.from_numpy(bits.view(bool).reshape(-1, camera.height, camera.width))
+
+    def _read(self, name: str) -> np.ndarray:  # [M, H * W / 8] uint8
+        masks = self.source.masks(self.views.scene.camera(name))
+        return np.packbits(masks.reshape(len(masks), masks.shape[1] * masks.shape[2]), axis=1)
+
+
+def _overlaps(
+    ones: Tensor,  # [K, H, W] bool
+    others: Tensor,  # [M, H, W] bool
+) -> Tensor:  # [K, M]
+    """IoU of every pair of masks; 0 where both are empty."""
+    a, b = ones.flatten(1).float(), others.flatten(1).float()
+    both = a @ b.T
+    return both / (a.sum(1)[:, None] + b.sum(1) - both).clamp(min=1)
 
 
 def reference_mask(

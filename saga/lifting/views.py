@@ -16,18 +16,22 @@ from saga.scene import Camera, Scene
 
 ViewOrder = Literal["nearest", "file", "farthest"]
 
+_REMEMBERED_BYTES, _FEWEST_REMEMBERED = 2 * 10**9, 8
+_BYTES_PER_GAUSSIAN, _BYTES_PER_PIXEL = 80, 40
+"""What a projected view takes, about: splats and sorted tiles; alpha, depth and tile offsets."""
 _SEEN = 0.5
 """Accumulated opacity from which a pixel has a depth."""
 
 
 class Views:
-    """A scene's views on a device. Operators, coverage and depth of the last few are remembered."""
+    """A scene's views on a device. Operators, coverage and depth of the last ones are remembered."""
 
-    def __init__(self, scene: Scene, device: str = "cpu", remembered: int = 48) -> None:
-        """Puts the Gaussians on a device; nothing is projected yet."""
+    def __init__(self, scene: Scene, device: str = "cpu", remembered: int | None = None) -> None:
+        """Puts the Gaussians on a device; nothing is projected yet. None remembers as many views as take about 2 GB."""
         self.scene, self.device = scene, torch.device(device)
         self.geometry = Geometry.from_gaussians(scene.gaussians, device=device)
         self.valid = torch.from_numpy(scene.gaussians.valid).to(self.device)  # [N]
+        remembered = _affordable(scene) if remembered is None else remembered
         self._operator = lru_cache(remembered)(lambda name: BlendOperator(self.geometry, scene.camera(name)))
         self._coverage = lru_cache(remembered)(self._alpha_and_depth)
 
@@ -47,6 +51,13 @@ class Views:
         operator = self._operator(name)
         alpha = operator.alpha()
         return alpha, torch.where(alpha >= _SEEN, operator.depth() / alpha.clamp(min=_SEEN), torch.inf)
+
+
+def _affordable(scene: Scene) -> int:
+    """Views whose operators fit the memory set aside for them."""
+    pixels = max((camera.width * camera.height for camera in scene.cameras), default=0)
+    each = _BYTES_PER_GAUSSIAN * len(scene.gaussians) + _BYTES_PER_PIXEL * pixels
+    return max(_FEWEST_REMEMBERED, _REMEMBERED_BYTES // max(1, each))
 
 
 def choose_views(
