@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.lifting.fusion import lifted, mask_iou, probability
+from saga.lifting.consensus import Consensus
+from saga.lifting.fusion import mask_iou
+from saga.lifting.packed import PackedMasks
 from saga.lifting.scribbles import POSITIVE_SHARE, skeleton_points
-from saga.lifting.views import Views, choose_views
+from saga.lifting.views import Views
 from saga.masks import MaskSource, Sam
 from saga.query import Prompt
 from saga.query.prompts import CheckedPrompt, check
@@ -20,16 +22,8 @@ from saga.scene import Camera
 
 _REMEMBERED = 256
 """Views whose masks (8 pixels to a byte) or features are kept in memory."""
-_AGREEING_VIEWS = 6
-"""Other views that a given mask is compared with, to tell objects from parts and mergers."""
-_SMALLER = 0.2
-"""Power of a mask's share of the image by which its disagreement is multiplied: large masks agree by their size alone.
-One click's mask then has a mean IoU with the object of 96 % on flower, 83 on dtu24, 74 on composite and 76 on tabletop,
-against 96, 89, 71 and 74 without; the best of the masks under the click reach 96, 95, 77 and 82."""
-_COMPARED_PIXELS = 100_000
-"""About as many pixels of a view are compared."""
-_VISIBLE_PIXELS = 16
-"""A mask that shows fewer pixels than this in another view says nothing there."""
+_ALIKE = 0.6
+"""A mask of the view itself stands for what the views agree on when their IoU is at least this."""
 
 
 class Prompter(Protocol):
@@ -90,8 +84,9 @@ class MaskPrompter:
     """Masks that are given, each view's its own: a prompt chooses one.
 
     The masks of a view that hold the most positive and the fewest negative points are alike as far as the prompt
-    goes: an object, a part of it, it and its neighbour. The one most like what is known of the object is chosen;
-    in the first view, where nothing is known, the one that the masks of other views agree with best.
+    goes: an object, a part of it, it and its neighbour. The one most like what is known of the object is chosen; in
+    the first view, where nothing is known, the one most like what the views agree on, or that itself where the
+    view has no mask like it.
     """
 
     def __init__(self, views: Views, source: MaskSource) -> None:
@@ -99,8 +94,7 @@ class MaskPrompter:
         self.views, self.source = views, source
         self.description = source.description
         self._packed = lru_cache(_REMEMBERED)(self._read)
-        self._masks = lru_cache(1)(self._unpacked)
-        self._agreements: dict[tuple[str, int], float] = {}
+        self._consensus = Consensus(views, self._packed)
 
     def mask(
         self,
@@ -111,76 +105,24 @@ class MaskPrompter:
         rough: np.ndarray | None = None,  # [H, W] bool
     ) -> np.ndarray | None:  # [H, W]
         """As in Prompter."""
-        masks = self._masks(camera.name)
-        candidates = _holding(masks, points, labels) if box is None else _filling(masks, box)
-        if len(candidates) == 0:
-            return None
-        if len(candidates) == 1:
-            return masks[candidates[0]].numpy()
+        packed = self._packed(camera.name)
+        if box is not None:
+            masks = packed.masks()
+            filling = _filling(masks, box)
+            return masks[filling].numpy() if filling is not None else None
+        masks = packed.masks(packed.holding(points, labels))
         if rough is not None and rough.any():
-            likeness = mask_iou(masks[candidates], torch.from_numpy(rough)).numpy()
-        else:
-            sizes = masks[candidates].flatten(1).float().mean(1).numpy()
-            likeness = -(1 - self.agreement(camera, candidates)) * sizes**_SMALLER
-        return masks[candidates[int(np.argmax(likeness))]].numpy()
+            likeness = mask_iou(masks, torch.from_numpy(rough))
+            return masks[int(likeness.argmax())].numpy() if len(masks) else None
+        agreed = self._consensus.mask(camera, points, labels)
+        if agreed is None or not agreed.any():
+            return None
+        likeness = mask_iou(masks, agreed)
+        alike = len(masks) > 0 and float(likeness.max()) >= _ALIKE
+        return masks[int(likeness.argmax())].numpy() if alike else agreed.numpy()
 
-    def agreement(
-        self,
-        camera: Camera,
-        candidates: np.ndarray,  # [K]
-    ) -> np.ndarray:  # [K]
-        """How well other views' masks agree with some masks of a view, 0 to 1.
-
-        Each mask is lifted (the share of a Gaussian's weight inside it) and rendered in the nearest views; the best
-        IoU with a mask there counts, averaged over the views that show it.
-        """
-        missing = [int(k) for k in candidates if (camera.name, int(k)) not in self._agreements]
-        if missing:
-            rated = self._agree(camera, self._masks(camera.name)[missing])
-            self._agreements |= {(camera.name, k): value for k, value in zip(missing, rated, strict=True)}
-        return np.array([self._agreements[camera.name, int(k)] for k in candidates])
-
-    def _agree(
-        self,
-        camera: Camera,
-        masks: Tensor,  # [K, H, W] bool
-    ) -> list[float]:
-        inside, total = lifted(self.views.operator(camera.name), masks)
-        shares = inside / total.clamp(min=1e-6)[:, None]  # [N, K]
-        known = (total > 1e-6)[:, None].float()
-        best, shown = torch.zeros(len(masks)), torch.zeros(len(masks))
-        for other in choose_views(self.views.scene.cameras, camera)[:_AGREEING_VIEWS]:
-            stride = max(1, round((other.width * other.height / _COMPARED_PIXELS) ** 0.5))
-            theirs = self._masks(other.name)[:, ::stride, ::stride]
-            if len(theirs) == 0:
-                continue
-            rendered = probability(self.views.operator(other.name), torch.cat([shares, known], dim=1)).cpu()
-            rendered = rendered[::stride, ::stride]
-            # What the first view does not show is unknown, not outside.
-            seen = rendered[..., -1] > 0.5
-            ours = (rendered[..., :-1] > 0.5 * rendered[..., -1:]).permute(2, 0, 1) & seen
-            counts = (ours.flatten(1).sum(1) * stride**2 >= _VISIBLE_PIXELS).float()
-            best, shown = best + counts * _overlaps(ours, theirs & seen).amax(1), shown + counts
-        return [float(value) for value in best / shown.clamp(min=1)]
-
-    def _unpacked(self, name: str) -> Tensor:  # [M, H, W] bool
-        camera = self.views.scene.camera(name)
-        bits = np.unpackbits(self._packed(name), axis=1, count=camera.width * camera.height)
-        return torch.from_numpy(bits.view(bool).reshape(-1, camera.height, camera.width))
-
-    def _read(self, name: str) -> np.ndarray:  # [M, H * W / 8] uint8
-        masks = self.source.masks(self.views.scene.camera(name))
-        return np.packbits(masks.reshape(len(masks), masks.shape[1] * masks.shape[2]), axis=1)
-
-
-def _overlaps(
-    ones: Tensor,  # [K, H, W] bool
-    others: Tensor,  # [M, H, W] bool
-) -> Tensor:  # [K, M]
-    """IoU of every pair of masks; 0 where both are empty."""
-    a, b = ones.flatten(1).float(), others.flatten(1).float()
-    both = a @ b.T
-    return both / (a.sum(1)[:, None] + b.sum(1) - both).clamp(min=1)
+    def _read(self, name: str) -> PackedMasks:
+        return PackedMasks.pack(self.source.masks(self.views.scene.camera(name)))
 
 
 def reference_mask(
@@ -218,22 +160,10 @@ def prompt_points(prompt: CheckedPrompt, seed: int = 0) -> tuple[np.ndarray, np.
     return np.concatenate([positive, prompt.negative]), labels
 
 
-def _holding(
-    masks: Tensor,  # [M, H, W] bool
-    points: np.ndarray,  # [K, 2]
-    labels: np.ndarray,  # [K]
-) -> np.ndarray:  # [C]
-    """The masks that hold the most positive and the fewest negative points, and at least one positive more."""
-    xs, ys = torch.from_numpy(points[:, 0]).long(), torch.from_numpy(points[:, 1]).long()
-    signs = torch.from_numpy(np.where(labels > 0, 1, -1))
-    held = (masks[:, ys, xs] * signs).sum(1).numpy()
-    return np.flatnonzero((held == held.max(initial=0)) & (held > 0))
-
-
 def _filling(
     masks: Tensor,  # [M, H, W] bool
     box: tuple[int, int, int, int],
-) -> np.ndarray:  # [C]
+) -> int | None:
     """The mask whose own bounding box is most like a box, if any overlaps it."""
     overlaps = np.zeros(len(masks))
     x0, y0, x1, y1 = box
@@ -244,4 +174,4 @@ def _filling(
         a0, b0, a1, b1 = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
         both = max(0, min(x1, a1) - max(x0, a0)) * max(0, min(y1, b1) - max(y0, b0))
         overlaps[index] = both / ((x1 - x0) * (y1 - y0) + (a1 - a0) * (b1 - b0) - both)
-    return np.array([int(overlaps.argmax())]) if overlaps.max(initial=0) > 0 else np.zeros(0, int)
+    return int(overlaps.argmax()) if overlaps.max(initial=0) > 0 else None
