@@ -37,9 +37,7 @@ def cluster(
     assigned[~candidates] = -1
     sizes = torch.bincount(assigned[assigned >= 0], minlength=len(centres))
     order = torch.argsort(sizes, descending=True, stable=True)
-    return [
-        (torch.from_numpy(centres[int(k)]).to(field.device), assigned == k) for k in order if sizes[k] >= smallest
-    ]
+    return [(torch.from_numpy(centres[int(k)]).to(field.device), assigned == k) for k in order if sizes[k] >= smallest]
 
 
 def _merge(centres: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndarray:  # [K, C]

@@ -55,8 +55,7 @@ def _lists(splats: Tensor, tile_offsets: Tensor, ids: Tensor) -> tuple[int, int,
     return c.pointer(splats), c.pointer(tile_offsets, torch.int64), c.pointer(ids, torch.int32)
 
 
-@torch.library.custom_op("saga::render", mutates_args=())
-def render(
+def _render(
     x: Tensor,  # [N, C]
     splats: Tensor,  # [N, 8]
     tile_offsets: Tensor,  # [tiles + 1]
@@ -73,13 +72,15 @@ def render(
     return out
 
 
-@render.register_fake
+render_op = torch.library.custom_op("saga::render", mutates_args=())(_render)
+
+
+@render_op.register_fake
 def _(x: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor, width: int, height: int, exact: bool) -> Tensor:
     return x.new_empty(height, width, x.shape[1])
 
 
-@torch.library.custom_op("saga::lift", mutates_args=())
-def lift(
+def _lift(
     y: Tensor,  # [H, W, C]
     splats: Tensor,  # [N, 8]
     tile_offsets: Tensor,  # [tiles + 1]
@@ -98,7 +99,10 @@ def lift(
     return out
 
 
-@lift.register_fake
+lift_op = torch.library.custom_op("saga::lift", mutates_args=())(_lift)
+
+
+@lift_op.register_fake
 def _(y: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor, exact: bool) -> Tensor:
     return y.new_empty(len(splats), y.shape[2])
 
@@ -109,7 +113,7 @@ def _remember_render(ctx, inputs, output) -> None:  # type: ignore[no-untyped-de
 
 
 def _render_backward(ctx, gradient):  # type: ignore[no-untyped-def]
-    return lift(gradient, *ctx.saved_tensors, ctx.exact), None, None, None, None, None, None
+    return lift_op(gradient, *ctx.saved_tensors, ctx.exact), None, None, None, None, None, None
 
 
 def _remember_lift(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
@@ -119,11 +123,36 @@ def _remember_lift(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
 
 
 def _lift_backward(ctx, gradient):  # type: ignore[no-untyped-def]
-    return render(gradient, *ctx.saved_tensors, ctx.width, ctx.height, ctx.exact), None, None, None, None
+    return render_op(gradient, *ctx.saved_tensors, ctx.width, ctx.height, ctx.exact), None, None, None, None
 
 
-render.register_autograd(_render_backward, setup_context=_remember_render)
-lift.register_autograd(_lift_backward, setup_context=_remember_lift)
+render_op.register_autograd(_render_backward, setup_context=_remember_render)
+lift_op.register_autograd(_lift_backward, setup_context=_remember_lift)
+
+
+def _needs_operator(values: Tensor) -> bool:
+    """Whether autograd or torch.compile must see an operator; its first call imports torch.compile: seconds."""
+    return torch.compiler.is_compiling() or (values.requires_grad and torch.is_grad_enabled())
+
+
+def render(
+    x: Tensor,  # [N, C]
+    view: TiledView,
+    exact: bool,
+) -> Tensor:  # [H, W, C]
+    """A x for one view, differentiable in x."""
+    run = render_op if _needs_operator(x) else _render
+    return run(x, view.splats, view.tile_offsets, view.ids, view.width, view.height, exact)
+
+
+def lift(
+    y: Tensor,  # [H, W, C]
+    view: TiledView,
+    exact: bool,
+) -> Tensor:  # [N, C]
+    """A^T y for one view, differentiable in y."""
+    run = lift_op if _needs_operator(y) else _lift
+    return run(y, view.splats, view.tile_offsets, view.ids, exact)
 
 
 def rows(

@@ -79,7 +79,7 @@ class BlendOperator:
         view = self._view
         if isinstance(view, GsplatView):
             return view.render(x)
-        return native.render(x, view.splats, view.tile_offsets, view.ids, view.width, view.height, self.exact)
+        return native.render(x, view, self.exact)
 
     def lift(
         self,
@@ -94,7 +94,7 @@ class BlendOperator:
             return reference.lift(self.geometry, self.camera, y)
         if isinstance(self._view, GsplatView):
             return self._view.lift(y)
-        return native.lift(y, self._view.splats, self._view.tile_offsets, self._view.ids, self.exact)
+        return native.lift(y, self._view, self.exact)
 
     def alpha(self) -> Tensor:  # [H, W]
         """Accumulated opacity, in [0, 1]."""

@@ -93,9 +93,7 @@ def attach_photographs(
 
 def _check_intrinsics(camera: Camera, source: Path) -> None:
     values = (camera.width, camera.height, camera.fx, camera.fy)
-    if not all(math.isfinite(value) and value > 0 for value in values) or not math.isfinite(
-        camera.cx + camera.cy
-    ):
+    if not all(math.isfinite(value) and value > 0 for value in values) or not math.isfinite(camera.cx + camera.cy):
         raise SagaError(
             f"{source}: camera {camera.name} has size {camera.width}x{camera.height}, focal lengths "
             f"{camera.fx:g}, {camera.fy:g} and centre {camera.cx:g}, {camera.cy:g}; expected positive "

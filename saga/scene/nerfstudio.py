@@ -44,9 +44,7 @@ def read_nerfstudio(path: str | Path, photographs: ImageFolder | None = None) ->
     return attach_photographs(cameras, photographs, path)
 
 
-def _camera(
-    meta: dict[str, Any], frame: object, path: Path, index: int, photographs: ImageFolder | None
-) -> Camera:
+def _camera(meta: dict[str, Any], frame: object, path: Path, index: int, photographs: ImageFolder | None) -> Camera:
     where = f"{path}: frame {index}"
     if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
         raise SagaError(f"{where} has no file_path; give a nerfstudio transforms.json")

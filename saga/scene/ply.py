@@ -52,9 +52,7 @@ def read_ply(path: Path) -> PlyData:
         with path.open("rb") as stream:
             start = stream.read(8)
         if not start.startswith(b"ply"):
-            raise SagaError(
-                f"{path}: not a PLY file, it starts with {start!r} instead of b'ply'; give a PLY scene"
-            )
+            raise SagaError(f"{path}: not a PLY file, it starts with {start!r} instead of b'ply'; give a PLY scene")
         return PlyData.read(str(path))
     except PlyHeaderParseError as error:
         raise SagaError(

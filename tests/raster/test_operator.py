@@ -216,5 +216,5 @@ def test_custom_operators_are_registered_correctly(case, camera, cloud):
     lists = (tiled.splats, tiled.tile_offsets, tiled.ids)
     x = case.tensor(normal(len(scene), 3)).requires_grad_()
     y = case.tensor(normal(view.height, view.width, 3)).requires_grad_()
-    torch.library.opcheck(native.render, (x, *lists, view.width, view.height, True))
-    torch.library.opcheck(native.lift, (y, *lists, True))
+    torch.library.opcheck(native.render_op, (x, *lists, view.width, view.height, True))
+    torch.library.opcheck(native.lift_op, (y, *lists, True))
