@@ -84,11 +84,13 @@ SAGA_INLINE void walk(const Tile &tile, const float *splats, const int32_t *ids,
     }
 }
 
-// Few channels are summed 16 pixels at a time, into one plane a channel; many are summed a pixel at a time.
-constexpr bool planar(int count) { return count == 1 || count == 3; }
+// Few channels are blended 16 pixels at a time, from one plane a channel; many are blended a pixel at a time.
+constexpr int kPlanes = 4;
+constexpr bool planar(int count) { return count <= kPlanes; }
 
-SAGA_INLINE float *sum_of(float *sums, int count, int pixel, int channel) {
-    return sums + (planar(count) ? channel * T * T + pixel : pixel * count + channel);
+// Place of a value in a tile's block of count channels.
+SAGA_INLINE int place_of(int count, int pixel, int channel) {
+    return planar(count) ? channel * T * T + pixel : pixel * count + channel;
 }
 
 // count channels starting at x, of rows of c floats.
@@ -100,14 +102,14 @@ SAGA_INLINE void render_tile(const Tile &tile, const float *splats, const int32_
         [&](int32_t id, int r, const float *weights) __attribute__((always_inline)) {
             const float *value = x + int64_t(id) * c;
             for (int j = 0; planar(count) && j < count; ++j) {
-                float *__restrict sum = sum_of(sums, count, r * T, j);
+                float *__restrict sum = sums + place_of(count, r * T, j);
 #pragma omp simd
                 for (int l = 0; l < T; ++l) sum[l] += weights[l] * value[j];
             }
             if (planar(count)) return;
             for (uint32_t mask = weighted(weights); mask != 0; mask &= mask - 1) {
                 const int l = __builtin_ctz(mask);
-                float *__restrict sum = sum_of(sums, count, r * T + l, 0);
+                float *__restrict sum = sums + place_of(count, r * T + l, 0);
 #pragma omp simd
                 for (int j = 0; j < count; ++j) sum[j] += weights[l] * value[j];
             }
@@ -117,8 +119,36 @@ SAGA_INLINE void render_tile(const Tile &tile, const float *splats, const int32_
 
 // add(id, gradient) receives the count channels of each Gaussian once per tile.
 template <class Add>
-SAGA_INLINE void lift_tile(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
-                           int count, const float *block, Add add) {
+SAGA_INLINE void lift_tile_planes(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
+                                  int count, const float *block, Add add) {
+    alignas(64) float lanes[kPlanes * T] = {};
+    walk(
+        tile, splats, ids, begin, end,
+        [&](int32_t, int r, const float *weights) __attribute__((always_inline)) {
+            for (int j = 0; j < count; ++j) {
+                const float *value = block + place_of(count, r * T, j);
+                float *__restrict lane = lanes + j * T;
+                // Pixels without a weight hold anything, and must not turn it into NaN.
+#pragma omp simd
+                for (int l = 0; l < T; ++l) lane[l] += weights[l] > 0.0f ? weights[l] * value[l] : 0.0f;
+            }
+        },
+        [&](int32_t id) __attribute__((always_inline)) {
+            float gradient[kPlanes];
+            for (int j = 0; j < count; ++j) {
+                float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+                for (int l = 0; l < T; ++l) sum += lanes[j * T + l];
+                gradient[j] = sum;
+            }
+            add(id, gradient);
+            for (int j = 0; j < count * T; ++j) lanes[j] = 0.0f;
+        });
+}
+
+template <class Add>
+SAGA_INLINE void lift_tile_pixels(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
+                                  int count, const float *block, Add add) {
     alignas(64) float gradient[kChannels] = {};
     bool any = false;
     walk(
@@ -128,7 +158,7 @@ SAGA_INLINE void lift_tile(const Tile &tile, const float *splats, const int32_t 
             any |= covered != 0;
             for (uint32_t mask = covered; mask != 0; mask &= mask - 1) {
                 const int l = __builtin_ctz(mask);
-                const float *value = block + (r * T + l) * count;
+                const float *value = block + place_of(count, r * T + l, 0);
 #pragma omp simd
                 for (int j = 0; j < count; ++j) gradient[j] += weights[l] * value[j];
             }
@@ -155,23 +185,6 @@ std::vector<int64_t> spans(const int64_t *tile_offsets, int64_t tiles, int threa
     return bounds;
 }
 
-SAGA_CLONES void render_tile_1(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,
-                               int, const float *x, float *sums) {
-    render_tile(t, s, ids, b, e, c, 1, x, sums);
-}
-SAGA_CLONES void render_tile_3(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,
-                               int, const float *x, float *sums) {
-    render_tile(t, s, ids, b, e, c, 3, x, sums);
-}
-SAGA_CLONES void render_tile_32(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,
-                                int, const float *x, float *sums) {
-    render_tile(t, s, ids, b, e, c, 32, x, sums);
-}
-SAGA_CLONES void render_tile_any(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,
-                                 int count, const float *x, float *sums) {
-    render_tile(t, s, ids, b, e, c, count, x, sums);
-}
-
 // Where a span's sums of one Gaussian go: straight to the output when no other span touches it, else to
 // the span's own shelf, so that spans never write the same place and the result is deterministic.
 struct Destination {
@@ -187,17 +200,55 @@ SAGA_INLINE void add_to(const Destination &to, int32_t id, int count, const floa
     for (int j = 0; j < count; ++j) target[j] += gradient[j];
 }
 
-SAGA_CLONES void lift_tile_1(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int,
-                             const float *block, const Destination &to) {
-    lift_tile(t, s, ids, b, e, 1, block, [&](int32_t id, const float *g) { add_to(to, id, 1, g); });
+using Render = void (*)(const Tile &, const float *, const int32_t *, int64_t, int64_t, int64_t, int, const float *, float *);
+using Lift = void (*)(const Tile &, const float *, const int32_t *, int64_t, int64_t, int, const float *, const Destination &);
+
+// The compiler unrolls kernels of a known number of channels.
+#define SAGA_RENDER(NAME, COUNT)                                                                                        \
+    SAGA_CLONES void NAME(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,           \
+                          [[maybe_unused]] int count, const float *x, float *sums) {                                    \
+        render_tile(t, s, ids, b, e, c, COUNT, x, sums);                                                                \
+    }
+#define SAGA_LIFT(NAME, COUNT, TILE)                                                                                    \
+    SAGA_CLONES void NAME(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e,                      \
+                          [[maybe_unused]] int count, const float *block, const Destination &to) {                      \
+        TILE(t, s, ids, b, e, COUNT, block, [&](int32_t id, const float *g) { add_to(to, id, COUNT, g); });             \
+    }
+SAGA_RENDER(render_1, 1)
+SAGA_RENDER(render_2, 2)
+SAGA_RENDER(render_3, 3)
+SAGA_RENDER(render_4, 4)
+SAGA_RENDER(render_32, 32)
+SAGA_RENDER(render_any, count)
+SAGA_LIFT(lift_1, 1, lift_tile_planes)
+SAGA_LIFT(lift_2, 2, lift_tile_planes)
+SAGA_LIFT(lift_3, 3, lift_tile_planes)
+SAGA_LIFT(lift_4, 4, lift_tile_planes)
+SAGA_LIFT(lift_32, 32, lift_tile_pixels)
+SAGA_LIFT(lift_any, count, lift_tile_pixels)
+
+Render render_kernel(int count) {
+    constexpr Render few[kPlanes] = {render_1, render_2, render_3, render_4};
+    return planar(count) ? few[count - 1] : count == kChannels ? render_32 : render_any;
 }
-SAGA_CLONES void lift_tile_32(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int,
-                              const float *block, const Destination &to) {
-    lift_tile(t, s, ids, b, e, 32, block, [&](int32_t id, const float *g) { add_to(to, id, 32, g); });
+
+Lift lift_kernel(int count) {
+    constexpr Lift few[kPlanes] = {lift_1, lift_2, lift_3, lift_4};
+    return planar(count) ? few[count - 1] : count == kChannels ? lift_32 : lift_any;
 }
-SAGA_CLONES void lift_tile_any(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int count,
-                               const float *block, const Destination &to) {
-    lift_tile(t, s, ids, b, e, count, block, [&](int32_t id, const float *g) { add_to(to, id, count, g); });
+
+// Copies count channels of a tile of an image of c into block; false when all of them are 0.
+SAGA_CLONES bool fill(const saga_camera *camera, const Tile &tile, int64_t c, int count, const float *y, float *block) {
+    bool any = false;
+    for (int r = 0; r < tile.height; ++r)
+        for (int l = 0; l < tile.width; ++l) {
+            const float *value = y + ((int64_t(tile.y0) + r) * camera->width + int64_t(tile.x0) + l) * c;
+            for (int j = 0; j < count; ++j) {
+                block[place_of(count, r * T + l, j)] = value[j];
+                any |= value[j] != 0.0f;
+            }
+        }
+    return any;
 }
 
 // Gaussians whose tiles fall into more than one span, numbered; -1 for the others.
@@ -230,12 +281,11 @@ extern "C" int saga_render(const saga_camera *camera, const float *splats, const
         const Tile at = tile_at(camera, tile);
         for (int64_t first = 0; first < c; first += kChannels) {
             const int count = int(std::min<int64_t>(kChannels, c - first));
-            const auto kernel = count == 32 ? render_tile_32 : count == 3 ? render_tile_3 : count == 1 ? render_tile_1 : render_tile_any;
-            kernel(at, splats, ids, tile_offsets[tile], tile_offsets[tile + 1], c, count, x + first, sums);
+            render_kernel(count)(at, splats, ids, tile_offsets[tile], tile_offsets[tile + 1], c, count, x + first, sums);
             for (int r = 0; r < at.height; ++r)
                 for (int l = 0; l < at.width; ++l) {
                     const int64_t pixel = (int64_t(at.y0) + r) * camera->width + int64_t(at.x0) + l;
-                    for (int j = 0; j < count; ++j) out[pixel * c + first + j] = *sum_of(sums, count, r * T + l, j);
+                    for (int j = 0; j < count; ++j) out[pixel * c + first + j] = sums[place_of(count, r * T + l, j)];
                 }
         }
     }
@@ -256,7 +306,7 @@ extern "C" int saga_lift(const saga_camera *camera, int64_t n, const float *spla
     std::vector<float> shelves(size_t(count_spans) * shared * std::min<int64_t>(c, kChannels));
     for (int64_t first = 0; first < c; first += kChannels) {
         const int count = int(std::min<int64_t>(kChannels, c - first));
-        const auto kernel = count == 32 ? lift_tile_32 : count == 1 ? lift_tile_1 : lift_tile_any;
+        const Lift kernel = lift_kernel(count);
         std::fill(shelves.begin(), shelves.end(), 0.0f);
 #pragma omp parallel for schedule(static, 1)
         for (int s = 0; s < count_spans; ++s) {
@@ -264,11 +314,8 @@ extern "C" int saga_lift(const saga_camera *camera, int64_t n, const float *spla
             const Destination to{out + first, c, shelves.data() + size_t(s) * shared * count, slots};
             for (int64_t tile = bounds[s]; tile < bounds[s + 1]; ++tile) {
                 const Tile at = tile_at(camera, tile);
-                for (int r = 0; r < at.height; ++r)
-                    for (int l = 0; l < at.width; ++l) {
-                        const int64_t pixel = (int64_t(at.y0) + r) * camera->width + int64_t(at.x0) + l;
-                        std::memcpy(block + (r * T + l) * count, y + pixel * c + first, sizeof(float) * count);
-                    }
+                // Most masks are 0 in most tiles.
+                if (!fill(camera, at, c, count, y + first, block)) continue;
                 kernel(at, splats, ids, tile_offsets[tile], tile_offsets[tile + 1], count, block, to);
             }
         }

@@ -16,7 +16,7 @@ ALPHA = 2e-5
 DEPTH = 1e-4  # world units, the scene lies at 4
 WEIGHTS = 2e-5
 
-CHANNELS = [1, 2, 3, 5, 32, 33, 256]
+CHANNELS = [1, 2, 3, 4, 5, 32, 33, 256]
 SIZES = [(1, 1), (16, 16), (17, 31), (5, 48), (64, 33)]
 
 
@@ -40,6 +40,30 @@ def test_lift_is_the_transposed_product(case, camera, cloud, close, channels):
     y = normal(view.height, view.width, channels)
     expected = reference.weights_dense(scene, view).T @ y.reshape(-1, channels)
     close(case.operator(scene, view).lift(case.tensor(y)), expected, LIFT)
+
+
+@pytest.mark.parametrize("channels", [1, 4, 5])
+def test_lift_of_what_is_nearly_everywhere_zero(case, camera, cloud, close, channels):
+    view = camera()
+    scene = cloud(view)
+    y = torch.zeros(view.height, view.width, channels, dtype=torch.float64)
+    assert not case.operator(scene, view).lift(case.tensor(y)).any()
+    y[20, 30], y[-1, -1, -1] = normal(channels), 1.0
+    expected = reference.weights_dense(scene, view).T @ y.reshape(-1, channels)
+    close(case.operator(scene, view).lift(case.tensor(y)), expected, LIFT)
+
+
+@pytest.mark.parametrize("channels", [1, 5])
+def test_a_pixel_that_is_not_a_number_spoils_only_the_gaussians_that_it_shows(case, camera, cloud, channels):
+    if case.backend != "native" or case.device != "cpu" or case.emulated:
+        pytest.skip("of the CPU kernels: tensor cores and dense products multiply by zero weights too")
+    view = camera()
+    scene = cloud(view)
+    y = normal(view.height, view.width, channels)
+    y[20, 30] = torch.nan
+    shown = reference.weights_dense(scene, view)[20 * view.width + 30] > 0
+    found = case.operator(scene, view).lift(case.tensor(y))
+    assert torch.equal(found.isnan().all(1).cpu(), shown) and torch.equal(found.isnan().any(1).cpu(), shown)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
