@@ -17,8 +17,8 @@ from saga.scene import Camera, Scene
 ViewOrder = Literal["nearest", "file", "farthest"]
 
 _REMEMBERED_BYTES, _FEWEST_REMEMBERED = 2 * 10**9, 8
-_BYTES_PER_GAUSSIAN, _BYTES_PER_PIXEL = 80, 40
-"""What a projected view takes, about: splats and sorted tiles; alpha, depth and tile offsets."""
+_BYTES_PER_GAUSSIAN, _BYTES_PER_PIXEL = 84, 40
+"""What a projected view takes, about: splats, sorted tiles and weight; alpha, depth and tile offsets."""
 _SEEN = 0.5
 """Accumulated opacity from which a pixel has a depth."""
 
@@ -34,6 +34,7 @@ class Views:
         remembered = _affordable(scene) if remembered is None else remembered
         self._operator = lru_cache(remembered)(lambda name: BlendOperator(self.geometry, scene.camera(name)))
         self._coverage = lru_cache(remembered)(self._alpha_and_depth)
+        self._weight = lru_cache(remembered)(self._lifted_ones)
 
     def operator(self, name: str) -> BlendOperator:
         """The blending operator of a view, by the camera's name. Raises SagaError for a view that does not exist."""
@@ -46,6 +47,15 @@ class Views:
     def depth(self, name: str) -> Tensor:  # [H, W]
         """Camera z of what a view shows, in world units: blended depth over alpha, inf where alpha < 0.5."""
         return self._coverage(self.scene.camera(name).name)[1]
+
+    def weight(self, name: str) -> Tensor:  # [N]
+        """How much of each Gaussian a view shows: its blended weight summed over the pixels, A^T 1."""
+        return self._weight(self.scene.camera(name).name)
+
+    def _lifted_ones(self, name: str) -> Tensor:  # [N]
+        operator = self._operator(name)
+        ones = torch.ones(operator.camera.height, operator.camera.width, 1, device=self.device)
+        return operator.lift(ones)[:, 0]
 
     def _alpha_and_depth(self, name: str) -> tuple[Tensor, Tensor]:
         means = self.geometry.means

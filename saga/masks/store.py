@@ -79,6 +79,8 @@ class MaskStore:
         bits = self._read(camera, "masks")
         if bits is None:
             return np.zeros((0, *shape), dtype=bool)
+        # Files keep the order of axes that the masks were made in.
+        bits = np.ascontiguousarray(bits)
         return np.unpackbits(bits, axis=1, count=shape[0] * shape[1]).view(bool).reshape(-1, *shape)
 
     def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
@@ -127,7 +129,8 @@ class MaskStore:
     ) -> None:
         if masks.shape[1:] != (camera.height, camera.width) or masks.dtype != bool:
             raise ValueError(f"expected bool [M, {camera.height}, {camera.width}], got {masks.dtype} {masks.shape}")
-        bits = np.packbits(masks.reshape(len(masks), camera.height * camera.width), axis=1)
+        pixels = np.ascontiguousarray(masks).reshape(len(masks), camera.height * camera.width)
+        bits = np.packbits(pixels, axis=1)
         with atomic_path(self._path(camera)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             archive.writestr("key", _image_key(camera))
             _add_array(archive, "masks", bits, zipfile.ZIP_DEFLATED)

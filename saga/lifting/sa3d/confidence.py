@@ -5,9 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from saga.lifting.fusion import lifted
-from saga.raster import BlendOperator
-
 _DOUBT = 1.0
 """Pixels of blended weight that count as undecided evidence."""
 
@@ -29,13 +26,12 @@ class Confidence:
 
     def add(
         self,
-        operator: BlendOperator,
-        mask: Tensor,  # [H, W] bool
+        inside: Tensor,  # [N]
+        total: Tensor,  # [N]
     ) -> None:
-        """A gradient step on one view."""
-        inside, total = lifted(operator, mask[None])
-        self.inside += inside[:, 0]
-        self.outside += (total - inside[:, 0]).clamp(min=0)
+        """A gradient step on one view: its mask lifts to `inside` (A^T M), its whole image to `total` (A^T 1)."""
+        self.inside += inside
+        self.outside += (total - inside).clamp(min=0)
 
     @property
     def gradient(self) -> Tensor:  # [N]

@@ -134,7 +134,7 @@ class Propagation:
         with self.report.timed("projection"):
             operator = self.views.operator(name)
         with self.report.timed("inverse_rendering"):
-            target.add(operator, mask)
+            target.add(operator.lift(mask.to(torch.float32)[..., None])[:, 0], self.views.weight(name))
 
     def _rendered(self, name: str, targets: Sequence[Confidence]) -> Tensor:  # [H, W, T]
         with self.report.timed("projection"):

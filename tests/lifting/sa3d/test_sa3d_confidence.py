@@ -28,13 +28,17 @@ def half(operator: BlendOperator, side: int) -> Tensor:  # [H, W]
     return mask
 
 
+def add(confidence: Confidence, operator: BlendOperator, mask: Tensor) -> None:  # [H, W]
+    confidence.add(*operator.lift(torch.stack([mask, torch.ones_like(mask)], dim=-1).float()).unbind(1))
+
+
 def test_a_step_is_minus_the_gradient_of_the_projection_loss(operators: list[BlendOperator]) -> None:
     volume = torch.zeros(operators[0].shape[1], 1, requires_grad=True)
     loss, confidence = torch.zeros(()), Confidence(len(volume), WEIGHT, volume.device)
     for side, operator in enumerate(operators):
         mask, rendered = half(operator, side), operator.render(volume)[..., 0]
         loss = loss - (mask * rendered).sum() + WEIGHT * (~mask * rendered).sum()
-        confidence.add(operator, mask)
+        add(confidence, operator, mask)
     (gradient,) = torch.autograd.grad(loss, volume)
     assert gradient.abs().max() > 1
     torch.testing.assert_close(confidence.gradient, -gradient[:, 0], rtol=1e-4, atol=1e-4)
@@ -43,7 +47,7 @@ def test_a_step_is_minus_the_gradient_of_the_projection_loss(operators: list[Ble
 def test_normalising_keeps_the_sign_and_bounds_the_size(operators: list[BlendOperator]) -> None:
     confidence = Confidence(operators[0].shape[1], WEIGHT, torch.device("cpu"))
     for side, operator in enumerate(operators):
-        confidence.add(operator, half(operator, side))
+        add(confidence, operator, half(operator, side))
     value = confidence.value
     assert torch.equal(value.sign(), confidence.gradient.sign())
     assert value.max() <= 1 and value.min() >= -WEIGHT
@@ -56,7 +60,7 @@ def test_the_order_of_views_does_not_matter(operators: list[BlendOperator]) -> N
     for order in (operators, operators[::-1]):
         confidence = Confidence(operators[0].shape[1], WEIGHT, torch.device("cpu"))
         for operator in order:
-            confidence.add(operator, half(operator, operators.index(operator)))
+            add(confidence, operator, half(operator, operators.index(operator)))
         sums.append(confidence.value)
     torch.testing.assert_close(sums[0], sums[1])
 
