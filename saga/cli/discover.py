@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from saga.cli.run import choose_device, run, say
+from saga.cli.run import choose_device, free_folder, run, say
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def discover(
     scene: Annotated[Path, tyro.conf.Positional],
     images: Annotated[Path | None, tyro.conf.Positional] = None,
     *,
-    out: Path,
+    out: Path | None = None,
     method: Literal["disconerf", "saga"] = "disconerf",
     cameras: Path | None = None,
     masks: Path | None = None,
@@ -45,7 +45,8 @@ def discover(
     Args:
         scene: The trained Gaussian splatting scene, a PLY.
         images: Folder of the photographs it was trained from.
-        out: Folder for objects/*.ply, labels.npy, objects.json, label_maps of every view, overview.png and report.json.
+        out: Folder for objects/*.ply, labels.npy, objects.json, label_maps of every view, overview.png and report.json;
+            the first free of objects-1, objects-2, ... by default.
         method: disconerf fits object slots to the masks of all views; saga clusters the features of saga-train.
         cameras: COLMAP sparse folder, cameras.json or transforms.json; found near the scene by default.
         masks: Folder of your own masks, as for saga-train; made from the photographs by default.
@@ -75,9 +76,10 @@ def discover(
     seconds = round(time.perf_counter() - began, 2)
     sizes = {name: len(each) for name, each in named.items()}
     report = {"method": method, "settings": asdict(config), "seconds": seconds, "gaussians": sizes}
-    write_objects(named, loaded, out, label_maps=True, report=report)
+    folder = out or free_folder("objects")
+    write_objects(named, loaded, folder, label_maps=True, report=report)
     shared = sum(sizes.values()) / max(1, len(loaded.gaussians))
-    say(f"{out}: {len(found)} objects with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")
+    say(f"{folder}: {len(found)} objects with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")
 
 
 def _config(method: str, settings: tuple[str, ...], seed: int) -> Any:

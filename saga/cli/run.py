@@ -7,6 +7,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -52,6 +53,11 @@ def fail(message: str) -> NoReturn:
 def say(message: str) -> None:
     """One line on standard output."""
     print(message, flush=True)
+
+
+def free_folder(stem: str) -> Path:
+    """The first of stem-1, stem-2, ... in the current folder that does not exist, so that nothing is overwritten."""
+    return next(path for path in (Path(f"{stem}-{number}") for number in count(1)) if not path.exists())
 
 
 def choose_device(device: str) -> str:

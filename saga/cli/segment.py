@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from saga.cli.run import choose_device, run, say
+from saga.cli.run import choose_device, free_folder, run, say
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def segment(
     scene: Annotated[Path, tyro.conf.Positional],
     view: str,
-    out: Path,
+    out: Path | None = None,
     points: tuple[str, ...] = (),
     negative: tuple[str, ...] = (),
     also: tuple[str, ...] = (),
@@ -48,7 +48,8 @@ def segment(
     Args:
         scene: The scene, a PLY.
         view: The photograph that the prompt is drawn on, e.g. 0003.jpg.
-        out: Folder for object.ply, rest.ply, masks, preview.png and report.json.
+        out: Folder for object.ply, rest.ply, masks, preview.png and report.json; the first free of object-1,
+            object-2, ... by default.
         points: Pixels on the object, x,y [x,y ...].
         negative: Pixels that do not belong to it, x,y [x,y ...].
         also: Points on the object in other views, VIEW:x,y [VIEW:x,y ...].
@@ -96,11 +97,12 @@ def segment(
         _refuse(method, {option: value is not None for option, value in given.items()})
         loaded, segmenter = _other(method, scene, images, cameras, masks, sam, settings, chosen)
     result = segmenter.segment_prompts(prompts)
+    folder = out or free_folder("object")
     for warning in result.report["warnings"]:
         say(f"warning: {warning}")
-    write_segmentation(result, loaded, out, split_boundary=split_boundary, prune=prune)
+    write_segmentation(result, loaded, folder, split_boundary=split_boundary, prune=prune)
     times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
-    say(f"{out}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
+    say(f"{folder}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
 
 
 def _refuse(method: str, given: dict[str, bool]) -> None:

@@ -56,6 +56,17 @@ def test_every_file_of_a_segmentation(saga_segment, shared, click, tiny_scene: S
     assert np.array_equal(Gaussians.read(out / "rest.ply").vertices, vertices[~member])
 
 
+def test_without_a_folder_the_next_free_one_is_taken(
+    saga_segment, shared, click, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        done = saga_segment(*shared, "--view", click[0], "--points", click[1])
+        assert done.code == 0, done.err
+        assert f"object-{number}: " in done.out
+        assert (tmp_path / f"object-{number}" / "object.ply").is_file()
+
+
 def test_clicks_in_further_views_are_counted(saga_segment, shared, click, tiny_scene: Scene, tmp_path: Path) -> None:
     other = next(c.name for c in tiny_scene.cameras if c.name != click[0])
     arguments = (*shared, "--view", click[0], "--points", click[1], "--out", tmp_path)
