@@ -24,6 +24,10 @@ FEATURE_GRID = 64
 """Side of SAM's feature map."""
 _FEWEST_PIXELS = 1024
 """A view with fewer cached pixels than this is not worth its projection."""
+_EVERYTHING = 0.95
+"""A mask that holds more than this share of what a view shows of the scene tells nothing apart."""
+_PROBED_PIXELS = 1024
+"""Pixels of a view that say which masks do."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +104,15 @@ def _sample_view(
     flat = flat[np.count_nonzero(flat, axis=1) > 0]
     if len(flat) == 0:
         return None
+    operator = BlendOperator(geometry, camera)
+    flat = without_everything(flat, operator)
     # What no mask covers counts as one more: without features of its own it would follow its neighbours.
-    rest = ~flat.any(axis=0)
+    rest = np.logical_not(flat.any(axis=0))
     if rest.any():
         flat = np.concatenate([flat, rest[None]])
     pixels = balanced_pixels(flat, count, rng)
     xy = torch.from_numpy(np.stack([pixels % camera.width, pixels // camera.width], axis=1))
-    rows = BlendOperator(geometry, camera).rows(xy)
+    rows = operator.rows(xy)
     # A pixel that shows no Gaussian has no feature to train.
     shown = (rows.indptr[1:] > rows.indptr[:-1]).cpu()
     if not bool(shown.any()):
@@ -120,6 +126,26 @@ def _sample_view(
     view = CachedView(camera, first, pattern.to(device), members.to(device), coverage)
     # Kept in host memory until all views are known: together they may not fit a GPU.
     return view, rows.permuted(kept.to(device)).to("cpu")
+
+
+def without_everything(
+    masks: np.ndarray,  # [M, H * W] bool
+    operator: BlendOperator,
+) -> np.ndarray:  # [K, H * W] bool
+    """The masks of a view but for those that hold nearly all it shows of the scene; all of them when no other is left.
+
+    With such a mask in every view, as around a scene on an empty background, all pixels belong together, and
+    features that tell nothing apart have the least loss.
+    """
+    width, height = operator.camera.width, operator.camera.height
+    every = max(1, int((width * height / _PROBED_PIXELS) ** 0.5))
+    ys, xs = np.mgrid[every // 2 : height : every, every // 2 : width : every].reshape(2, -1)
+    indptr = operator.rows(torch.from_numpy(np.stack([xs, ys], axis=1))).indptr.cpu()
+    shown = (indptr[1:] > indptr[:-1]).numpy()
+    if not shown.any():
+        return masks
+    apart = masks[:, (ys * width + xs)[shown]].mean(axis=1) <= _EVERYTHING
+    return masks[apart] if apart.any() else masks
 
 
 def balanced_pixels(

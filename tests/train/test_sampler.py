@@ -118,3 +118,21 @@ def test_a_stray_gaussian_keeps_its_own_features():
     assert torch.equal(averaged, x)
     rough = torch.randn(count, 1, generator=torch.Generator().manual_seed(0))
     assert neighbour_average(geometry, 16).render(rough)[:-1].std() < 0.5 * rough[:-1].std()
+
+
+def test_a_mask_of_everything_that_a_view_shows_is_left_out_unless_it_is_alone(tiny_scene, instances, quick):
+    """It may end at the scene's outline, well inside the image."""
+    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
+    source, whole = instances(), instances()
+    for camera in tiny_scene.cameras:
+        everything = BlendOperator(geometry, camera).alpha().numpy() > 0.004
+        own = source.by_view[camera.name]
+        whole.by_view[camera.name] = np.concatenate([own, everything[None]])
+    caches = [
+        build_cache(geometry, tiny_scene.cameras, each, quick(), np.random.default_rng(0)) for each in (source, whole)
+    ]
+    for plain, other in zip(*(cache.views for cache in caches), strict=True):
+        assert torch.equal(plain.members, other.members) and torch.equal(plain.pattern, other.pattern)
+    for camera in tiny_scene.cameras:
+        whole.by_view[camera.name] = whole.by_view[camera.name][-1:]
+    assert len(build_cache(geometry, tiny_scene.cameras, whole, quick(), np.random.default_rng(0)).views) == 6

@@ -19,7 +19,7 @@ from saga.lifting.disconerf.config import DiscoNerfConfig
 from saga.masks import MaskSource
 from saga.raster import BlendOperator, Geometry, SparseRows
 from saga.scene import Camera
-from saga.train.sampler import spread
+from saga.train.sampler import spread, without_everything
 
 _LEAST_ALPHA = 0.5
 """Pixels that show less of the scene say nothing about its objects."""
@@ -82,7 +82,7 @@ def sample_supervision(
     rows: list[SparseRows] = []
     first = 0
     for camera in cameras:
-        sampled = _sample_view(geometry, camera, choose_masks(masks.masks(camera), config), count, first, rng)
+        sampled = _sample_view(BlendOperator(geometry, camera), masks.masks(camera), config, count, first, rng)
         tick()
         if sampled is not None:
             views.append(sampled[0])
@@ -96,19 +96,18 @@ def sample_supervision(
 
 
 def choose_masks(
-    masks: np.ndarray,  # [M, H, W] bool
+    flat: np.ndarray,  # [M, H * W] bool
     config: DiscoNerfConfig,
 ) -> np.ndarray:  # [K, H * W] bool
     """The masks of a view that slots are matched with, as `config.nested`, `config.smallest_mask` and
     `config.uncovered` say; K may be 0."""
-    flat = masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
     areas = np.count_nonzero(flat, axis=1)
     least = max(1, config.smallest_mask * flat.shape[1])
     flat = flat[areas >= least]
     if config.nested == "wholes" and len(flat) > 1:
         flat = flat[_not_included(flat, config.included)]
     if config.uncovered and len(flat) > 0:
-        rest = ~flat.any(axis=0)
+        rest = np.logical_not(flat.any(axis=0))
         if np.count_nonzero(rest) >= least:
             flat = np.concatenate([flat, rest[None]])
     return flat
@@ -125,14 +124,22 @@ def _not_included(flat: np.ndarray, share: float) -> np.ndarray:  # [M] bool
 
 
 def _sample_view(
-    geometry: Geometry, camera: Camera, flat: np.ndarray, count: int, first: int, rng: np.random.Generator
+    operator: BlendOperator,
+    masks: np.ndarray,  # [M, H, W]
+    config: DiscoNerfConfig,
+    count: int,
+    first: int,
+    rng: np.random.Generator,
 ) -> tuple[MaskedPixels, SparseRows] | None:
+    camera, device = operator.camera, operator.geometry.device
+    flat = masks.reshape(len(masks), camera.width * camera.height)
+    flat = choose_masks(without_everything(flat, operator), config)
     if len(flat) == 0:
         return None
     pixels, weights = weighted_pixels(flat, count, rng)
     xy = torch.from_numpy(np.stack([pixels % camera.width, pixels // camera.width], axis=1))
-    rows = BlendOperator(geometry, camera).rows(xy)
-    alpha = rows.render(torch.ones(rows.columns, 1, device=geometry.device))[:, 0]
+    rows = operator.rows(xy)
+    alpha = rows.render(torch.ones(rows.columns, 1, device=device))[:, 0]
     kept = (alpha > _LEAST_ALPHA).nonzero()[:, 0]
     if len(kept) == 0:
         return None
@@ -141,7 +148,7 @@ def _sample_view(
     shown = kept.cpu().numpy()
     members = torch.from_numpy(np.ascontiguousarray(flat[:, pixels[shown]].T))
     weight = torch.from_numpy(weights[shown].astype(np.float32))
-    return MaskedPixels(camera, first, members.to(geometry.device), weight.to(geometry.device)), rows
+    return MaskedPixels(camera, first, members.to(device), weight.to(device)), rows
 
 
 def _shares(

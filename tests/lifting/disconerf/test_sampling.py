@@ -24,7 +24,8 @@ def mask(*rows: slice) -> np.ndarray:  # [10, 10]
 def kept(masks: list[np.ndarray], **settings: object) -> list[int]:
     """Areas of the chosen masks."""
     config = replace(DiscoNerfConfig(uncovered=False), **settings)
-    return choose_masks(np.stack(masks), config).sum(1).tolist()
+    flat = np.stack([mask.ravel() for mask in masks])
+    return choose_masks(flat, config).sum(1).tolist()
 
 
 def test_masks_inside_larger_ones_are_left_out() -> None:
