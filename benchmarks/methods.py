@@ -51,6 +51,8 @@ ABLATIONS = (
     Ablation("disconerf", "no regularisation (section 4.2)", ("regularisation=0",)),
     Ablation("sgisrf", "no guidance propagation (table 1)", ("propagation=false",)),
     Ablation("sgisrf", "no refinement (table 1)", ("refinement=false",)),
+    Ablation("sanerf-hq", "logits not averaged", ("smooth_every=0", "learning_rate=0.02")),
+    Ablation("sanerf-hq", "the same, no ray-pair RGB loss", ("smooth_every=0", "learning_rate=0.02", "rgb_weight=0")),
 )
 
 
