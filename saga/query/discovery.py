@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from sklearn.cluster import AgglomerativeClustering, MiniBatchKMeans
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -25,6 +24,8 @@ def cluster(
     k-means on a sample gives many small clusters; those whose centres are alike are merged (average
     linkage on cosine similarity); every candidate joins the nearest centre if it is similar enough.
     """
+    from sklearn.cluster import MiniBatchKMeans  # loaded when needed, as in queries.kmeans_centres
+
     rows = candidates.nonzero()[:, 0]
     if len(rows) == 0:
         return []
@@ -46,6 +47,8 @@ def _merge(centres: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndar
     unit = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
     labels = np.zeros(1, int)
     if len(unit) > 1:
+        from sklearn.cluster import AgglomerativeClustering
+
         merging = AgglomerativeClustering(
             n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - similarity
         )

@@ -6,8 +6,6 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -159,6 +157,10 @@ def kmeans_centres(
     seed: int,
 ) -> Tensor:  # [<= clusters, C]
     """Centres of k-means; fewer when there are fewer distinct features."""
+    # Loading scikit-learn takes longer than a click, which has no use for it.
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         # Fewer distinct features than clusters: the surplus centres are copies, which do no harm.
         warnings.simplefilter("ignore", ConvergenceWarning)
