@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga.lifting.fusion import lifted, probability
-from saga.lifting.packed import PackedMasks
+from saga.lifting.fusion import lifted, pairwise_iou, probability
 from saga.lifting.points import seen_points, world_points
 from saga.lifting.views import Views, choose_views
+from saga.masks.packed import PackedMasks
 from saga.raster import BlendOperator
 from saga.scene import Camera
 
@@ -128,7 +128,7 @@ class Consensus:
                     continue
                 shown, known = _shown(part.cpu())
                 counted = (shown.flatten(1).sum(1) >= _LEAST_PIXELS).float()
-                sums[other] += counted * _overlaps(shown, judge.masks & known).amax(1)
+                sums[other] += counted * pairwise_iou(shown, judge.masks & known).amax(1)
                 counts[other] += counted
         return [total / count.clamp(min=1) for total, count in zip(sums, counts, strict=True)]
 
@@ -145,13 +145,3 @@ def _shown(
     """Pixels that show each mask, and those that show what the mask's view shows: the rest is unknown, not outside."""
     known = rendered[..., -1]
     return (rendered[..., :-1] > 0.5 * rendered[..., -1:]).permute(2, 0, 1) & (known > 0.5), known > 0.5
-
-
-def _overlaps(
-    ones: Tensor,  # [K, H, W] bool
-    others: Tensor,  # [M, H, W] bool
-) -> Tensor:  # [K, M]
-    """IoU of every pair of masks; 0 where both are empty."""
-    a, b = ones.flatten(1).float(), others.flatten(1).float()
-    both = a @ b.T
-    return both / (a.sum(1)[:, None] + b.sum(1) - both).clamp(min=1)

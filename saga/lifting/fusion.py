@@ -41,5 +41,15 @@ def mask_iou(
     return both / either.clamp(min=1)
 
 
+def pairwise_iou(
+    ones: Tensor,  # [K, H, W] bool
+    others: Tensor,  # [M, H, W] bool
+) -> Tensor:  # [K, M]
+    """IoU of every pair of masks; 0 where both are empty."""
+    a, b = ones.flatten(1).float(), others.flatten(1).float()
+    both = a @ b.T
+    return both / (a.sum(1)[:, None] + b.sum(1) - both).clamp(min=1)
+
+
 def _full(operator: BlendOperator) -> Tensor:  # [1, H, W] bool
     return torch.ones(1, operator.camera.height, operator.camera.width, dtype=torch.bool)

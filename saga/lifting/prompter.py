@@ -12,10 +12,10 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.lifting.consensus import Consensus
 from saga.lifting.fusion import mask_iou
-from saga.lifting.packed import PackedMasks
 from saga.lifting.scribbles import POSITIVE_SHARE, skeleton_points
 from saga.lifting.views import Views
 from saga.masks import MaskSource, Sam
+from saga.masks.packed import PackedMasks
 from saga.query import Prompt
 from saga.query.prompts import CheckedPrompt, check
 from saga.scene import Camera

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from saga.errors import SagaError
+from saga.masks.packed import PackedMasks
 from saga.masks.source import MaskGenerator
 from saga.scene.atomic import atomic_path
 from saga.scene.camera import Camera
@@ -80,8 +81,7 @@ class MaskStore:
         if bits is None:
             return np.zeros((0, *shape), dtype=bool)
         # Files keep the order of axes that the masks were made in.
-        bits = np.ascontiguousarray(bits)
-        return np.unpackbits(bits, axis=1, count=shape[0] * shape[1]).view(bool).reshape(-1, *shape)
+        return PackedMasks(np.ascontiguousarray(bits), shape).masks().numpy()
 
     def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
         """The encoder's features of a view, float16 [256, 64, 64]; None without an encoder or a photograph.
@@ -129,8 +129,7 @@ class MaskStore:
     ) -> None:
         if masks.shape[1:] != (camera.height, camera.width) or masks.dtype != bool:
             raise ValueError(f"expected bool [M, {camera.height}, {camera.width}], got {masks.dtype} {masks.shape}")
-        pixels = np.ascontiguousarray(masks).reshape(len(masks), camera.height * camera.width)
-        bits = np.packbits(pixels, axis=1)
+        bits = PackedMasks.pack(np.ascontiguousarray(masks)).bits
         with atomic_path(self._path(camera)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             archive.writestr("key", _image_key(camera))
             _add_array(archive, "masks", bits, zipfile.ZIP_DEFLATED)

@@ -82,7 +82,7 @@ def sample_supervision(
     rows: list[SparseRows] = []
     first = 0
     for camera in cameras:
-        sampled = _sample_view(BlendOperator(geometry, camera), masks.masks(camera), config, count, first, rng)
+        sampled = _sample_view(geometry, camera, masks.masks(camera), config, count, first, rng)
         tick()
         if sampled is not None:
             views.append(sampled[0])
@@ -124,14 +124,17 @@ def _not_included(flat: np.ndarray, share: float) -> np.ndarray:  # [M] bool
 
 
 def _sample_view(
-    operator: BlendOperator,
+    geometry: Geometry,
+    camera: Camera,
     masks: np.ndarray,  # [M, H, W]
     config: DiscoNerfConfig,
     count: int,
     first: int,
     rng: np.random.Generator,
 ) -> tuple[MaskedPixels, SparseRows] | None:
-    camera, device = operator.camera, operator.geometry.device
+    if len(masks) == 0:
+        return None
+    operator, device = BlendOperator(geometry, camera), geometry.device
     flat = masks.reshape(len(masks), camera.width * camera.height)
     flat = choose_masks(without_everything(flat, operator), config)
     if len(flat) == 0:

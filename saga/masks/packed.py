@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class PackedMasks:
-    """The masks of a view as they are remembered: a view of many masks takes megabytes, not hundreds of them."""
+    """The masks of a view as they are kept and remembered: many take megabytes, not hundreds of them."""
 
     bits: np.ndarray  # [M, ceil(H * W / 8)] uint8
     size: tuple[int, int]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.lifting.packed import PackedMasks
+from saga.masks.packed import PackedMasks
 
 
 @given(st.integers(0, 4), st.integers(1, 9), st.integers(1, 11), st.integers(0, 99))
