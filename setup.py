@@ -44,7 +44,7 @@ class BuildError(Exception):
 
 
 class BuildNative(build_ext):
-    """Compiles each extension with its own compiler into saga/_native/<name>.so."""
+    """Compiles each extension with its own compiler into saga/native/<name>.so."""
 
     def get_ext_filename(self, fullname: str) -> str:
         return os.path.join(*fullname.split(".")) + ".so"
@@ -144,8 +144,8 @@ def run(command: list[str], consequence: str) -> None:
 
 setup(
     ext_modules=[
-        Extension("saga._native.libsaga_cpu", sources("cpu", ".cpp"), depends=headers()),
-        Extension("saga._native.libsaga_cuda", sources("cuda", ".cu"), depends=headers()),
+        Extension("saga.native.libsaga_cpu", sources("cpu", ".cpp"), depends=headers()),
+        Extension("saga.native.libsaga_cuda", sources("cuda", ".cu"), depends=headers()),
     ],
     cmdclass={"build_ext": BuildNative, "sdist": SourceWithHeaders},
 )

@@ -48,7 +48,7 @@ ABLATIONS = (
     Ablation("sa3d", "two passes (appendix B)", ("passes=2",)),
     Ablation("sanerf-hq", "no ray-pair RGB loss (table 3)", ("rgb_weight=0",)),
     Ablation("disconerf", "no matching (section 4.2)", ("matching=false",)),
-    Ablation("disconerf", "no regularisation (section 4.2)", ("regularisation=0",)),
+    Ablation("disconerf", "no regularization (section 4.2)", ("regularization=0",)),
     Ablation("sgisrf", "no guidance propagation (table 1)", ("propagation=false",)),
     Ablation("sgisrf", "no refinement (table 1)", ("refinement=false",)),
     Ablation("sanerf-hq", "logits not averaged", ("smooth_every=0", "learning_rate=0.02")),

@@ -21,8 +21,8 @@ import torch
 import tyro
 from torch import Tensor
 
-from saga.postprocess import ball_query, grow_region, nearest_neighbour_distance, reference, statistical_filter
-from saga.postprocess.neighbours import reach_of
+from saga.postprocess import ball_query, grow_region, nearest_neighbor_distance, reference, statistical_filter
+from saga.postprocess.neighbors import reach_of
 from saga.scene import Gaussians
 
 SCENE_SIZE = 2_500_000
@@ -136,7 +136,7 @@ def measure(
 
     filtering = measure_filter(target, "statistical filter", device)
     moved, moved_scene, moved_seeds = target.to(device), scene.to(device), seeds.to(device)
-    nearest, distances = timed(lambda: nearest_neighbour_distance(moved))
+    nearest, distances = timed(lambda: nearest_neighbor_distance(moved))
     nearest_exact, distances_exact = timed(lambda: reference.nearest_distance(target), 1)
     growing, (region, radius) = timed(lambda: grow_region(moved, moved_seeds))
     growing_exact, region_exact = timed(lambda: reference.grow_region(target, seeds, reach_of(radius)), 1)
@@ -145,13 +145,11 @@ def measure(
     moved_members = members.to(device)
     query, (joined, radius) = timed(lambda: ball_query(moved_scene, moved_members))
     reach = reach_of(radius)
-    query_exact, joined_exact = timed(
-        lambda: reference.within_radius(scene[members], scene, members, reach), 1
-    )
+    query_exact, joined_exact = timed(lambda: reference.within_radius(scene[members], scene, members, reach), 1)
     near = torch.isclose(distances.cpu(), distances_exact, rtol=1e-6, atol=0)
     return [
         filtering,
-        Line(count, "nearest neighbour", nearest, nearest_exact, share(near)),
+        Line(count, "nearest neighbor", nearest, nearest_exact, share(near)),
         Line(count, "region growing", growing, growing_exact, share(region.cpu() == region_exact)),
         Line(count, "ball query", query, query_exact, share(joined.cpu() == joined_exact)),
         Line(count, "points prompt: filter, ball", filtering.ours + query, filtering.exact + query_exact, None),

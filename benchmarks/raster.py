@@ -24,7 +24,7 @@ import tyro
 from scenes import surfels, view
 from torch import Tensor
 
-from saga.raster import BlendOperator, Geometry, SparseRows, native, reference
+from saga.raster import BlendOperator, Geometry, SparseRows, reference, tiled_view
 from saga.scene.camera import Camera
 
 CHANNELS = 32
@@ -57,7 +57,7 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
 class Naive:
     """The per-pixel loop over the tile lists of a view."""
 
-    def __init__(self, library: ctypes.CDLL, tiled: native.TiledView) -> None:
+    def __init__(self, library: ctypes.CDLL, tiled: tiled_view.TiledView) -> None:
         self.library, self.tiled = library, tiled
         self.lists = [ctypes.c_void_p(t.data_ptr()) for t in (tiled.splats, tiled.tile_offsets, tiled.ids)]
 
@@ -143,7 +143,7 @@ def measure(library: ctypes.CDLL, count: int, size: tuple[int, int], repeats: in
         ("lift", area, lambda: operator.lift(y)),
         (f"rows, {SAMPLES} pixels", SAMPLES, lambda: operator.rows(pixels)),
     ]
-    naive = Naive(library, native.TiledView.build(geometry, camera))
+    naive = Naive(library, tiled_view.TiledView.build(geometry, camera))
     check(naive, operator, x, y, pixels)
     loops = [
         seconds(lambda: naive.render(x), repeats),

@@ -12,11 +12,11 @@ from saga.scene.camera import Camera
 def surfels(count: int, device: str) -> Geometry:
     """Flat Gaussians on five spheres and a floor, as densely as they are many."""
     rng = np.random.default_rng(0)
-    centres = np.array([[0, 0, 0], [1.3, 0.1, 0.4], [-1.2, 0, 0.7], [0.3, 0.2, -1.4], [-0.7, -0.9, -0.5]])
+    centers = np.array([[0, 0, 0], [1.3, 0.1, 0.4], [-1.2, 0, 0.7], [0.3, 0.2, -1.4], [-0.7, -0.9, -0.5]])
     floor = rng.random(count) < 0.5
     normals = rng.normal(size=(count, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    means = centres[rng.integers(0, 5, count)] + 0.6 * normals
+    means = centers[rng.integers(0, 5, count)] + 0.6 * normals
     means[floor] = rng.uniform(-3, 3, (int(floor.sum()), 3)) * [1, 0, 1] + [0, 0.7, 0]
     normals[floor] = [0, 1, 0]
     # The rotation that takes z to the normal: halfway between them.

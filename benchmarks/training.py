@@ -21,14 +21,15 @@ import torch
 import tyro
 
 from saga import Scene, Segmenter, TrainConfig
-from saga.evaluate import Case, Places, Prompting, open_case
-from saga.evaluate.judge import judge
+from saga.evaluate import Case, DatasetPaths, Prompting, open_case
+from saga.evaluate.scoring import judge
 from saga.masks import open_masks
 from saga.raster import Geometry
+from saga.runtime.device import synchronize
 from saga.train import FeatureField
 from saga.train.sampler import build_cache
-from saga.train.smoothing import neighbour_average
-from saga.train.trainer import Trainer, synchronize
+from saga.train.smoothing import neighbor_average
+from saga.train.trainer import Trainer
 
 PLATEAU = 0.005
 
@@ -47,7 +48,7 @@ def prepare(scene: Scene, geometry: Geometry, folder: Path, config: TrainConfig,
     given = next((folder / name for name in ("masks_samlike", "instances") if (folder / name).exists()), None)
     masks = open_masks(scene, given, None, folder / "benchmark.masks", device, progress=False)
     cache = build_cache(geometry, scene.cameras, masks, config, np.random.default_rng(config.seed))
-    average = neighbour_average(geometry, config.smooth_neighbours) if config.smooth_every > 0 else None
+    average = neighbor_average(geometry, config.smooth_neighbors) if config.smooth_every > 0 else None
     return Trainer(geometry, cache, average, masks, config)
 
 
@@ -61,7 +62,7 @@ def main(
     if device == "cuda":
         gpu.require()
     config = TrainConfig() if iterations is None else replace(TrainConfig(), iterations=iterations)
-    case = open_case("folder", Places(folder.parent), folder.name, Prompting(views=1))
+    case = open_case("folder", DatasetPaths(folder.parent), folder.name, Prompting(views=1))
     scene, geometry = case.scene, Geometry.from_gaussians(case.scene.gaussians, device)
     clock = time.perf_counter()
     trainer = prepare(scene, geometry, folder, config, device)

@@ -148,7 +148,7 @@ class Tree {
         const int axis = widest_axis(node);
         float middle = 0.5f * node.low[axis] + 0.5f * node.high[axis];
         if (!(middle < node.high[axis])) {
-            middle = node.low[axis];  // neighbouring numbers: both sides must get a point
+            middle = node.low[axis];  // neighboring numbers: both sides must get a point
         }
         int32_t front = node.begin, back = node.end - 1;
         for (int32_t i = node.begin; i < node.end; ++i) {

@@ -13,7 +13,7 @@ namespace {
 constexpr int kLanes = SAGA_MATCH_BLOCK;
 constexpr int64_t kShare = 64;  // blocks a thread takes at a time
 
-// Vector types, because compilers unroll loops over 16 lanes before they think of vectorising them.
+// Vector types, because compilers unroll loops over 16 lanes before they think of vectorizing them.
 typedef float Floats __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t Words __attribute__((vector_size(4 * kLanes)));
 typedef uint16_t Halves __attribute__((vector_size(2 * kLanes), aligned(2), may_alias));

@@ -2,7 +2,7 @@
  *
  * Conventions: gsplat's "classic" mode. EWA projection with a dilation of 0.3 px^2, near plane 0.01,
  * alpha = min(0.999, o exp(-sigma)), alpha < 1/255 is skipped, a pixel ends where its transmittance
- * would fall to 1e-4 or below, pixel centres lie at +0.5.
+ * would fall to 1e-4 or below, pixel centers lie at +0.5.
  */
 #ifndef SAGA_BLEND_H
 #define SAGA_BLEND_H
@@ -27,7 +27,7 @@
 #define SAGA_SIGMA_SLACK 1e-3f
 #define SAGA_EXTENT_SLACK 0.01f
 
-/* exp(x) for x <= 0, relative error below 2e-7; branch-free, so that compilers vectorise it. */
+/* exp(x) for x <= 0, relative error below 2e-7; branch-free, so that compilers vectorize it. */
 SAGA_INLINE float saga_exp(float x) {
 #ifdef __CUDA_ARCH__
     return __expf(x);
@@ -52,12 +52,12 @@ SAGA_INLINE float saga_exp(float x) {
 #endif
 }
 
-/* alpha of a splat at offset (dx, dy) from its centre; 0 where it is skipped. */
+/* alpha of a splat at offset (dx, dy) from its center; 0 where it is skipped. */
 SAGA_INLINE float saga_alpha(float a, float b, float c, float opacity, float dx, float dy) {
     float sigma = 0.5f * (a * dx * dx + c * dy * dy) + b * dx * dy;
     sigma = sigma < 0.0f ? 0.0f : sigma; /* the form is positive: only rounding, along long needles, says otherwise */
     float alpha = opacity * saga_exp(-sigma);
-    /* One comparison after another, NaN passing each but the last: GCC vectorises no conjunction of them. */
+    /* One comparison after another, NaN passing each but the last: GCC vectorizes no conjunction of them. */
     alpha = alpha > SAGA_ALPHA_MAX ? SAGA_ALPHA_MAX : alpha;
     return alpha >= SAGA_ALPHA_MIN ? alpha : 0.0f;
 }
@@ -73,12 +73,12 @@ SAGA_INLINE float saga_blend(float alpha, float *transmittance) {
 
 SAGA_INLINE float saga_clamp(float x, float low, float high) { return x < low ? low : (x > high ? high : x); }
 
-/* Smallest sigma of the splat over the pixel centres' rectangle [x0, x1] x [y0, y1]. */
+/* Smallest sigma of the splat over the pixel centers' rectangle [x0, x1] x [y0, y1]. */
 SAGA_INLINE float saga_min_sigma(const float *splat, float x0, float y0, float x1, float y1) {
     const float a = splat[2], b = splat[3], c = splat[4];
     const float dx = saga_clamp(splat[0], x0, x1) - splat[0], dy = saga_clamp(splat[1], y0, y1) - splat[1];
     if (dx == 0.0f && dy == 0.0f) return 0.0f;
-    /* The minimum of a convex form lies on an edge that faces its centre. */
+    /* The minimum of a convex form lies on an edge that faces its center. */
     float best = 3.4e38f;
     if (dx != 0.0f) {
         const float e = saga_clamp(-b * dx / c, y0 - splat[1], y1 - splat[1]);
@@ -99,7 +99,7 @@ typedef struct {
 
 SAGA_INLINE saga_tile_box saga_tiles_of(const saga_camera *camera, const float *splat) {
     const float w = (float)camera->width, h = (float)camera->height;
-    /* Pixel centres covered: x - hw <= i + 0.5 <= x + hw. */
+    /* Pixel centers covered: x - hw <= i + 0.5 <= x + hw. */
     const float left = saga_clamp(ceilf(splat[0] - splat[6] - 0.5f), 0.0f, w);
     const float right = saga_clamp(floorf(splat[0] + splat[6] - 0.5f) + 1.0f, 0.0f, w);
     const float top = saga_clamp(ceilf(splat[1] - splat[7] - 0.5f), 0.0f, h);

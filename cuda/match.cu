@@ -1,6 +1,6 @@
 // Matching: the largest product of every feature with a set of queries, in one pass over the features.
 //
-// A thread takes 8 Gaussians: of every channel one load of 16 bytes, which with its neighbour's fills a sector.
+// A thread takes 8 Gaussians: of every channel one load of 16 bytes, which with its neighbor's fills a sector.
 #include <cuda_fp16.h>
 
 #include <algorithm>

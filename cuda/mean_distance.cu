@@ -8,7 +8,7 @@
 //   sight. Both sums have closed forms for such a cell, so that it enters them gradually as r grows.
 //
 // Cells are the nodes of a tree that are small beside r, and single points where even a leaf is not. A warp takes
-// 32 neighbouring points, each with a radius of its own to try, and walks the tree once for all.
+// 32 neighboring points, each with a radius of its own to try, and walks the tree once for all.
 #include "tree.cuh"
 
 namespace saga {

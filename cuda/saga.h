@@ -103,20 +103,20 @@ int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, in
 int saga_match(int64_t blocks, int64_t c, const uint16_t *features, int64_t q, const float *queries, float *scores,
                void *stream);
 
-/* ---- Neighbour searches ------------------------------------------------------------------------- */
+/* ---- Neighbor searches ------------------------------------------------------------------------- */
 
 /* points [n, 3], all below 1e18 in magnitude, n < 2^31. Distances are Euclidean, in scene units. The
  * workspace of each search is that of the n points it searches among; its content means nothing before and
  * after the call. */
-int64_t saga_neighbours_workspace(int64_t n);
+int64_t saga_neighbors_workspace(int64_t n);
 
 /* distances [n]: to the closest other point; infinity for a point that is alone. */
 int saga_nearest_distance(int64_t n, const float *points, float *distances, void *workspace, void *stream);
 
 /* indices [n, k]: of each point itself, then of the k - 1 nearest others by distance, and by index where squared
- * distances are equal in double precision; 1 <= k <= min(n, SAGA_MOST_NEIGHBOURS). */
-#define SAGA_MOST_NEIGHBOURS 32
-int saga_nearest_neighbours(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace,
+ * distances are equal in double precision; 1 <= k <= min(n, SAGA_MOST_NEIGHBORS). */
+#define SAGA_MOST_NEIGHBORS 32
+int saga_nearest_neighbors(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace,
                             void *stream);
 
 /* distances [n]: approximate mean distance to the k nearest points, itself included, 1 <= k <= n. */

@@ -27,7 +27,7 @@ struct Slots {
 struct Patch {
     int x, y;                   // this lane's pixel
     bool inside;                // the image
-    float left, top, right, bottom;  // pixel centres of the warp inside the image; right < left when there are none
+    float left, top, right, bottom;  // pixel centers of the warp inside the image; right < left when there are none
 
     __device__ Patch(const saga_camera &camera, int64_t tile) {
         const int columns = tile_columns(camera);
@@ -50,7 +50,7 @@ struct Patch {
     }
 };
 
-// Whether a splat reaches alpha 1/255 on any pixel of a rectangle of pixel centres.
+// Whether a splat reaches alpha 1/255 on any pixel of a rectangle of pixel centers.
 __device__ __forceinline__ bool reaches(const float *splat, float left, float top, float right, float bottom) {
     const float reach = logf(255.0f * splat[5]) + SAGA_SIGMA_SLACK;
     return saga_min_sigma(splat, left, top, right, bottom) <= reach;

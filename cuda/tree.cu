@@ -1,4 +1,4 @@
-// Building the tree of the neighbour searches.
+// Building the tree of the neighbor searches.
 #include "tree.cuh"
 
 #include <algorithm>
@@ -11,16 +11,16 @@ constexpr int kThreads = 256;
 constexpr int kSums = 256;  // blocks that sum up coordinates, at most
 constexpr int kBits = 21;   // of a coordinate in a code
 
-// Sums per axis of the coordinates or, given a centre, of their distances from it: one of each block.
+// Sums per axis of the coordinates or, given a center, of their distances from it: one of each block.
 __global__ void __launch_bounds__(kThreads) sum_kernel(int64_t n, const float *__restrict__ xyz,
-                                                       const double *__restrict__ centre,
+                                                       const double *__restrict__ center,
                                                        double *__restrict__ sums) {
     __shared__ double of_warps[kThreads / kWarp][3];
     double sum[3] = {};
     for (int64_t i = thread_index(); i < n; i += int64_t(gridDim.x) * kThreads) {
         for (int axis = 0; axis < 3; ++axis) {
             const double x = xyz[3 * i + axis];
-            sum[axis] += centre == nullptr ? x : fabs(x - centre[axis]);
+            sum[axis] += center == nullptr ? x : fabs(x - center[axis]);
         }
     }
     for (int axis = 0; axis < 3; ++axis) {

@@ -1,4 +1,4 @@
-// A tree over points for the neighbour searches: points in the order of a Hilbert curve, halved again and again.
+// A tree over points for the neighbor searches: points in the order of a Hilbert curve, halved again and again.
 //
 // Node 1 is the root and the children of node i are 2 i and 2 i + 1, down to 2^levels leaves. A node at place p of
 // level l holds the points from p n / 2^l to (p + 1) n / 2^l, so that it needs neither pointers nor counts, all

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from saga.demo import DemoScene, make_scene, write_scene
-from saga.raster import _native
+from saga.native import bindings
 from saga.scene import Scene, load_scene
 
 ROOT = Path(__file__).parent.parent
@@ -59,13 +59,13 @@ def emulated_cuda(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         objects = list(pool.map(compiled, [*sorted((ROOT / "cuda").glob("*.cu")), EMULATOR / "emulator.cpp"]))
     library = folder / "libsaga_emulated.so"
     subprocess.run([compiler, "-shared", *objects, "-o", str(library)], check=True)
-    return _native.described(ctypes.CDLL(str(library)))
+    return bindings.described(ctypes.CDLL(str(library)))
 
 
 @pytest.fixture
 def emulated(emulated_cuda: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> None:
     """CPU tensors go to the emulated CUDA library instead of the CPU library."""
-    monkeypatch.setattr(_native, "library", lambda device_type: emulated_cuda if device_type == "cpu" else None)
+    monkeypatch.setattr(bindings, "library", lambda device_type: emulated_cuda if device_type == "cpu" else None)
 
 
 @pytest.fixture(params=["cpu", "emulated", "cuda"])
@@ -90,5 +90,5 @@ def require_native(device: str) -> None:
     """Skips the test where a device or its library is missing."""
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    if _native.library(device) is None:
+    if bindings.library(device) is None:
         pytest.skip(f"the {device} library is not built")

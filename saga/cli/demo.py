@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from saga.cli.run import choose_device, run, say
+from saga.cli.run import run, say
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def demo(
     from saga.export import write_objects, write_segmentation
     from saga.masks import open_masks
     from saga.query import Segmenter
+    from saga.runtime.device import choose_device
     from saga.scene import load_scene
     from saga.train import TrainConfig, train
 

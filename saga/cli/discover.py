@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from saga.cli.run import choose_device, free_folder, run, say
+from saga.cli.run import free_folder, run, say
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def discover(
         device: Where to compute.
     """
     from saga.export import write_objects
+    from saga.runtime.device import choose_device
     from saga.scene import load_scene
 
     began, chosen = time.perf_counter(), choose_device(device)
@@ -84,7 +85,7 @@ def discover(
 
 def _config(method: str, settings: tuple[str, ...], seed: int) -> Any:
     from saga.evaluate.settings import with_settings
-    from saga.lifting.disconerf import DiscoNerfConfig
+    from saga.methods.disconerf import DiscoNerfConfig
 
     base = DiscoNerfConfig(seed=seed) if method == "disconerf" else _Clustering(seed=seed)
     return with_settings(base, settings, "--set")
@@ -101,8 +102,8 @@ def _clusters(scene: Scene, path: Path, config: Any, device: str) -> list[Segmen
 def _slots(
     scene: Scene, masks: Path | None, sam: str | None, cache: Path, config: Any, device: str
 ) -> list[Segmentation]:
-    from saga.lifting.disconerf import discover_objects
     from saga.masks import open_masks
+    from saga.methods.disconerf import discover_objects
 
     source = open_masks(scene, masks, sam, cache, device)
     say(source.description)

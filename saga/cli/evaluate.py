@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from saga.cli.run import choose_device, require_positive, run, say
+from saga.cli.run import require_positive, run, say
 from saga.errors import SagaError
 
 _Repeated = tyro.conf.UseAppendAction[tuple[str, ...]]
@@ -61,7 +61,7 @@ def evaluate(
         images: Name of the folder of photographs in the scene's folder.
         sam: Segment Anything checkpoint, to make the masks with and to answer prompts with.
         clicks: Numbers of clicks to try.
-        views: Views that an object is asked for in, one at a time.
+        views: DeviceScene that an object is asked for in, one at a time.
         prompt: Kind of prompt, where the protocol leaves a choice.
         seeds: Seeds of training, one field each; two or more give a standard deviation.
         jitter: Random displacements of every click by up to 3 pixels; two or more give a standard deviation.
@@ -72,14 +72,15 @@ def evaluate(
             default.
         device: Where to compute.
     """
-    from saga.evaluate import OtherMethod, Places, Prompting, SagaMethod, evaluate_dataset
+    from saga.evaluate import DatasetPaths, OtherMethod, Prompting, SagaMethod, evaluate_dataset
     from saga.evaluate.ablation import GROUPS, ablate
     from saga.evaluate.settings import with_settings
     from saga.evaluate.store import TABLE
     from saga.evaluate.summary import by_scene
     from saga.evaluate.tables import overview
-    from saga.lifting.methods import CONFIGS
+    from saga.methods.methods import CONFIGS
     from saga.query import QueryConfig
+    from saga.runtime.device import choose_device
     from saga.train import TrainConfig
 
     for option, number in (*(("--clicks", count) for count in clicks), ("--views", views)):
@@ -91,7 +92,7 @@ def evaluate(
     if groups and protocol != "ablate":
         raise SagaError(f"--groups: only ablate has groups; leave it out with {protocol}.")
     chosen = choose_device(device)
-    places = Places(data, scenes, images, masks, sam, mask_cache, chosen)
+    paths = DatasetPaths(data, scenes, images, masks, sam, mask_cache, chosen)
     training = with_settings(TrainConfig(), train, "--train")
     asked = Prompting(prompt, clicks, views, jitter)
     if method != "saga":
@@ -99,13 +100,13 @@ def evaluate(
             refused = "ablate" if protocol == "ablate" else "--train" if train else "--fields"
             raise SagaError(f"{refused}: only --method saga has it; leave it out with {method}.")
         other = OtherMethod(method, with_settings(CONFIGS[method](), query, "--set"), sam)
-        results = evaluate_dataset(protocol, places, other, out, names, asked, seeds, chosen, alone, say=say)
+        results = evaluate_dataset(protocol, paths, other, out, names, asked, seeds, chosen, alone, say=say)
     else:
         own = SagaMethod(training, with_settings(QueryConfig(), query, "--set"), fields or out / "fields", sam)
         if protocol == "ablate":
-            say(ablate(places, own, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))
+            say(ablate(paths, own, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))
             return
-        results = evaluate_dataset(protocol, places, own, out, names, asked, seeds, chosen, alone, say=say)
+        results = evaluate_dataset(protocol, paths, own, out, names, asked, seeds, chosen, alone, say=say)
     say(overview("scene", by_scene(results)))
     say(f"{out / TABLE}: every object, and what it cost; {out / 'worst'}: the worst answers")
 

@@ -60,31 +60,6 @@ def free_folder(stem: str) -> Path:
     return next(path for path in (Path(f"{stem}-{number}") for number in count(1)) if not path.exists())
 
 
-def choose_device(device: str) -> str:
-    """ "cuda" or "cpu"; "auto" takes CUDA when kernels of the installed library can run on PyTorch's GPU.
-
-    Raises:
-        SagaError: "cuda" where none can.
-    """
-    if device == "cpu":
-        return device
-    import torch
-
-    from saga.raster import cuda_obstacle
-
-    obstacle = cuda_obstacle()
-    if obstacle is None:
-        return "cuda"
-    if device == "cuda":
-        raise SagaError(
-            f"--device cuda: {obstacle}; use --device cpu, or install saga with nvcc, and PyTorch with CUDA, "
-            "on a machine with an NVIDIA GPU of compute capability 7.5 or newer."
-        )
-    if torch.cuda.is_available():
-        warnings.warn(f"there is a GPU, but saga runs on the CPU: {obstacle}.", stacklevel=2)
-    return "cpu"
-
-
 def require_writable(path: Path) -> None:
     """Raises SagaError when `path` cannot become a file: known before the work, not after it."""
     if path.is_dir():

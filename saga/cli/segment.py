@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from saga.cli.run import choose_device, free_folder, run, say
+from saga.cli.run import free_folder, run, say
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
-    from saga.lifting.methods import Promptable
+    from saga.methods.methods import Promptable
     from saga.scene import Scene
 
 
@@ -74,6 +74,7 @@ def segment(
     """
     from saga.export import write_segmentation
     from saga.query import Prompt
+    from saga.runtime.device import choose_device
 
     chosen = choose_device(device)
     prompt = Prompt(
@@ -152,8 +153,8 @@ def _other(
 ) -> tuple[Scene, Promptable]:
     """The scene and another method, opened on it; without masks or SAM, masks are made from the photographs."""
     from saga.evaluate.settings import with_settings
-    from saga.lifting.methods import CONFIGS, open_method
     from saga.masks import Sam, open_masks, resolve_checkpoint
+    from saga.methods.methods import CONFIGS, open_method
     from saga.scene import load_scene
 
     if masks is not None and sam is not None:

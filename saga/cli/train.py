@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from saga.cli.run import choose_device, require_positive, require_writable, run, say
+from saga.cli.run import require_positive, require_writable, run, say
 from saga.errors import SagaError
 
 _RENDERED_SIZE = (800, 600)
@@ -31,7 +31,7 @@ def train(
     sam_guidance: float | None = None,
     correspondence: float | None = None,
     correspondence_form: Literal["relu", "paper"] | None = None,
-    start: Literal["random", "uplift"] | None = None,
+    start: Literal["random", "spectral"] | None = None,
     granularity: bool = False,
     strict: bool = False,
 ) -> None:
@@ -53,12 +53,13 @@ def train(
         sam_guidance: Weight of the SAM-guidance loss, 0 switches it off.
         correspondence: Weight of the correspondence loss, 0 switches it off.
         correspondence_form: The loss as saga's default has it (relu), or as the paper has it.
-        start: Features before the first step; uplift with --iterations 0 is the instant field, no training at all.
+        start: Features before the first step; spectral with --iterations 0 is the instant field, no training at all.
         granularity: Also learn what saga-segment --granularity chooses between: parts, objects, groups.
         strict: Fail on Gaussians that are not finite instead of leaving them out.
     """
     from saga.export import render_views as render
     from saga.masks import open_masks
+    from saga.runtime.device import choose_device
     from saga.scene import load_scene, orbit_cameras
     from saga.train import TrainConfig
     from saga.train import train as train_field

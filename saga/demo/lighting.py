@@ -1,4 +1,4 @@
-"""Light baked into the demo's colours: a warm key light with soft shadows under an open sky."""
+"""Light baked into the demo's colors: a warm key light with soft shadows under an open sky."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def shade(
     glow: np.ndarray,  # [N]
     spacing: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lit sRGB colours [N, 3] and the share of the key light that arrives, [N].
+    """Lit sRGB colors [N, 3] and the share of the key light that arrives, [N].
 
-    Light is added in linear colour. Both the key light and the sky are sums over directions, each
+    Light is added in linear color. Both the key light and the sky are sums over directions, each
     with a shadow map made of the surfels themselves, so that contact shadows come for free.
     """
     key = np.zeros(len(points))

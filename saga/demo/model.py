@@ -18,7 +18,7 @@ class Patch:
     gloss: float = 0.06
     """Height of the view-dependent sheen, 0 for matt."""
     glow: float = 0.0
-    """Light of its own, as a fraction of its colour."""
+    """Light of its own, as a fraction of its color."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class _Surfels:
 def make_scene(
     gaussians: int = 100_000, seed: int = 0, views: int = 24, size: tuple[int, int] = (480, 360)
 ) -> DemoScene:
-    """Builds the demo scene: surfaces sampled into flat surfels, lit once, coloured with SH of degree 1.
+    """Builds the demo scene: surfaces sampled into flat surfels, lit once, colored with SH of degree 1.
 
     Args:
         gaussians: about how many Gaussians to make.
@@ -98,7 +98,7 @@ def ring_cameras(views: int, size: tuple[int, int]) -> list[Camera]:
 
 
 def _sample_objects(objects: Sequence[DemoObject], count: int, rng: np.random.Generator) -> tuple[_Surfels, float]:
-    """Samples every surface; returns the surfels and the distance between neighbours at detail 1."""
+    """Samples every surface; returns the surfels and the distance between neighbors at detail 1."""
     wanted = sum(thing.detail * area(patch.surface) for thing in objects for patch in thing.patches)
     spacing = float(np.sqrt(wanted / count))
     columns: list[tuple[np.ndarray, ...]] = []

@@ -26,7 +26,7 @@ class Samples:
     points: np.ndarray  # [n, 3]
     normals: np.ndarray  # [n, 3] unit
     tangents: np.ndarray  # [n, 3] unit, along u
-    extents: np.ndarray  # [n, 2] distance to the neighbours along u and across the rows
+    extents: np.ndarray  # [n, 2] distance to the neighbors along u and across the rows
     steps: np.ndarray  # [n, 2] the same distances in u and v
 
 
@@ -110,7 +110,7 @@ def tube(path: Sequence[Sequence[float]], radius: Callable[[np.ndarray], np.ndar
 
 
 def rounded_box(size: Sequence[float], radius: float) -> list[Surface]:
-    """The six faces of a box on z = 0, centred in x and y; they meet in edges of the given radius."""
+    """The six faces of a box on z = 0, centered in x and y; they meet in edges of the given radius."""
     half = np.asarray(size, dtype=float) / 2
     faces: list[Surface] = []
     for axis in range(3):

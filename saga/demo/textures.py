@@ -1,4 +1,4 @@
-"""Procedural colours: functions from surfels to sRGB in [0, 1]."""
+"""Procedural colors: functions from surfels to sRGB in [0, 1]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LATTICE = np.random.default_rng(7).uniform(-1, 1, (32, 32, 32))
 
 
 def averaged(texture: Texture, surface: Surface, samples: Samples, grid: int = 3) -> np.ndarray:
-    """Mean colour [n, 3] over each surfel's cell, from grid x grid places: thin lines stay whole."""
+    """Mean color [n, 3] over each surfel's cell, from grid x grid places: thin lines stay whole."""
     offsets = (np.arange(grid) + 0.5) / grid - 0.5
     total = np.zeros((len(samples.u), 3))
     for du in offsets:
@@ -37,7 +37,7 @@ def noise(points: np.ndarray, octaves: int = 3) -> np.ndarray:
 
 
 def hexed(code: str) -> np.ndarray:
-    """sRGB [3] of a colour such as "c0392b"."""
+    """sRGB [3] of a color such as "c0392b"."""
     return np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)]) / 255
 
 
@@ -47,13 +47,13 @@ def mix(first: np.ndarray, second: np.ndarray, amount: np.ndarray) -> np.ndarray
 
 
 def plain(code: str, grain: float = 0.04, scale: float = 60.0) -> Texture:
-    """One colour with a little noise: `grain` its height, `scale` its frequency per scene unit."""
+    """One color with a little noise: `grain` its height, `scale` its frequency per scene unit."""
     color = hexed(code)
     return lambda s: np.clip(color * (1 + grain * noise(s.points * scale))[:, None], 0, 1)
 
 
 def bands(default: str, *zones: tuple[float, float, str]) -> Texture:
-    """`default`, and other colours where z lies between two heights: (low, high, colour)."""
+    """`default`, and other colors where z lies between two heights: (low, high, color)."""
 
     def texture(s: Samples) -> np.ndarray:
         color = plain(default)(s)
@@ -83,7 +83,7 @@ def wood(light: str, dark: str, planks: float) -> Texture:
 
 
 def stripes(codes: list[str]) -> Texture:
-    """Meridian stripes around z, one a colour, with white caps."""
+    """Meridian stripes around z, one a color, with white caps."""
     palette = np.stack([hexed(code) for code in codes])
 
     def texture(s: Samples) -> np.ndarray:

@@ -26,7 +26,7 @@ def book(
     position: tuple[float, float, float],
     yaw: float,
 ) -> DemoObject:
-    """A closed book: coloured cover with a title field, ivory pages on three sides."""
+    """A closed book: colored cover with a title field, ivory pages on three sides."""
 
     def binding(s: Samples) -> np.ndarray:
         color = plain(cover, 0.05, 90)(s)

@@ -1,7 +1,7 @@
 """Evaluation: how well, how fast and how steadily a method turns prompts into objects."""
 
 from saga.evaluate.method import Method, OtherMethod, Prepared, Promptable, SagaMethod
-from saga.evaluate.places import Places
+from saga.evaluate.paths import DatasetPaths
 from saga.evaluate.protocols import PROTOCOLS, open_case, scene_names
 from saga.evaluate.record import DecompositionRecord, Record, SceneResult
 from saga.evaluate.run import evaluate_dataset
@@ -14,7 +14,7 @@ __all__ = [
     "DecompositionRecord",
     "Method",
     "OtherMethod",
-    "Places",
+    "DatasetPaths",
     "Prepared",
     "Promptable",
     "Prompting",

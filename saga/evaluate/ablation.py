@@ -9,7 +9,7 @@ from typing import Any
 
 from saga.errors import SagaError
 from saga.evaluate.method import SagaMethod
-from saga.evaluate.places import Places
+from saga.evaluate.paths import DatasetPaths
 from saga.evaluate.record import SceneResult
 from saga.evaluate.run import evaluate_dataset
 from saga.evaluate.store import is_results
@@ -61,7 +61,7 @@ ABLATIONS = (
     Ablation("start", "instant field, no training", {"iterations": 0}),
     Ablation("start", "random start", {"start": "random"}),
     Ablation("start", "random start, 1000 iterations", {"start": "random", "iterations": 1000}),
-    Ablation("options", "norm regularisation 0.2", {"norm_regularisation": 0.2}),
+    Ablation("options", "norm regularization 0.2", {"norm_regularization": 0.2}),
     Ablation("options", "graph cut 0.3", query={"graph_smoothness": 0.3}),
     Ablation(
         "options",
@@ -76,7 +76,7 @@ GROUPS = tuple(dict.fromkeys(each.group for each in ABLATIONS))
 
 
 def ablate(
-    places: Places,
+    paths: DatasetPaths,
     base: SagaMethod,
     out: str | Path,
     scenes: Sequence[str] = (),
@@ -101,7 +101,7 @@ def ablate(
         raise SagaError(f"--groups {unknown[0]}: no such group; expected some of {', '.join(GROUPS)}.")
     out, prompting = Path(out), prompting or Prompting()
     fields = base.fields or out / "fields"
-    places = replace(places, cache=places.cache or out / "masks")
+    paths = replace(paths, cache=paths.cache or out / "masks")
     chosen = [Ablation("", DEFAULT), *(each for each in ABLATIONS if each.group in groups)]
     found: list[tuple[Ablation, list[SceneResult]]] = []
     known: dict[tuple[SagaMethod, Prompting], list[SceneResult]] = {}
@@ -120,7 +120,7 @@ def ablate(
         key = method, asked
         if key not in known:
             known[key] = evaluate_dataset(
-                protocol, places, method, out / _slug(ablation.name), scenes, asked, seeds, device, alone, progress, say
+                protocol, paths, method, out / _slug(ablation.name), scenes, asked, seeds, device, alone, progress, say
             )
         found.append((ablation, known[key]))
         with staged_folder(out, (_TABLE,), _is_ablation) as stage:

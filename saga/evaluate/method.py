@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from saga.errors import SagaError
-from saga.lifting.methods import Config, open_method
 from saga.masks import MaskSource, Sam, resolve_checkpoint
+from saga.methods.methods import Config, open_method
 from saga.query import Prompt, QueryConfig, Segmentation, Segmenter
 from saga.scene import Scene
 from saga.train import FeatureField, TrainConfig, train
@@ -95,7 +95,7 @@ class SagaMethod:
 
 @dataclass(frozen=True)
 class OtherMethod:
-    """One of the other methods of `saga.lifting`, by name."""
+    """One of the other methods of `saga.methods`, by name."""
 
     name: str
     """sa3d, sanerf-hq, sgisrf or disconerf."""

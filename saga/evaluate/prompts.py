@@ -13,7 +13,7 @@ from saga.evaluate.truth import Masks
 from saga.query import Prompt
 
 _EVERY = 4
-"""Prompt views are every fourth in the order of the object's size, so that they are not neighbours."""
+"""Prompt views are every fourth in the order of the object's size, so that they are not neighbors."""
 
 
 def prompt_views(truth: Masks, count: int) -> list[str]:

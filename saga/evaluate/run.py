@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from saga.evaluate.contact_sheets import WorstCases
 from saga.evaluate.method import Method
-from saga.evaluate.places import Places
+from saga.evaluate.paths import DatasetPaths
 from saga.evaluate.protocols import open_case, scene_names
 from saga.evaluate.record import SceneResult
 from saga.evaluate.runner import evaluate_case
-from saga.evaluate.sheets import WorstCases
 from saga.evaluate.store import ResultStore
 from saga.evaluate.task import Prompting
 from saga.raster import Geometry
@@ -19,7 +19,7 @@ from saga.raster import Geometry
 
 def evaluate_dataset(
     protocol: str,
-    places: Places,
+    paths: DatasetPaths,
     method: Method,
     out: str | Path,
     scenes: Sequence[str] = (),
@@ -37,7 +37,7 @@ def evaluate_dataset(
 
     Args:
         protocol: one of `PROTOCOLS`.
-        places: the dataset and its trained scenes.
+        paths: the dataset and its trained scenes.
         method: what is evaluated.
         out: folder of results: results.json, table.md, scenes/*.json, worst/*.png.
         scenes: names; all of the dataset by default.
@@ -52,21 +52,21 @@ def evaluate_dataset(
         SagaError: a missing file (with the paths looked for), or an `out` with something else or other settings.
     """
     prompting, out = prompting or Prompting(), Path(out)
-    names = list(scenes) or scene_names(protocol, places)
-    places = replace(places, cache=places.cache or out / "masks", device=device)
+    names = list(scenes) or scene_names(protocol, paths)
+    paths = replace(paths, cache=paths.cache or out / "masks", device=device)
     settings = {
         "protocol": protocol,
-        "data": str(places.data.resolve()),
-        "masks": places.masks,
-        "sam": places.sam,
-        "images": places.images,
+        "data": str(paths.data.resolve()),
+        "masks": paths.masks,
+        "sam": paths.sam,
+        "images": paths.images,
         "prompting": asdict(prompting),
         "method": method.settings,
         "seeds": list(seeds),
         "device": device,
         "alone": alone,
     }
-    store = ResultStore(out, f"{protocol}: {places.data.name}", settings)
+    store = ResultStore(out, f"{protocol}: {paths.data.name}", settings)
     results: list[SceneResult] = []
     for name in names:
         result = store.load(name)
@@ -74,7 +74,7 @@ def evaluate_dataset(
             say(f"{name}: taken from {out}, where it is finished")
             results.append(result)
             continue
-        case = open_case(protocol, places, name, prompting)
+        case = open_case(protocol, paths, name, prompting)
         asked = sum(len(task.variants) for task in case.tasks)
         say(f"{name}: {len(case.scene.gaussians):,} Gaussians, {len(case.tasks)} objects, {asked} prompts a seed")
         worst = WorstCases()

@@ -7,19 +7,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from saga.errors import SagaError
-from saga.evaluate.judge import judge, judge_decomposition
-from saga.evaluate.memory import PeakMemory
+from saga.evaluate.contact_sheets import WorstCase, WorstCases
 from saga.evaluate.method import Method, Promptable
 from saga.evaluate.record import Record, SceneResult
-from saga.evaluate.sheets import WorstCase, WorstCases
+from saga.evaluate.scoring import judge, judge_decomposition
 from saga.evaluate.task import Case, Task, Variant
 from saga.query import Segmentation
 from saga.raster import Geometry
-from saga.train.trainer import synchronize
+from saga.runtime.device import synchronize
+from saga.runtime.memory import PeakMemory
+from saga.runtime.progress import tracked
 
 
 def evaluate(
@@ -99,9 +98,8 @@ class _Run:
         """Asks and judges everything, in the tasks' order."""
         asked = [(task, variant) for task in self.case.tasks for variant in task.variants]
         records = []
-        with _progress(progress) as bar:
-            for task, variant in bar.track(asked, description=f"{self.case.name}, seed {self.seed}"):
-                records.append(self._record(task, variant, worst))
+        for task, variant in tracked(asked, progress, f"{self.case.name}, seed {self.seed}", "prompts"):
+            records.append(self._record(task, variant, worst))
         return records
 
     def _record(self, task: Task, variant: Variant, worst: WorstCases | None) -> Record:
@@ -143,15 +141,3 @@ class _Run:
         except SagaError as error:
             nothing = torch.zeros(len(self.case.scene.gaussians), dtype=torch.bool)
             return Segmentation(nothing, nothing.float()), str(error)
-
-
-def _progress(enabled: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} prompts"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not enabled,
-    )

@@ -90,7 +90,7 @@ def read_binary(path: Path) -> np.ndarray:  # [H, W] bool
 
 
 def read_picture(path: Path) -> np.ndarray:  # [H, W]
-    """A one-channel picture as stored (labels keep their numbers); colour is turned into grey. Raises SagaError."""
+    """A one-channel picture as stored (labels keep their numbers); color is turned into gray. Raises SagaError."""
     try:
         with Image.open(path) as image:
             if image.mode == "1":

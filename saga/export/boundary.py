@@ -31,10 +31,10 @@ _MOSTLY_INSIDE = 0.9
 _LEVELS = 3
 """Halvings of one Gaussian at most: into eighths."""
 _OFFSET = 0.6
-"""Of the halves from the centre, in standard deviations."""
-_NEIGHBOUR = 4
+"""Of the halves from the center, in standard deviations."""
+_NEIGHBOR = 4
 _LEAST_EXTENT, _LONG = 0.5, 2.0
-"""Longest axis over the distance to the fourth neighbour: of what can stick out at all, and of what is sure to."""
+"""Longest axis over the distance to the fourth neighbor: of what can stick out at all, and of what is sure to."""
 _FEW = 0.1
 """Of a pixel: where the others show less, the long ones have a say after all."""
 
@@ -65,7 +65,7 @@ def split_boundary(
     parts all stay are left as they were. The rest gives nothing: what of it is seen on the object's pixels is
     mostly the background that shines through.
 
-    Untouched rows keep their bits, and parts have their parent's properties but for the centre and the scales.
+    Untouched rows keep their bits, and parts have their parent's properties but for the center and the scales.
     At most 12 views are looked at, evenly spaced. Computes on the device of `member`.
 
     Raises SagaError when there are members and no cameras.
@@ -142,7 +142,7 @@ class Outline:
 def halves(geometry: Geometry) -> Geometry:
     """Two parts for each of n Gaussians, [2 n]: the lower ones of all along their longest axes, then the upper ones.
 
-    The parts lie 0.6 standard deviations from the centre and keep opacity, rotation and the other axes. The
+    The parts lie 0.6 standard deviations from the center and keep opacity, rotation and the other axes. The
     longest is shortened such that both, composited, cover as much as the whole: with standard deviation s
     and offset d in units of the whole's, and opacity o, 2 s - o s exp(-d^2 / s^2) / sqrt(2) = 1.
     """
@@ -185,9 +185,9 @@ def _extent(
     geometry: Geometry,
     member: Tensor,  # [N] bool
 ) -> Tensor:  # [N]
-    """Longest axis of the members in units of the distance to their fourth neighbour; 0 for others."""
+    """Longest axis of the members in units of the distance to their fourth neighbor; 0 for others."""
     means, rows = geometry.means.cpu().numpy(), member.cpu().numpy()
-    nearest = min(_NEIGHBOUR + 1, len(means))  # a point is the first of its own neighbours
+    nearest = min(_NEIGHBOR + 1, len(means))  # a point is the first of its own neighbors
     distance = cKDTree(means).query(means[rows], k=[nearest], workers=-1)[0][:, 0]
     extent = torch.zeros_like(geometry.opacities)
     extent[member] = geometry.scales[member].amax(1) / torch.from_numpy(distance).to(extent).clamp_min(1e-12)

@@ -55,7 +55,7 @@ class Surroundings:
     def _circles(
         self, camera: Camera, means: Tensor, extent: Tensor, margin: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:  # each [n]
-        """Centres x, y and radii in cells; the radius is -inf where there is nothing to see."""
+        """Centers x, y and radii in cells; the radius is -inf where there is nothing to see."""
         pose = torch.from_numpy(camera.world_to_camera).to(means)
         local = means @ pose[:3, :3].T + pose[:3, 3]
         inverse = 1 / local[:, 2].clamp_min(_NEAR)

@@ -37,7 +37,7 @@ def draw_preview(
     member: Tensor,  # [N] bool
     prompt: Mapping[str, Any],
 ) -> np.ndarray:  # [h, w, 3]
-    """Three labelled panels, uint8 RGB: what was asked, the object alone, the scene without it.
+    """Three labeled panels, uint8 RGB: what was asked, the object alone, the scene without it.
 
     The first is the view's photograph (its rendering when there is none) with the mask tinted and
     outlined, and the prompt's "points" and "negative" (pixels x, y) and "box" (x0, y0, x1, y1) drawn in.
@@ -71,7 +71,7 @@ def draw_overview(
     labels: np.ndarray,  # [N] integer, 0 = none
     names: Sequence[str],
 ) -> np.ndarray:  # [h, w, 3]
-    """Two panels, uint8 RGB: a view of the scene, and each object in a colour of its own.
+    """Two panels, uint8 RGB: a view of the scene, and each object in a color of its own.
 
     `names` are those of the labels 1, 2, ...; they are written where the view shows their object.
     """
@@ -89,7 +89,7 @@ def draw_overview(
 
 
 def palette(index: int) -> tuple[int, int, int]:
-    """A colour (0 to 255) for an object; neighbouring numbers are far apart in hue."""
+    """A color (0 to 255) for an object; neighboring numbers are far apart in hue."""
     red, green, blue = colorsys.hsv_to_rgb(0.618034 * index % 1, (0.72, 0.5, 0.85)[index % 3], 0.92)
     return round(255 * red), round(255 * green), round(255 * blue)
 
@@ -115,7 +115,7 @@ def best_view(
     means: np.ndarray,  # [N, 3]
     labels: np.ndarray,  # [N] integer, 0 = none
 ) -> Camera:
-    """The view that shows most of the labelled objects, each as large as possible.
+    """The view that shows most of the labeled objects, each as large as possible.
 
     Judged on a sample of the cameras and of the means, which hide each other in a coarse depth buffer. An
     object counts with the square root of its area: ten small ones weigh more than one that fills the view.

@@ -15,7 +15,7 @@ from torch import Tensor
 from saga.raster import BlendOperator, Geometry
 from saga.scene import Camera
 from saga.scene.orbit import look_at, weighted_quantile
-from saga.train.smoothing import neighbour_average
+from saga.train.smoothing import neighbor_average
 
 _VIEWS = 16
 """Of the scene's cameras, and as many again from all sides."""
@@ -24,7 +24,7 @@ _FIELD_OF_VIEW = 50.0
 _RADIUS_QUANTILE = 0.98
 _MARGIN = 1.1
 _HIDDEN = 0.01
-_NEIGHBOURS = 10
+_NEIGHBORS = 10
 _SMALL = 0.05
 """Of the object's Gaussians: a component with more is never taken for a floating one."""
 _APART = 0.05
@@ -53,7 +53,7 @@ def hidden_members(
 def floating_members(geometry: Geometry) -> Tensor:  # [n]
     """Which Gaussians of an object float apart from it: bool [n] on its device.
 
-    The object's body is the largest component of the graph of mutual nearest neighbours (each of two among
+    The object's body is the largest component of the graph of mutual nearest neighbors (each of two among
     the 10 nearest of the other), components of a twentieth of the Gaussians or more, and those within a
     twentieth of the object's size of the body, from component to component; a Gaussian reaches two standard
     deviations far. What is left floats. `geometry` holds the n Gaussians of the object and no others.
@@ -61,7 +61,7 @@ def floating_members(geometry: Geometry) -> Tensor:  # [n]
     count = len(geometry)
     if not bool((geometry.opacities > 0).any()):
         return torch.zeros(count, dtype=torch.bool, device=geometry.device)
-    rows = neighbour_average(geometry, _NEIGHBOURS).to("cpu")
+    rows = neighbor_average(geometry, _NEIGHBORS).to("cpu")
     graph = csr_matrix((rows.weights.numpy(), rows.indices.numpy(), rows.indptr.numpy()), shape=(count, count))
     component = connected_components(graph, directed=False)[1]
     sizes = np.bincount(component)

@@ -1,4 +1,4 @@
-"""Pictures of Gaussians: masks of a segmentation and colour images."""
+"""Pictures of Gaussians: masks of a segmentation and color images."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def render_color(
     background: Color = WHITE,
     member: Tensor | None = None,  # [N] bool
 ) -> np.ndarray:  # [H, W, 3]
-    """Colour image uint8 RGB [H, W, 3] of the Gaussians, or of the members alone, over a background.
+    """Color image uint8 RGB [H, W, 3] of the Gaussians, or of the members alone, over a background.
 
     Args:
-        gaussians: the scene; its colours are evaluated for the camera's position.
+        gaussians: the scene; its colors are evaluated for the camera's position.
         geometry: the same Gaussians on the device to render with.
         camera: the view.
         background: shows where the Gaussians are not opaque.
@@ -113,7 +113,7 @@ def over_background(
     alpha: Tensor,  # [H, W]
     background: Color,
 ) -> np.ndarray:  # [H, W, 3]
-    """A rendered image over a plain colour, uint8 RGB [H, W, 3]."""
+    """A rendered image over a plain color, uint8 RGB [H, W, 3]."""
     blended = image + (1 - alpha[..., None]) * torch.tensor(background, device=image.device)
     return (blended.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from saga.errors import SagaError
+from saga.masks.cache import MaskCache
 from saga.masks.checkpoints import OFFICIAL, resolve_checkpoint
-from saga.masks.classical import ClassicalGenerator, ClassicalSettings
+from saga.masks.classical import ClassicalConfig, ClassicalGenerator
 from saga.masks.folder import FolderMasks
-from saga.masks.sam import Sam, SamGenerator, SamSettings
+from saga.masks.sam import Sam, SamConfig, SamGenerator
 from saga.masks.source import MaskGenerator, MaskSource
-from saga.masks.store import MaskStore
 from saga.scene.scene import Scene
 
 __all__ = [
     "OFFICIAL",
     "ClassicalGenerator",
-    "ClassicalSettings",
+    "ClassicalConfig",
     "FolderMasks",
     "MaskGenerator",
     "MaskSource",
-    "MaskStore",
+    "MaskCache",
     "Sam",
     "SamGenerator",
-    "SamSettings",
+    "SamConfig",
     "open_masks",
     "resolve_checkpoint",
 ]
@@ -42,7 +42,7 @@ def open_masks(
     `masks` is a folder of a person's own masks; `sam` a Segment Anything checkpoint (a path, or "vit_h",
     "vit_l" or "vit_b"); with neither, a classical segmentation serves. Masks that are made are kept in
     `cache`. Raises SagaError when both are given, and as `FolderMasks`, `resolve_checkpoint` and
-    `MaskStore.prepare` do.
+    `MaskCache.prepare` do.
     """
     if masks is not None and sam is not None:
         raise SagaError(f"{masks}: masks were given and a SAM checkpoint ({sam}) too; give one of them")
@@ -51,6 +51,6 @@ def open_masks(
     generator: MaskGenerator = ClassicalGenerator()
     if sam is not None:
         generator = SamGenerator(resolve_checkpoint(sam), device)
-    store = MaskStore(cache, generator)
+    store = MaskCache(cache, generator)
     store.prepare(scene, progress)
     return store

@@ -12,7 +12,7 @@ from saga.scene.images import resize
 
 
 @dataclass(frozen=True)
-class ClassicalSettings:
+class ClassicalConfig:
     """What decides which regions become masks."""
 
     long_side: int = 640
@@ -34,13 +34,13 @@ class ClassicalSettings:
 
 @dataclass(frozen=True)
 class ClassicalGenerator:
-    """Masks from a hierarchy of regions of like colour and texture (see `saga.masks.regions`).
+    """Masks from a hierarchy of regions of like color and texture (see `saga.masks.regions`).
 
-    An object whose colour sets it apart from what it stands on comes out whole, and so do its parts. An
+    An object whose color sets it apart from what it stands on comes out whole, and so do its parts. An
     object that no edge separates from its surroundings does not: that takes a learnt model.
     """
 
-    settings: ClassicalSettings = field(default_factory=ClassicalSettings)
+    settings: ClassicalConfig = field(default_factory=ClassicalConfig)
 
     @property
     def name(self) -> str:
@@ -52,8 +52,8 @@ class ClassicalGenerator:
         """One line for people: what the masks are, what a SAM checkpoint would add and how to get it."""
         official = OFFICIAL["vit_b"]
         return (
-            "masks by classical segmentation of colour and texture; Segment Anything finds objects of many "
-            "colours better and adds features for its prompts: "
+            "masks by classical segmentation of color and texture; Segment Anything finds objects of many "
+            "colors better and adds features for its prompts: "
             f"--sam vit_b fetches {official.file} ({official.size // 10**6} MB)"
         )
 
@@ -78,7 +78,7 @@ class ClassicalGenerator:
         return tree.members[chosen][:, superpixels], None
 
 
-def choose_regions(tree: RegionTree, settings: ClassicalSettings) -> np.ndarray:  # [M]
+def choose_regions(tree: RegionTree, settings: ClassicalConfig) -> np.ndarray:  # [M]
     """Indices of the regions worth a mask, int64 [M], larger first.
 
     A good region has an edge all around and stays unmerged for long while the tree grows. Such scores are

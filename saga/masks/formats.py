@@ -55,7 +55,7 @@ def _from_folder(path: Path) -> np.ndarray:  # [M, h, w]
 
 
 def _read_png(path: Path) -> np.ndarray:  # [h, w]
-    """The single channel of a PNG: grey of 1, 8 or 16 bits, or the indices of a palette."""
+    """The single channel of a PNG: gray of 1, 8 or 16 bits, or the indices of a palette."""
     try:
         with Image.open(path) as image:
             # Straight from Pillow, the True of a 1-bit picture would be stored as 255.
@@ -64,12 +64,12 @@ def _read_png(path: Path) -> np.ndarray:  # [h, w]
         raise SagaError(f"{path}: cannot be read as a PNG ({error}); write it again") from error
     if pixels.ndim == 2:
         return pixels
-    colours = pixels[..., : 1 if pixels.shape[2] == 2 else 3]  # without the alpha channel
-    if np.any(colours != colours[..., :1]):
+    colors = pixels[..., : 1 if pixels.shape[2] == 2 else 3]  # without the alpha channel
+    if np.any(colors != colors[..., :1]):
         raise SagaError(
-            f"{path}: is a colour image, a mask PNG has one channel or a palette (0 = none); save it as such"
+            f"{path}: is a color image, a mask PNG has one channel or a palette (0 = none); save it as such"
         )
-    return colours[..., 0]
+    return colors[..., 0]
 
 
 def _split_labels(

@@ -1,9 +1,9 @@
-"""A hierarchy of image regions from colour, texture and edges, with no learnt weights.
+"""A hierarchy of image regions from color, texture and edges, with no learnt weights.
 
-Superpixels (watershed of the colour gradient) are merged two at a time, most alike first, until one region
+Superpixels (watershed of the color gradient) are merged two at a time, most alike first, until one region
 is left. Every region ever formed is a node of a binary tree, so a part and the whole it belongs to are both
 there. The measure of likeness follows selective search (Uijlings et al., "Selective Search for Object
-Recognition", IJCV 2013: histogram intersection of colour and texture, and fill) with two additions: the
+Recognition", IJCV 2013: histogram intersection of color and texture, and fill) with two additions: the
 strength of the edge between the regions, and a factor that lets small regions join first.
 """
 
@@ -17,13 +17,13 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 from skimage.segmentation import watershed
 
-_COLOUR_BINS = 12
+_COLOR_BINS = 12
 _TEXTURE_BINS = 8
 _LAB_RANGES = ((0.0, 100.0), (-60.0, 80.0), (-60.0, 80.0))
 _STRONGEST_GRADIENT = 30.0
-"""Colour gradient, in Lab units a pixel, of the last texture bin."""
+"""Color gradient, in Lab units a pixel, of the last texture bin."""
 _EDGE_UNIT = 10.0
-"""Gradient along a shared border that weighs as much as disjoint colour histograms."""
+"""Gradient along a shared border that weighs as much as disjoint color histograms."""
 _EDGE_SATURATION = 15.0
 """Gradient above which a border counts as fully closed."""
 _GAP_WEIGHT = 3.0
@@ -183,7 +183,7 @@ def _histogram(
     limits: tuple[float, float],
     bins: int,
 ) -> np.ndarray:  # [L, bins]
-    """Normalised histogram of each superpixel, values shared linearly between neighbouring bins."""
+    """Normalized histogram of each superpixel, values shared linearly between neighboring bins."""
     count = labels.max() + 1
     low, high = limits
     position = np.clip((values - low) / (high - low), 0, 1) * (bins - 1)
@@ -196,7 +196,7 @@ def _histogram(
 
 
 class _Merging:
-    """The regions alive, their descriptors and neighbours, while the tree is built bottom up."""
+    """The regions alive, their descriptors and neighbors, while the tree is built bottom up."""
 
     def __init__(
         self,
@@ -211,16 +211,16 @@ class _Merging:
         self.pixels = flat.size
         self.areas = np.zeros(nodes)
         self.areas[: self.count] = np.bincount(flat, minlength=self.count)
-        colours = [
-            _histogram(flat, channel.ravel(), limits, _COLOUR_BINS) / 3
+        colors = [
+            _histogram(flat, channel.ravel(), limits, _COLOR_BINS) / 3
             for channel, limits in zip(np.moveaxis(lab, 2, 0), _LAB_RANGES, strict=True)
         ]
         texture = _histogram(
             flat, np.log1p(gradient).ravel(), (0.0, float(np.log1p(_STRONGEST_GRADIENT))), _TEXTURE_BINS
         )
-        # Colour and texture each sum to 1 over a row, so one intersection measures both.
-        self.histograms = np.zeros((nodes, 3 * _COLOUR_BINS + _TEXTURE_BINS))
-        self.histograms[: self.count] = np.concatenate([*colours, texture], axis=1)
+        # Color and texture each sum to 1 over a row, so one intersection measures both.
+        self.histograms = np.zeros((nodes, 3 * _COLOR_BINS + _TEXTURE_BINS))
+        self.histograms[: self.count] = np.concatenate([*colors, texture], axis=1)
         self.boxes = np.zeros((nodes, 4))  # -top, -left, bottom, right: a union is a maximum
         for index, (rows, columns) in enumerate(ndimage.find_objects(labels + 1)):
             self.boxes[index] = (-rows.start, -columns.start, rows.stop, columns.stop)
@@ -228,19 +228,19 @@ class _Merging:
         self.parents = np.full(nodes, -1)
         self.seams = np.zeros(nodes)
         self.children: list[tuple[int, int]] = []
-        self.neighbours: list[dict[int, tuple[float, float]]] = [{} for _ in range(nodes)]
+        self.neighbors: list[dict[int, tuple[float, float]]] = [{} for _ in range(nodes)]
         for one, other, length, total in zip(
             borders.one.tolist(), borders.other.tolist(), borders.lengths.tolist(),
             borders.gradients.tolist(), strict=True,
         ):  # fmt: skip
-            self.neighbours[one][other] = self.neighbours[other][one] = (length, total)
+            self.neighbors[one][other] = self.neighbors[other][one] = (length, total)
 
     def run(self) -> None:
-        """Merge the most alike pair of neighbours until one region is left."""
+        """Merge the most alike pair of neighbors until one region is left."""
         queue = [
             entry
             for node in range(self.count)
-            for entry in self._queue_entries(node, [n for n in self.neighbours[node] if n > node])
+            for entry in self._queue_entries(node, [n for n in self.neighbors[node] if n > node])
         ]
         heapq.heapify(queue)
         alive = np.zeros(len(self.areas), bool)
@@ -254,13 +254,13 @@ class _Merging:
             node = self._join(one, other, highest)
             alive[one] = alive[other] = False
             alive[node] = True
-            for entry in self._queue_entries(node, list(self.neighbours[node])):
+            for entry in self._queue_entries(node, list(self.neighbors[node])):
                 heapq.heappush(queue, entry)
 
     def _queue_entries(self, node: int, others: list[int]) -> list[tuple[float, int, int]]:
         if not others:
             return []
-        border = np.array([self.neighbours[node][other] for other in others])
+        border = np.array([self.neighbors[node][other] for other in others])
         edge = border[:, 1] / border[:, 0] / _EDGE_UNIT
         unlike = 2.0 - np.minimum(self.histograms[others], self.histograms[node]).sum(1)
         extent = np.maximum(self.boxes[others], self.boxes[node])
@@ -274,22 +274,22 @@ class _Merging:
         node = self.count + len(self.children)
         self.children.append((one, other))
         self.parents[[one, other]] = node
-        length, total = self.neighbours[one][other]
+        length, total = self.neighbors[one][other]
         self.seams[[one, other]] = min(total / length / _EDGE_SATURATION, 1.0)
         self.heights[node] = height
         self.areas[node] = self.areas[one] + self.areas[other]
         share = self.areas[one] / self.areas[node]
         self.histograms[node] = share * self.histograms[one] + (1 - share) * self.histograms[other]
         self.boxes[node] = np.maximum(self.boxes[one], self.boxes[other])
-        around = self.neighbours[node]
+        around = self.neighbors[node]
         for part in (one, other):
-            for neighbour, (length, total) in self.neighbours[part].items():
-                if neighbour in (one, other):
+            for neighbor, (length, total) in self.neighbors[part].items():
+                if neighbor in (one, other):
                     continue
-                before = around.get(neighbour, (0.0, 0.0))
-                around[neighbour] = (before[0] + length, before[1] + total)
-                del self.neighbours[neighbour][part]
-            self.neighbours[part] = {}
-        for neighbour, border in around.items():
-            self.neighbours[neighbour][node] = border
+                before = around.get(neighbor, (0.0, 0.0))
+                around[neighbor] = (before[0] + length, before[1] + total)
+                del self.neighbors[neighbor][part]
+            self.neighbors[part] = {}
+        for neighbor, border in around.items():
+            self.neighbors[neighbor][node] = border
         return node

@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
-class SamSettings:
+class SamConfig:
     """How automatic masks are made; the values are segment-anything's own."""
 
     points_per_side: int = 32
@@ -45,14 +45,14 @@ class SamSettings:
 class Sam:
     """A Segment Anything model. The image seen last stays encoded, so prompting it again is cheap."""
 
-    def __init__(self, predictor: EncodeOncePredictor, model_type: str, settings: SamSettings) -> None:
+    def __init__(self, predictor: EncodeOncePredictor, model_type: str, settings: SamConfig) -> None:
         self._predictor = predictor
         self.model_type = model_type
         """ "vit_h", "vit_l", "vit_b", or "vit_t" for MobileSAM."""
         self.settings = settings
 
     @classmethod
-    def load(cls, checkpoint: str | Path, device: str = "auto", settings: SamSettings | None = None) -> Sam:
+    def load(cls, checkpoint: str | Path, device: str = "auto", settings: SamConfig | None = None) -> Sam:
         """Load a checkpoint: the path of an official or MobileSAM file, or "vit_h", "vit_l" or "vit_b".
 
         What model it is follows from its tensors. `device` is "auto", "cpu" or a CUDA device. Raises
@@ -66,7 +66,7 @@ class Sam:
         model, model_type = build_model(path, load_state_dict(path))
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        return cls(EncodeOncePredictor(model.to(device)), model_type, settings or SamSettings())
+        return cls(EncodeOncePredictor(model.to(device)), model_type, settings or SamConfig())
 
     def features(
         self,
@@ -168,7 +168,7 @@ class SamGenerator:
     """The checkpoint file."""
     device: str = "auto"
     """Where the model runs: "auto", "cpu" or a CUDA device."""
-    settings: SamSettings = field(default_factory=SamSettings)
+    settings: SamConfig = field(default_factory=SamConfig)
     """How automatic masks are made."""
 
     @property

@@ -74,13 +74,13 @@ class TinyVitEncoder(nn.Module):
         self,
         images: Tensor,  # [B, 3, S, S]
     ) -> Tensor:  # [B, 256, S / 16, S / 16]
-        """Features of normalised images."""
+        """Features of normalized images."""
         features: Tensor = self.neck(self.stages(self.patch_embed(images)))
         return features
 
 
 class _ChannelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of [B, C, H, W]."""
+    """Layer normalization over the channels of [B, C, H, W]."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=1e-6)

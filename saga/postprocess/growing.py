@@ -7,13 +7,13 @@ import math
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.postprocess.neighbours import (
+from saga.postprocess.neighbors import (
     check_mask,
     check_points,
     check_radius,
-    nearest_neighbour_distance,
+    implementation,
+    nearest_neighbor_distance,
     reach_of,
-    searches,
 )
 
 
@@ -38,7 +38,7 @@ def grow_region(
     chosen = check_mask("seeds", seeds, candidates)
     radius = spacing(candidates[chosen], 1.0) if radius is None else check_radius(radius)
     if chosen.any():
-        chosen = searches(candidates).grow_region(candidates, chosen, reach_of(radius))
+        chosen = implementation(candidates).grow_region(candidates, chosen, reach_of(radius))
     return chosen.to(points.device), radius
 
 
@@ -52,7 +52,7 @@ def ball_query(
 
     points: float32 [N, 3] of the scene in scene units, finite.
     members: bool [N], the filtered selection G^t'.
-    radius: in scene units; by default the given quantile of the members' nearest neighbour distances, which
+    radius: in scene units; by default the given quantile of the members' nearest neighbor distances, which
     is 0 for a single member. The paper takes the largest (quantile 1), which one far outlier makes huge; 0.99
     resists that.
     Returns the result, bool [N] on the points' device with all members in it, and the radius. No members, no
@@ -66,7 +66,7 @@ def ball_query(
     selection = scene[chosen]
     radius = spacing(selection, quantile) if radius is None else check_radius(radius)
     if len(selection) > 0:
-        chosen = searches(scene).within_radius(selection, scene, chosen, reach_of(radius))
+        chosen = implementation(scene).within_radius(selection, scene, chosen, reach_of(radius))
     return chosen.to(points.device), radius
 
 
@@ -74,8 +74,8 @@ def spacing(
     points: Tensor,  # [n, 3]
     quantile: float,
 ) -> float:
-    """The quantile (nearest rank) of the points' nearest neighbour distances; 0 for fewer than two points."""
+    """The quantile (nearest rank) of the points' nearest neighbor distances; 0 for fewer than two points."""
     if len(points) < 2:
         return 0.0
     rank = max(math.ceil(quantile * len(points)), 1)
-    return float(nearest_neighbour_distance(points).kthvalue(rank).values)
+    return float(nearest_neighbor_distance(points).kthvalue(rank).values)

@@ -1,4 +1,4 @@
-"""The neighbour searches as plainly as possible: the oracle of the native ones, and their stand-in.
+"""The neighbor searches as plainly as possible: the oracle of the native ones, and their stand-in.
 
 They take float32 CPU tensors, work in float64 and are exact. `reach` is the largest distance that is near.
 """
@@ -10,7 +10,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-ROWS = 4096  # points whose neighbours are held in memory at a time
+ROWS = 4096  # points whose neighbors are held in memory at a time
 
 
 def nearest_distance(
@@ -22,18 +22,18 @@ def nearest_distance(
     return torch.from_numpy(distances).float()
 
 
-def nearest_neighbours(
+def nearest_neighbors(
     points: Tensor,  # [n, 3]
     count: int,
 ) -> Tensor:  # [n, count] int32
     """Each point itself and the nearest others, by distance, then by index."""
     tree = cKDTree(points.double().numpy())
     starts = range(0, tree.n, ROWS)
-    parts = [_neighbours_of(tree, np.arange(start, min(start + ROWS, tree.n)), count, count + 1) for start in starts]
+    parts = [_neighbors_of(tree, np.arange(start, min(start + ROWS, tree.n)), count, count + 1) for start in starts]
     return torch.from_numpy(np.concatenate(parts))
 
 
-def _neighbours_of(
+def _neighbors_of(
     tree: cKDTree,
     rows: np.ndarray,  # [r]
     count: int,
@@ -52,18 +52,18 @@ def _neighbours_of(
         # An unfinished tie may hide the point itself, too: it is at distance 0 as its duplicates are.
         unsure = squares.max(1) <= last * (1 + 1e-12)
         if unsure.any():
-            nearest[unsure] = _neighbours_of(tree, rows[unsure], count, 2 * asked)
+            nearest[unsure] = _neighbors_of(tree, rows[unsure], count, 2 * asked)
     return nearest
 
 
 def mean_distance(
     points: Tensor,  # [n, 3]
-    neighbours: int,
+    neighbors: int,
 ) -> Tensor:
     """Mean distance from each point to its nearest ones, itself included."""
     coordinates = points.double().numpy()
     tree = cKDTree(coordinates)
-    nearest = list(range(1, neighbours + 1))
+    nearest = list(range(1, neighbors + 1))
     means = np.empty(len(coordinates))
     for start in range(0, len(coordinates), ROWS):
         rows = slice(start, start + ROWS)

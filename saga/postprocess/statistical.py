@@ -9,46 +9,46 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.postprocess import reference
-from saga.postprocess.neighbours import check_points, searches
+from saga.postprocess.neighbors import check_points, implementation
 
 ROUNDING = 1e-6  # relative differences of mean distances that mean nothing
 
 
 def statistical_filter(
     points: Tensor,  # [n, 3]
-    neighbours: int | None = None,
+    neighbors: int | None = None,
     std_ratio: float = 1.0,
     exact: bool = False,
 ) -> Tensor:
-    """Marks the points whose mean distance to their nearest neighbours is not unusually large.
+    """Marks the points whose mean distance to their nearest neighbors is not unusually large.
 
     A point is dropped when that mean distance exceeds the mean over all points by more than std_ratio
     standard deviations (with Bessel's correction). As in Open3D's `remove_statistical_outlier`, a point is
-    the first of its own neighbours. Unlike there, points that coincide or are all equally far apart are kept:
+    the first of its own neighbors. Unlike there, points that coincide or are all equally far apart are kept:
     none of them is an outlier.
 
     points: float32 [n, 3] in scene units, finite.
-    neighbours: how many, the point included; the square root of n, rounded down, by default as in the paper.
-    exact: searches every neighbour. Otherwise the mean distances are good to a few parts in a thousand, at a
+    neighbors: how many, the point included; the square root of n, rounded down, by default as in the paper.
+    exact: searches every neighbor. Otherwise the mean distances are good to a few parts in a thousand, at a
     hundredth of the time, which changes the verdict on fewer than one point in a hundred, all of them close
     to the threshold.
     Returns bool [n] on the same device, True = keep.
-    Raises SagaError when the shape is wrong, a coordinate is not finite, neighbours is less than 1 or
+    Raises SagaError when the shape is wrong, a coordinate is not finite, neighbors is less than 1 or
     std_ratio is negative.
     """
-    if neighbours is not None and neighbours < 1:
-        raise SagaError(f"neighbours: expected at least 1, found {neighbours}; the default is the root of n")
+    if neighbors is not None and neighbors < 1:
+        raise SagaError(f"neighbors: expected at least 1, found {neighbors}; the default is the root of n")
     if not std_ratio >= 0:
         raise SagaError(f"std_ratio: expected at least 0, found {std_ratio}; the paper's value is 1")
     candidates = check_points(points)
     count = len(candidates)
     keep = torch.ones(count, dtype=torch.bool, device=candidates.device)
     if count > 1:
-        nearest = min(neighbours or math.isqrt(count), count)
+        nearest = min(neighbors or math.isqrt(count), count)
         if exact:
             distances = reference.mean_distance(candidates.cpu(), nearest)
         else:
-            distances = searches(candidates).mean_distance(candidates, nearest)
+            distances = implementation(candidates).mean_distance(candidates, nearest)
         distances = distances.double().to(keep.device)
         threshold = distances.mean() * (1 + ROUNDING) + std_ratio * distances.std()
         keep = distances <= threshold

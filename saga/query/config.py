@@ -28,7 +28,7 @@ class QueryConfig:
     """Steps that move each query to the middle of the Gaussians alike to it; the scores are the larger ones of the
     query as it was and as it has become. 0 takes the query as the prompt gives it, as in the paper."""
     graph_smoothness: float = 0.0
-    """Weight of neighbours in a graph cut that decides about scores near the threshold; 0 goes by the threshold alone.
+    """Weight of neighbors in a graph cut that decides about scores near the threshold; 0 goes by the threshold alone.
     It tidies a raw selection; after filter and ball query it changed nothing on the scenes measured."""
     statistical_filter: bool = True
     """Drop Gaussians far from the others (points and scribbles)."""
@@ -40,7 +40,7 @@ class QueryConfig:
     ball_query: bool = True
     """Add Gaussians close to the selection."""
     ball_quantile: float = 0.99
-    """Quantile of nearest neighbour distances that is the ball's radius. 1 is the paper's maximum, which a single
+    """Quantile of nearest neighbor distances that is the ball's radius. 1 is the paper's maximum, which a single
     stray Gaussian makes so large that the ball reaches the object's surroundings."""
     seed: int = 0
     """Seed of k-means."""

@@ -19,12 +19,12 @@ def cluster(
     smallest: int,
     seed: int,
 ) -> list[tuple[Tensor, Tensor]]:
-    """Clusters of feature directions: centre [C] and members [N] bool of each, largest first.
+    """Clusters of feature directions: center [C] and members [N] bool of each, largest first.
 
-    k-means on a sample gives many small clusters; those whose centres are alike are merged (average
-    linkage on cosine similarity); every candidate joins the nearest centre if it is similar enough.
+    k-means on a sample gives many small clusters; those whose centers are alike are merged (average
+    linkage on cosine similarity); every candidate joins the nearest center if it is similar enough.
     """
-    from sklearn.cluster import MiniBatchKMeans  # loaded when needed, as in queries.kmeans_centres
+    from sklearn.cluster import MiniBatchKMeans  # loaded when needed, as in queries.kmeans_centers
 
     rows = candidates.nonzero()[:, 0]
     if len(rows) == 0:
@@ -33,18 +33,18 @@ def cluster(
     sampled = rows[torch.from_numpy(rng.choice(len(rows), min(_SAMPLE, len(rows)), replace=False)).to(rows.device)]
     features = F.normalize(field[sampled], dim=1).cpu().numpy()
     fitted = MiniBatchKMeans(min(_SEEDS, len(features)), n_init=1, batch_size=4096, random_state=seed).fit(features)
-    centres = _merge(fitted.cluster_centers_, np.bincount(fitted.labels_), similarity)
-    assigned = _assign(field, torch.from_numpy(centres).to(field.device), similarity)
+    centers = _merge(fitted.cluster_centers_, np.bincount(fitted.labels_), similarity)
+    assigned = _assign(field, torch.from_numpy(centers).to(field.device), similarity)
     assigned[~candidates] = -1
-    sizes = torch.bincount(assigned[assigned >= 0], minlength=len(centres))
+    sizes = torch.bincount(assigned[assigned >= 0], minlength=len(centers))
     order = torch.argsort(sizes, descending=True, stable=True)
-    return [(torch.from_numpy(centres[int(k)]).to(field.device), assigned == k) for k in order if sizes[k] >= smallest]
+    return [(torch.from_numpy(centers[int(k)]).to(field.device), assigned == k) for k in order if sizes[k] >= smallest]
 
 
-def _merge(centres: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndarray:  # [K, C]
-    sizes = np.pad(sizes, (0, len(centres) - len(sizes)))
-    centres, sizes = centres[sizes > 0], sizes[sizes > 0]
-    unit = centres / np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
+def _merge(centers: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndarray:  # [K, C]
+    sizes = np.pad(sizes, (0, len(centers) - len(sizes)))
+    centers, sizes = centers[sizes > 0], sizes[sizes > 0]
+    unit = centers / np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
     labels = np.zeros(1, int)
     if len(unit) > 1:
         from sklearn.cluster import AgglomerativeClustering
@@ -58,9 +58,9 @@ def _merge(centres: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndar
     return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
 
 
-def _assign(field: Tensor, centres: Tensor, similarity: float) -> Tensor:  # [N] int64, -1 = none
+def _assign(field: Tensor, centers: Tensor, similarity: float) -> Tensor:  # [N] int64, -1 = none
     parts = []
     for part in field.split(_CHUNK):
-        best, index = (F.normalize(part, dim=1) @ centres.T).max(1)
+        best, index = (F.normalize(part, dim=1) @ centers.T).max(1)
         parts.append(torch.where(best >= similarity, index, -1))
     return torch.cat(parts)

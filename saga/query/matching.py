@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from saga.raster import _native
+from saga.native import bindings
 
-_BLOCK = _native.MATCH_BLOCK
+_BLOCK = bindings.MATCH_BLOCK
 """Gaussians of a block lie side by side, channel by channel."""
 
 
@@ -57,11 +57,11 @@ def max_product(
 ) -> Tensor:  # [B * 16] float32
     """max over queries of feature . query, Q > 0."""
     kind = blocks.device.type
-    if _native.library(kind) is None:
+    if bindings.library(kind) is None:
         return max_product_reference(blocks, queries)
     queries, scores = queries.contiguous(), torch.empty(len(blocks) * _BLOCK, device=blocks.device)
-    _native.call(kind, "saga_match", *blocks.shape[:2], _native.pointer(blocks, torch.float16), len(queries),
-                 _native.pointer(queries), _native.pointer(scores), _native.stream(blocks))  # fmt: skip
+    bindings.call(kind, "saga_match", *blocks.shape[:2], bindings.pointer(blocks, torch.float16), len(queries),
+                 bindings.pointer(queries), bindings.pointer(scores), bindings.stream(blocks))  # fmt: skip
     return scores
 
 

@@ -58,7 +58,7 @@ def region_queries(
     clusters: int,
     seed: int,
 ) -> Tensor:  # [<= clusters, C]
-    """k-means centres of the rendered features under a scribble or mask.
+    """k-means centers of the rendered features under a scribble or mask.
 
     Raises:
         SagaError: the region shows no Gaussian.
@@ -70,7 +70,7 @@ def region_queries(
         raise SagaError(
             f"prompt: expected a region that shows the scene, but no Gaussian reaches it in {operator.camera.name}."
         )
-    return kmeans_centres(F.normalize(rendered, dim=1), clusters, seed)
+    return kmeans_centers(F.normalize(rendered, dim=1), clusters, seed)
 
 
 def enclosed_queries(
@@ -85,14 +85,14 @@ def enclosed_queries(
     The features inside are clustered; a cluster that is found mostly inside is the object's, the others are its
     surroundings, which show at the rim and in gaps. If none is, the one most inside is taken.
     """
-    centres = region_queries(operator, features, inside, 2 * clusters, seed)
+    centers = region_queries(operator, features, inside, 2 * clusters, seed)
     pixels = sample_pixels(np.ones_like(inside), seed, 4 * _MOST_PIXELS)
     everywhere = F.normalize(rendered_features(operator, features, pixels), dim=1)
-    alike = (everywhere @ F.normalize(centres, dim=1).T > _ALIKE).float()  # [P, Q]
+    alike = (everywhere @ F.normalize(centers, dim=1).T > _ALIKE).float()  # [P, Q]
     within = torch.from_numpy(inside[pixels[:, 1], pixels[:, 0]]).to(alike)
     share = (alike * within[:, None]).sum(0) / alike.sum(0).clamp(min=1)
     chosen = share >= min(_MOSTLY_INSIDE, float(share.max()))
-    return centres[chosen], centres[~chosen]
+    return centers[chosen], centers[~chosen]
 
 
 def positive_and_negative(
@@ -116,7 +116,7 @@ def positive_and_negative(
     return point_queries(operator, features, prompt.points), negative
 
 
-def centred(
+def centered(
     matcher: Matcher,
     features: Tensor,  # [N, C]
     queries: Tensor,  # [Q, C]
@@ -151,18 +151,18 @@ def sample_pixels(
     return pixels
 
 
-def kmeans_centres(
+def kmeans_centers(
     features: Tensor,  # [P, C]
     clusters: int,
     seed: int,
 ) -> Tensor:  # [<= clusters, C]
-    """Centres of k-means; fewer when there are fewer distinct features."""
+    """Centers of k-means; fewer when there are fewer distinct features."""
     # Loading scikit-learn takes longer than a click, which has no use for it.
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
-        # Fewer distinct features than clusters: the surplus centres are copies, which do no harm.
+        # Fewer distinct features than clusters: the surplus centers are copies, which do no harm.
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = KMeans(min(clusters, len(features)), n_init=1, random_state=seed).fit(features.cpu().numpy())
     return torch.from_numpy(fitted.cluster_centers_).to(features)

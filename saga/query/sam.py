@@ -10,7 +10,7 @@ from saga.errors import SagaError
 from saga.masks import Sam
 from saga.query.config import QueryConfig
 from saga.query.prompts import CheckedPrompt
-from saga.query.queries import kmeans_centres, rendered_features, sample_pixels
+from saga.query.queries import kmeans_centers, rendered_features, sample_pixels
 from saga.query.thresholds import paper_sam_threshold
 from saga.raster import BlendOperator
 from saga.train import FeatureField
@@ -62,7 +62,7 @@ def queries(
     if float((rendered @ mean[0] > 0).float().mean()) >= config.accept_overlap:
         return mean
     inside = low[(coverage[:, 0] >= coverage.max() / 2).nonzero()[:, 0]]
-    return kmeans_centres(inside, config.clusters, config.seed)
+    return kmeans_centers(inside, config.clusters, config.seed)
 
 
 def threshold(

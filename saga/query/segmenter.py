@@ -14,13 +14,13 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import Sam
-from saga.query import graph
+from saga.query import graph_cut
 from saga.query import sam as sam_prompts
 from saga.query.config import QueryConfig
 from saga.query.discovery import cluster
 from saga.query.matching import Matcher
 from saga.query.prompts import CheckedPrompt, Prompt, check
-from saga.query.queries import centred, positive_and_negative
+from saga.query.queries import centered, positive_and_negative
 from saga.query.refine import MaskEvidence, refine
 from saga.query.report import Report
 from saga.query.segmentation import Segmentation
@@ -28,7 +28,7 @@ from saga.query.thresholds import paper_threshold, valley_threshold
 from saga.raster import BlendOperator, Geometry, SparseRows
 from saga.scene import Scene
 from saga.train import FeatureField
-from saga.train.smoothing import neighbour_average
+from saga.train.smoothing import neighbor_average
 
 _REMEMBERED_VIEWS = 8
 _REMEMBERED_GRANULARITIES = 4
@@ -166,10 +166,10 @@ class Segmenter:
             candidates = self._valid & (self.matcher.lengths > 0)
             objects = cluster(self.features, candidates, similarity, smallest, seed)
         found = []
-        for centre, members in objects:
+        for center, members in objects:
             own = Report(dict(report.timings_ms))
             own.count("selected", members)
-            scores = self.matcher.cosine(centre[None])
+            scores = self.matcher.cosine(center[None])
             found.append(Segmentation(members, scores, {"view": None, "prompt": {}, **own.as_json()}))
         return found
 
@@ -192,7 +192,7 @@ class Segmenter:
                 operator, self.features, checked, self.config.clusters, self.config.seed
             )
         with report.timed("matching"):
-            positive, negative = self._with_centres(positive), self._with_centres(negative)
+            positive, negative = self._with_centers(positive), self._with_centers(negative)
             scores = self.matcher.cosine(positive)
             threshold = self._threshold(scores) if len(positive) > 0 else math.inf
         return _Match(scores, threshold, negative, self._evidence(operator, checked.mask, report))
@@ -209,22 +209,22 @@ class Segmenter:
             threshold = sam_prompts.threshold(scores, self.config)
         return _Match(scores, threshold, queries[:0], self._evidence(operator, mask, report))
 
-    def _with_centres(
+    def _with_centers(
         self,
         queries: Tensor,  # [Q, C]
     ) -> Tensor:  # [2 Q, C]
         """The queries as they are and moved to the middle of what they point at."""
-        return torch.cat([queries, centred(self.matcher, self.features, queries, self.config.query_shifts)])
+        return torch.cat([queries, centered(self.matcher, self.features, queries, self.config.query_shifts)])
 
     def _select(self, match: _Match) -> Tensor:  # [N]
         if self.config.graph_smoothness <= 0 or math.isinf(match.threshold):
             return match.scores > match.threshold
-        neighbours, smoothness = self._neighbours, self.config.graph_smoothness
-        return graph.cut(match.scores, match.threshold, self.features, neighbours, smoothness)
+        neighbors, smoothness = self._neighbors, self.config.graph_smoothness
+        return graph_cut.cut(match.scores, match.threshold, self.features, neighbors, smoothness)
 
     @cached_property
-    def _neighbours(self) -> SparseRows:
-        return neighbour_average(self.geometry, self.field.config.smooth_neighbours)
+    def _neighbors(self) -> SparseRows:
+        return neighbor_average(self.geometry, self.field.config.smooth_neighbors)
 
     def _evidence(self, operator: BlendOperator, mask: np.ndarray | None, report: Report) -> MaskEvidence | None:
         if mask is None:

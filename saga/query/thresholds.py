@@ -38,7 +38,7 @@ def valley_threshold(
     bins = (scores * _BINS).floor().long().clamp(-1, _BINS) + 1
     counts = torch.bincount(bins, minlength=_BINS + 2)[1 : _BINS + 1].cpu().numpy()
     smooth = gaussian_filter1d(counts.astype(np.float64), 2.0)
-    centres = (np.arange(_BINS) + 0.5) / _BINS
-    within = (centres >= low) & (centres <= high)
+    centers = (np.arange(_BINS) + 0.5) / _BINS
+    within = (centers >= low) & (centers <= high)
     lowest = smooth[within] <= smooth[within].min() * 1.05
-    return float(np.median(centres[within][lowest]))
+    return float(np.median(centers[within][lowest]))

@@ -21,7 +21,7 @@ class Geometry:
     """
 
     means: Tensor  # [N, 3]
-    """Centres, world units."""
+    """Centers, world units."""
     scales: Tensor  # [N, 3]
     """Standard deviations along the Gaussian's own axes, world units."""
     quaternions: Tensor  # [N, 4]

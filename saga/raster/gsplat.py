@@ -1,6 +1,6 @@
 """gsplat's rasterizer behind BlendOperator's interface: the peer to compare with, on CUDA only.
 
-gsplat (https://github.com/nerfstudio-project/gsplat, 1.5) renders; its gradient with respect to colours is the lift.
+gsplat (https://github.com/nerfstudio-project/gsplat, 1.5) renders; its gradient with respect to colors is the lift.
 It has no way to ask for rows of A.
 """
 

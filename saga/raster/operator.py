@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.raster import _native, native, reference
+from saga.native import bindings
+from saga.raster import reference, tiled_view
 from saga.raster.geometry import Geometry
 from saga.raster.gsplat import GsplatView
 from saga.raster.sparse import SparseRows
@@ -49,18 +50,18 @@ class BlendOperator:
         if backend not in get_args(Backend):
             raise SagaError(f"backend: expected one of {', '.join(get_args(Backend))}, found {backend!r}.")
         self.geometry, self.camera, self.exact = geometry, camera, exact
-        available = backend in ("auto", "native") and _native.library(geometry.means.device.type) is not None
+        available = backend in ("auto", "native") and bindings.library(geometry.means.device.type) is not None
         if backend == "native" and not available:
             raise SagaError(
                 f"backend native: no library for {geometry.means.device.type} was built; "
                 "install a C++ compiler (and nvcc for CUDA) and reinstall saga-splat, or use --backend reference."
             )
         self.backend: Backend = backend if backend != "auto" else "native" if available else "reference"
-        self._view: native.TiledView | GsplatView | None = None
+        self._view: tiled_view.TiledView | GsplatView | None = None
         if backend == "gsplat":
             self._view = GsplatView.build(geometry, camera)
         elif available:
-            self._view = native.TiledView.build(geometry, camera)
+            self._view = tiled_view.TiledView.build(geometry, camera)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -79,7 +80,7 @@ class BlendOperator:
         view = self._view
         if isinstance(view, GsplatView):
             return view.render(x)
-        return native.render(x, view, self.exact)
+        return tiled_view.render(x, view, self.exact)
 
     def lift(
         self,
@@ -94,7 +95,7 @@ class BlendOperator:
             return reference.lift(self.geometry, self.camera, y)
         if isinstance(self._view, GsplatView):
             return self._view.lift(y)
-        return native.lift(y, self._view, self.exact)
+        return tiled_view.lift(y, self._view, self.exact)
 
     def alpha(self) -> Tensor:  # [H, W]
         """Accumulated opacity, in [0, 1]."""
@@ -130,11 +131,11 @@ class BlendOperator:
             raise ValueError(f"rows: pixel {tuple(bad)} lies outside the image of {width} x {height}")
         if self._view is None:
             return SparseRows(*reference.rows(self.geometry, self.camera, pixels), columns=self.shape[1])
-        tile = pixels[:, 1] // _native.TILE * -(-width // _native.TILE) + pixels[:, 0] // _native.TILE
+        tile = pixels[:, 1] // bindings.TILE * -(-width // bindings.TILE) + pixels[:, 0] // bindings.TILE
         tile, order = torch.sort(tile, stable=True)
         starts = torch.ones(len(tile), dtype=torch.bool, device=device)
         starts[1:] = tile[1:] != tile[:-1]
         runs = torch.cat([starts.nonzero()[:, 0], torch.tensor([len(tile)], device=device)])
         by_tile = pixels[order].to(torch.int32).contiguous()
-        rows = SparseRows(*native.rows(self._view, by_tile, runs), columns=self.shape[1])
-        return rows.permuted(torch.argsort(order))
+        rows = SparseRows(*tiled_view.rows(self._view, by_tile, runs), columns=self.shape[1])
+        return rows.select(torch.argsort(order))

@@ -1,7 +1,7 @@
 """The blending operator in plain PyTorch: the oracle of every other backend, and their stand-in.
 
 Conventions are gsplat's "classic" mode: EWA projection (Zwicker et al. 2001, EWA volume splatting) with a
-dilation of 0.3 px^2, pixel centres at +0.5, no background. float32 or float64, CPU or CUDA. Products are made
+dilation of 0.3 px^2, pixel centers at +0.5, no background. float32 or float64, CPU or CUDA. Products are made
 tile by tile, so beside the projected Gaussians and the result they need a few MiB; speed is not a goal.
 """
 
@@ -30,7 +30,7 @@ class Projection(NamedTuple):
     """The Gaussians as one camera sees them. All values are 0 where `visible` is False."""
 
     means2d: Tensor  # [N, 2]
-    """Centres, px from the image's top left corner."""
+    """Centers, px from the image's top left corner."""
     conics: Tensor  # [N, 3]
     """a, b, c of the inverse covariance [[a, b], [b, c]], px^-2."""
     depths: Tensor  # [N]

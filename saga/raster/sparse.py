@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from saga.raster import _native as c
+from saga.native import bindings as c
 from saga.raster import reference
 
 
@@ -31,7 +31,7 @@ class SparseRows:
         """Memory held, in bytes."""
         return sum(t.numel() * t.element_size() for t in (self.indptr, self.indices, self.weights))
 
-    def permuted(
+    def select(
         self,
         order: Tensor,  # [Q] int64
     ) -> SparseRows:
@@ -79,7 +79,7 @@ class SparseRows:
         """Blended values of x at the selected pixels (all by default)."""
         selected = self._all(x) if selected is None else selected
         if c.library(x.device.type) is None:
-            part = self.permuted(selected)
+            part = self.select(selected)
             return reference.spmm(part.indptr, part.indices, part.weights, x)
         x, out = x.contiguous(), torch.empty(len(selected), x.shape[1], device=x.device)
         c.call(x.device.type, "saga_rows_render", byref(self._struct()), len(selected),
@@ -94,7 +94,7 @@ class SparseRows:
         """The adjoint of render: sums of weight * y over the selected pixels, per Gaussian."""
         selected = self._all(y) if selected is None else selected
         if c.library(y.device.type) is None:
-            part = self.permuted(selected)
+            part = self.select(selected)
             return reference.spmm_t(part.indptr, part.indices, part.weights, y, self.columns)
         y, out = y.contiguous(), torch.empty(self.columns, y.shape[1], device=y.device)
         workspace = c.workspace(y, "saga_rows_lift_workspace", self.columns, y.shape[1])
@@ -149,7 +149,7 @@ class RowsAdam:
 
     def _step_reference(self, rows: SparseRows, gradient: Tensor, selected: Tensor) -> None:
         dense = rows.lift(gradient, selected)
-        touched = torch.unique(rows.permuted(selected).indices).long()
+        touched = torch.unique(rows.select(selected).indices).long()
         g, (beta1, beta2) = dense[touched], self.betas
         self.steps[touched] += 1
         step = self.steps[touched, None].to(g.dtype)

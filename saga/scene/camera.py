@@ -26,7 +26,7 @@ class LensModel:
 class Camera:
     """An ideal pinhole camera with a name and, when there is one, its photograph.
 
-    OpenCV axes: x right, y down, z forward. The centre of the top left pixel is at (0.5, 0.5).
+    OpenCV axes: x right, y down, z forward. The center of the top left pixel is at (0.5, 0.5).
     """
 
     name: str
@@ -58,7 +58,7 @@ class Camera:
 
     @property
     def position(self) -> np.ndarray:  # [3]
-        """Camera centre in world coordinates, float64 [3]."""
+        """Camera center in world coordinates, float64 [3]."""
         position: np.ndarray = -self.world_to_camera[:3, :3].T @ self.world_to_camera[:3, 3]
         return position
 

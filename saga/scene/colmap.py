@@ -28,7 +28,7 @@ def read_colmap(folder: str | Path, photographs: ImageFolder | None = None) -> l
     """Cameras of the COLMAP model in `folder` (binary or text), sorted by name.
 
     Every camera model that projects through a single lens is read; a distorted one becomes an ideal pinhole
-    of the same focal length and centre, with the distortion in `lens`. Images without a pose are left out.
+    of the same focal length and center, with the distortion in `lens`. Images without a pose are left out.
 
     Raises SagaError when the model is missing, damaged, empty or spherical.
     """

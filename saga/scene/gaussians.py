@@ -37,7 +37,7 @@ class Gaussians:
     """
 
     means: np.ndarray  # [N, 3]
-    """Centres in world coordinates, float32 [N, 3]."""
+    """Centers in world coordinates, float32 [N, 3]."""
     scales: np.ndarray  # [N, 3]
     """Standard deviations along the axes in world units (exp applied), float32 [N, 3]."""
     quaternions: np.ndarray  # [N, 4]
@@ -51,7 +51,7 @@ class Gaussians:
     ply: PlyData
     """The PLY that was read: format, comments and elements beside the vertices."""
     layout: ColorLayout
-    """The properties of `vertices` that hold the colour."""
+    """The properties of `vertices` that hold the color."""
 
     def __len__(self) -> int:
         return len(self.vertices)

@@ -96,7 +96,7 @@ def _check_intrinsics(camera: Camera, source: Path) -> None:
     if not all(math.isfinite(value) and value > 0 for value in values) or not math.isfinite(camera.cx + camera.cy):
         raise SagaError(
             f"{source}: camera {camera.name} has size {camera.width}x{camera.height}, focal lengths "
-            f"{camera.fx:g}, {camera.fy:g} and centre {camera.cx:g}, {camera.cy:g}; expected positive "
+            f"{camera.fx:g}, {camera.fy:g} and center {camera.cx:g}, {camera.cy:g}; expected positive "
             "numbers, write the cameras again"
         )
 

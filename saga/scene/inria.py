@@ -16,7 +16,7 @@ def read_inria(path: str | Path, photographs: ImageFolder | None = None) -> list
     """Cameras of an INRIA `cameras.json`, sorted by name.
 
     Poses are camera-to-world in OpenCV axes, sizes are the original photographs', the principal point is
-    the image centre. `img_name` often lacks the suffix; the name then does too, until `photographs` has the
+    the image center. `img_name` often lacks the suffix; the name then does too, until `photographs` has the
     file. Raises SagaError when the file is damaged or something else.
     """
     path = Path(path)

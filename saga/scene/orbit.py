@@ -23,7 +23,7 @@ _GROUND_SHARE = 0.6
 def orbit_cameras(gaussians: Gaussians, count: int, width: int, height: int) -> list[Camera]:
     """`count` views of `width` x `height` pixels that look at the scene from a hemisphere around it.
 
-    The hemisphere's centre is the median position of the Gaussians and its size follows the distance within
+    The hemisphere's center is the median position of the Gaussians and its size follows the distance within
     which nine in ten of them lie, both weighted by opacity, so floaters and a thin background do not count.
     Views go once around while their elevation cycles through 15, 35 and 60 degrees; the smaller field of
     view is 50 degrees. Up is guessed, see `guess_up`. The names are orbit_000.png and so on, in order.

@@ -21,7 +21,7 @@ RGB = ("red", "green", "blue")
 
 @dataclass(frozen=True)
 class ColorLayout:
-    """Which vertex properties hold the colour of a Gaussian."""
+    """Which vertex properties hold the color of a Gaussian."""
 
     dc: tuple[str, str, str]
     """The constant term of each channel: spherical harmonics, or 8-bit RGB (splatfacto's `rgb` mode)."""
@@ -68,7 +68,7 @@ def read_ply(path: Path) -> PlyData:
 
 
 def color_layout(path: Path, ply: PlyData) -> ColorLayout:
-    """Check that `ply` is a Gaussian scene and return where its colours are.
+    """Check that `ply` is a Gaussian scene and return where its colors are.
 
     Raises SagaError that lists the missing properties and says what the file looks like instead.
     """

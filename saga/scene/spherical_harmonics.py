@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 C0 = 0.28209479177387814
-"""The constant basis function, sqrt(1 / (4 pi)): colour = C0 * f_dc + 0.5."""
+"""The constant basis function, sqrt(1 / (4 pi)): color = C0 * f_dc + 0.5."""
 
 _C1 = 0.4886025119029199  # sqrt(3 / (4 pi))
 _C2 = (
@@ -32,7 +32,7 @@ def evaluate_basis(
     """The first K = min(coefficients, 16) basis functions at unit `directions`, float32 [n, K].
 
     Degree l occupies columns l * l to (l + 1) ** 2, order -l to l, with the Condon-Shortley sign that
-    Gaussian splatting trainers use. Source: 3D Gaussian Splatting (Kerbl et al. 2023), colour model.
+    Gaussian splatting trainers use. Source: 3D Gaussian Splatting (Kerbl et al. 2023), color model.
     """
     x, y, z = np.asarray(directions, np.float32).T
     count = min(coefficients, MAX_COEFFICIENTS)

@@ -82,7 +82,7 @@ class Checkpoint:
 
 
 def _networks(trainer: Trainer) -> list[tuple[str, nn.Module, torch.optim.Adam]]:
-    """What is trained beside the features: names in the file, modules, optimisers."""
+    """What is trained beside the features: names in the file, modules, optimizers."""
     networks: list[tuple[str, nn.Module, torch.optim.Adam]] = []
     if trainer.phi is not None and trainer.phi_adam is not None:
         networks.append(("phi", trainer.phi, trainer.phi_adam))

@@ -13,7 +13,7 @@ class TrainConfig:
     dimensions: int = 32
     """Features of each Gaussian, C."""
     iterations: int = 600
-    """Optimisation steps, each on pixels of one view."""
+    """Optimization steps, each on pixels of one view."""
     pixels: int = 1024
     """Pixels sampled in a step."""
     pixels_per_view: int = 8192
@@ -31,18 +31,18 @@ class TrainConfig:
     correspondence_form: Literal["relu", "paper"] = "relu"
     """"paper" is K * S as in eq. 10; "relu" is K * max(S, 0), which stops pushing once features of
     different objects are orthogonal. With eq. 10 many objects can only share two opposite directions."""
-    start: Literal["random", "uplift"] = "uplift"
-    """Features before the first step: a closed form from the masks ("uplift"), good enough to query at once, with 0
+    start: Literal["random", "spectral"] = "spectral"
+    """Features before the first step: a closed form from the masks ("spectral"), good enough to query at once, with 0
     iterations; or small random ones, which need about two and a half times as many steps."""
-    norm_regularisation: float = 0.0
+    norm_regularization: float = 0.0
     """Weight of a loss that keeps the features along each ray alike: 1 - |F_r| / sum of weights times lengths."""
     granularity: bool = False
-    """Also train a gate by which queries choose between parts, objects and groups (saga.train.scale).
+    """Also train a gate by which queries choose between parts, objects and groups (saga.train.granularity).
     Off by default: queries that ask for no granularity lose some precision by it, and parts are learnt only where
     the masks of different views agree on them."""
     smooth_every: int = 100
-    """Steps between two averagings of features over nearest neighbours; 0 never averages."""
-    smooth_neighbours: int = 16
+    """Steps between two averagings of features over nearest neighbors; 0 never averages."""
+    smooth_neighbors: int = 16
     """Gaussians averaged over, including the Gaussian itself."""
     seed: int = 0
-    """Seed of sampling and initialisation; the same seed gives the same field on the same machine."""
+    """Seed of sampling and initialization; the same seed gives the same field on the same machine."""

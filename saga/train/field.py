@@ -18,8 +18,8 @@ from saga.errors import SagaError
 from saga.scene import Camera, Scene
 from saga.scene.atomic import atomic_path
 from saga.train.config import TrainConfig
-from saga.train.phi import Phi
-from saga.train.scale import ScaleGate
+from saga.train.granularity import ScaleGate
+from saga.train.sam_projection import SamProjection
 
 FORMAT_VERSION = 1
 
@@ -38,7 +38,7 @@ class FeatureField:
     """How it was trained."""
     cameras: list[Camera]
     """The scene's views at training."""
-    phi: Phi | None = None
+    phi: SamProjection | None = None
     """Map from SAM's features, None when the masks came without an encoder."""
     report: dict[str, Any] | None = None
     """Seconds of each stage, losses, memory: JSON-ready."""
@@ -108,7 +108,7 @@ class FeatureField:
                 f"{scene.path} has {len(scene.gaussians)}); train one for it with saga-train."
             )
         config = TrainConfig(**metadata["config"])
-        phi, gate = _network(Phi, "phi.", config, tensors), _network(ScaleGate, "gate.", config, tensors)
+        phi, gate = _network(SamProjection, "phi.", config, tensors), _network(ScaleGate, "gate.", config, tensors)
         cameras = [camera_from_json(entry) for entry in metadata["cameras"]]
         return FeatureField(
             tensors["features"], metadata["scene_digest"], config, cameras, phi, metadata["report"], gate

@@ -106,7 +106,7 @@ def _sample_view(
         return None
     operator = BlendOperator(geometry, camera)
     flat = without_everything(flat, operator)
-    # What no mask covers counts as one more: without features of its own it would follow its neighbours.
+    # What no mask covers counts as one more: without features of its own it would follow its neighbors.
     rest = np.logical_not(flat.any(axis=0))
     if rest.any():
         flat = np.concatenate([flat, rest[None]])
@@ -125,7 +125,7 @@ def _sample_view(
         coverage = grid_coverage(flat.reshape(-1, camera.height, camera.width)).to(device)
     view = CachedView(camera, first, pattern.to(device), members.to(device), coverage)
     # Kept in host memory until all views are known: together they may not fit a GPU.
-    return view, rows.permuted(kept.to(device)).to("cpu")
+    return view, rows.select(kept.to(device)).to("cpu")
 
 
 def without_everything(

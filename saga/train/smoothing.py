@@ -1,6 +1,6 @@
-"""Averaging features over nearest neighbours.
+"""Averaging features over nearest neighbors.
 
-Only sums over many Gaussians are supervised, so single ones drift: neighbours on a surface almost always
+Only sums over many Gaussians are supervised, so single ones drift: neighbors on a surface almost always
 belong together, and their mean is the better estimate. It also reaches Gaussians that no sampled pixel saw.
 """
 
@@ -9,25 +9,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from saga.postprocess import nearest_neighbours
+from saga.postprocess import nearest_neighbors
 from saga.raster import Geometry, SparseRows
 
-_COMPARED = 1 << 22  # neighbours of neighbours held in memory at a time
+_COMPARED = 1 << 22  # neighbors of neighbors held in memory at a time
 
 
-def neighbour_average(geometry: Geometry, neighbours: int) -> SparseRows:
-    """A linear map that replaces each Gaussian's value by the mean over itself and its mutual neighbours.
+def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:
+    """A linear map that replaces each Gaussian's value by the mean over itself and its mutual neighbors.
 
-    Row i of the result holds Gaussian i and those among its nearest `neighbours` (itself included) that have i
+    Row i of the result holds Gaussian i and those among its nearest `neighbors` (itself included) that have i
     among theirs. So the many Gaussians of a surface do not speak for a large stray one near it, which
-    has them as its neighbours but is not one of theirs. Invisible Gaussians (opacity 0) are left alone.
-    Everything happens on the geometry's device, up to 32 neighbours.
+    has them as its neighbors but is not one of theirs. Invisible Gaussians (opacity 0) are left alone.
+    Everything happens on the geometry's device, up to 32 neighbors.
     """
     n, device = len(geometry), geometry.device
     visible = geometry.opacities > 0  # [n]
     places = visible.nonzero()[:, 0]  # [V]
-    k = max(1, min(neighbours, len(places)))
-    found = nearest_neighbours(geometry.means[places], k)  # [V, k]
+    k = max(1, min(neighbors, len(places)))
+    found = nearest_neighbors(geometry.means[places], k)  # [V, k]
     mutual = _mutual(found)
     counts = torch.ones(n, dtype=torch.int64, device=device)
     counts[places] = mutual.sum(1)
@@ -41,7 +41,7 @@ def neighbour_average(geometry: Geometry, neighbours: int) -> SparseRows:
 def _mutual(
     found: Tensor,  # [n, k] int32
 ) -> Tensor:  # [n, k] bool
-    """Which neighbours have the point among theirs, as it has itself."""
+    """Which neighbors have the point among theirs, as it has itself."""
     chunk = max(1, _COMPARED // found.shape[1] ** 2)
     points = torch.arange(len(found), dtype=found.dtype, device=found.device)[:, None, None]
     chunks = zip(points.split(chunk), found.split(chunk), strict=True)

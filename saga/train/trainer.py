@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,28 +9,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import MaskSource
 from saga.raster import Geometry, RowsAdam, SparseRows
+from saga.runtime.device import synchronize
+from saga.runtime.memory import peak_memory_megabytes
+from saga.runtime.progress import progress_bar
 from saga.scene import Scene
 from saga.train.checkpoint import Checkpoint
 from saga.train.config import TrainConfig
 from saga.train.field import FeatureField
+from saga.train.granularity import GranularityLoss
 from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, norm_loss, sam_guidance_loss
-from saga.train.phi import Phi
+from saga.train.sam_projection import SamProjection
 from saga.train.sampler import CachedView, PixelCache, build_cache
-from saga.train.scale import GranularityLoss
-from saga.train.smoothing import neighbour_average
-from saga.train.uplift import uplift
+from saga.train.smoothing import neighbor_average
+from saga.train.spectral import spectral_start
 
 _INITIAL_SCALE = 1e-3
 """Small, so that Gaussians seldom touched follow the first supervision they get and not their random start."""
-_UPLIFT_SCALE = 0.05
-"""Length of uplifted features: about that of trained ones."""
+_SPECTRAL_SCALE = 0.05
+"""Length of spectral features: about that of trained ones."""
 _CHECKPOINT_SECONDS = 20.0
 
 
@@ -47,14 +47,14 @@ class Trainer:
         self.random = torch.Generator().manual_seed(config.seed)
         self.features = self._start(len(geometry)).to(device)
         self.adam = RowsAdam(self.features, config.learning_rate)
-        self.phi: Phi | None = None
+        self.phi: SamProjection | None = None
         self.phi_adam: torch.optim.Adam | None = None
         # Without a step of SAM guidance phi would stay random, and prompts by SAM's features would mean nothing.
         taught = config.iterations > 0 and config.sam_guidance > 0
         if taught and any(view.coverage is not None for view in cache.views):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(config.seed)
-                self.phi = Phi(config.dimensions).to(device)
+                self.phi = SamProjection(config.dimensions).to(device)
             self.phi_adam = torch.optim.Adam(self.phi.parameters(), config.learning_rate)
         self.granularity: GranularityLoss | None = None
         if config.granularity:
@@ -68,7 +68,7 @@ class Trainer:
     def _start(self, count: int) -> Tensor:  # [N, C]
         if self.config.start == "random":
             return torch.randn(count, self.config.dimensions, generator=self.random) * _INITIAL_SCALE
-        features = uplift(self.cache, self.config.dimensions, self.random) * _UPLIFT_SCALE
+        features = spectral_start(self.cache, self.config.dimensions, self.random) * _SPECTRAL_SCALE
         return features if self.average is None else self.average.render(features)
 
     @property
@@ -87,7 +87,7 @@ class Trainer:
         selected = chosen + view.first
         rendered = self.cache.rows.render(self.features, selected).requires_grad_()
         lengths = None
-        if self.config.norm_regularisation > 0:
+        if self.config.norm_regularization > 0:
             lengths = self.cache.rows.render(self.features.norm(dim=1, keepdim=True), selected)[:, 0]
         loss = self._loss(rendered, view, view.pattern[chosen], lengths)
         for optimizer in self.optimizers:
@@ -119,8 +119,8 @@ class Trainer:
             )
             loss = loss + config.correspondence * correspondence
             self._track("correspondence", correspondence)
-        if config.norm_regularisation > 0 and lengths is not None:
-            loss = loss + config.norm_regularisation * norm_loss(rendered, lengths)
+        if config.norm_regularization > 0 and lengths is not None:
+            loss = loss + config.norm_regularization * norm_loss(rendered, lengths)
         if self.granularity is not None:
             rank = float(torch.rand((), generator=self.random))
             granularity = self.granularity(rendered, view, present, pattern, rank)
@@ -169,7 +169,7 @@ def train(
     masks = masks if masks is not None else _default_masks(scene, progress)
     seconds: dict[str, float] = {}
     geometry = Geometry.from_gaussians(scene.gaussians, device=device)
-    with _progress(progress) as bar:
+    with progress_bar(progress) as bar:
         clock = time.perf_counter()
         cache_task = bar.add_task("sampling views", total=len(scene.cameras))
         rng = np.random.default_rng(config.seed)
@@ -178,8 +178,8 @@ def train(
         synchronize(device)
         seconds["rows"] = time.perf_counter() - clock
         clock = time.perf_counter()
-        average = neighbour_average(geometry, config.smooth_neighbours) if config.smooth_every > 0 else None
-        seconds["neighbours"] = time.perf_counter() - clock
+        average = neighbor_average(geometry, config.smooth_neighbors) if config.smooth_every > 0 else None
+        seconds["neighbors"] = time.perf_counter() - clock
         trainer = Trainer(geometry, cache, average, masks, config)
         clock = time.perf_counter()
         _run(trainer, _open_checkpoint(checkpoint, scene, config), bar)
@@ -196,18 +196,6 @@ def train(
     }
     gate = None if trainer.granularity is None else trainer.granularity.gate
     return FeatureField(trainer.features, scene.gaussians.digest(), config, scene.cameras, trainer.phi, report, gate)
-
-
-def synchronize(device: str) -> None:
-    """Waits for a GPU, so that a clock read next has seen its work."""
-    if torch.device(device).type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def peak_memory_megabytes() -> float:
-    """The most memory this process has held, in MB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)
 
 
 def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None:
@@ -249,15 +237,3 @@ def _default_masks(scene: Scene, progress: bool) -> MaskSource:
     if scene.path is None:
         raise SagaError("train: expected masks, or a scene read from a file beside which masks can be kept.")
     return open_masks(scene, None, None, scene.path.with_suffix(".masks"), progress=progress)
-
-
-def _progress(enabled: bool) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not enabled,
-    )

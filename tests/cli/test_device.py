@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from saga.cli.run import choose_device
 from saga.errors import SagaError
-from saga.raster import _native
+from saga.native import bindings
+from saga.runtime.device import choose_device
 from saga.train.trainer import Trainer
 
 
@@ -20,7 +20,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Tesla V100")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 0))
-    monkeypatch.setattr(_native, "FOLDER", tmp_path)
+    monkeypatch.setattr(bindings, "FOLDER", tmp_path)
     (tmp_path / "libsaga_cuda.so").touch()
 
 
@@ -37,7 +37,7 @@ def test_a_gpu_that_is_too_old_is_named(saga_train, folder: Path, gpu: None) -> 
 
 
 def test_a_missing_library_is_named(gpu: None) -> None:
-    (_native.FOLDER / "libsaga_cuda.so").unlink()
+    (bindings.FOLDER / "libsaga_cuda.so").unlink()
     with pytest.raises(SagaError, match="without its CUDA library.*nvcc"):
         choose_device("cuda")
 

@@ -67,7 +67,7 @@ def test_surfels_are_as_many_as_the_area_asks_for(surface, expected: float) -> N
     assert len(sample(surface, spacing, np.random.default_rng(0)).u) == pytest.approx(3000, rel=0.03)
 
 
-def test_objects_have_parts_of_different_colour(tiny_demo: DemoScene) -> None:
+def test_objects_have_parts_of_different_color(tiny_demo: DemoScene) -> None:
     color = tiny_demo.gaussians.colors(np.array([0.0, -2.0, 1.0]))
     for name in ("mug", "bottle", "apple", "ball", "plant", "duck"):
         own = color[tiny_demo.labels == tiny_demo.names[name]]

@@ -28,7 +28,7 @@ REFERENCE, TARGET = "000", "001"
 
 @dataclass(frozen=True)
 class Oracle:
-    """A method that answers with the labelled object under the prompt, or with nothing at all, or with an error."""
+    """A method that answers with the labeled object under the prompt, or with nothing at all, or with an error."""
 
     labels: np.ndarray  # [N]
     mode: str = "right"

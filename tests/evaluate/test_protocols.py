@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from saga.errors import SagaError
-from saga.evaluate import Places, Prompting, evaluate, open_case, scene_names
+from saga.evaluate import DatasetPaths, Prompting, evaluate, open_case, scene_names
 from saga.evaluate.protocols.replica import OBJECTS
 
 
 def test_folder_with_labels_judges_all_but_the_table(tiny_folder: Path, oracle) -> None:
-    case = open_case("folder", Places(tiny_folder.parent), "scene", Prompting(clicks=(1, 3), views=1))
+    case = open_case("folder", DatasetPaths(tiny_folder.parent), "scene", Prompting(clicks=(1, 3), views=1))
     names = set(json.loads((tiny_folder / "objects.json").read_text()))
     assert {task.object for task in case.tasks} <= names - {"table"}
     assert len(case.tasks) >= 8
@@ -34,7 +34,7 @@ def test_folder_with_annotations_has_no_3d_truth(tiny_folder: Path, instances, l
         path = tmp_path / "data/photos/annotations" / name / f"{stem}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.uint8(255) * (seen == label)).save(path)
-    case = open_case("folder", Places(tmp_path / "data"), "photos", Prompting())
+    case = open_case("folder", DatasetPaths(tmp_path / "data"), "photos", Prompting())
     (result,) = evaluate([case], oracle, progress=False)
     assert {record.object for record in result.records} == {name}
     assert all(record.solid_iou is None and record.iou > 0.95 for record in result.records)
@@ -42,8 +42,8 @@ def test_folder_with_annotations_has_no_3d_truth(tiny_folder: Path, instances, l
 
 @pytest.mark.parametrize("kind", ["points", "scribble"])
 def test_nvos_asks_in_the_reference_view_and_judges_the_target_view(nvos: Path, oracle, kind: str) -> None:
-    assert scene_names("nvos", Places(nvos)) == ["horns"]
-    case = open_case("nvos", Places(nvos), "horns", Prompting(kind, jitter=2 if kind == "points" else 0))
+    assert scene_names("nvos", DatasetPaths(nvos)) == ["horns"]
+    case = open_case("nvos", DatasetPaths(nvos), "horns", Prompting(kind, jitter=2 if kind == "points" else 0))
     assert [task.object for task in case.tasks] == ["horns_center", "horns_left"]
     for task in case.tasks:
         assert list(task.truth) == ["001.png"]
@@ -54,8 +54,8 @@ def test_nvos_asks_in_the_reference_view_and_judges_the_target_view(nvos: Path, 
 
 
 def test_spin_nerf_carries_the_first_mask_to_all_views(spin: Path, oracle) -> None:
-    assert scene_names("spin-nerf", Places(spin)) == ["fern"]
-    case = open_case("spin-nerf", Places(spin), "fern", Prompting())
+    assert scene_names("spin-nerf", DatasetPaths(spin)) == ["fern"]
+    case = open_case("spin-nerf", DatasetPaths(spin), "fern", Prompting())
     (task,) = case.tasks
     assert len(task.truth) == 6
     assert [(v.prompt.view, v.kind) for v in task.variants] == [(next(iter(task.truth)), "mask")]
@@ -65,7 +65,7 @@ def test_spin_nerf_carries_the_first_mask_to_all_views(spin: Path, oracle) -> No
 
 
 def test_lerf_mask_counts_its_novel_views_among_those_not_trained_on(lerf: Path, large, oracle) -> None:
-    case = open_case("lerf-mask", Places(lerf), "figurines", Prompting())
+    case = open_case("lerf-mask", DatasetPaths(lerf), "figurines", Prompting())
     assert {task.object for task in case.tasks} == {name for name, _ in large}
     assert all(set(task.truth) == {"001.png", "003.png"} for task in case.tasks)
     assert all(variant.prompt.view == "001.png" for task in case.tasks for variant in task.variants)
@@ -74,8 +74,8 @@ def test_lerf_mask_counts_its_novel_views_among_those_not_trained_on(lerf: Path,
 
 
 def test_replica_reads_the_trajectory_and_judges_the_listed_objects(replica: Path, oracle) -> None:
-    places = Places(replica, scenes=replica.parent / "trained")
-    case = open_case("replica", places, "office_0", Prompting())
+    paths = DatasetPaths(replica, scenes=replica.parent / "trained")
+    case = open_case("replica", paths, "office_0", Prompting())
     assert len(case.scene.cameras) == 6
     listed = set(OBJECTS["office0"].split(","))
     assert {task.object for task in case.tasks} <= listed
@@ -85,7 +85,7 @@ def test_replica_reads_the_trajectory_and_judges_the_listed_objects(replica: Pat
 
 
 def test_mipnerf360_judges_what_is_found_without_a_prompt(tiny_folder: Path, oracle) -> None:
-    case = open_case("mipnerf360", Places(tiny_folder.parent), "scene", Prompting(views=1))
+    case = open_case("mipnerf360", DatasetPaths(tiny_folder.parent), "scene", Prompting(views=1))
     assert len(case.tasks) >= 8
     (result,) = evaluate([replace(case, tasks=case.tasks[:1])], oracle, progress=False)
     assert len(result.decomposition) == 6
@@ -104,10 +104,10 @@ def test_a_missing_trained_scene_is_named_with_all_places_looked_at(layout: str,
         elif path.is_symlink() and path.name == "scene.ply":
             path.unlink()
     protocol = {"nvos": "nvos", "spin": "spin-nerf", "lerf": "lerf-mask", "replica": "replica"}[layout]
-    places = Places(data, scenes=data.parent / "trained")
-    (name,) = scene_names(protocol, places)
+    paths = DatasetPaths(data, scenes=data.parent / "trained")
+    (name,) = scene_names(protocol, paths)
     with pytest.raises(SagaError) as mistake:
-        open_case(protocol, places, name, Prompting())
+        open_case(protocol, paths, name, Prompting())
     for part in ("trained", "scene.ply", "point_cloud/iteration_*/point_cloud.ply", "--scenes"):
         assert part in str(mistake.value)
 
@@ -117,30 +117,30 @@ def test_the_newest_iteration_of_a_trained_model_is_taken(tiny_folder: Path, tmp
         folder = tmp_path / "trained" / "scene" / "point_cloud" / f"iteration_{iteration}"
         folder.mkdir(parents=True)
         shutil.copy(tiny_folder / "scene.ply", folder / "point_cloud.ply")
-    places = Places(tiny_folder.parent, scenes=tmp_path / "trained")
-    assert places.ply(["scene"]).parent.name == "iteration_30000"
+    paths = DatasetPaths(tiny_folder.parent, scenes=tmp_path / "trained")
+    assert paths.ply(["scene"]).parent.name == "iteration_30000"
 
 
 def test_photographs_that_are_missing_are_named(spin: Path) -> None:
     (spin / "scenes" / "fern").unlink()
     with pytest.raises(SagaError, match=r"photographs of fern.*nerf_llff_data/fern/images"):
-        open_case("spin-nerf", Places(spin), "fern", Prompting())
+        open_case("spin-nerf", DatasetPaths(spin), "fern", Prompting())
 
 
 def test_prompts_a_protocol_does_not_know_are_refused(spin: Path) -> None:
     with pytest.raises(SagaError, match="--prompt scribble: spin-nerf knows mask"):
-        open_case("spin-nerf", Places(spin), "fern", Prompting("scribble"))
+        open_case("spin-nerf", DatasetPaths(spin), "fern", Prompting("scribble"))
 
 
 def test_masks_of_another_shape_are_refused(nvos: Path) -> None:
     path = nvos / "llff/masks/horns_left/001_mask.png"
     Image.fromarray(np.zeros((50, 160), np.uint8)).save(path)
     with pytest.raises(SagaError, match="001_mask.png.*aspect ratio"):
-        open_case("nvos", Places(nvos), "horns", Prompting())
+        open_case("nvos", DatasetPaths(nvos), "horns", Prompting())
 
 
 def test_masks_to_train_with_are_those_beside_the_scene(tiny_folder: Path) -> None:
-    places = Places(tiny_folder.parent, masks="instances")
-    assert "instances (6 of 6 views)" in open_case("folder", places, "scene", Prompting()).masks.description
+    paths = DatasetPaths(tiny_folder.parent, masks="instances")
+    assert "instances (6 of 6 views)" in open_case("folder", paths, "scene", Prompting()).masks.description
     with pytest.raises(SagaError, match="nowhere: no such folder of masks"):
-        open_case("folder", replace(places, masks="nowhere"), "scene", Prompting())
+        open_case("folder", replace(paths, masks="nowhere"), "scene", Prompting())

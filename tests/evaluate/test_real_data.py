@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from saga.evaluate import Places, Prompting, open_case
+from saga.evaluate import DatasetPaths, Prompting, open_case
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -15,7 +15,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 def test_scenes_are_read_with_their_truth(name: str, objects: int, views: int) -> None:
     if not (DATA / name / "scene.ply").is_file():
         pytest.skip(f"{DATA / name} is not there")
-    case = open_case("folder", Places(DATA), name, Prompting(clicks=(1, 3)))
+    case = open_case("folder", DatasetPaths(DATA), name, Prompting(clicks=(1, 3)))
     assert len(case.tasks) == objects
     assert max(len(task.truth) for task in case.tasks) == views
     for task in case.tasks:

@@ -11,23 +11,23 @@ import pytest
 from PIL import Image
 
 from saga.errors import SagaError
-from saga.evaluate import Places, Prompting, SagaMethod, evaluate, evaluate_dataset, open_case
+from saga.evaluate import DatasetPaths, Prompting, SagaMethod, evaluate, evaluate_dataset, open_case
 from saga.evaluate.ablation import ABLATIONS, ablate
-from saga.evaluate.memory import PeakMemory
 from saga.query import QueryConfig
+from saga.runtime.memory import PeakMemory
 from saga.train import TrainConfig
 
 QUICK = TrainConfig(iterations=40, pixels=256, cached_pixels=8_000)
 
 
 @pytest.fixture
-def places(two_objects: Path) -> Places:
-    return Places(two_objects, masks="instances")
+def paths(two_objects: Path) -> DatasetPaths:
+    return DatasetPaths(two_objects, masks="instances")
 
 
 @pytest.fixture
-def case(places: Places):
-    return open_case("folder", places, "scene", Prompting(views=1))
+def case(paths: DatasetPaths):
+    return open_case("folder", paths, "scene", Prompting(views=1))
 
 
 def tree(folder: Path) -> set[str]:
@@ -71,9 +71,11 @@ def test_a_trained_field_is_kept_and_one_with_other_settings_refused(case, tmp_p
         evaluate([case], replace(method, train=replace(QUICK, iterations=50)), progress=False)
 
 
-def test_results_are_kept_and_a_finished_scene_is_not_evaluated_again(places: Places, oracle, tmp_path: Path) -> None:
+def test_results_are_kept_and_a_finished_scene_is_not_evaluated_again(
+    paths: DatasetPaths, oracle, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
-    first = evaluate_dataset("folder", places, oracle, out, prompting=Prompting(views=1), progress=False)
+    first = evaluate_dataset("folder", paths, oracle, out, prompting=Prompting(views=1), progress=False)
     assert tree(out) == {"results.json", "table.md", "scenes/scene.json", "worst/scene.png"}
     kept = json.loads((out / "results.json").read_text())
     assert kept["settings"]["method"] == oracle.settings
@@ -83,46 +85,46 @@ def test_results_are_kept_and_a_finished_scene_is_not_evaluated_again(places: Pl
     broken = replace(oracle)  # the same settings; it would fail if it were asked
     object.__setattr__(broken, "labels", None)
     second = evaluate_dataset(
-        "folder", places, broken, out, prompting=Prompting(views=1), progress=False, say=said.append
+        "folder", paths, broken, out, prompting=Prompting(views=1), progress=False, say=said.append
     )
     assert "finished" in said[0]
     assert second[0].as_json() == first[0].as_json()
 
 
-def test_results_of_other_settings_are_not_mixed(places: Places, oracle, tmp_path: Path) -> None:
-    evaluate_dataset("folder", places, oracle, tmp_path / "out", prompting=Prompting(views=1), progress=False)
+def test_results_of_other_settings_are_not_mixed(paths: DatasetPaths, oracle, tmp_path: Path) -> None:
+    evaluate_dataset("folder", paths, oracle, tmp_path / "out", prompting=Prompting(views=1), progress=False)
     before = tree(tmp_path)
     with pytest.raises(SagaError, match="prompting.views 1.*choose another --out"):
-        evaluate_dataset("folder", places, oracle, tmp_path / "out", progress=False)
+        evaluate_dataset("folder", paths, oracle, tmp_path / "out", progress=False)
     assert tree(tmp_path) == before
 
 
-def test_a_changed_scene_is_evaluated_again(places: Places, oracle, tmp_path: Path) -> None:
+def test_a_changed_scene_is_evaluated_again(paths: DatasetPaths, oracle, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    evaluate_dataset("folder", places, oracle, out, prompting=Prompting(views=1), progress=False)
+    evaluate_dataset("folder", paths, oracle, out, prompting=Prompting(views=1), progress=False)
     path = out / "scenes/scene.json"
     kept = json.loads(path.read_text())
     kept["ply"]["modified"] -= 1
     path.write_text(json.dumps(kept))
     said: list[str] = []
-    evaluate_dataset("folder", places, oracle, out, prompting=Prompting(views=1), progress=False, say=said.append)
+    evaluate_dataset("folder", paths, oracle, out, prompting=Prompting(views=1), progress=False, say=said.append)
     assert "prompts" in said[0]
 
 
-def test_a_folder_of_something_else_is_left_alone(places: Places, oracle, tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_left_alone(paths: DatasetPaths, oracle, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(SagaError, match="letter.txt"):
-        evaluate_dataset("folder", places, oracle, tmp_path, progress=False)
+        evaluate_dataset("folder", paths, oracle, tmp_path, progress=False)
     with pytest.raises(SagaError, match="letter.txt"):
-        ablate(places, SagaMethod(QUICK, progress=False), tmp_path, groups=("clicks",), progress=False)
+        ablate(paths, SagaMethod(QUICK, progress=False), tmp_path, groups=("clicks",), progress=False)
     assert tree(tmp_path) == {"letter.txt"}
 
 
-def test_an_ablation_trains_once_for_all_that_train_alike(places: Places, tmp_path: Path) -> None:
+def test_an_ablation_trains_once_for_all_that_train_alike(paths: DatasetPaths, tmp_path: Path) -> None:
     out = tmp_path / "out"
     method = SagaMethod(QUICK, QueryConfig(), progress=False)
     text = ablate(
-        places, method, out, groups=("post-processing",), prompting=Prompting(views=1), alone=False, progress=False
+        paths, method, out, groups=("post-processing",), prompting=Prompting(views=1), alone=False, progress=False
     )
     assert tree(out / "fields") == {"scene-seed0.saga"}
     for each in ABLATIONS:
@@ -133,9 +135,9 @@ def test_an_ablation_trains_once_for_all_that_train_alike(places: Places, tmp_pa
     assert ious["default"] != ious["threshold as in the paper"]
 
 
-def test_a_group_of_ablations_that_is_not_there_is_named(places: Places, tmp_path: Path) -> None:
+def test_a_group_of_ablations_that_is_not_there_is_named(paths: DatasetPaths, tmp_path: Path) -> None:
     with pytest.raises(SagaError, match="--groups loses.*losses"):
-        ablate(places, SagaMethod(QUICK), tmp_path / "out", groups=("loses",))
+        ablate(paths, SagaMethod(QUICK), tmp_path / "out", groups=("loses",))
     assert not (tmp_path / "out").exists()
 
 

@@ -38,7 +38,7 @@ def test_highlight_tints_inside_outlines_around_and_leaves_the_rest() -> None:
     assert np.all(out[:6] == 100)
 
 
-def test_objects_in_turn_get_colours_that_differ() -> None:
+def test_objects_in_turn_get_colors_that_differ() -> None:
     colors = np.array([palette(k) for k in range(1, 25)]).astype(int)
     apart = np.abs(colors[:, None] - colors[None]).sum(-1) + 999 * np.eye(24, dtype=int)
     assert apart.min() > 10

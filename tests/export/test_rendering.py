@@ -102,7 +102,7 @@ def test_more_labels_than_are_rendered_at_once_give_the_same_winners(
     assert np.array_equal(render_labels(geometry, camera, each)[clear], shares.argmax(-1)[clear])
 
 
-def test_colour_shows_the_background_where_nothing_is(tiny_scene: Scene, geometry: Geometry) -> None:
+def test_color_shows_the_background_where_nothing_is(tiny_scene: Scene, geometry: Geometry) -> None:
     picture = render_color(tiny_scene.gaussians, geometry, tiny_scene.cameras[0], (1.0, 0.0, 0.5))
     assert picture.dtype == np.uint8
     assert picture.shape == (120, 160, 3)

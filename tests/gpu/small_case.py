@@ -1,6 +1,6 @@
 """Runs every kernel of a native library once on small inputs: what compute-sanitizer looks at.
 
-    python tests/gpu/small_case.py cuda|cpu
+python tests/gpu/small_case.py cuda|cpu
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import torch
 from saga.postprocess import (
     ball_query,
     grow_region,
-    nearest_neighbour_distance,
-    nearest_neighbours,
+    nearest_neighbor_distance,
+    nearest_neighbors,
     statistical_filter,
 )
 from saga.query.matching import Matcher
@@ -55,11 +55,11 @@ def rasterize(device: str) -> None:
 
 
 def search(device: str) -> None:
-    """The neighbour searches."""
+    """The neighbor searches."""
     points = torch.randn(3000, 3, generator=torch.Generator().manual_seed(0)).to(device)
     members = points[:, 0] < 0
-    assert bool(nearest_neighbour_distance(points).isfinite().all())
-    assert bool((nearest_neighbours(points, 32)[:, 1:] >= 0).all())
+    assert bool(nearest_neighbor_distance(points).isfinite().all())
+    assert bool((nearest_neighbors(points, 32)[:, 1:] >= 0).all())
     assert bool(statistical_filter(points).any())
     assert bool(grow_region(points, members)[0].any())
     assert bool(ball_query(points, members)[0].any())

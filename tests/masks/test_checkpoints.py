@@ -19,7 +19,7 @@ CONTENT = bytes(range(256)) * 40
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT, honouring ranges or not, all of it or less."""
+    """Serves CONTENT, honoring ranges or not, all of it or less."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

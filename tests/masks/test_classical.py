@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from saga.masks import ClassicalGenerator, ClassicalSettings
+from saga.masks import ClassicalConfig, ClassicalGenerator
 
 TABLE = np.array([180, 150, 120])
 
 
 def shade(image: np.ndarray, seed: int = 0) -> np.ndarray:
-    """A photograph's noise and a slope of light over flat colours."""
+    """A photograph's noise and a slope of light over flat colors."""
     height, width = image.shape[:2]
     light = np.linspace(0.85, 1.1, width)[None, :, None]
     noise = np.random.default_rng(seed).normal(0, 3, (height, width, 1))
@@ -22,7 +22,7 @@ def shade(image: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def table_with_objects() -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """A photograph [120, 160, 3] of coloured things on a table, and their masks."""
+    """A photograph [120, 160, 3] of colored things on a table, and their masks."""
     y, x = np.mgrid[:120, :160]
     objects = {
         "red disc": (y - 35) ** 2 + (x - 40) ** 2 < 18**2,
@@ -31,9 +31,9 @@ def table_with_objects() -> tuple[np.ndarray, dict[str, np.ndarray]]:
         "jar": (abs(y - 75) < 18) & (abs(x - 115) < 15),
     }
     image = np.broadcast_to(TABLE, (120, 160, 3)).astype(float).copy()
-    colours = [(200, 30, 40), (30, 60, 190), (20, 90, 40), (40, 160, 60)]
-    for mask, colour in zip(objects.values(), colours, strict=True):
-        image[mask] = colour
+    colors = [(200, 30, 40), (30, 60, 190), (20, 90, 40), (40, 160, 60)]
+    for mask, color in zip(objects.values(), colors, strict=True):
+        image[mask] = color
     objects["jar with lid"] = objects["jar"] | objects["lid"]
     return shade(image), objects
 
@@ -65,7 +65,7 @@ def test_a_plain_surface_is_one_mask_and_not_pieces() -> None:
 
 
 def test_masks_differ_and_keep_the_limits() -> None:
-    settings = ClassicalSettings(masks=30, smallest=0.002, largest=0.5, duplicate_iou=0.7)
+    settings = ClassicalConfig(masks=30, smallest=0.002, largest=0.5, duplicate_iou=0.7)
     masks, _ = ClassicalGenerator(settings).generate(table_with_objects()[0])
     share = masks.mean(axis=(1, 2))
     assert 5 < len(masks) <= 30
@@ -89,7 +89,7 @@ def test_any_two_masks_are_nested_or_apart() -> None:
 def test_a_large_image_gets_masks_of_its_size() -> None:
     image, objects = table_with_objects()
     large = image.repeat(7, axis=0).repeat(7, axis=1)
-    masks, _ = ClassicalGenerator(ClassicalSettings(long_side=320)).generate(large)
+    masks, _ = ClassicalGenerator(ClassicalConfig(long_side=320)).generate(large)
     assert masks.shape[1:] == (840, 1120)
     truth = objects["red disc"].repeat(7, axis=0).repeat(7, axis=1)
     assert overlaps(masks, truth).max() > 0.85
@@ -108,7 +108,7 @@ def test_an_image_with_nothing_in_it(size: tuple[int, int]) -> None:
 
 
 def test_settings_are_part_of_the_identity() -> None:
-    other = ClassicalGenerator(ClassicalSettings(masks=20))
+    other = ClassicalGenerator(ClassicalConfig(masks=20))
     assert ClassicalGenerator().identity != other.identity
 
 

@@ -52,7 +52,7 @@ def read(folder: Path, camera: Camera) -> np.ndarray:
         Image.fromarray(LABELS).convert("RGB"),
         Image.fromarray(LABELS).convert("RGBA"),
     ],
-    ids=["8 bit", "16 bit", "grey as RGB", "grey as RGBA"],
+    ids=["8 bit", "16 bit", "gray as RGB", "gray as RGBA"],
 )
 def test_label_png(tmp_path: Path, camera: MakeCamera, image: Image.Image) -> None:
     image.save(tmp_path / "0003.png")

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from saga.errors import SagaError
-from saga.masks import MaskStore, Sam, SamGenerator, SamSettings
+from saga.masks import MaskCache, Sam, SamConfig, SamGenerator
 from saga.scene.scene import Scene
 
 pytest.importorskip("segment_anything")
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sam_models import mobile_sam_state, small_sam  # noqa: E402
 
 # Random weights rate their masks badly: keep them all.
-EVERYTHING = SamSettings(points_per_side=2, pred_iou_thresh=0.0, stability_score_thresh=0.0, box_nms_thresh=1.0)
+EVERYTHING = SamConfig(points_per_side=2, pred_iou_thresh=0.0, stability_score_thresh=0.0, box_nms_thresh=1.0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -249,7 +249,7 @@ def test_the_generator_fills_the_cache_and_loads_only_when_needed(
     checkpoint: Path, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(scene.gaussians, scene.cameras[:2])
-    store = MaskStore(tmp_path / "cache", SamGenerator(checkpoint, "cpu", EVERYTHING))
+    store = MaskCache(tmp_path / "cache", SamGenerator(checkpoint, "cpu", EVERYTHING))
     store.prepare(scene, progress=False)
     image = scene.image(scene.cameras[0])
     sam = Sam.load(checkpoint, "cpu", EVERYTHING)
@@ -263,7 +263,7 @@ def test_the_generator_fills_the_cache_and_loads_only_when_needed(
 
     monkeypatch.setattr(Sam, "load", refuse)
     again = SamGenerator(checkpoint, "cpu", replace(EVERYTHING, points_per_batch=7))
-    MaskStore(tmp_path / "cache", again).prepare(scene, progress=False)
+    MaskCache(tmp_path / "cache", again).prepare(scene, progress=False)
 
 
 def test_another_checkpoint_has_another_identity(checkpoint: Path, tmp_path: Path) -> None:

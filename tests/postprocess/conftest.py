@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 import saga.postprocess
-from saga.postprocess import _native
+from saga.native import searches
 
 
 def uniform(rng: np.random.Generator) -> np.ndarray:
@@ -100,7 +100,7 @@ class OnDevice:
 @pytest.fixture
 def native(native_device: str) -> OnDevice:
     """The searches of each native library."""
-    return OnDevice(_native, native_device)
+    return OnDevice(searches, native_device)
 
 
 @pytest.fixture

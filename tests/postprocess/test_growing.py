@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saga.errors import SagaError
-from saga.postprocess import _native, ball_query, grow_region
+from saga.native import searches
+from saga.postprocess import ball_query, grow_region
 
 # Coordinates on a lattice are exact in float32, so that shifting them loses nothing.
 lattices = arrays.arrays(np.int8, st.tuples(st.integers(1, 60), st.just(3)), elements=st.integers(-5, 5)).map(
@@ -53,10 +54,10 @@ def test_region_grows_inside_one_object_only(post, tiny_demo):
 
 
 def test_default_radius_includes_the_pair_it_comes_from(post):
-    """Whatever the rounding, a regular grid grows completely from two neighbours."""
+    """Whatever the rounding, a regular grid grows completely from two neighbors."""
     axis = torch.arange(6) * 0.1
     points = torch.cartesian_prod(axis, axis, axis)
-    distances = post.nearest_neighbour_distance(points)
+    distances = post.nearest_neighbor_distance(points)
     seeds = only(len(points), int(distances.argmax()))
     _, radius = post.ball_query(points, torch.ones(len(points), dtype=torch.bool))
     assert radius == float(distances.max())
@@ -112,7 +113,7 @@ def test_outlier_inflates_the_radius_and_a_quantile_resists(post):
 
 
 def test_quantile_is_the_nearest_rank(post):
-    points = chain(0, 1, 3, 6, 10)  # nearest neighbour distances 1, 1, 2, 3, 4
+    points = chain(0, 1, 3, 6, 10)  # nearest neighbor distances 1, 1, 2, 3, 4
     everything = torch.ones(5, dtype=torch.bool)
     for quantile, expected in ((0.01, 1), (0.4, 1), (0.41, 2), (0.8, 3), (0.81, 4), (1.0, 4)):
         assert post.ball_query(points, everything, quantile=quantile)[1] == expected
@@ -144,7 +145,7 @@ def test_input_is_left_alone(post, grow):
 def test_without_the_library_the_reference_serves(scattered, monkeypatch):
     seeds = torch.arange(len(scattered)) % 50 == 0
     expected = [grow(scattered, seeds) for grow in (grow_region, ball_query)]
-    monkeypatch.setattr(_native, "available", lambda device_type: False)
+    monkeypatch.setattr(searches, "available", lambda device_type: False)
     for grow, (mask, radius) in zip((grow_region, ball_query), expected, strict=True):
         again, same = grow(scattered, seeds)
         assert torch.equal(again, mask) and same == radius

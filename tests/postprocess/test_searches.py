@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saga.errors import SagaError
-from saga.postprocess import _native, nearest_neighbour_distance, nearest_neighbours, reference
-from saga.postprocess.neighbours import reach_of
-from saga.raster._native import MOST_NEIGHBOURS, library
+from saga.native import searches
+from saga.native.bindings import MOST_NEIGHBORS, library
+from saga.postprocess import nearest_neighbor_distance, nearest_neighbors, reference
+from saga.postprocess.neighbors import reach_of
 
 # Coordinates on a lattice are exact in float32 and full of ties and duplicates.
 lattices = arrays.arrays(np.int8, st.tuples(st.integers(1, 80), st.just(3)), elements=st.integers(-6, 6)).map(
@@ -50,8 +51,8 @@ def test_nearest_distance(native, cloud):
 
 
 @pytest.mark.parametrize("count", [1, 2, 16, 32])
-def test_nearest_neighbours(native, cloud, count):
-    assert torch.equal(native.nearest_neighbours(cloud, count), reference.nearest_neighbours(cloud, count))
+def test_nearest_neighbors(native, cloud, count):
+    assert torch.equal(native.nearest_neighbors(cloud, count), reference.nearest_neighbors(cloud, count))
 
 
 def test_the_reference_compares_with_every_point(cloud):
@@ -61,28 +62,28 @@ def test_the_reference_compares_with_every_point(cloud):
     distances = squares[0] + squares[1] + squares[2]
     distances[torch.arange(len(rows)), rows] = -1
     expected = distances.sort(dim=1, stable=True).indices[:, :40]
-    assert torch.equal(reference.nearest_neighbours(cloud, 40)[rows].long(), expected)
+    assert torch.equal(reference.nearest_neighbors(cloud, 40)[rows].long(), expected)
 
 
-@pytest.mark.parametrize("neighbours", [50, 300])
-def test_mean_distance(native, cloud, neighbours):
-    expected = reference.mean_distance(cloud, neighbours)
-    found = native.mean_distance(cloud, neighbours)
+@pytest.mark.parametrize("neighbors", [50, 300])
+def test_mean_distance(native, cloud, neighbors):
+    expected = reference.mean_distance(cloud, neighbors)
+    found = native.mean_distance(cloud, neighbors)
     error = (found - expected).abs()
     assert bool((error <= 0.05 * expected + 1e-6).all())
     assert float(error.mean()) <= 0.005 * float(expected.mean())
 
 
-@pytest.mark.parametrize("neighbours", [1, 2, 7, 300, 1999, 2000])
-def test_mean_distance_for_any_number_of_neighbours(native, neighbours):
+@pytest.mark.parametrize("neighbors", [1, 2, 7, 300, 1999, 2000])
+def test_mean_distance_for_any_number_of_neighbors(native, neighbors):
     points = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0))
-    expected = reference.mean_distance(points, neighbours)
-    torch.testing.assert_close(native.mean_distance(points, neighbours), expected, rtol=0.05, atol=0)
+    expected = reference.mean_distance(points, neighbors)
+    torch.testing.assert_close(native.mean_distance(points, neighbors), expected, rtol=0.05, atol=0)
 
 
 @pytest.mark.parametrize("copies", [10, 100])
 def test_mean_distance_of_points_at_the_same_places(native, copies):
-    """Up to as many neighbours as coincide the distance is no distance at all, not a small one."""
+    """Up to as many neighbors as coincide the distance is no distance at all, not a small one."""
     places = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
     points = places.repeat(copies, 1)
     assert bool((native.mean_distance(points, copies) == 0).all())
@@ -110,7 +111,7 @@ def test_ties_and_duplicates(native, points, radius, share):
     seeds, reach = some(points, share), reach_of(radius)
     assert torch.equal(native.nearest_distance(points), reference.nearest_distance(points))
     count = min(len(points), share)
-    assert torch.equal(native.nearest_neighbours(points, count), reference.nearest_neighbours(points, count))
+    assert torch.equal(native.nearest_neighbors(points, count), reference.nearest_neighbors(points, count))
     ball = points[seeds], points, seeds, reach
     assert torch.equal(native.within_radius(*ball), reference.within_radius(*ball))
     assert torch.equal(native.grow_region(points, seeds, reach), reference.grow_region(points, seeds, reach))
@@ -120,12 +121,12 @@ def test_ties_and_duplicates(native, points, radius, share):
 def test_few_points(native, count):
     points = torch.randn(count, 3, generator=torch.Generator().manual_seed(count))
     torch.testing.assert_close(native.nearest_distance(points), reference.nearest_distance(points), rtol=2e-7, atol=0)
-    for neighbours in {1, (count + 1) // 2, count}:
-        expected = reference.mean_distance(points, neighbours)
-        torch.testing.assert_close(native.mean_distance(points, neighbours), expected, rtol=0.03, atol=0)
-        if neighbours <= MOST_NEIGHBOURS:
-            nearest = reference.nearest_neighbours(points, neighbours)
-            assert torch.equal(native.nearest_neighbours(points, neighbours), nearest)
+    for neighbors in {1, (count + 1) // 2, count}:
+        expected = reference.mean_distance(points, neighbors)
+        torch.testing.assert_close(native.mean_distance(points, neighbors), expected, rtol=0.03, atol=0)
+        if neighbors <= MOST_NEIGHBORS:
+            nearest = reference.nearest_neighbors(points, neighbors)
+            assert torch.equal(native.nearest_neighbors(points, neighbors), nearest)
     grow = points, some(points, 7), 0.5
     assert torch.equal(native.grow_region(*grow), reference.grow_region(*grow))
 
@@ -133,11 +134,11 @@ def test_few_points(native, count):
 def everything(cloud):
     seeds = some(cloud, 100)
     return [
-        _native.nearest_distance(cloud),
-        _native.nearest_neighbours(cloud, 16),
-        _native.mean_distance(cloud, 50),
-        _native.within_radius(cloud[seeds], cloud, seeds, 0.1),
-        _native.grow_region(cloud, seeds, 0.1),
+        searches.nearest_distance(cloud),
+        searches.nearest_neighbors(cloud, 16),
+        searches.mean_distance(cloud, 50),
+        searches.within_radius(cloud[seeds], cloud, seeds, 0.1),
+        searches.grow_region(cloud, seeds, 0.1),
     ]
 
 
@@ -147,7 +148,7 @@ def uneven_cloud(count):
     return torch.from_numpy(uneven.astype(np.float32))
 
 
-@pytest.mark.skipif(not _native.available("cpu"), reason="the CPU library is not built")
+@pytest.mark.skipif(not searches.available("cpu"), reason="the CPU library is not built")
 def test_results_do_not_depend_on_the_number_of_threads():
     cloud = uneven_cloud(30000)
     with threads(1):
@@ -170,7 +171,7 @@ def test_extents_of_every_magnitude(native):
     rng = np.random.default_rng(0)
     points = torch.from_numpy((10.0 ** rng.uniform(-15, 15, (2000, 3))).astype(np.float32))
     torch.testing.assert_close(native.nearest_distance(points), reference.nearest_distance(points), rtol=2e-7, atol=0)
-    assert torch.equal(native.nearest_neighbours(points, 16), reference.nearest_neighbours(points, 16))
+    assert torch.equal(native.nearest_neighbors(points, 16), reference.nearest_neighbors(points, 16))
     seeds = some(points)
     for radius in (1e-10, 1.0, 1e10):
         grown = native.grow_region(points, seeds, radius)
@@ -178,48 +179,48 @@ def test_extents_of_every_magnitude(native):
     assert bool(torch.isfinite(native.mean_distance(points, 50)).all())
 
 
-def test_nearest_neighbour_distance_of_a_lonely_point(post):
-    assert post.nearest_neighbour_distance(torch.zeros(0, 3)).shape == (0,)
-    assert post.nearest_neighbour_distance(torch.ones(1, 3)).tolist() == [float("inf")]
-    assert post.nearest_neighbour_distance(torch.ones(2, 3)).tolist() == [0, 0]
-    assert post.nearest_neighbour_distance(torch.tensor([[0.0, 0, 0], [0, 3, 4]])).tolist() == [5, 5]
+def test_nearest_neighbor_distance_of_a_lonely_point(post):
+    assert post.nearest_neighbor_distance(torch.zeros(0, 3)).shape == (0,)
+    assert post.nearest_neighbor_distance(torch.ones(1, 3)).tolist() == [float("inf")]
+    assert post.nearest_neighbor_distance(torch.ones(2, 3)).tolist() == [0, 0]
+    assert post.nearest_neighbor_distance(torch.tensor([[0.0, 0, 0], [0, 3, 4]])).tolist() == [5, 5]
 
 
 @pytest.mark.parametrize("copies", [5, 20, 1000])
-def test_nearest_neighbours_of_points_at_the_same_places(native, copies):
-    """More copies than neighbours, too: of them those of the lowest indices, and each point itself first."""
+def test_nearest_neighbors_of_points_at_the_same_places(native, copies):
+    """More copies than neighbors, too: of them those of the lowest indices, and each point itself first."""
     places = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
     points = torch.cat([places[:1].repeat(copies, 1), places.repeat(2, 1)])
-    found = native.nearest_neighbours(points, 8)
-    assert torch.equal(found, reference.nearest_neighbours(points, 8))
+    found = native.nearest_neighbors(points, 8)
+    assert torch.equal(found, reference.nearest_neighbors(points, 8))
     assert torch.equal(found[:, 0], torch.arange(len(points), dtype=torch.int32))
 
 
-def test_nearest_neighbours_of_few_points(post):
-    assert post.nearest_neighbours(torch.zeros(0, 3), 1).shape == (0, 1)
-    assert post.nearest_neighbours(torch.ones(1, 3), 1).tolist() == [[0]]
-    assert post.nearest_neighbours(torch.ones(3, 3), 3).tolist() == [[0, 1, 2], [1, 0, 2], [2, 0, 1]]
+def test_nearest_neighbors_of_few_points(post):
+    assert post.nearest_neighbors(torch.zeros(0, 3), 1).shape == (0, 1)
+    assert post.nearest_neighbors(torch.ones(1, 3), 1).tolist() == [[0]]
+    assert post.nearest_neighbors(torch.ones(3, 3), 3).tolist() == [[0, 1, 2], [1, 0, 2], [2, 0, 1]]
     line = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [5, 0, 0]])
-    assert post.nearest_neighbours(line, 3).tolist() == [[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 2, 1]]
+    assert post.nearest_neighbors(line, 3).tolist() == [[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 2, 1]]
 
 
-def test_more_neighbours_than_the_native_search_keeps(post):
+def test_more_neighbors_than_the_native_search_keeps(post):
     points = torch.randn(100, 3, generator=torch.Generator().manual_seed(0))
-    found = post.nearest_neighbours(points, 100)
-    assert torch.equal(found[:, :32], post.nearest_neighbours(points, 32))
+    found = post.nearest_neighbors(points, 100)
+    assert torch.equal(found[:, :32], post.nearest_neighbors(points, 32))
     assert torch.equal(found.sort(1).values, torch.arange(100, dtype=torch.int32).expand(100, 100))
 
 
 @pytest.mark.parametrize("count", [0, 6])
-def test_as_many_neighbours_as_there_are_points_at_most(count):
+def test_as_many_neighbors_as_there_are_points_at_most(count):
     with pytest.raises(SagaError, match=f"^count: expected 1 to 5, the number of points, found {count}; "):
-        nearest_neighbours(torch.zeros(5, 3), count)
+        nearest_neighbors(torch.zeros(5, 3), count)
 
 
 def test_other_types_and_strides_are_welcome():
     points = torch.randn(3, 50, dtype=torch.float64).T
-    expected = nearest_neighbour_distance(points.float().contiguous())
-    assert torch.equal(nearest_neighbour_distance(points), expected)
+    expected = nearest_neighbor_distance(points.float().contiguous())
+    assert torch.equal(nearest_neighbor_distance(points), expected)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30])
@@ -227,9 +228,9 @@ def test_coordinates_that_are_no_place(value):
     points = torch.zeros(5, 3)
     points[3, 1] = value
     with pytest.raises(SagaError, match="expected finite coordinates"):
-        nearest_neighbour_distance(points)
+        nearest_neighbor_distance(points)
 
 
 def test_wrong_shape():
     with pytest.raises(SagaError, match=r"expected shape \[n, 3\], found \[5, 2\]"):
-        nearest_neighbour_distance(torch.zeros(5, 2))
+        nearest_neighbor_distance(torch.zeros(5, 2))

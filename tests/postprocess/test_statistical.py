@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from plyfile import PlyData
 
 from saga.errors import SagaError
-from saga.postprocess import _native, statistical_filter
+from saga.native import searches
+from saga.postprocess import statistical_filter
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -93,17 +94,17 @@ def test_larger_ratio_keeps_more(scattered):
     assert kept[0].sum() < kept[-1].sum()
 
 
-def test_more_neighbours_than_points(post):
+def test_more_neighbors_than_points(post):
     points = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(post.statistical_filter(points, neighbours=500), post.statistical_filter(points, neighbours=20))
+    assert torch.equal(post.statistical_filter(points, neighbors=500), post.statistical_filter(points, neighbors=20))
 
 
 def test_without_the_library_the_exact_filter_serves(scattered, monkeypatch):
-    monkeypatch.setattr(_native, "available", lambda device_type: False)
+    monkeypatch.setattr(searches, "available", lambda device_type: False)
     assert torch.equal(statistical_filter(scattered), statistical_filter(scattered, exact=True))
 
 
-@pytest.mark.parametrize("wrong", [{"neighbours": 0}, {"std_ratio": -1.0}, {"std_ratio": float("nan")}])
+@pytest.mark.parametrize("wrong", [{"neighbors": 0}, {"std_ratio": -1.0}, {"std_ratio": float("nan")}])
 def test_wrong_parameters(wrong):
     with pytest.raises(SagaError, match=next(iter(wrong))):
         statistical_filter(torch.zeros(5, 3), **wrong)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saga.query.matching import Matcher, max_product, max_product_reference
-from saga.query.queries import centred
+from saga.query.queries import centered
 from saga.query.thresholds import paper_sam_threshold, paper_threshold, valley_threshold
 
 
@@ -34,9 +34,7 @@ def test_cosines_are_those_of_the_features() -> None:
 
 def test_products_are_those_of_the_features() -> None:
     stored, asked = features(333), features(3, 1)
-    torch.testing.assert_close(
-        Matcher.build(stored).product(asked), (stored @ asked.T).amax(1), atol=2e-2, rtol=1e-3
-    )
+    torch.testing.assert_close(Matcher.build(stored).product(asked), (stored @ asked.T).amax(1), atol=2e-2, rtol=1e-3)
 
 
 def test_without_queries_every_score_is_higher() -> None:
@@ -71,8 +69,8 @@ def test_a_query_off_the_middle_is_moved_there() -> None:
     other = torch.tensor([0.0] * 31 + [1.0]) + 0.05 * torch.randn(300, 32, generator=generator)
     stored = torch.cat([one, other])
     rim = torch.tensor([[1.0, 0.7] + [0.0] * 30])
-    moved = centred(Matcher.build(stored), stored, rim, 2)
+    moved = centered(Matcher.build(stored), stored, rim, 2)
     assert float(torch.cosine_similarity(moved, one.mean(0)[None])) > 0.99
-    assert torch.equal(centred(Matcher.build(stored), stored, rim, 0), rim)
+    assert torch.equal(centered(Matcher.build(stored), stored, rim, 0), rim)
     lost = -torch.ones(1, 32)
-    assert torch.equal(centred(Matcher.build(stored), stored, lost, 2), lost)
+    assert torch.equal(centered(Matcher.build(stored), stored, lost, 2), lost)

@@ -14,7 +14,8 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from saga.raster import Backend, BlendOperator, Geometry, _native, reference
+from saga.native import bindings
+from saga.raster import Backend, BlendOperator, Geometry, reference
 from saga.scene.camera import Camera
 
 MakeCamera = Callable[..., Camera]
@@ -49,7 +50,7 @@ def case(request: pytest.FixtureRequest) -> Case:
         return found
     if found.device == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    if found.backend == "native" and _native.library(found.device) is None:
+    if found.backend == "native" and bindings.library(found.device) is None:
         pytest.skip(f"the {found.device} library is not built")
     if found.backend == "gsplat":
         pytest.importorskip("gsplat")
@@ -67,7 +68,7 @@ def camera() -> MakeCamera:
         if not straight:
             view[:3, :3] = Rotation.from_euler("xyz", [20, -35, 10], degrees=True).as_matrix()
             view[2, 3] = 4.0
-        # An off-centre principal point and unequal focal lengths, so that swapped axes show.
+        # An off-center principal point and unequal focal lengths, so that swapped axes show.
         return Camera("view.png", width, height, focal, 1.1 * focal, 0.5 * width + 1.25, 0.5 * height - 0.75, view)
 
     return make

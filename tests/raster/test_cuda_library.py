@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 import torch
 
-from saga.raster import _native
+from saga.native import bindings
 
 ROOT = Path(__file__).parents[2]
 PTX, MACHINE_CODE = 1, 2
-CODES = [name for name, (result, _) in _native._SIGNATURES.items() if result is ctypes.c_int and name != "saga_threads"]
+CODES = [
+    name for name, (result, _) in bindings._SIGNATURES.items() if result is ctypes.c_int and name != "saga_threads"
+]
 
-WORKSPACES = [name for name in _native._SIGNATURES if name.endswith("_workspace")]
+WORKSPACES = [name for name in bindings._SIGNATURES if name.endswith("_workspace")]
 
 
 @pytest.fixture
@@ -34,12 +36,12 @@ def setup_script(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @pytest.fixture
 def library(setup_script: dict[str, Any]) -> ctypes.CDLL:
     """The CUDA library; may be missing only where it could not be built."""
-    path = _native.FOLDER / "libsaga_cuda.so"
+    path = bindings.FOLDER / "libsaga_cuda.so"
     if not path.exists():
         wanted = os.environ.get("SAGA_CUDA") != "0" and setup_script["find_nvcc"]() is not None
         assert not wanted, f"nvcc is here, but {path.name} is not: run python setup.py build_ext --inplace"
         pytest.skip("no nvcc: the CUDA library is not built")
-    return _native.described(ctypes.CDLL(str(path)))
+    return bindings.described(ctypes.CDLL(str(path)))
 
 
 def fat_binaries(image: bytes) -> list[tuple[int, int]]:
@@ -76,7 +78,7 @@ def test_it_shows_the_c_interface_and_nothing_else(library: ctypes.CDLL) -> None
         pytest.skip("no nm")
     listed = subprocess.run([tool, "-D", "--defined-only", library._name], capture_output=True, text=True, check=True)
     shown = {line.split()[-1] for line in listed.stdout.splitlines()}
-    assert shown == set(_native._SIGNATURES)
+    assert shown == set(bindings._SIGNATURES)
 
 
 def test_it_needs_neither_a_cuda_installation_nor_a_driver_to_load(library: ctypes.CDLL) -> None:
@@ -102,11 +104,11 @@ def some_arguments(name: str) -> list[Any]:
     """Valid sizes, and memory of the host in place of the device's: enough for a call that reaches no kernel."""
     address = ctypes.addressof(MEMORY)
     values: dict[Any, Any] = {
-        _native._CAMERA: ctypes.byref(_native.CameraStruct(32, 32, 30, 30, 16, 16)),
-        _native._ROWS: ctypes.byref(_native.RowsStruct(address, address, address)),
+        bindings._CAMERA: ctypes.byref(bindings.CameraStruct(32, 32, 30, 30, 16, 16)),
+        bindings._ROWS: ctypes.byref(bindings.RowsStruct(address, address, address)),
         ctypes.c_int64: 8, ctypes.c_int: 0, ctypes.c_float: 0.5, ctypes.c_double: 0.5, ctypes.c_void_p: address,
     }  # fmt: skip
-    kinds = _native._SIGNATURES[name][1]
+    kinds = bindings._SIGNATURES[name][1]
     has_stream = kinds[-1] is ctypes.c_void_p
     return [*(values[kind] for kind in (kinds[:-1] if has_stream else kinds)), *([None] if has_stream else [])]
 
@@ -117,17 +119,17 @@ def test_without_a_gpu_every_call_fails_with_a_sentence(
 ) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    monkeypatch.setattr(_native, "library", lambda device_type: library)
+    monkeypatch.setattr(bindings, "library", lambda device_type: library)
     said = "no CUDA device is available|the NVIDIA driver is missing or too old for this library"
     with pytest.raises(RuntimeError, match=rf"^{name}: ({said})$"):
-        _native.call("cuda", name, *some_arguments(name))
+        bindings.call("cuda", name, *some_arguments(name))
 
 
 @pytest.mark.parametrize("name", WORKSPACES)
 def test_a_workspace_is_a_size_or_an_error(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(_native, "library", lambda device_type: library)
+    monkeypatch.setattr(bindings, "library", lambda device_type: library)
     try:
-        size = _native.workspace(torch.empty(0), name, *some_arguments(name)).numel()
+        size = bindings.workspace(torch.empty(0), name, *some_arguments(name)).numel()
     except RuntimeError as error:
         assert not torch.cuda.is_available() and re.fullmatch(rf"{name}: [a-zA-Z -]+", str(error))
     else:

@@ -155,7 +155,7 @@ def test_a_huge_splat_covers_every_tile(case, camera, blobs):
 
 
 def test_a_splat_far_outside_still_reaches_in(case, camera, blobs):
-    """Its centre projects far from the image, where the Jacobian is clamped."""
+    """Its center projects far from the image, where the Jacobian is clamped."""
     view = camera(40, 30, straight=True)
     scene = blobs([[30.0, -4.0, 3.0], [-2.5, 0.0, 1.0]], opacities=0.9, scales=[[25.0] * 3, [1.2, 0.4, 0.9]])
     expected = reference.weights_dense(scene, view)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.raster import BlendOperator, native, reference
+from saga.raster import BlendOperator, reference, tiled_view
 
 # Absolute tolerances of float32 results; inputs are standard normal, weights at most 1.
 RENDER = 5e-5
@@ -236,9 +236,9 @@ def test_custom_operators_are_registered_correctly(case, camera, cloud):
         pytest.skip("only the native backend registers operators")
     view = camera(20, 18)
     scene = cloud(view, count=30).to(case.device, torch.float32)
-    tiled = native.TiledView.build(scene, view)
+    tiled = tiled_view.TiledView.build(scene, view)
     lists = (tiled.splats, tiled.tile_offsets, tiled.ids)
     x = case.tensor(normal(len(scene), 3)).requires_grad_()
     y = case.tensor(normal(view.height, view.width, 3)).requires_grad_()
-    torch.library.opcheck(native.render_op, (x, *lists, view.width, view.height, True))
-    torch.library.opcheck(native.lift_op, (y, *lists, True))
+    torch.library.opcheck(tiled_view.render_op, (x, *lists, view.width, view.height, True))
+    torch.library.opcheck(tiled_view.lift_op, (y, *lists, True))

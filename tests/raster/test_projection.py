@@ -67,7 +67,7 @@ def test_long_needles_keep_their_width_in_float32(camera, blobs):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_parity_with_gsplat(camera, seed):
-    """Centres, depths, conics and visibility, clamped Jacobians beside the image included."""
+    """Centers, depths, conics and visibility, clamped Jacobians beside the image included."""
     gsplat = pytest.importorskip("gsplat.cuda._torch_impl")
     view = camera(160, 120, focal=110.0)
     generator = torch.Generator().manual_seed(seed)

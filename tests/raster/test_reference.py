@@ -31,13 +31,13 @@ def loop(scene: Geometry, view: Camera) -> tuple[np.ndarray, int]:
         jacobian = np.array([[view.fx / z, 0, -view.fx * u / z], [0, view.fy / z, -view.fy * v / z]])
         axes = jacobian @ rotation @ own @ np.diag(scale)
         inverse = np.linalg.inv(axes @ axes.T + 0.3 * np.eye(2))
-        centre = np.array([view.fx * x / z + view.cx, view.fy * y / z + view.cy])
-        splats.append((z, i, centre, inverse))
+        center = np.array([view.fx * x / z + view.cx, view.fy * y / z + view.cy])
+        splats.append((z, i, center, inverse))
     dense, ended = np.zeros((view.height * view.width, len(scene))), 0
     for p in range(len(dense)):
         pixel, transmittance = np.array([p % view.width + 0.5, p // view.width + 0.5]), 1.0
-        for _, i, centre, inverse in sorted(splats, key=lambda s: s[:2]):
-            sigma = 0.5 * (pixel - centre) @ inverse @ (pixel - centre)
+        for _, i, center, inverse in sorted(splats, key=lambda s: s[:2]):
+            sigma = 0.5 * (pixel - center) @ inverse @ (pixel - center)
             alpha = min(0.999, float(scene.opacities[i]) * math.exp(-sigma))
             if alpha < 1 / 255:
                 continue

@@ -5,19 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from saga.raster import RowsAdam, SparseRows, _native
+from saga.native import bindings
+from saga.raster import RowsAdam, SparseRows
 
 
 @pytest.fixture(params=["reference", "cpu", "emulated", "cuda"])
 def device(request, monkeypatch):
     """Products by PyTorch, as where there is no compiler, and by each native library."""
     if request.param == "reference":
-        monkeypatch.setattr(_native, "library", lambda device_type: None)
+        monkeypatch.setattr(bindings, "library", lambda device_type: None)
     elif request.param == "emulated":
         request.getfixturevalue("emulated")
     elif request.param == "cuda" and not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    elif _native.library(request.param) is None:
+    elif bindings.library(request.param) is None:
         pytest.skip(f"the {request.param} library is not built")
     return "cuda" if request.param == "cuda" else "cpu"
 
@@ -49,8 +50,8 @@ def test_permuted_and_concatenated(device):
     dense, rows = random_rows(device=device)
     order = torch.tensor([4, 4, 36, 0, 5], device=device)
     x = torch.eye(50, device=device)
-    torch.testing.assert_close(rows.permuted(order).render(x), dense[order])
-    joined = SparseRows.concatenated([rows.permuted(order), rows, rows.permuted(order[:0])])
+    torch.testing.assert_close(rows.select(order).render(x), dense[order])
+    joined = SparseRows.concatenated([rows.select(order), rows, rows.select(order[:0])])
     assert len(joined) == 42 and joined.columns == 50
     torch.testing.assert_close(joined.render(x), torch.cat([dense[order], dense]))
 
@@ -93,13 +94,13 @@ def test_adam_steps_only_where_selected_pixels_look(device):
 
 
 def test_adam_paths_agree(monkeypatch):
-    if _native.library("cpu") is None:
+    if bindings.library("cpu") is None:
         pytest.skip("the cpu library is not built")
     _, rows = random_rows(seed=3)
     results = []
     for path in ("native", "reference"):
         if path == "reference":
-            monkeypatch.setattr(_native, "library", lambda device_type: None)
+            monkeypatch.setattr(bindings, "library", lambda device_type: None)
         generator = torch.Generator().manual_seed(1)
         x = torch.randn(50, 32, generator=generator)
         adam = RowsAdam(x, rate=0.01)

@@ -14,9 +14,7 @@ from plyfile import PlyData, PlyElement
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def vertex_table(
-    count: int, degree: int, seed: int = 0, extra: tuple[tuple[str, str], ...] = ()
-) -> np.ndarray:
+def vertex_table(count: int, degree: int, seed: int = 0, extra: tuple[tuple[str, str], ...] = ()) -> np.ndarray:
     """Random rows in the INRIA layout without normals, then `extra` properties."""
     rng = np.random.default_rng(seed)
     rest = [f"f_rest_{i}" for i in range(3 * ((degree + 1) ** 2 - 1))]
@@ -51,7 +49,7 @@ def make_ply(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def make_images(tmp_path: Path) -> Callable[..., Path]:
-    """make_images("a.jpg", "b/c.png", folder="images", size=(8, 6)) writes grey pictures."""
+    """make_images("a.jpg", "b/c.png", folder="images", size=(8, 6)) writes gray pictures."""
 
     def write(*names: str, folder: str = "images", size: tuple[int, int] = (8, 6)) -> Path:
         for name in names:
@@ -75,9 +73,7 @@ def make_transforms(tmp_path: Path) -> Callable[..., Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         pose = np.eye(4)
         pose[2, 3] = 10
-        entries = [
-            {"file_path": key, "transform_matrix": pose.tolist(), **value} for key, value in frames.items()
-        ]
+        entries = [{"file_path": key, "transform_matrix": pose.tolist(), **value} for key, value in frames.items()]
         defaults = {"fl_x": 8.0, "fl_y": 8.0, "cx": 4.0, "cy": 3.0, "w": 8, "h": 6}
         values = {key: value for key, value in {**defaults, **meta}.items() if value is not None}
         path.write_text(json.dumps({**values, "frames": entries}))

@@ -26,8 +26,6 @@ def test_resized_keeps_the_rays():
     np.testing.assert_allclose(same, depths)
 
 
-@pytest.mark.parametrize(
-    ("name", "stem"), [("0003.jpg", "0003"), ("a.b.png", "a.b"), ("left/1.png", "left_1")]
-)
+@pytest.mark.parametrize(("name", "stem"), [("0003.jpg", "0003"), ("a.b.png", "a.b"), ("left/1.png", "left_1")])
 def test_stem(name, stem):
     assert camera(name).stem == stem

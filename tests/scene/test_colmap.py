@@ -48,7 +48,7 @@ def test_a_distorted_model_is_a_pinhole_with_a_lens(make_colmap, model):
     params[-1] = 0.125
     camera = read_colmap(make_colmap(["a.jpg"], model, tuple(params)))[0]
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == (9, 9, *params[camera_center(model)])
-    if model not in ("SIMPLE_FISHEYE",):  # its last parameter is the centre
+    if model not in ("SIMPLE_FISHEYE",):  # its last parameter is the center
         assert (camera.lens.model, camera.lens.width, camera.lens.height) == (model, 8, 6)
         assert camera.lens.params == tuple(params)
 

@@ -22,7 +22,7 @@ def lens(model, *extra, focal=(FOCAL,)):
 
 
 def pixel_grid(width, height):
-    """x and y of the pixel centres, [H, W] each."""
+    """x and y of the pixel centers, [H, W] each."""
     return np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
 
 
@@ -72,7 +72,7 @@ def test_undistort_follows_a_resized_camera():
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.int64])
-def test_nearest_neighbour_invents_no_labels(dtype):
+def test_nearest_neighbor_invents_no_labels(dtype):
     labels = (np.random.default_rng(0).integers(0, 2, (HEIGHT, WIDTH, 2)) * 201).astype(dtype)
     x, y = (np.clip(v.astype(int), 0, None) for v in radial(-0.15))
     seen = undistort(pinhole(BARREL), labels, order=0)
@@ -102,9 +102,7 @@ def test_without_a_lens_undistort_only_resizes():
     photograph = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     np.testing.assert_array_equal(undistort(pinhole(), photograph), photograph)
     assert undistort(pinhole(width=50, height=40), photograph).shape == (40, 50, 3)
-    np.testing.assert_array_equal(
-        undistort(pinhole(width=50, height=40), photograph, order=0), photograph[1::2, 1::2]
-    )
+    np.testing.assert_array_equal(undistort(pinhole(width=50, height=40), photograph, order=0), photograph[1::2, 1::2])
 
 
 def test_resize_averages_when_it_shrinks():

@@ -64,9 +64,7 @@ def test_inria_output(tmp_path, make_ply, make_images):
     assert all(camera.image_path is None for camera in scene.cameras)
     images = make_images(*NAMES, folder="photographs")
     assert names(load_scene(path, images=images)) == NAMES
-    (tmp_path / "output/run/cfg_args").write_text(
-        f"Namespace(images='photographs', source_path={str(tmp_path)!r})"
-    )
+    (tmp_path / "output/run/cfg_args").write_text(f"Namespace(images='photographs', source_path={str(tmp_path)!r})")
     assert names(load_scene(path)) == NAMES
 
 

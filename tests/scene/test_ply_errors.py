@@ -51,24 +51,24 @@ def test_truncated_header(make_ply):
     assert "truncated or damaged PLY header" in message(path)
 
 
-def test_a_point_cloud_is_recognised(tmp_path):
+def test_a_point_cloud_is_recognized(tmp_path):
     text = message(write(tmp_path / "a.ply", vertex=points("x", "y", "z", "red")))
     assert "plain point cloud" in text
     assert "opacity, scale_0, scale_1, scale_2, rot_0, rot_1, rot_2, rot_3, f_dc_0, f_dc_1, f_dc_2" in text
 
 
-def test_a_mesh_is_recognised(tmp_path):
+def test_a_mesh_is_recognized(tmp_path):
     faces = np.zeros(2, [("a", "i4")])
     assert "a mesh" in message(write(tmp_path / "a.ply", vertex=points("x", "y", "z"), face=faces))
 
 
-def test_a_compressed_ply_is_recognised(tmp_path):
+def test_a_compressed_ply_is_recognized(tmp_path):
     packed = points("packed_position", "packed_rotation", "packed_scale", "packed_color", kind="u4")
     text = message(write(tmp_path / "a.ply", chunk=points("min_x", "max_x"), vertex=packed))
     assert "compressed PLY, not supported yet" in text
 
 
-def test_a_ply_without_vertices_is_recognised(tmp_path):
+def test_a_ply_without_vertices_is_recognized(tmp_path):
     assert "no element 'vertex'" in message(write(tmp_path / "a.ply", splat=points("x")))
 
 

@@ -31,7 +31,7 @@ def loaded(request, shared):
     return request.param, scene
 
 
-def test_scene_loads_and_its_centre_is_in_view(loaded, shared):
+def test_scene_loads_and_its_center_is_in_view(loaded, shared):
     name, scene = loaded
     count, views, size = SCENES[name]
     assert (len(scene.gaussians), len(scene.cameras)) == (count, views)
@@ -54,7 +54,7 @@ def test_guessed_up_is_that_of_the_photographer(loaded):
         assert ((depths > 0) & (pixels >= 0).all(axis=1) & (pixels <= (64, 48)).all(axis=1)).mean() > 0.8
 
 
-def test_labelled_objects_project_onto_their_pixels(shared):
+def test_labeled_objects_project_onto_their_pixels(shared):
     """Cameras, axes and the PLY's order agree with the exact instance images."""
     scene = load_scene(shared / "tabletop" / "scene.ply")
     labels = np.load(shared / "tabletop" / "labels.npy")
@@ -88,9 +88,7 @@ def test_distorting_then_undistorting_a_photograph_gives_it_back(shared):
     focal, k = 900.0, -0.08
     camera = Camera("000.jpg", width, height, focal, focal, width / 2, height / 2, np.eye(4))
     lens = LensModel("SIMPLE_RADIAL", width, height, (focal, width / 2, height / 2, k))
-    x, y = np.meshgrid(
-        (np.arange(width) + 0.5 - width / 2) / focal, (np.arange(height) + 0.5 - height / 2) / focal
-    )
+    x, y = np.meshgrid((np.arange(width) + 0.5 - width / 2) / focal, (np.arange(height) + 0.5 - height / 2) / focal)
     distorted_radius = np.hypot(x, y)
     radius = distorted_radius.copy()
     for _ in range(50):  # radius of the ray from that of the pixel: r (1 + k r^2) = r_d

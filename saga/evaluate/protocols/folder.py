@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
-from saga.evaluate.places import Places, subfolders
+from saga.evaluate.paths import DatasetPaths, subfolders
 from saga.evaluate.prompts import prompt_views, truth_variants
 from saga.evaluate.task import Case, Prompting, Task
 from saga.evaluate.truth import LabelMaps, Masks, read_masks
@@ -42,9 +42,9 @@ def scene_names(data: Path) -> list[str]:
     return names
 
 
-def open_case(places: Places, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
     """One scene folder. Raises SagaError for what is missing."""
-    scene, folder, seconds = places.load(name)
+    scene, folder, seconds = paths.load(name)
     tasks = []
     for label, truth, members in _objects(scene, folder):
         if len(truth) == 0:
@@ -53,7 +53,7 @@ def open_case(places: Places, name: str, prompting: Prompting) -> Case:
         variants = truth_variants(truth, prompt_views(truth, prompting.views), prompting, kind)
         tasks.append(Task(name, label, variants, truth, members))
     maps = _decomposition(scene, folder) if (folder / "objects.json").is_file() else None
-    return Case(name, scene, places.training_masks(scene, folder, name), tasks, maps, seconds)
+    return Case(name, scene, paths.training_masks(scene, folder, name), tasks, maps, seconds)
 
 
 def _decomposition(scene: Scene, folder: Path) -> LabelMaps:

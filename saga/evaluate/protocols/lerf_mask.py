@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saga.errors import SagaError
-from saga.evaluate.places import Places, subfolders
+from saga.evaluate.paths import DatasetPaths, subfolders
 from saga.evaluate.prompts import truth_variants
 from saga.evaluate.task import Case, Prompting, Task
 from saga.evaluate.truth import read_masks
@@ -32,10 +32,10 @@ def scene_names(data: Path) -> list[str]:
     return names
 
 
-def open_case(places: Places, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
     """One scene. Raises SagaError for what is missing."""
-    scene, folder, seconds = places.load(name)
-    root = places.data / name / _TRUTH
+    scene, folder, seconds = paths.load(name)
+    root = paths.data / name / _TRUTH
     views = {view: _view(scene, folder, view) for view in subfolders(root, "holds no test views", "one folder a view")}
     names = sorted({path.stem for view in views for path in (root / view).glob("*.png")})
     tasks = []
@@ -45,7 +45,7 @@ def open_case(places: Places, name: str, prompting: Prompting) -> Case:
         if truth:
             variants = truth_variants(truth, [next(iter(truth))], prompting, prompting.kind or KINDS[0])
             tasks.append(Task(name, label, variants, truth))
-    return Case(name, scene, places.training_masks(scene, folder, name), tasks, load_seconds=seconds)
+    return Case(name, scene, paths.training_masks(scene, folder, name), tasks, load_seconds=seconds)
 
 
 def _view(scene: Scene, folder: Path, name: str) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saga.errors import SagaError
-from saga.evaluate.places import Places, subfolders
+from saga.evaluate.paths import DatasetPaths, subfolders
 from saga.evaluate.prompts import prompt_views, truth_variants
 from saga.evaluate.protocols.folder import read_instances
 from saga.evaluate.task import Case, Prompting, Task
@@ -32,10 +32,10 @@ def scene_names(data: Path) -> list[str]:
     return names
 
 
-def open_case(places: Places, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
     """One scene. Raises SagaError for what is missing."""
-    scene, folder, seconds = places.load(name)
-    maps = read_instances(scene, places.data / name / _TRUTH)
+    scene, folder, seconds = paths.load(name)
+    maps = read_instances(scene, paths.data / name / _TRUTH)
     tasks = []
     for label in maps.labels():
         if label > 0:
@@ -43,4 +43,4 @@ def open_case(places: Places, name: str, prompting: Prompting) -> Case:
             views = prompt_views(truth, prompting.views)
             variants = truth_variants(truth, views, prompting, prompting.kind or KINDS[0])
             tasks.append(Task(name, str(label), variants, truth))
-    return Case(name, scene, places.training_masks(scene, folder, name), tasks, maps, seconds)
+    return Case(name, scene, paths.training_masks(scene, folder, name), tasks, maps, seconds)

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
-from saga.evaluate.places import Places, first, subfolders
+from saga.evaluate.paths import DatasetPaths, first, subfolders
 from saga.evaluate.prompts import point_variants
 from saga.evaluate.task import Case, Prompting, Task, Variant
 from saga.evaluate.truth import fit, read_binary
-from saga.lifting.scribbles import NEGATIVE_SHARE, POSITIVE_SHARE, skeleton_points
+from saga.methods.scribbles import NEGATIVE_SHARE, POSITIVE_SHARE, skeleton_points
 from saga.query import Prompt
 from saga.scene import Camera, Scene
 
@@ -38,13 +38,13 @@ def scene_names(data: Path) -> list[str]:
     return list(dict.fromkeys(_scene_of(task) for task in tasks))
 
 
-def open_case(places: Places, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
     """One scene with its one or two tasks. Raises SagaError for what is missing."""
-    root = _root(places.data)
+    root = _root(paths.data)
     names = subfolders(root / "masks", "holds no tasks", "one folder a task")
-    scene, folder, seconds = places.load(name)
+    scene, folder, seconds = paths.load(name)
     tasks = [_task(root, task, scene, name, prompting) for task in names if _scene_of(task) == name]
-    return Case(name, scene, places.training_masks(scene, folder, name), tasks, load_seconds=seconds)
+    return Case(name, scene, paths.training_masks(scene, folder, name), tasks, load_seconds=seconds)
 
 
 def _task(root: Path, task: str, scene: Scene, name: str, prompting: Prompting) -> Task:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
-from saga.evaluate.places import Places, first, subfolders
+from saga.evaluate.paths import DatasetPaths, first, subfolders
 from saga.evaluate.prompts import prompt_views, truth_variants
 from saga.evaluate.task import Case, Prompting, Task
 from saga.evaluate.truth import LabelMaps
@@ -51,10 +51,10 @@ def scene_names(data: Path) -> list[str]:
     return names
 
 
-def open_case(places: Places, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
     """One scene. Raises SagaError for what is missing."""
-    folder = first([places.data / name / _SEQUENCE], f"the sequence of {name}")
-    ply = places.ply([name, f"{name}/{_SEQUENCE}"])
+    folder = first([paths.data / name / _SEQUENCE], f"the sequence of {name}")
+    ply = paths.ply([name, f"{name}/{_SEQUENCE}"])
     start = time.perf_counter()
     scene = Scene(Gaussians.read(ply), read_cameras(folder), ply)
     seconds = time.perf_counter() - start
@@ -70,7 +70,7 @@ def open_case(places: Places, name: str, prompting: Prompting) -> Case:
             views = prompt_views(truth, 1)
             variants = truth_variants(truth, views, prompting, prompting.kind or KINDS[0])
             tasks.append(Task(name, str(label), variants, truth))
-    return Case(name, scene, places.training_masks(scene, folder, name), tasks, load_seconds=seconds)
+    return Case(name, scene, paths.training_masks(scene, folder, name), tasks, load_seconds=seconds)
 
 
 def read_cameras(folder: Path) -> list[Camera]:

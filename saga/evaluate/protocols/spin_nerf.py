@@ -17,7 +17,7 @@ import re
 from pathlib import Path
 
 from saga.errors import SagaError
-from saga.evaluate.places import Places, subfolders
+from saga.evaluate.paths import DatasetPaths, subfolders
 from saga.evaluate.prompts import mask_variant
 from saga.evaluate.task import Case, Prompting, Task
 from saga.evaluate.truth import read_masks
@@ -32,16 +32,16 @@ def scene_names(data: Path) -> list[str]:
     return list(_annotations(data))
 
 
-def open_case(places: Places, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
     """One scene. Raises SagaError for what is missing."""
-    annotations = _annotations(places.data)[name]
-    scene, folder, seconds = places.load(name)
+    annotations = _annotations(paths.data)[name]
+    scene, folder, seconds = paths.load(name)
     truth = read_masks(scene, [(_view(scene, path), path) for path in _masks(annotations)])
     if not truth:
         raise SagaError(f"{annotations}: every mask is empty; expected masks of the object.")
     reference = next(iter(truth))
     task = Task(name, name, [mask_variant(reference, truth[reference])], truth)
-    return Case(name, scene, places.training_masks(scene, folder, name), [task], load_seconds=seconds)
+    return Case(name, scene, paths.training_masks(scene, folder, name), [task], load_seconds=seconds)
 
 
 def short_name(folder: str) -> str:

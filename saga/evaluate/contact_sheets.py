@@ -1,0 +1,151 @@
+"""Contact sheets of the worst answers: what was asked, the photograph, the truth, the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from saga.evaluate.record import Record
+from saga.evaluate.task import Task, Variant
+from saga.export.preview import highlight
+from saga.export.rendering import render_color
+from saga.query.prompts import check
+from saga.raster import Geometry
+from saga.scene import Camera, Scene
+
+HIT, MISSED, EXTRA = np.array([34, 160, 70]), np.array([220, 38, 38]), np.array([60, 90, 255])
+"""Colors of what was found, what was missed, and what was taken too much."""
+_TRUE, _ASKED, _EXCLUDED = np.array([255, 170, 0]), (22, 163, 74), (220, 38, 38)
+_PANEL = 300
+"""Width of a panel in pixels."""
+_GAP, _CAPTION = 8, 22
+_LEAST_SHARE, _MARGIN = 1 / 3, 1.3
+"""A close-up is at least this share of the image wide, and this much larger than what it shows."""
+_PAPER, _INK = (250, 250, 248), (40, 42, 46)
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """The worst view of one answer."""
+
+    record: Record
+    task: Task
+    variant: Variant
+    predicted: np.ndarray  # [H, W] bool
+
+
+class WorstCases:
+    """Of every object the answer with the least IoU in its worst view."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, WorstCase] = {}
+
+    def offer(self, case: WorstCase) -> None:
+        """Keeps the case while it is its object's worst; displaced prompts are not looked at."""
+        kept = self._cases.get(case.record.object)
+        if case.record.repeat == 0 and (kept is None or case.record.least[0] < kept.record.least[0]):
+            self._cases[case.record.object] = case
+
+    def draw(self, scene: Scene, geometry: Geometry, count: int = 12) -> np.ndarray:  # [h, w, 3]
+        """The sheet of at most `count` objects, uint8 RGB: one row an object, worst first."""
+        ranked = sorted(self._cases.values(), key=lambda case: case.record.least[0])[:count]
+        rows = [_heading(), *(_row(scene, geometry, case) for case in ranked)]
+        width, height = max(row.width for row in rows), sum(row.height + _GAP for row in rows)
+        sheet = Image.new("RGB", (width + 2 * _GAP, height + _GAP), _PAPER)
+        top = _GAP
+        for row in rows:
+            sheet.paste(row, (_GAP, top))
+            top += row.height + _GAP
+        return np.asarray(sheet)
+
+
+def _heading() -> Image.Image:
+    """Which color says what, at the head of the answers' column."""
+    left = 3 * (_PANEL + _GAP)
+    strip = Image.new("RGB", (left + _PANEL, _CAPTION), _PAPER)
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
+    for word, color in (("found", HIT), ("missed", MISSED), ("too much", EXTRA)):
+        draw.rectangle((left, 5, left + 12, 17), fill=tuple(color.tolist()))
+        draw.text((left + 17, _CAPTION // 2), word, font=font, fill=_INK, anchor="lm")
+        left += 30 + round(draw.textlength(word, font))
+    return strip
+
+
+def _row(scene: Scene, geometry: Geometry, case: WorstCase) -> Image.Image:
+    overlap, view = case.record.least
+    camera, asked = scene.camera(view), scene.camera(case.record.view)
+    photograph, truth = _photograph(scene, geometry, camera), case.task.truth[view]
+    gray = photograph.mean(axis=2, keepdims=True)
+    answer = np.repeat(0.5 * gray + 110, 3, axis=2).astype(np.uint8)
+    parts = ((HIT, case.predicted & truth), (MISSED, truth & ~case.predicted), (EXTRA, case.predicted & ~truth))
+    for color, part in parts:
+        answer[part] = (0.3 * answer[part] + 0.7 * color).astype(np.uint8)
+    record = case.record
+    many = f"{record.clicks} click{'s' * (record.clicks != 1)}" if record.clicks else record.kind
+    close = _close_up(case.predicted | truth)
+    panels = [
+        (_asked(scene, geometry, asked, case.variant), f"{record.object}: {many} in {asked.name}"),
+        (photograph[close], view),
+        (highlight(photograph, truth, _TRUE)[close], "truth"),
+        (answer[close], f"IoU {overlap:.3f} (mean {record.iou:.3f})" + (", no answer" if record.error else "")),
+    ]
+    return _strip([(_shrunk(picture), caption) for picture, caption in panels])
+
+
+def _close_up(
+    shown: np.ndarray,  # [H, W] bool
+) -> tuple[slice, slice]:
+    """Rows and columns around what is shown, in the image's aspect ratio, at least a third of its width."""
+    height, width = shown.shape
+    rows, columns = np.nonzero(shown)
+    if len(rows) == 0:
+        return slice(0, height), slice(0, width)
+    share = max(np.ptp(columns) / width, np.ptp(rows) / height, _LEAST_SHARE / _MARGIN) * _MARGIN
+    h, w = min(height, round(height * share)), min(width, round(width * share))
+    top = int(np.clip((rows.min() + rows.max() - h) // 2, 0, height - h))
+    left = int(np.clip((columns.min() + columns.max() - w) // 2, 0, width - w))
+    return slice(top, top + h), slice(left, left + w)
+
+
+def _asked(scene: Scene, geometry: Geometry, camera: Camera, variant: Variant) -> np.ndarray:  # [H, W, 3]
+    """The prompt's view with the prompt drawn in."""
+    picture = _photograph(scene, geometry, camera)
+    prompt = check(variant.prompt, camera)
+    region = prompt.mask if prompt.mask is not None else prompt.scribble
+    if region is not None:
+        picture = highlight(picture, region, np.array(_ASKED))
+    image = Image.fromarray(picture)
+    draw = ImageDraw.Draw(image)
+    radius = max(3, camera.width // 60)
+    for points, color in ((prompt.points, _ASKED), (prompt.negative, _EXCLUDED)):
+        for x, y in points.tolist():
+            box = [x - radius, y - radius, x + radius, y + radius]
+            draw.ellipse(box, fill=color, outline=(255, 255, 255), width=max(1, radius // 3))
+    return np.asarray(image)
+
+
+def _photograph(scene: Scene, geometry: Geometry, camera: Camera) -> np.ndarray:  # [H, W, 3]
+    if camera.image_path is None:
+        return render_color(scene.gaussians, geometry, camera)
+    return scene.image(camera)
+
+
+def _shrunk(picture: np.ndarray) -> Image.Image:
+    height = max(1, round(_PANEL * picture.shape[0] / picture.shape[1]))
+    return Image.fromarray(picture).resize((_PANEL, height), Image.Resampling.BILINEAR)
+
+
+def _strip(panels: Sequence[tuple[Image.Image, str]]) -> Image.Image:
+    height = max(picture.height for picture, _ in panels)
+    strip = Image.new("RGB", (len(panels) * (_PANEL + _GAP) - _GAP, height + _CAPTION), _PAPER)
+    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
+    for k, (picture, caption) in enumerate(panels):
+        left = k * (_PANEL + _GAP)
+        strip.paste(picture, (left, 0))
+        while caption and draw.textlength(caption, font) > _PANEL:
+            caption = caption.removesuffix("…")[:-1] + "…"
+        draw.text((left, height + _CAPTION // 2), caption, font=font, fill=_INK, anchor="lm")
+    return strip

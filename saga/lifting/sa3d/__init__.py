@@ -1,6 +1,0 @@
-"""SA3D (Cen et al. 2023): one view's mask becomes a 3D mask that prompts every other view for its own."""
-
-from saga.lifting.sa3d.config import Sa3dConfig
-from saga.lifting.sa3d.method import Sa3d
-
-__all__ = ["Sa3d", "Sa3dConfig"]

@@ -1,6 +1,0 @@
-"""SANeRF-HQ: an object field fitted to masks prompted in many views."""
-
-from saga.lifting.sanerf_hq.config import SanerfHqConfig
-from saga.lifting.sanerf_hq.method import SanerfHq
-
-__all__ = ["SanerfHq", "SanerfHqConfig"]

@@ -1,0 +1,158 @@
+"""The mask cache: what a generator made of each photograph, kept on disk and read one view at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from saga.errors import SagaError
+from saga.masks.packed import PackedMasks
+from saga.masks.source import MaskGenerator
+from saga.runtime.progress import tracked
+from saga.scene.atomic import atomic_path
+from saga.scene.camera import Camera
+from saga.scene.scene import Scene
+
+_VERSION = 1
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+class MaskCache:
+    """A folder with one file per view, made by one generator.
+
+    A file holds the masks with 8 pixels to a byte and, when the generator has an encoder, its features. It is
+    used as long as the photograph's bytes, the camera's size and lens, and the generator's settings are those
+    that it was made from. Files are whole or not there, so an interrupted run goes on where it stopped, and
+    nothing but the view at hand is in memory.
+    """
+
+    def __init__(self, folder: str | Path, generator: MaskGenerator) -> None:
+        """A cache in a subfolder of `folder` for `generator` with its settings; makes nothing yet."""
+        identity = json.dumps({"store": _VERSION, "generator": generator.identity}, sort_keys=True)
+        digest = hashlib.sha256(identity.encode()).hexdigest()
+        self.folder = Path(folder) / f"{generator.name}-{digest[:12]}"
+        self.generator = generator
+        self.description = generator.description
+
+    def missing(self, cameras: Sequence[Camera]) -> list[Camera]:
+        """The cameras with a photograph whose masks are not there, damaged, or of another photograph."""
+        return [camera for camera in cameras if camera.image_path is not None and not self._is_current(camera)]
+
+    def prepare(self, scene: Scene, progress: bool = True) -> None:
+        """Make the masks of every photograph of `scene` that are not there yet.
+
+        `progress` shows a bar on stderr with the time left. Views without a photograph are passed over.
+        Raises SagaError when a photograph cannot be read or a file cannot be written; what was made stays.
+        """
+        missing = self.missing(scene.cameras)
+        if not missing:
+            return
+        for camera in tracked(missing, progress, f"masks ({self.generator.name})", "views"):
+            masks, features = self.generator.generate(scene.image(camera))
+            self._write(camera, masks, features)
+
+    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
+        """Masks bool [M, H, W] of a view at the camera's size; M is 0 for a view without a photograph.
+
+        Raises SagaError when `prepare` has not made them from the present photograph.
+        """
+        shape = (camera.height, camera.width)
+        bits = self._read(camera, "masks")
+        if bits is None:
+            return np.zeros((0, *shape), dtype=bool)
+        # Files keep the order of axes that the masks were made in.
+        return PackedMasks(np.ascontiguousarray(bits), shape).masks().numpy()
+
+    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
+        """The encoder's features of a view, float16 [256, 64, 64]; None without an encoder or a photograph.
+
+        Raises SagaError as `masks` does.
+        """
+        return self._read(camera, "features")
+
+    def _path(self, camera: Camera) -> Path:
+        return self.folder / f"{quote(camera.name, safe=' ')}.npz"
+
+    def _is_current(self, camera: Camera) -> bool:
+        path = self._path(camera)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return archive.testzip() is None and archive.read("key").decode() == _image_key(camera)
+        except _UNREADABLE:
+            return False
+
+    def _read(self, camera: Camera, name: str) -> np.ndarray | None:
+        if camera.image_path is None:
+            return None
+        path = self._path(camera)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if archive.read("key").decode() != _image_key(camera):
+                    raise SagaError(
+                        f"{path}: was made from another version of {camera.image_path}; run the mask extraction again"
+                    )
+                if f"{name}.npy" not in archive.namelist():
+                    return None
+                with archive.open(f"{name}.npy") as file:
+                    array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+                    return array
+        except _UNREADABLE as error:
+            raise SagaError(
+                f"{path}: no usable masks of {camera.name} ({error}); run the mask extraction again"
+            ) from error
+
+    def _write(
+        self,
+        camera: Camera,
+        masks: np.ndarray,  # [M, H, W]
+        features: np.ndarray | None,  # [256, 64, 64]
+    ) -> None:
+        if masks.shape[1:] != (camera.height, camera.width) or masks.dtype != bool:
+            raise ValueError(f"expected bool [M, {camera.height}, {camera.width}], got {masks.dtype} {masks.shape}")
+        bits = PackedMasks.pack(np.ascontiguousarray(masks)).bits
+        with atomic_path(self._path(camera)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            archive.writestr("key", _image_key(camera))
+            _add_array(archive, "masks", bits, zipfile.ZIP_DEFLATED)
+            if features is not None:
+                # Features do not compress: storing them as they are makes them quick to read.
+                _add_array(archive, "features", features.astype(np.float16, copy=False), zipfile.ZIP_STORED)
+
+
+def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray, compression: int) -> None:
+    entry = zipfile.ZipInfo(f"{name}.npy")
+    entry.compress_type = compression
+    with archive.open(entry, "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def _image_key(camera: Camera) -> str:
+    """Digest of everything that decides the image of a view: the photograph's bytes, size and lens."""
+    assert camera.image_path is not None
+    try:
+        digest = hashlib.sha256(camera.image_path.read_bytes())
+    except OSError as error:
+        raise SagaError(
+            f"{camera.image_path}: the photograph cannot be read ({error.strerror}); put it back"
+        ) from error
+    view: list[object] = [camera.width, camera.height]
+    if camera.lens is not None:
+        lens = camera.lens
+        view += [
+            lens.model,
+            lens.width,
+            lens.height,
+            *lens.params,
+            camera.fx,
+            camera.fy,
+            camera.cx,
+            camera.cy,
+        ]
+    digest.update(json.dumps(view).encode())
+    return digest.hexdigest()

@@ -1,0 +1,39 @@
+"""Features before the first step."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga.methods.disconerf.config import DiscoNerfConfig
+from saga.methods.disconerf.sampling import MaskedPixels, Supervision
+from saga.raster import SparseRows
+from saga.train.sampler import CachedView, PixelCache, patterns
+from saga.train.spectral import spectral_start
+
+_NOISE = 1e-3
+"""Small, so that the first masks decide about a Gaussian and not its random start."""
+
+
+def start_features(
+    supervision: Supervision, average: SparseRows | None, config: DiscoNerfConfig, random: torch.Generator
+) -> Tensor:  # [N, C]
+    """Small random features, and with `config.start` "spectral" the scene's separable groups of Gaussians beside them.
+
+    The decoder starts at random either way. So slots start as random mixtures of groups (or of nothing): those
+    that happen to be more of one object than the others are matched with its masks.
+    """
+    rows = supervision.rows
+    noise = torch.randn(rows.columns, config.dimensions, generator=random).to(rows.weights.device) * _NOISE
+    if config.start == "random":
+        return noise
+    cache = PixelCache([_as_patterns(view) for view in supervision.views], rows)
+    groups = spectral_start(cache, config.dimensions, random)
+    return noise + (groups if average is None else average.render(groups))
+
+
+def _as_patterns(view: MaskedPixels) -> CachedView:
+    members, pattern = patterns(np.ascontiguousarray(view.members.cpu().numpy().T))
+    device = view.members.device
+    return CachedView(view.camera, view.first, pattern.to(device), members.to(device), None)

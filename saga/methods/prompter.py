@@ -1,0 +1,177 @@
+"""2D prompts to masks: by Segment Anything, or by choosing among masks that are given."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.masks import MaskSource, Sam
+from saga.masks.packed import PackedMasks
+from saga.methods.consensus import Consensus
+from saga.methods.fusion import mask_iou
+from saga.methods.scribbles import POSITIVE_SHARE, skeleton_points
+from saga.query import Prompt
+from saga.query.prompts import CheckedPrompt, check
+from saga.raster.device_scene import DeviceScene
+from saga.scene import Camera
+
+_REMEMBERED = 256
+"""Views whose masks (8 pixels to a byte) or features are kept in memory."""
+_ALIKE = 0.6
+"""A mask of the view itself stands for what the views agree on when their IoU is at least this."""
+
+
+class Prompter(Protocol):
+    """Makes the mask of a prompt in one view."""
+
+    description: str
+    """One line for people: where the masks come from."""
+
+    def mask(
+        self,
+        camera: Camera,
+        points: np.ndarray,  # [K, 2]
+        labels: np.ndarray,  # [K]
+        box: tuple[int, int, int, int] | None = None,
+        rough: np.ndarray | None = None,  # [H, W] bool
+    ) -> np.ndarray | None:  # [H, W]
+        """The mask bool [H, W] of a prompt, None when there is none.
+
+        `points` are pixels (x, y) with `labels` 1 (on the object) or 0 (not); `box` is x0, y0, x1, y1; `rough` is
+        what is known of the object in this view so far. At least one positive point or a box is given.
+        """
+        ...
+
+
+class SamPrompter:
+    """Segment Anything; the encoder's features of the last views are remembered, so further prompts only decode."""
+
+    def __init__(self, views: DeviceScene, sam: Sam, source: MaskSource | None = None) -> None:
+        """`source` hands out features that were kept when the scene's masks were made."""
+        self.views, self.sam = views, sam
+        self.description = f"masks by Segment Anything ({sam.model_type})"
+        self._source = source
+        self.features = lru_cache(_REMEMBERED)(self._features)
+
+    def mask(
+        self,
+        camera: Camera,
+        points: np.ndarray,  # [K, 2]
+        labels: np.ndarray,  # [K]
+        box: tuple[int, int, int, int] | None = None,
+        rough: np.ndarray | None = None,  # [H, W] bool
+    ) -> np.ndarray | None:  # [H, W]
+        """As in Prompter; the model chooses among its three masks by its own rating, as the papers do."""
+        features, size = self.features(camera.name), (camera.height, camera.width)
+        corners = None if box is None else np.asarray(box)
+        found = self.sam.predict(
+            features, points if len(points) else None, labels if len(points) else None, corners, size=size
+        )
+        return found if found.any() else None
+
+    def _features(self, name: str) -> np.ndarray:  # [256, 64, 64]
+        camera = self.views.scene.camera(name)
+        kept = None if self._source is None else self._source.features(camera)
+        return self.sam.features(self.views.scene.image(camera)) if kept is None else kept
+
+
+class MaskPrompter:
+    """Masks that are given, each view's its own: a prompt chooses one.
+
+    The masks of a view that hold the most positive and the fewest negative points are alike as far as the prompt
+    goes: an object, a part of it, it and its neighbor. The one most like what is known of the object is chosen; in
+    the first view, where nothing is known, the one most like what the views agree on, or that itself where the
+    view has no mask like it.
+    """
+
+    def __init__(self, views: DeviceScene, source: MaskSource) -> None:
+        """`source` hands out the masks."""
+        self.views, self.source = views, source
+        self.description = source.description
+        self._packed = lru_cache(_REMEMBERED)(self._read)
+        self._consensus = Consensus(views, self._packed)
+
+    def mask(
+        self,
+        camera: Camera,
+        points: np.ndarray,  # [K, 2]
+        labels: np.ndarray,  # [K]
+        box: tuple[int, int, int, int] | None = None,
+        rough: np.ndarray | None = None,  # [H, W] bool
+    ) -> np.ndarray | None:  # [H, W]
+        """As in Prompter."""
+        packed = self._packed(camera.name)
+        if box is not None:
+            masks = packed.masks()
+            filling = _filling(masks, box)
+            return masks[filling].numpy() if filling is not None else None
+        masks = packed.masks(packed.holding(points, labels))
+        if rough is not None and rough.any():
+            likeness = mask_iou(masks, torch.from_numpy(rough))
+            return masks[int(likeness.argmax())].numpy() if len(masks) else None
+        agreed = self._consensus.mask(camera, points, labels)
+        if agreed is None or not agreed.any():
+            return None
+        likeness = mask_iou(masks, agreed)
+        alike = len(masks) > 0 and float(likeness.max()) >= _ALIKE
+        return masks[int(likeness.argmax())].numpy() if alike else agreed.numpy()
+
+    def _read(self, name: str) -> PackedMasks:
+        return PackedMasks.pack(self.source.masks(self.views.scene.camera(name)))
+
+
+def reference_mask(
+    views: DeviceScene, prompter: Prompter, prompt: Prompt, seed: int = 0
+) -> tuple[CheckedPrompt, np.ndarray]:  # [H, W]
+    """The prompt, checked, and the mask bool [H, W] it asks for in its view; a given mask stands for itself.
+
+    Scribbles become points by the rule of SA3D's appendix C.
+
+    Raises:
+        SagaError: a prompt that does not fit its view, or one that finds no mask there.
+    """
+    camera = views.scene.camera(prompt.view)
+    checked = check(prompt, camera)
+    if checked.mask is not None:
+        mask = checked.mask.copy()
+        return checked, mask
+    points, labels = prompt_points(checked, seed)
+    found = prompter.mask(camera, points, labels, checked.box)
+    if found is None:
+        raise SagaError(
+            f"prompt: {prompter.description} show nothing there in {camera.name}; click elsewhere on the object, or "
+            "give its mask with --mask."
+        )
+    return checked, found
+
+
+def prompt_points(prompt: CheckedPrompt, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:  # [K, 2], [K]
+    """Points (x, y) int64 [K, 2] and labels (1 on the object, 0 not) [K] of points or a scribble."""
+    positive = prompt.points
+    if prompt.scribble is not None:
+        drawn = skeleton_points(prompt.scribble, POSITIVE_SHARE, np.random.default_rng(seed))
+        positive = np.asarray(drawn, np.int64).reshape(-1, 2)
+    labels = np.concatenate([np.ones(len(positive), np.int64), np.zeros(len(prompt.negative), np.int64)])
+    return np.concatenate([positive, prompt.negative]), labels
+
+
+def _filling(
+    masks: Tensor,  # [M, H, W] bool
+    box: tuple[int, int, int, int],
+) -> int | None:
+    """The mask whose own bounding box is most like a box, if any overlaps it."""
+    overlaps = np.zeros(len(masks))
+    x0, y0, x1, y1 = box
+    for index, mask in enumerate(masks.numpy()):
+        columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+        if len(columns) == 0:
+            continue
+        a0, b0, a1, b1 = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        both = max(0, min(x1, a1) - max(x0, a0)) * max(0, min(y1, b1) - max(y0, b0))
+        overlaps[index] = both / ((x1 - x0) * (y1 - y0) + (a1 - a0) * (b1 - b0) - both)
+    return int(overlaps.argmax()) if overlaps.max(initial=0) > 0 else None

@@ -1,0 +1,204 @@
+"""The masks of an object in many views from prompts in few (SANeRF-HQ, section 3.2 and appendix A)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.methods.prompter import Prompter, prompt_points, reference_mask
+from saga.methods.sanerf_hq.config import SanerfHqConfig
+from saga.methods.sanerf_hq.evidence import Evidence
+from saga.methods.sanerf_hq.points import WorldPoints, spread
+from saga.methods.sanerf_hq.rays import RayCache
+from saga.methods.view_order import choose_views
+from saga.query import Prompt
+from saga.query.prompts import check
+from saga.scene import Camera
+
+_FEWEST_RAYS = 6
+"""What is known of an object must show on this many rays of a view to prompt it."""
+_STRAY = 0.1
+"""Share of a mask that may be known as something else when most of it is unknown."""
+_CONTRADICTED = "the masks of the other views contradict its own"
+
+
+@dataclass
+class ObjectMasks:
+    """One object's masks, and what became of the views."""
+
+    evidence: Evidence
+    masks: dict[str, Tensor] = field(default_factory=dict)
+    """View name -> bool [H, W]."""
+    fixed: set[str] = field(default_factory=set)
+    """Views whose masks a person gave or pointed at."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """View name -> why it has no mask."""
+
+    def put(self, name: str, mask: Tensor) -> None:
+        """Adds a mask bool [H, W]."""
+        self.masks[name] = mask
+        self.evidence.add(name, self.evidence.cache.rays(name).sampled(mask))
+
+    def drop(self, name: str, why: str) -> None:
+        """Takes a mask away."""
+        self.evidence.add(name, self.evidence.cache.rays(name).sampled(self.masks.pop(name)), -1)
+        self.left_out[name] = why
+
+
+class MaskCollector:
+    """Asks the prompter for the masks of one object after another."""
+
+    def __init__(self, cache: RayCache, prompter: Prompter, config: SanerfHqConfig) -> None:
+        self.cache, self.views, self.prompter, self.config = cache, cache.views, prompter, config
+
+    def from_prompts(self, prompts: Sequence[Prompt], tick: Callable[[], None]) -> ObjectMasks:
+        """The masks that prompts of one object lead to; `tick` is called for each view.
+
+        Raises:
+            SagaError: no prompt, one that does not fit its view, or one that finds no mask there.
+        """
+        if not prompts:
+            raise SagaError("prompts: expected at least one for each object, found none.")
+        found = ObjectMasks(Evidence(self.cache))
+        parts = []
+        for index, prompt in enumerate(prompts):
+            camera = self.views.scene.camera(prompt.view)
+            pixels, labels, mask = self._read(prompt, camera, index > 0)
+            parts.append(WorldPoints.of(self.views, camera.name, pixels, labels))
+            if mask is not None:
+                shown = torch.from_numpy(mask).to(self.views.device)
+                if camera.name in found.fixed:
+                    shown |= found.masks[camera.name]
+                    found.drop(camera.name, "")
+                found.put(camera.name, shown)
+                found.fixed.add(camera.name)
+        first = self.views.scene.camera(prompts[0].view)
+        self._propagate(found, WorldPoints.joined(parts), first, tick)
+        return found
+
+    def from_points(self, points: WorldPoints, tick: Callable[[], None]) -> ObjectMasks:
+        """The masks that points of the world lead to, beginning in the view that sees most of them.
+
+        Raises:
+            SagaError: no view sees enough of the points.
+        """
+        found = ObjectMasks(Evidence(self.cache))
+        seen = {
+            camera.name: int(points.seen(self.views, camera.name, self.config.tolerance)[1].sum())
+            for camera in self.views.scene.cameras
+        }
+        first = max(seen, key=lambda name: seen[name], default="")
+        if not first or seen[first] == 0:
+            raise SagaError("points: no view sees any of the points on the object; give points on visible surfaces.")
+        self._propagate(found, points, self.views.scene.camera(first), tick)
+        if not found.masks:
+            raise SagaError(f"points: {self.prompter.description} show nothing there in any view; give other points.")
+        return found
+
+    def _read(
+        self, prompt: Prompt, camera: Camera, further: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:  # [K, 2], [K], [H, W]
+        """Pixels and labels of a prompt, and the mask it asks for in its own view, if it asks for one."""
+        checked = check(prompt, camera, only_negative=further)
+        if checked.mask is None and checked.box is None:
+            pixels, labels = prompt_points(checked, self.config.seed)
+            if not labels.any():
+                return pixels, labels, None
+            return pixels, labels, reference_mask(self.views, self.prompter, prompt, self.config.seed)[1]
+        mask = reference_mask(self.views, self.prompter, prompt, self.config.seed)[1]
+        inside = spread(mask, self.config.spread_points)
+        labels = np.repeat([1, 0], [len(inside), len(checked.negative)])
+        return np.concatenate([inside, checked.negative]), labels, mask
+
+    def _propagate(self, found: ObjectMasks, points: WorldPoints, first: Camera, tick: Callable[[], None]) -> None:
+        """Masks of all other views, nearest to the first one first, then those that the others contradict again."""
+        others = choose_views(self.views.scene.cameras, first, self.config.views)
+        enough = self.config.min_visible or max(1, -(-int(points.labels.sum()) // 2))
+        asked: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for camera in [first, *others]:
+            tick()
+            if camera.name in found.masks:
+                continue
+            pixels, labels = points.seen(self.views, camera.name, self.config.tolerance)
+            if int(labels.sum()) < enough:
+                pixels, labels = self._extended(found, camera, pixels[labels == 0])
+            if not labels.any():
+                found.left_out[camera.name] = "too few of the prompt's points are visible"
+                continue
+            asked[camera.name] = pixels, labels
+            mask = self._ask(found, camera, pixels, labels)
+            if mask is None:
+                found.left_out[camera.name] = "no mask holds the points"
+            elif self._overlap(found, camera.name, mask) < self.config.agreement:
+                found.left_out[camera.name] = _CONTRADICTED
+            else:
+                found.put(camera.name, mask)
+        self._agree(found, asked)
+
+    def _extended(
+        self,
+        found: ObjectMasks,
+        camera: Camera,
+        negative: np.ndarray,  # [K, 2]
+    ) -> tuple[np.ndarray, np.ndarray]:  # [K, 2], [K]
+        """Points inside what is known of the object in a view, beside negative ones."""
+        rough = self._rough(found, camera) if self.config.extend else None
+        if rough is None:
+            return negative, np.zeros(len(negative), np.int64)
+        inside = spread(rough, self.config.spread_points)
+        return np.concatenate([inside, negative]), np.repeat([1, 0], [len(inside), len(negative)])
+
+    def _ask(
+        self, found: ObjectMasks, camera: Camera, pixels: np.ndarray, labels: np.ndarray
+    ) -> Tensor | None:  # [H, W] bool
+        rough = self._rough(found, camera) if self.config.rough else None
+        mask = self.prompter.mask(camera, pixels, labels, None, rough)
+        return None if mask is None else torch.from_numpy(mask).to(self.views.device)
+
+    def _rough(self, found: ObjectMasks, camera: Camera) -> np.ndarray | None:  # [H, W] bool
+        """What is known of an object in a view, at the resolution of the rays; None when it is next to nothing."""
+        if not found.masks:
+            return None
+        shown, _ = found.evidence.rendered(camera.name)
+        if int(shown.sum()) < _FEWEST_RAYS:
+            return None
+        size = (camera.height, camera.width)
+        return self.cache.rays(camera.name).image(shown, self.cache.grid, size).cpu().numpy()
+
+    def _agree(self, found: ObjectMasks, asked: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+        """Asks again for masks that those of all views together contradict, and drops those that still differ."""
+        for name, (pixels, labels) in asked.items():
+            own = found.masks.get(name)
+            if own is not None:
+                if self._overlap(found, name, own) >= self.config.agreement:
+                    continue
+                found.drop(name, _CONTRADICTED)
+            camera = self.views.scene.camera(name)
+            pixels, labels = self._extended(found, camera, pixels[labels == 0])
+            mask = self._ask(found, camera, pixels, labels) if labels.any() else None
+            if mask is not None and self._overlap(found, name, mask) >= self.config.agreement:
+                found.put(name, mask)
+                found.left_out.pop(name, None)
+
+    def _overlap(
+        self,
+        found: ObjectMasks,
+        name: str,
+        mask: Tensor,  # [H, W] bool
+    ) -> float:
+        """IoU of a mask with what the masks so far say together of its view, where that is known; 1 when less than half
+        of the mask is known and next to none of it as something else, as in a view from behind."""
+        if not found.masks:
+            return 1.0
+        shown, known = found.evidence.rendered(name)
+        sampled = self.cache.rays(name).sampled(mask)
+        both, inside = int((sampled & known).sum()), int((sampled & shown).sum())
+        area = int(sampled.sum())
+        if 2 * both < area and both - inside <= _STRAY * area:
+            return 1.0
+        return inside / max(1, int(shown.sum()) + both - inside)

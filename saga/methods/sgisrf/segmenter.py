@@ -1,0 +1,229 @@
+"""Sgisrf: segmentation of a scene never seen in training, from clicks (Tang et al. 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.methods.sgisrf.config import SgisrfConfig
+from saga.methods.sgisrf.grid import Box
+from saga.methods.sgisrf.guidance import Lifted
+from saga.methods.sgisrf.model import SgisrfModel
+from saga.methods.sgisrf.pixels import Click, Lattice, Owners, clicks_of, echoes, lattice
+from saga.methods.sgisrf.predict import OUTSIDE, Volume, predict_coarse, predict_refined
+from saga.methods.sgisrf.region import click_region, fitted, median_box, region_box, union
+from saga.methods.sgisrf.similarity import Similarity
+from saga.query import Prompt, Segmentation
+from saga.query.prompts import check
+from saga.query.report import Report
+from saga.raster.device_scene import DeviceScene
+from saga.scene import Scene
+
+_SMALLEST = 0.01
+"""Half of the least cube's side, relative to the radius of the scene."""
+_REGION_PIXELS = 12_000
+"""Pixels of a view among which a click's region is found."""
+_REMEMBERED = 128
+_Group = list[list[Click]]
+"""Clicks of one sign and one prompt, each with those that repeat it in other views."""
+
+
+class Sgisrf:
+    """Turns clicks into objects of one scene, without training on it."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        similarity: Similarity,
+        model: SgisrfModel | None = None,
+        config: SgisrfConfig | None = None,
+        device: str = "cpu",
+    ) -> None:
+        """Prepares a scene for clicks.
+
+        Args:
+            scene: the scene.
+            similarity: the feature space in which clicks spread over an image; `similarity_of` chooses one.
+            model: the trained model; None takes the one that comes with the package.
+            config: settings; None takes the defaults.
+            device: "cpu" or "cuda".
+
+        Raises:
+            SagaError: the model that comes with the package is missing.
+        """
+        self.views, self.similarity, self.config = DeviceScene(scene, device), similarity, config or SgisrfConfig()
+        self.model = model or SgisrfModel.load()
+        self.model.network.to(self.views.device)
+        self._owners = Owners(self.views)
+        self._map = lru_cache(_REMEMBERED)(self._similarity_map)
+        self._echoes = lru_cache(_REMEMBERED)(self._find_echoes)
+        self._smallest = _SMALLEST * _radius(self.views)
+
+    def segment_prompt(self, prompt: Prompt) -> Segmentation:
+        """The object of one prompt. Raises SagaError for a prompt that does not fit its view."""
+        return self.segment_prompts([prompt])
+
+    def segment_prompts(self, prompts: Sequence[Prompt]) -> Segmentation:
+        """One object from prompts given one after another, in any views: each refines the mask of those before (eq. 1).
+
+        All prompts but the first may have negative points only. The scores are probabilities.
+
+        Raises:
+            SagaError: no prompt, no such view, or a prompt that does not fit its view.
+        """
+        if not prompts:
+            raise SagaError("segment_prompts: expected at least one prompt, found none.")
+        report, turn = Report(), _Turn(len(self.views.geometry), self.views.device)
+        for index, prompt in enumerate(prompts):
+            camera = self.views.scene.camera(prompt.view)
+            checked = check(prompt, camera, index > 0)
+            turn.clicks += self._repeated(clicks_of(camera, checked, self.config.scribble_clicks), report)
+            self._predict(turn, report)
+        selected = (turn.probability > self.config.threshold) & self.views.valid
+        report.thresholds["probability"] = self.config.threshold
+        report.count("selected", selected)
+        if turn.box is None:
+            report.warnings.append("the clicks show nothing of the scene: click where there is an object")
+        elif not bool(selected.any()):
+            report.warnings.append("nothing was selected: lower the threshold, or click elsewhere on the object")
+        views = [self.views.scene.camera(prompt.view).name for prompt in prompts]
+        facts = {"view": views[0], "prompt": prompts[0].describe(), **report.as_json()}
+        if len(prompts) > 1:
+            others = [prompt.describe() for prompt in prompts[1:]]
+            facts["further"] = [{"view": v, "prompt": p} for v, p in zip(views[1:], others, strict=True)]
+        return Segmentation(selected, turn.probability.float(), facts)
+
+    def _repeated(self, clicks: list[Click], report: Report) -> list[_Group]:
+        """A prompt's clicks of either sign, each with those that repeat it in other views."""
+        with report.timed("echoes"):
+            repeated = [[click, *self._echoes(click.view, click.pixel, click.positive)] for click in clicks]
+        groups = ([views for views in repeated if views[0].positive == sign] for sign in (True, False))
+        return [group for group in groups if group]
+
+    def _find_echoes(self, view: str, pixel: tuple[int, int], positive: bool) -> list[Click]:
+        return echoes(self._owners, Click(view, pixel, positive), self.config.echo_views)
+
+    def _predict(self, turn: _Turn, report: Report) -> None:
+        """M_t from M_{t-1} and all clicks so far; the cube is fitted to what is found."""
+        with report.timed("region"):
+            box = self._box(turn)
+        if box is None:
+            return
+        turn.box = box if turn.box is None else union([box, turn.box])
+        for left in reversed(range(max(self.config.rounds, 1))):
+            better = self._predict_in(turn, turn.box, left > 0, report)
+            report.counts["rounds"] = report.counts.get("rounds", 0) + 1
+            if better is None:
+                return
+            turn.box = better
+
+    def _predict_in(self, turn: _Turn, box: Box, fit: bool, report: Report) -> Box | None:
+        """One prediction in a cube; with `fit`, a better cube instead of the refinement if there is one."""
+        geometry, config, model = self.views.geometry, self.config, self.model
+        with report.timed("grid"):
+            volume = Volume.build(geometry, box, model.resolution)
+        with report.timed("guidance"):
+            propagation = config.propagation and model.propagation
+            positive, negative = (
+                [self._by_view(group, box, propagation) for group in turn.clicks_of(sign)] for sign in (True, False)
+            )
+            coarse = volume.inputs(geometry, positive, negative, turn.previous, propagation)
+        with report.timed("network"), torch.no_grad():
+            first = predict_coarse(model.network, coarse)
+            logits, uncertain = first.sampled(volume), 0
+        better = None
+        if fit:
+            found = volume.points[torch.sigmoid(logits) > config.threshold]
+            better = fitted(found, box, config.margin, self._smallest)
+        if better is None and config.refinement and model.refinement:
+            with report.timed("refinement"), torch.no_grad():
+                fine = volume.fine_inputs(geometry, positive, negative)
+                logits, uncertain = predict_refined(
+                    model.network, volume, first, coarse, fine, config.band, config.refined_voxels
+                )
+        report.counts |= {"in_cube": len(volume.members), "uncertain_voxels": uncertain}
+        turn.probability = torch.sigmoid(
+            torch.full_like(turn.probability, OUTSIDE).index_copy(0, volume.members, logits)
+        )
+        turn.previous = turn.probability
+        return better
+
+    def _box(self, turn: _Turn) -> Box | None:
+        """A cube around what the positive clicks point at."""
+        clicks = [views for group in turn.clicks_of(True) for views in group]
+        found = [median_box([box for each in views if (box := self._box_of(each))]) for views in clicks]
+        boxes = [box for box in found if box is not None]
+        return union(boxes) if boxes else None
+
+    def _box_of(self, click: Click) -> Box | None:
+        where = lattice(self.views.scene.camera(click.view), _REGION_PIXELS)
+        place = where.place(click.pixel)
+        assert place is not None, "the lattice covers the image"
+        owners = self._owners.clicked(click.view, where, click.pixel)
+        region = torch.from_numpy(click_region(self._alike(click, where), place, owners)).to(self.views.device)
+        return region_box(self.views.geometry.means[region], self.config.margin, self._smallest)
+
+    def _by_view(self, group: _Group, box: Box, propagation: bool) -> list[Lifted]:
+        """What a prompt's clicks say in each view: the maximum over those in it."""
+        by_view: dict[str, list[Lifted]] = {}
+        for click in (each for views in group for each in views):
+            by_view.setdefault(click.view, []).append(self._lift(click, box, propagation))
+        return [Lifted.fused(parts, self.views.device) for parts in by_view.values()]
+
+    def _lift(self, click: Click, box: Box, propagation: bool) -> Lifted:
+        """A click's confidences inherited by the Gaussians that the view shows in a box."""
+        device = self.views.device
+        if not propagation:
+            owner = torch.tensor([self._owners.at(click.view, click.pixel)], device=device)
+            return Lifted.of(owner, torch.ones(1, device=device))
+        where = lattice(self.views.scene.camera(click.view), self.config.lifted_pixels, box)
+        owners = torch.from_numpy(self._owners.clicked(click.view, where, click.pixel).reshape(-1))
+        return Lifted.of(owners.to(device), torch.from_numpy(self._alike(click, where).reshape(-1)).to(device))
+
+    def _alike(self, click: Click, where: Lattice) -> np.ndarray:  # [rows, columns]
+        found = where.take(self._map(click.view, click.pixel) if click.mask is None else click.mask).copy()
+        if click.positive and self.similarity.nested:
+            found = np.sign(found) * np.abs(found) ** self.config.exponent
+        if click.within is not None:
+            camera = self.views.scene.camera(click.view)
+            inside = np.zeros((camera.height, camera.width), bool)
+            x0, y0, x1, y1 = click.within
+            inside[y0:y1, x0:x1] = True
+            found *= where.take(inside)
+        place = where.place(click.pixel)
+        if place is not None:
+            found[place[1], place[0]] = 1.0
+        return found
+
+    def _similarity_map(self, view: str, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
+        return self.similarity.similarity(self.views.scene.camera(view), pixel)
+
+
+class _Turn:
+    """The state of an interaction."""
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        self.device = device
+        self.clicks: list[_Group] = []
+        self.box: Box | None = None
+        self.probability: Tensor = torch.zeros(count, device=device)
+        self.previous: Tensor | None = None
+
+    def clicks_of(self, positive: bool) -> list[_Group]:
+        """The clicks of one sign."""
+        return [group for group in self.clicks if group[0][0].positive == positive]
+
+
+def _radius(views: DeviceScene, sample: int = 100_000) -> float:
+    """Distance from the middle of a scene within which nine in ten of its Gaussians lie; 1 for an empty one."""
+    means = views.geometry.means[views.valid]
+    means = means[:: max(1, len(means) // sample)]
+    if len(means) == 0:
+        return 1.0
+    distances = (means - means.median(0).values).norm(dim=1)
+    return max(float(torch.quantile(distances[:sample], 0.9)), 1e-6)

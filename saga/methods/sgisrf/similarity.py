@@ -1,0 +1,150 @@
+"""2D semantic propagation: how like each pixel of a view is to the clicked one (SGISRF, eq. 4)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from skimage.color import rgb2lab
+from torch.nn import functional
+
+from saga.masks import MaskSource
+from saga.raster import BlendOperator, Geometry
+from saga.scene import Camera, Scene
+
+_REMEMBERED = 24
+_COLOR_WIDTH = 12.0
+"""Difference in Lab at which the likeness of colors has fallen to 0.6."""
+_NEARNESS = 0.25
+"""Distance in image diagonals at which the likeness of places has fallen to 0.6."""
+
+
+class Similarity(Protocol):
+    """A feature space of pixels."""
+
+    description: str
+    """One line for people: what the likeness goes by."""
+    nested: bool
+    """Whether features are sets of masks, where wholes hold parts: SgisrfConfig.exponent is for these."""
+
+    def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
+        """Cosine of every pixel's feature with that of `pixel` (x, y), float32 in [-1, 1]."""
+        ...
+
+
+class ColorSimilarity:
+    """Color and place: the cosine in the feature space of a Gaussian kernel over Lab and pixel coordinates."""
+
+    description = "likeness of color"
+    nested = False
+
+    def __init__(self, scene: Scene) -> None:
+        """Colors come from photographs, or from the scene's own rendering where there are none."""
+        self._scene = scene
+        self._lab = lru_cache(_REMEMBERED)(self._read)
+
+    def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
+        """As in Similarity."""
+        return color_likeness(self._lab(camera.name), pixel)
+
+    def _read(self, name: str) -> np.ndarray:  # [H, W, 3]
+        camera, gaussians = self._scene.camera(name), self._scene.gaussians
+        if camera.image_path is not None:
+            return np.asarray(rgb2lab(self._scene.image(camera)), np.float32)
+        colors = torch.from_numpy(gaussians.colors(camera.position))
+        rendered = BlendOperator(Geometry.from_gaussians(gaussians), camera).render(colors).clamp(0, 1)
+        return np.asarray(rgb2lab(rendered.numpy()), np.float32)
+
+
+class MaskSimilarity:
+    """Masks that are given: a pixel's feature is the set of its view's masks that hold it.
+
+    The cosine of two such sets is their overlap, |both| / sqrt(|one| |other|). Pixels of no mask form one more;
+    there, color decides.
+    """
+
+    nested = True
+
+    def __init__(self, scene: Scene, source: MaskSource) -> None:
+        """`source` hands out the masks."""
+        self._color = ColorSimilarity(scene)
+        self._masks = lru_cache(_REMEMBERED)(lambda name: source.masks(scene.camera(name)))
+        self.description = f"membership in {source.description}"
+
+    def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
+        """As in Similarity."""
+        masks = self._masks(camera.name)
+        if masks[:, pixel[1], pixel[0]].any():
+            return membership_cosine(masks, pixel)
+        return self._color.similarity(camera, pixel) * ~masks.any(0)
+
+
+class FeatureSimilarity:
+    """The features of SAM's encoder."""
+
+    description = "features of Segment Anything's encoder"
+    nested = False
+
+    def __init__(self, scene: Scene, source: MaskSource) -> None:
+        """`source.features` hands out the features [256, 64, 64] of a view; a view without them gets zeros."""
+        self._features = lru_cache(_REMEMBERED)(lambda name: source.features(scene.camera(name)))
+
+    def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
+        """As in Similarity; the map has the resolution of the features, interpolated."""
+        features = self._features(camera.name)
+        if features is None:
+            return np.zeros((camera.height, camera.width), np.float32)
+        return feature_cosine(features, camera, pixel)
+
+
+def similarity_of(scene: Scene, source: MaskSource | None = None) -> Similarity:
+    """The best feature space there is: the encoder's features, else the masks', else color."""
+    if source is None:
+        return ColorSimilarity(scene)
+    if scene.cameras and source.features(scene.cameras[0]) is not None:
+        return FeatureSimilarity(scene, source)
+    return MaskSimilarity(scene, source)
+
+
+def membership_cosine(
+    masks: np.ndarray,  # [M, H, W] bool
+    pixel: tuple[int, int],
+) -> np.ndarray:  # [H, W]
+    """Cosine of the pixels' sets of masks with that of `pixel` (x, y), float32; 0 where either set is empty."""
+    chosen = masks[masks[:, pixel[1], pixel[0]]]
+    if len(chosen) == 0:
+        return np.zeros(masks.shape[1:], np.float32)
+    sizes = masks.sum(0, dtype=np.uint16).astype(np.float32)
+    shared = chosen.sum(0, dtype=np.uint16).astype(np.float32)
+    return np.asarray(shared / np.sqrt(np.maximum(sizes, 1.0) * len(chosen)), np.float32)
+
+
+def color_likeness(
+    lab: np.ndarray,  # [H, W, 3]
+    pixel: tuple[int, int],
+) -> np.ndarray:  # [H, W]
+    """Gaussian kernel over Lab (against the median around the pixel, x and y) and distance in the image, float32."""
+    height, width = lab.shape[:2]
+    x, y = pixel
+    around = lab[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].reshape(-1, 3)
+    color = ((lab - np.median(around, axis=0)) ** 2).sum(-1) / _COLOR_WIDTH**2
+    rows, columns = np.ogrid[:height, :width]
+    place = ((columns - x) ** 2 + (rows - y) ** 2) / (_NEARNESS**2 * (height**2 + width**2))
+    return np.asarray(np.exp(-(color + place) / 2), np.float32)
+
+
+def feature_cosine(
+    features: np.ndarray,  # [C, 64, 64]
+    camera: Camera,
+    pixel: tuple[int, int],
+) -> np.ndarray:  # [H, W]
+    """Cosines of an encoder's features, whose image fills a square from the top left corner, float32."""
+    longest = max(camera.width, camera.height)
+    grid = functional.normalize(torch.from_numpy(np.asarray(features, np.float32)), dim=0)
+    place = [2 * (value + 0.5) / longest - 1 for value in pixel]
+    query = functional.grid_sample(grid[None], torch.tensor([[[place]]], dtype=grid.dtype), align_corners=False)
+    cosine = torch.einsum("chw,c->hw", grid, functional.normalize(query[0, :, 0, 0], dim=0))
+    whole = functional.interpolate(cosine[None, None], (longest, longest), mode="bilinear", align_corners=False)
+    return whole[0, 0, : camera.height, : camera.width].clamp(-1, 1).numpy()

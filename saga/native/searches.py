@@ -1,0 +1,78 @@
+"""The neighbor searches of the native library (cuda/saga.h), with the signatures of `reference`.
+
+Points are float32, dense, on the CPU or a GPU; masks are bool, on the same device.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saga.native import bindings
+
+
+def available(device_type: str) -> bool:
+    """Whether the library for a device was built."""
+    return bindings.library(device_type) is not None
+
+
+def nearest_distance(
+    points: Tensor,  # [n, 3]
+) -> Tensor:
+    distances = torch.empty(len(points), device=points.device)
+    _call("saga_nearest_distance", points, _address(points), distances.data_ptr())
+    return distances
+
+
+def nearest_neighbors(
+    points: Tensor,  # [n, 3]
+    count: int,  # at most MOST_NEIGHBORS
+) -> Tensor:
+    indices = torch.empty(len(points), count, dtype=torch.int32, device=points.device)
+    _call("saga_nearest_neighbors", points, _address(points), count, indices.data_ptr())
+    return indices
+
+
+def mean_distance(
+    points: Tensor,  # [n, 3]
+    neighbors: int,
+) -> Tensor:
+    """Approximate, unlike its reference: to a few parts in a thousand."""
+    distances = torch.empty(len(points), device=points.device)
+    _call("saga_mean_distance", points, _address(points), neighbors, distances.data_ptr())
+    return distances
+
+
+def within_radius(
+    points: Tensor,  # [n, 3]
+    queries: Tensor,  # [q, 3]
+    skip: Tensor,  # [q] bool
+    reach: float,
+) -> Tensor:
+    within = skip.clone()
+    arguments = (_address(points), len(queries), _address(queries), reach, within.data_ptr())
+    _call("saga_within_radius", points, *arguments)
+    return within
+
+
+def grow_region(
+    points: Tensor,  # [n, 3]
+    seeds: Tensor,  # [n] bool
+    reach: float,
+) -> Tensor:
+    region = seeds.clone()
+    _call("saga_grow_region", points, _address(points), reach, region.data_ptr())
+    return region
+
+
+def _address(points: Tensor) -> int:
+    return bindings.pointer(points)
+
+
+def _call(name: str, points: Tensor, *arguments: Any) -> None:
+    """Calls a search among the points with a workspace of its own."""
+    workspace = bindings.workspace(points, "saga_neighbors_workspace", len(points))
+    stream = bindings.stream(points)
+    bindings.call(points.device.type, name, len(points), *arguments, workspace.data_ptr(), stream)

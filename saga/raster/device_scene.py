@@ -1,0 +1,69 @@
+"""A scene on a device: its geometry, and the operators, coverage and depth of its views, remembered."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from saga.raster.geometry import Geometry
+from saga.raster.operator import BlendOperator
+from saga.runtime.device import choose_device
+from saga.scene import Scene
+
+_REMEMBERED_BYTES, _FEWEST_REMEMBERED = 2 * 10**9, 8
+_BYTES_PER_GAUSSIAN, _BYTES_PER_PIXEL = 84, 40
+"""What a projected view takes, about: splats, sorted tiles and weight; alpha, depth and tile offsets."""
+_SEEN = 0.5
+"""Accumulated opacity from which a pixel has a depth."""
+
+
+class DeviceScene:
+    """A scene whose geometry lies on a device, with what its last views needed: shared by all that work on it."""
+
+    def __init__(self, scene: Scene, device: str = "auto", remembered: int | None = None) -> None:
+        """Puts the Gaussians on a device; nothing is projected yet. None remembers as many views as take about 2 GB."""
+        self.scene, self.device = scene, torch.device(choose_device(device))
+        self.geometry = Geometry.from_gaussians(scene.gaussians, device=self.device)
+        self.valid = torch.from_numpy(scene.gaussians.valid).to(self.device)  # [N]
+        remembered = _affordable(scene) if remembered is None else remembered
+        self._operator = lru_cache(remembered)(lambda name: BlendOperator(self.geometry, scene.camera(name)))
+        self._coverage = lru_cache(remembered)(self._alpha_and_depth)
+        self._weight = lru_cache(remembered)(self._lifted_ones)
+
+    def operator(self, name: str) -> BlendOperator:
+        """The blending operator of a view, by the camera's name. Raises SagaError for a view that does not exist."""
+        return self._operator(self.scene.camera(name).name)
+
+    def alpha(self, name: str) -> Tensor:  # [H, W]
+        """Accumulated opacity of a view, in [0, 1]."""
+        return self._coverage(self.scene.camera(name).name)[0]
+
+    def depth(self, name: str) -> Tensor:  # [H, W]
+        """Camera z of what a view shows, in world units: blended depth over alpha, inf where alpha < 0.5."""
+        return self._coverage(self.scene.camera(name).name)[1]
+
+    def weight(self, name: str) -> Tensor:  # [N]
+        """How much of each Gaussian a view shows: its blended weight summed over the pixels, A^T 1."""
+        return self._weight(self.scene.camera(name).name)
+
+    def _lifted_ones(self, name: str) -> Tensor:  # [N]
+        operator = self._operator(name)
+        ones = torch.ones(operator.camera.height, operator.camera.width, 1, device=self.device)
+        return operator.lift(ones)[:, 0]
+
+    def _alpha_and_depth(self, name: str) -> tuple[Tensor, Tensor]:
+        means = self.geometry.means
+        pose = torch.from_numpy(self.scene.camera(name).world_to_camera[2]).to(means)
+        depths = means @ pose[:3] + pose[3]
+        # Both in one pass over the tiles, which takes hardly longer than one of them.
+        alpha, depth = self._operator(name).render(torch.stack([torch.ones_like(depths), depths], dim=1)).unbind(-1)
+        return alpha, torch.where(alpha >= _SEEN, depth / alpha.clamp(min=_SEEN), torch.inf)
+
+
+def _affordable(scene: Scene) -> int:
+    """Views whose operators fit the memory set aside for them."""
+    pixels = max((camera.width * camera.height for camera in scene.cameras), default=0)
+    each = _BYTES_PER_GAUSSIAN * len(scene.gaussians) + _BYTES_PER_PIXEL * pixels
+    return max(_FEWEST_REMEMBERED, _REMEMBERED_BYTES // max(1, each))

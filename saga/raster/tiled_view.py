@@ -1,0 +1,176 @@
+"""The native backends (CPU and CUDA) as torch.library operators."""
+
+from __future__ import annotations
+
+from ctypes import byref
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from saga.native import bindings as c
+from saga.raster.geometry import Geometry
+from saga.scene.camera import Camera
+
+
+@dataclass(frozen=True)
+class TiledView:
+    """One camera's projected Gaussians and depth-ordered tile lists: all that A depends on."""
+
+    width: int
+    height: int
+    splats: Tensor  # [N, 8] float32: x, y, conic a, b, c, opacity, half width, half height
+    depths: Tensor  # [N] float32, camera z, 0 when culled
+    tile_offsets: Tensor  # [tiles + 1] int64
+    ids: Tensor  # [pairs] int32
+
+    @staticmethod
+    def build(geometry: Geometry, camera: Camera) -> TiledView:
+        """Projects, culls, and sorts the scene for one camera."""
+        means, n, device = geometry.means, len(geometry.means), geometry.means.device
+        struct, stream, kind = c.camera_struct(camera), c.stream(geometry.means), device.type
+        splats = torch.empty(n, c.SPLAT, device=device)
+        depths = torch.empty(n, device=device)
+        counts = torch.empty(n, dtype=torch.int32, device=device)
+        attributes = [c.pointer(a) for a in (means, geometry.quaternions, geometry.scales, geometry.opacities)]
+        c.call(kind, "saga_project", byref(struct), n, *attributes, c.pointer(splats), c.pointer(depths),
+               c.pointer(counts, torch.int32), stream)  # fmt: skip
+        pairs = int(counts.sum(dtype=torch.int64))
+        tiles = -(-camera.width // c.TILE) * -(-camera.height // c.TILE)
+        offsets = torch.empty(tiles + 1, dtype=torch.int64, device=device)
+        ids = torch.empty(pairs, dtype=torch.int32, device=device)
+        workspace = c.workspace(splats, "saga_bin_workspace", byref(struct), n, pairs)
+        c.call(kind, "saga_bin", byref(struct), n, c.pointer(splats), c.pointer(depths),
+               c.pointer(counts, torch.int32), pairs, c.pointer(offsets, torch.int64),
+               c.pointer(ids, torch.int32), c.pointer(workspace, torch.uint8), stream)  # fmt: skip
+        return TiledView(camera.width, camera.height, splats, depths, offsets, ids)
+
+
+def _flags(exact: bool) -> int:
+    """Flags of saga_render and saga_lift; torch.use_deterministic_algorithms asks for deterministic sums."""
+    return (c.EXACT if exact else 0) | (c.DETERMINISTIC if torch.are_deterministic_algorithms_enabled() else 0)
+
+
+def _lists(splats: Tensor, tile_offsets: Tensor, ids: Tensor) -> tuple[int, int, int]:
+    return c.pointer(splats), c.pointer(tile_offsets, torch.int64), c.pointer(ids, torch.int32)
+
+
+def _render(
+    x: Tensor,  # [N, C]
+    splats: Tensor,  # [N, 8]
+    tile_offsets: Tensor,  # [tiles + 1]
+    ids: Tensor,  # [pairs]
+    width: int,
+    height: int,
+    exact: bool,
+) -> Tensor:  # [H, W, C]
+    """A x for one view."""
+    x = x.contiguous()
+    out = torch.empty(height, width, x.shape[1], device=x.device)
+    c.call(x.device.type, "saga_render", byref(c.image_struct(width, height)), *_lists(splats, tile_offsets, ids),
+           x.shape[1], c.pointer(x), c.pointer(out), _flags(exact), c.stream(x))  # fmt: skip
+    return out
+
+
+render_op = torch.library.custom_op("saga::render", mutates_args=())(_render)
+
+
+@render_op.register_fake
+def _(x: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor, width: int, height: int, exact: bool) -> Tensor:
+    return x.new_empty(height, width, x.shape[1])
+
+
+def _lift(
+    y: Tensor,  # [H, W, C]
+    splats: Tensor,  # [N, 8]
+    tile_offsets: Tensor,  # [tiles + 1]
+    ids: Tensor,  # [pairs]
+    exact: bool,
+) -> Tensor:  # [N, C]
+    """A^T y for one view."""
+    y = y.contiguous()
+    height, width, channels = y.shape
+    n, struct, kind = len(splats), c.image_struct(width, height), y.device.type
+    out = torch.empty(n, channels, device=y.device)
+    flags = _flags(exact)
+    workspace = c.workspace(y, "saga_lift_workspace", byref(struct), n, channels, flags)
+    c.call(kind, "saga_lift", byref(struct), n, *_lists(splats, tile_offsets, ids), channels, c.pointer(y),
+           c.pointer(out), flags, c.pointer(workspace, torch.uint8), c.stream(y))  # fmt: skip
+    return out
+
+
+lift_op = torch.library.custom_op("saga::lift", mutates_args=())(_lift)
+
+
+@lift_op.register_fake
+def _(y: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor, exact: bool) -> Tensor:
+    return y.new_empty(len(splats), y.shape[2])
+
+
+def _remember_render(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    ctx.save_for_backward(*inputs[1:4])
+    ctx.exact = inputs[6]
+
+
+def _render_backward(ctx, gradient):  # type: ignore[no-untyped-def]
+    return lift_op(gradient, *ctx.saved_tensors, ctx.exact), None, None, None, None, None, None
+
+
+def _remember_lift(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    ctx.save_for_backward(*inputs[1:4])
+    ctx.height, ctx.width = inputs[0].shape[:2]
+    ctx.exact = inputs[4]
+
+
+def _lift_backward(ctx, gradient):  # type: ignore[no-untyped-def]
+    return render_op(gradient, *ctx.saved_tensors, ctx.width, ctx.height, ctx.exact), None, None, None, None
+
+
+render_op.register_autograd(_render_backward, setup_context=_remember_render)
+lift_op.register_autograd(_lift_backward, setup_context=_remember_lift)
+
+
+def _needs_operator(values: Tensor) -> bool:
+    """Whether autograd or torch.compile must see an operator; its first call imports torch.compile: seconds."""
+    return torch.compiler.is_compiling() or (values.requires_grad and torch.is_grad_enabled())
+
+
+def render(
+    x: Tensor,  # [N, C]
+    view: TiledView,
+    exact: bool,
+) -> Tensor:  # [H, W, C]
+    """A x for one view, differentiable in x."""
+    run = render_op if _needs_operator(x) else _render
+    return run(x, view.splats, view.tile_offsets, view.ids, view.width, view.height, exact)
+
+
+def lift(
+    y: Tensor,  # [H, W, C]
+    view: TiledView,
+    exact: bool,
+) -> Tensor:  # [N, C]
+    """A^T y for one view, differentiable in y."""
+    run = lift_op if _needs_operator(y) else _lift
+    return run(y, view.splats, view.tile_offsets, view.ids, exact)
+
+
+def rows(
+    view: TiledView,
+    pixels: Tensor,  # [P, 2] int32 (x, y), sorted by tile
+    runs: Tensor,  # [R + 1] int64, first pixel of each tile's run
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows of A at sampled pixels: indptr [P + 1] int64, indices [nnz] int32, weights [nnz] float32."""
+    kind, device, count = pixels.device.type, pixels.device, len(pixels)
+    struct, stream = c.image_struct(view.width, view.height), c.stream(pixels)
+    shared = (byref(struct), *_lists(view.splats, view.tile_offsets, view.ids), c.pointer(pixels, torch.int32),
+              len(runs) - 1, c.pointer(runs, torch.int64))  # fmt: skip
+    counts = torch.empty(count, dtype=torch.int32, device=device)
+    c.call(kind, "saga_rows_count", *shared, c.pointer(counts, torch.int32), stream)
+    indptr = torch.zeros(count + 1, dtype=torch.int64, device=device)
+    torch.cumsum(counts, 0, out=indptr[1:])
+    indices = torch.empty(int(indptr[-1]), dtype=torch.int32, device=device)
+    weights = torch.empty(int(indptr[-1]), device=device)
+    c.call(kind, "saga_rows_fill", *shared, c.pointer(indptr, torch.int64), c.pointer(indices, torch.int32),
+           c.pointer(weights), stream)  # fmt: skip
+    return indptr, indices, weights

@@ -1,0 +1,28 @@
+"""phi: the map from SAM's features to the space of the Gaussians' features (SAGA, eq. 4)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+SAM_DIMENSIONS = 256
+_HIDDEN = 64
+
+
+class SamProjection(nn.Module):
+    """A two-layer perceptron applied to every position of SAM's feature map."""
+
+    def __init__(self, dimensions: int = 32) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(SAM_DIMENSIONS, _HIDDEN),
+            nn.LayerNorm(_HIDDEN),
+            nn.LeakyReLU(),
+            nn.Linear(_HIDDEN, dimensions),
+        )
+
+    def forward(
+        self,
+        features: Tensor,  # [256, h, w]
+    ) -> Tensor:  # [h * w, C]
+        """Low-dimensional features of every position, row by row."""
+        return self.layers(features.flatten(1).T)

@@ -1,0 +1,77 @@
+"""Similarity maps: cosines by hand, and what happens where there is nothing to go by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from saga.methods.sgisrf import ColorSimilarity, FeatureSimilarity, MaskSimilarity, similarity_of
+from saga.methods.sgisrf.similarity import color_likeness, feature_cosine, membership_cosine
+from saga.scene import Camera, Scene
+
+CAMERA = Camera("a.png", 64, 32, 50.0, 50.0, 32.0, 16.0, np.eye(4))
+
+
+class _Source:
+    description = "masks of the test"
+
+    def __init__(self, masks: np.ndarray, features: np.ndarray | None = None) -> None:
+        self._masks, self._features = masks, features
+
+    def masks(self, camera: Camera) -> np.ndarray:
+        return self._masks
+
+    def features(self, camera: Camera) -> np.ndarray | None:
+        return self._features
+
+
+def test_cosine_of_memberships_says_which_masks_two_pixels_share() -> None:
+    whole, part = np.zeros((2, 4, 6), bool)
+    whole[:, :4], part[:, :2] = True, True
+    found = membership_cosine(np.stack([whole, part]), (0, 0))
+    assert found[0].tolist() == pytest.approx([1, 1, 0.5**0.5, 0.5**0.5, 0, 0])
+
+
+def test_memberships_do_not_depend_on_the_order_of_masks() -> None:
+    masks = np.random.default_rng(0).random((7, 9, 11)) < 0.4
+    assert np.allclose(membership_cosine(masks, (4, 5)), membership_cosine(masks[::-1], (4, 5)))
+
+
+def test_color_is_alike_near_and_unlike_far_or_different() -> None:
+    lab = np.zeros((20, 30, 3), np.float32)
+    lab[:, 15:] = (50, 40, 0)
+    found = color_likeness(lab, (5, 10))
+    assert found[10, 5] == pytest.approx(1) and found[10, 12] > 0.7 and found[10, 20] < 0.01
+    assert found[10, 9] > found[0, 9] > 0
+
+
+def test_features_fill_a_square_from_the_top_left() -> None:
+    features = np.zeros((8, 64, 64), np.float32)
+    features[0] = 1.0
+    features[0, :, 32:], features[1, :, 32:] = 0.0, 1.0
+    features[:, 32:] = -1.0  # padding below the image
+    found = feature_cosine(features, CAMERA, (8, 8))
+    assert found.shape == (32, 64)
+    assert found[:28, :30].min() > 0.99 and np.abs(found[:28, 34:]).max() < 0.01
+
+
+def test_the_best_space_there_is_gets_chosen(tiny_scene: Scene) -> None:
+    masks = np.zeros((0, 120, 160), bool)
+    assert isinstance(similarity_of(tiny_scene), ColorSimilarity)
+    assert isinstance(similarity_of(tiny_scene, _Source(masks)), MaskSimilarity)
+    assert isinstance(similarity_of(tiny_scene, _Source(masks, np.ones((256, 64, 64), np.float16))), FeatureSimilarity)
+
+
+def test_where_no_mask_is_color_decides_among_what_no_mask_covers(tiny_scene: Scene) -> None:
+    masks = np.zeros((1, 120, 160), bool)
+    masks[0, :, 80:] = True
+    found = MaskSimilarity(tiny_scene, _Source(masks)).similarity(tiny_scene.cameras[0], (20, 60))
+    assert found[60, 20] > 0.5 and found[:, 80:].max() == 0
+
+
+def test_color_needs_no_photographs(tiny_scene: Scene) -> None:
+    from dataclasses import replace
+
+    bare = [replace(camera, image_path=None) for camera in tiny_scene.cameras]
+    found = ColorSimilarity(Scene(tiny_scene.gaussians, bare)).similarity(bare[0], (80, 60))
+    assert found.shape == (120, 160) and np.isfinite(found).all() and found[60, 80] > 0.5

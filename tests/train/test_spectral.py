@@ -1,0 +1,54 @@
+"""The instant field: groups of Gaussians straight from the masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from saga.raster import Geometry, SparseRows
+from saga.train import train
+from saga.train.sampler import CachedView, PixelCache
+from saga.train.spectral import spectral_start
+
+
+def cache_of(camera, pixels_per_group=5, groups=3, views=4):
+    """Pixels that see one Gaussian each, 4 Gaussians a group, a mask a group, in every view."""
+    generator = torch.Generator().manual_seed(0)
+    per_view = groups * pixels_per_group * 4
+    group = torch.arange(groups).repeat_interleave(pixels_per_group * 4)
+    cached = [CachedView(camera, v * per_view, group, torch.eye(groups).bool(), None) for v in range(views)]
+    seen = torch.cat([group * 4 + torch.randint(4, (per_view,), generator=generator) for _ in range(views)])
+    count = len(seen)
+    rows = SparseRows(torch.arange(count + 1), seen.int(), torch.ones(count), columns=groups * 4 + 1)
+    return PixelCache(cached, rows)
+
+
+@pytest.mark.parametrize("dimensions", [8, 32])
+def test_gaussians_of_one_mask_are_alike_and_of_different_ones_are_not(tiny_scene, dimensions):
+    features = spectral_start(cache_of(tiny_scene.cameras[0]), dimensions, torch.Generator().manual_seed(0))
+    assert features.shape == (13, dimensions)
+    similarity = features[:12] @ features[:12].T
+    group = torch.arange(12) // 4
+    same = group[:, None] == group[None]
+    torch.testing.assert_close(similarity, same.float(), atol=1e-3, rtol=0)
+    assert features[12].abs().sum() == 0, "no mask shows it"
+
+
+def test_the_instant_field_tells_objects_apart(tiny_scene, tiny_demo, instances, quick):
+    field = train(tiny_scene, instances(), quick(iterations=0, start="spectral"), progress=False)
+    directions = torch.nn.functional.normalize(field.features, dim=1).numpy()
+    labels = np.asarray(tiny_demo.labels)
+    for name in ("mug", "bottle", "ball"):
+        own = labels == tiny_demo.names[name]
+        center = directions[own].mean(0)
+        cosine = directions @ (center / np.linalg.norm(center))
+        assert np.median(cosine[own]) > 0.8
+        assert np.median(cosine[(labels > 0) & ~own]) < 0.4
+
+
+def test_training_goes_on_from_it(tiny_scene, instances, quick):
+    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
+    start = train(tiny_scene, instances(), quick(iterations=0, start="spectral"), progress=False).features
+    after = train(tiny_scene, instances(), quick(iterations=10, start="spectral"), progress=False).features
+    assert len(start) == len(geometry) and 0 < float((after - start).abs().mean()) < float(start.abs().mean())
