@@ -6,15 +6,17 @@ import ctypes
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from saga.demo import DemoScene, make_scene, write_scene
 from saga.native import bindings
-from saga.scene import Scene, load_scene
+from saga.scene import Camera, Gaussians, Scene, load_scene
 
 ROOT = Path(__file__).parent.parent
 EMULATOR = ROOT / "tests" / "gpu" / "emulator"
@@ -38,6 +40,31 @@ def tiny_folder(tiny_demo: DemoScene, tmp_path_factory: pytest.TempPathFactory) 
 def tiny_scene(tiny_folder: Path) -> Scene:
     """`tiny_folder` as it loads: rows in the order of `tiny_demo.labels`, cameras with photographs."""
     return load_scene(tiny_folder / "scene.ply")
+
+
+@pytest.fixture(scope="session")
+def wall() -> Callable[..., Scene]:
+    """Makes an opaque wall, at z = 4 by default, in front of the parallel cameras "a" and "b"."""
+    return _wall
+
+
+def _wall(z: float = 4.0, extra: tuple[tuple[float, float, float], ...] = ()) -> Scene:
+    """An opaque wall at a depth in front of two parallel cameras, and single opaque Gaussians."""
+    side = np.linspace(-3, 3, 61)
+    means = np.stack([*np.meshgrid(side, side, indexing="ij"), np.full((61, 61), z)], -1).reshape(-1, 3)
+    means = np.concatenate([means, np.asarray(extra, float).reshape(-1, 3)]).astype(np.float32)
+    n = len(means)
+    gaussians = Gaussians.from_arrays(
+        means=means,
+        scales=np.full((n, 3), 0.1, np.float32),
+        quaternions=np.tile(np.array([1, 0, 0, 0], np.float32), (n, 1)),
+        opacities=np.full(n, 0.99, np.float32),
+        sh=np.zeros((n, 1, 3), np.float32),
+    )
+    moved = np.eye(4)
+    moved[0, 3] = -0.5
+    cameras = [Camera(name, 64, 48, 40, 40, 32, 24, pose) for name, pose in (("a", np.eye(4)), ("b", moved))]
+    return Scene(gaussians, cameras)
 
 
 @pytest.fixture(scope="session")
