@@ -26,13 +26,17 @@ def write_scene(scene: DemoScene, folder: str | Path) -> None:
     """Writes the demo scene and its photographs.
 
     scene.ply; transforms.json with images/*.png; labels.npy (uint8 [N] in the PLY's order); objects.json
-    (name -> label); instances/*.png (uint8 [H, W], the label of what each pixel shows, 0 = table or
+    (name -> label); instances/*.png (uint8 [H, W], the label of what each pixel shows, 0 = background or
     nothing), which also serves as a folder of masks to train with.
 
     The files appear together or not at all. Raises SagaError when `folder` holds anything else than an
     earlier demo, or cannot be written.
     """
     geometry = Geometry.from_gaussians(scene.gaussians)
+    if scene.floating is not None:  # a floater is in the scene and in no photograph
+        hidden = torch.where(torch.from_numpy(scene.floating), 0.0, geometry.opacities)
+        geometry = replace(geometry, opacities=hidden)
+    rng = np.random.default_rng([scene.seed, len(scene.cameras)])
     one_hot = torch.nn.functional.one_hot(torch.from_numpy(scene.labels.astype(np.int64))).to(torch.float32)
     with staged_folder(folder, _OWNED, lambda found: _is_demo(found, scene.names)) as stage:
         scene.gaussians.write(stage / "scene.ply")
@@ -43,9 +47,9 @@ def write_scene(scene: DemoScene, folder: str | Path) -> None:
             for camera in scene.cameras:
                 path = stage / "images" / f"{camera.stem}.png"
                 photograph, instances = _render(scene, geometry, one_hot, camera)
-                pictures.write(path, photograph)
+                pictures.write(path, scene.capture.photograph(photograph, rng))
                 pictures.write(stage / "instances" / path.name, instances)
-                rendered.append(replace(camera, image_path=path))
+                rendered.append(replace(scene.capture.camera(camera, rng), image_path=path))
         write_transforms(rendered, stage / "transforms.json")
 
 

@@ -32,3 +32,5 @@ class DemoObject:
     """Turn about z, in radians."""
     detail: float = 1.0
     """Surfels per area, relative to the other objects."""
+    scale: float = 1.0
+    """Factor of all lengths, applied around the foot point."""

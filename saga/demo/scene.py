@@ -1,21 +1,21 @@
-"""The demo: a table of everyday things as Gaussians whose every label is known."""
+"""The demo: everyday things as Gaussians whose every label is known."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from saga.demo import lighting
+from saga.demo.capture import CAPTURES, Capture
+from saga.demo.layouts import LAYOUTS
 from saga.demo.model import DemoObject
-from saga.demo.objects import all_objects
 from saga.demo.surfaces import area, sample
 from saga.demo.textures import averaged
 from saga.scene.camera import Camera
 from saga.scene.gaussians import Gaussians
-from saga.scene.orbit import look_at
 from saga.scene.spherical_harmonics import C0, evaluate_basis
 
 _OPACITY = 0.95
@@ -31,11 +31,17 @@ class DemoScene:
 
     gaussians: Gaussians
     labels: np.ndarray  # [N] uint8
-    """Object of every Gaussian; 0 is the table."""
+    """Object of every Gaussian; 0 is the background, such as the table, and floaters."""
     names: dict[str, int]
-    """Object name -> label."""
+    """Object name -> label; the first is the background's."""
     cameras: list[Camera]
-    """Inward views on two rings around the table; there are no photographs yet."""
+    """The views as they are; there are no photographs yet."""
+    capture: Capture = CAPTURES["perfect"]
+    """How its photographs are taken and its cameras are found."""
+    floating: np.ndarray | None = None  # [N] bool
+    """Which Gaussians are floaters, which no photograph shows; None without any."""
+    seed: int = 0
+    """Seed of everything random."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +59,30 @@ class _Surfels:
 
 
 def make_scene(
-    gaussians: int = 100_000, seed: int = 0, views: int = 24, size: tuple[int, int] = (480, 360)
+    gaussians: int = 100_000,
+    seed: int = 0,
+    views: int = 24,
+    size: tuple[int, int] = (480, 360),
+    layout: str = "table",
+    capture: str = "perfect",
 ) -> DemoScene:
-    """Builds the demo scene: surfaces sampled into flat surfels, lit once, colored with SH of degree 1.
+    """Builds a demo scene: surfaces sampled into flat surfels, lit once, colored with SH of degree 1.
 
     Args:
-        gaussians: about how many Gaussians to make.
-        seed: places the surfels; the objects themselves never change.
-        views: number of cameras, on two rings.
+        gaussians: about how many Gaussians to make, without floaters.
+        seed: places the surfels and decides the capture's errors; the objects themselves never change.
+        views: number of cameras.
         size: width and height of the cameras' images in pixels.
+        layout: what stands where, one of `saga.demo.layouts.LAYOUTS`.
+        capture: how it is photographed, one of `saga.demo.capture.CAPTURES`.
     """
-    objects = all_objects()
-    surfels, spacing = _sample_objects(objects, gaussians, np.random.default_rng(seed))
+    plan = LAYOUTS[layout]
+    objects = plan.objects()
+    names = {name: label for label, name in enumerate(dict.fromkeys(thing.name for thing in objects))}
+    rng = np.random.default_rng(seed)
+    surfels, spacing = _sample_objects(objects, names, gaussians, rng)
     lit, key = lighting.shade(surfels.albedo, surfels.points, surfels.normals, surfels.glow, spacing)
-    return DemoScene(
+    made = DemoScene(
         gaussians=Gaussians.from_arrays(
             means=surfels.points.astype(np.float32),
             scales=_scales(surfels.extents),
@@ -75,48 +91,65 @@ def make_scene(
             sh=_harmonics(lit, surfels.gloss * np.sqrt(key), lighting.sheen(surfels.normals)),
         ),
         labels=surfels.labels,
-        names={thing.name: label for label, thing in enumerate(objects)},
-        cameras=ring_cameras(views, size),
+        names=names,
+        cameras=plan.cameras(views, size),
+        capture=CAPTURES[capture],
+        seed=seed,
     )
+    return made if made.capture.floaters <= 0 else _with_floaters(made, np.array(plan.target), spacing, rng)
 
 
-def ring_cameras(views: int, size: tuple[int, int]) -> list[Camera]:
-    """Cameras on a low and a high ring around the table, looking at its middle."""
-    low, focal = (views + 1) // 2, 1.12 * size[0]
-    cameras = []
-    for k in range(views):
-        ring, step, count = (0, k, low) if k < low else (1, k - low, views - low)
-        azimuth = 2 * np.pi * (step + 0.5 * ring) / count - 1.1
-        elevation = np.radians((24.0, 44.0)[ring])
-        distance = (2.05, 2.4)[ring]
-        eye = distance * np.array(
-            [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
-        )
-        pose = look_at(eye, np.array([0.0, 0.0, 0.06]), np.array([0.0, 0.0, 1.0]))
-        cameras.append(Camera(f"{k:03d}.png", *size, focal, focal, size[0] / 2, size[1] / 2, pose))
-    return cameras
+def _with_floaters(
+    scene: DemoScene,
+    target: np.ndarray,  # [3]
+    spacing: float,
+    rng: np.random.Generator,
+) -> DemoScene:
+    """Adds stray Gaussians of label 0 between the cameras and what they look at."""
+    count, known = round(scene.capture.floaters * len(scene.labels)), scene.gaussians
+    eyes = np.stack([camera.position for camera in scene.cameras])[rng.integers(len(scene.cameras), size=count)]
+    means = eyes + rng.uniform(0.15, 0.75, (count, 1)) * (target - eyes) + 0.2 * rng.standard_normal((count, 3))
+    sh = np.zeros((count, 4, 3), np.float32)
+    sh[:, 0] = (rng.uniform(0.2, 0.9, (count, 1)) - 0.5) / C0
+    gaussians = Gaussians.from_arrays(
+        means=np.concatenate([known.means, means.astype(np.float32)]),
+        scales=np.concatenate([known.scales, (spacing * rng.uniform(0.5, 3.0, (count, 3))).astype(np.float32)]),
+        quaternions=np.concatenate([known.quaternions, _random_quaternions(count, rng)]),
+        opacities=np.concatenate([known.opacities, rng.uniform(0.05, 0.5, count).astype(np.float32)]),
+        sh=np.concatenate([known.sh, sh]),
+    )
+    floating = np.arange(len(scene.labels) + count) >= len(scene.labels)
+    labels = np.concatenate([scene.labels, np.zeros(count, np.uint8)])
+    return replace(scene, gaussians=gaussians, labels=labels, floating=floating)
 
 
-def _sample_objects(objects: Sequence[DemoObject], count: int, rng: np.random.Generator) -> tuple[_Surfels, float]:
+def _random_quaternions(count: int, rng: np.random.Generator) -> np.ndarray:  # [count, 4]
+    values = rng.standard_normal((count, 4)).astype(np.float32)
+    return values / np.linalg.norm(values, axis=1, keepdims=True)
+
+
+def _sample_objects(
+    objects: Sequence[DemoObject], names: dict[str, int], count: int, rng: np.random.Generator
+) -> tuple[_Surfels, float]:
     """Samples every surface; returns the surfels and the distance between neighbors at detail 1."""
-    wanted = sum(thing.detail * area(patch.surface) for thing in objects for patch in thing.patches)
+    wanted = sum(t.detail * t.scale**2 * area(patch.surface) for t in objects for patch in t.patches)
     spacing = float(np.sqrt(wanted / count))
     columns: list[tuple[np.ndarray, ...]] = []
-    for label, thing in enumerate(objects):
+    for thing in objects:
         for patch in thing.patches:
-            local = sample(patch.surface, spacing / np.sqrt(thing.detail), rng)
+            local = sample(patch.surface, spacing / np.sqrt(thing.detail) / thing.scale, rng)
             turn = Rotation.from_euler("z", thing.yaw)
             n = len(local.u)
             columns.append(
                 (
-                    turn.apply(local.points) + thing.position,
+                    thing.scale * turn.apply(local.points) + thing.position,
                     turn.apply(local.normals),
                     turn.apply(local.tangents),
-                    local.extents,
+                    thing.scale * local.extents,
                     averaged(patch.texture, patch.surface, local),
                     np.full(n, patch.gloss),
                     np.full(n, patch.glow),
-                    np.full(n, label, np.uint8),
+                    np.full(n, names[thing.name], np.uint8),
                 )
             )
     return _Surfels(*(np.concatenate(column) for column in zip(*columns, strict=True))), spacing
