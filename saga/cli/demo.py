@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from saga.cli.run import run, say
+from saga.demo.names import CaptureName, LayoutName
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def demo(
     out: Path = Path("saga-demo-out"),
     gaussians: int = 100_000,
     masks: Literal["exact", "classical"] = "exact",
+    scene: LayoutName = "table",
+    capture: CaptureName = "perfect",
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> None:
@@ -55,6 +58,9 @@ def demo(
         out: Folder for the scene, the objects and the pictures.
         gaussians: About how many Gaussians the scene gets.
         masks: exact trains with the true masks of the objects, classical with masks made from the photographs.
+        scene: What stands where: a table of objects, a shelf, a room, a crowded table, a wall with pictures, a garden,
+            or a single object.
+        capture: perfect, or handheld with blur, changing exposure, noise, pose errors and floaters.
         seed: Seed of everything random.
         device: Where to compute.
     """
@@ -70,30 +76,30 @@ def demo(
     chosen = choose_device(device)
     if gaussians < _LEAST_GAUSSIANS:
         raise SagaError(f"--gaussians: expected at least {_LEAST_GAUSSIANS}, found {gaussians}; the objects need them.")
-    made = make_scene(gaussians, seed)
+    made = make_scene(gaussians, seed, layout=scene, capture=capture)
     write_scene(made, out)
     ply = out / "scene.ply"
-    scene = load_scene(ply)
-    say(f"{ply}: {len(scene.gaussians):,} Gaussians, {len(scene.cameras)} views, made for this demo")
-    source = open_masks(scene, out / "instances" if masks == "exact" else None, None, out / "scene.masks", chosen)
+    loaded = load_scene(ply)
+    say(f"{ply}: {len(loaded.gaussians):,} Gaussians, {len(loaded.cameras)} views, made for this demo")
+    source = open_masks(loaded, out / "instances" if masks == "exact" else None, None, out / "scene.masks", chosen)
     say(source.description)
     clock = time.perf_counter()
-    field = train(scene, source, TrainConfig(seed=seed), chosen)
+    field = train(loaded, source, TrainConfig(seed=seed), chosen)
     field.save(ply.with_suffix(".saga"))
     say(f"{ply.with_suffix('.saga')}: trained in {time.perf_counter() - clock:.1f} s")
 
-    segmenter = Segmenter(scene, field, device=chosen)
-    truth = _read_instances(out, [camera.stem for camera in scene.cameras])
-    clicks = _choose_clicks(truth, [camera.name for camera in scene.cameras], made.names)
+    segmenter = Segmenter(loaded, field, device=chosen)
+    truth = _read_instances(out, [camera.stem for camera in loaded.cameras])
+    clicks = _choose_clicks(truth, [camera.name for camera in loaded.cameras], made.names)
     found, scores = {}, {}
     segmenter.segment(clicks[0].view, points=[clicks[0].point])  # what is loaded at first use is nobody's click
     for click in clicks:
         found[click.name], scores[click.name] = _ask(segmenter, click, truth, made.labels)
     _print_table(clicks, scores)
-    write_objects(found, scene, out / "all")
+    write_objects(found, loaded, out / "all")
     shown = [click for click in clicks if click.name in _SHOWN] or clicks[:1]
     for click in shown:
-        write_segmentation(found[click.name], scene, out / click.name)
+        write_segmentation(found[click.name], loaded, out / click.name)
     _print_guide(out, ply, masks, shown)
     say(f"All of it took {time.perf_counter() - start:.0f} s.")
 

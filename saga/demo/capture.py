@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 from scipy.spatial.transform import Rotation
 
+from saga.demo.names import CaptureName
 from saga.scene.camera import Camera
 
 
@@ -50,7 +51,7 @@ class Capture:
         return replace(camera, world_to_camera=pose)
 
 
-CAPTURES = {
+CAPTURES: dict[CaptureName, Capture] = {
     "perfect": Capture(),
     "handheld": Capture(blur=1.2, exposure=0.08, noise=2.5, rotation=0.08, translation=0.002, floaters=0.01),
 }

@@ -11,6 +11,7 @@ from saga.demo import furniture, outdoors
 from saga.demo.dishes import bottle, bowl, mug, plate
 from saga.demo.food import apple, donut, orange
 from saga.demo.model import DemoObject
+from saga.demo.names import LayoutName
 from saga.demo.objects import all_objects, table
 from saga.demo.things import ball, book, die, duck, lamp, plant
 from saga.scene.camera import Camera
@@ -38,7 +39,7 @@ class Layout:
 
     def cameras(self, views: int, size: tuple[int, int]) -> list[Camera]:
         """Returns cameras "000.png" and so on of `size` (width, height) in pixels that look at the target."""
-        cameras = []
+        cameras: list[Camera] = []
         counts = [len(part) for part in np.array_split(np.arange(views), len(self.rings))]
         for (distance, degrees), count, ring in zip(self.rings, counts, range(len(self.rings)), strict=True):
             for azimuth in self._azimuths(count, ring):
@@ -183,7 +184,7 @@ def single() -> list[DemoObject]:
 _START = float(np.degrees(-1.1))
 """Direction of the table's first camera in degrees."""
 
-LAYOUTS = {
+LAYOUTS: dict[LayoutName, Layout] = {
     "table": Layout(all_objects, (0.0, 0.0, 0.06), ((2.05, 24.0), (2.4, 44.0)), (_START, _START + 360.0)),
     "shelf": Layout(shelf, (0.0, 0.0, 0.55), ((1.9, 4.0), (2.1, 22.0)), (215.0, 325.0)),
     "room": Layout(living_room, (-0.1, 0.2, 0.35), ((3.4, 24.0), (3.6, 42.0)), (245.0, 385.0), 0.9),

@@ -37,7 +37,7 @@ def ground(name: str, radius: float) -> DemoObject:
 def stone(name: str, size: float, code: str, seed: int) -> DemoObject:
     """Builds an irregular stone, sunk a little into the ground."""
     rng = np.random.default_rng(seed)
-    base, offset = ellipsoid((0, 0, 0.35 * size), size * rng.uniform(0.35, 0.6, 3)), rng.uniform(0, 9, 3)
+    base, offset = ellipsoid((0, 0, 0.35 * size), (size * rng.uniform(0.35, 0.6, 3)).tolist()), rng.uniform(0, 9, 3)
 
     def surface(u: np.ndarray, v: np.ndarray) -> np.ndarray:
         points = base(u, v)

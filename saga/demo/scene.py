@@ -12,6 +12,7 @@ from saga.demo import lighting
 from saga.demo.capture import CAPTURES, Capture
 from saga.demo.layouts import LAYOUTS
 from saga.demo.model import DemoObject
+from saga.demo.names import CaptureName, LayoutName
 from saga.demo.surfaces import area, sample
 from saga.demo.textures import averaged
 from saga.scene.camera import Camera
@@ -63,8 +64,8 @@ def make_scene(
     seed: int = 0,
     views: int = 24,
     size: tuple[int, int] = (480, 360),
-    layout: str = "table",
-    capture: str = "perfect",
+    layout: LayoutName = "table",
+    capture: CaptureName = "perfect",
 ) -> DemoScene:
     """Builds a demo scene: surfaces sampled into flat surfels, lit once, colored with SH of degree 1.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from saga.demo import make_scene, write_scene
 from saga.demo.capture import CAPTURES, Capture
 from saga.demo.layouts import LAYOUTS
+from saga.demo.names import CaptureName, LayoutName
 from saga.demo.outdoors import ground_height
 from saga.scene import load_scene
 
@@ -84,3 +86,7 @@ def _pngs(folder: Path) -> list[Path]:
 
 def _png(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
+
+
+def test_the_names_are_those_of_what_there_is() -> None:
+    assert list(LAYOUTS) == list(get_args(LayoutName)) and list(CAPTURES) == list(get_args(CaptureName))

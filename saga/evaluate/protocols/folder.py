@@ -5,7 +5,7 @@ sparse/0), and the truth: `instances/<view>.png` (the number of the object that 
 (name -> number) and, where known, labels.npy (the number of each Gaussian, in the PLY's order); or
 `annotations/<object>/<view>.png` (binary masks). `masks_samlike/` is trained with when it is there.
 
-Every object but table and floor is asked for in the view where it is largest, and in every fourth view after that
+Every object but number 0, table and floor is asked for in the view where it is largest, and in every fourth view after that
 in the order of its size; it is judged in all views that show at least 100 pixels of it. With instances, a method's
 decomposition without prompts is judged too, in up to ten views.
 """
@@ -70,7 +70,7 @@ def _objects(scene: Scene, folder: Path) -> list[tuple[str, Masks, np.ndarray | 
         return [
             (name, maps.masks(number, _SMALLEST), None if labels is None else labels == number)
             for name, number in read_json(folder / "objects.json").items()
-            if name not in _BACKGROUND
+            if number != 0 and name not in _BACKGROUND
         ]
     annotations = folder / "annotations"
     names = subfolders(annotations, "holds no objects", "one folder of masks an object")

@@ -1,0 +1,6 @@
+"""Names of the demo's layouts and captures, known without building anything."""
+
+from typing import Literal
+
+LayoutName = Literal["table", "shelf", "room", "clutter", "gallery", "garden", "single"]
+CaptureName = Literal["perfect", "handheld"]
