@@ -5,9 +5,9 @@ sparse/0), and the truth: `instances/<view>.png` (the number of the object that 
 (name -> number) and, where known, labels.npy (the number of each Gaussian, in the PLY's order); or
 `annotations/<object>/<view>.png` (binary masks). `masks_samlike/` is trained with when it is there.
 
-Every object but number 0, table and floor is asked for in the view where it is largest, and in every fourth view after that
-in the order of its size; it is judged in all views that show at least 100 pixels of it. With instances, a method's
-decomposition without prompts is judged too, in up to ten views.
+Every object but number 0, table and floor is asked for in the view where it is largest, and in every fourth view
+after that in the order of its size; it is judged in all views that show at least 100 pixels of it. With instances, a
+method's decomposition without prompts is judged too, in up to ten views.
 """
 
 from __future__ import annotations
