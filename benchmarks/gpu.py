@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import torch
 
-from saga.raster import cuda_obstacle
+from saga.native.bindings import cuda_obstacle
 
 _WARM_UP = 10
 _FLUSH = 512 << 20  # bytes, more than any second-level cache

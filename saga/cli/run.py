@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import tyro
-from rich.console import Console
 
 from saga.errors import SagaError
 
 EXIT_USER, EXIT_BUG, EXIT_INTERRUPTED = 2, 1, 130
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def run(command: Callable[..., None], prog: str) -> NoReturn:
@@ -26,13 +24,16 @@ def run(command: Callable[..., None], prog: str) -> NoReturn:
     Exit code 0 is success, 2 a person's mistake (one line on standard error), 1 a bug of ours, 130 an
     interruption.
     """
+    # PyTorch's OpenMP threads spin while they wait, which on a machine with other work costs many times what it
+    # saves. Only a value set before PyTorch is loaded counts; a person's own choice stands.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.showwarning = _show_warning
     try:
         tyro.cli(command, prog=prog)
     except SagaError as error:
         fail(str(error))
     except KeyboardInterrupt:
-        _err.print(f"{prog}: interrupted; earlier results are intact.", markup=False)
+        _print_error(f"{prog}: interrupted; earlier results are intact.")
         sys.exit(EXIT_INTERRUPTED)
     except (MemoryError, RuntimeError) as error:
         advice = _memory_advice(error)
@@ -46,7 +47,7 @@ def run(command: Callable[..., None], prog: str) -> NoReturn:
 
 def fail(message: str) -> NoReturn:
     """One line on standard error, exit code 2."""
-    _err.print(f"error: {' '.join(message.split())}", markup=False, style="red")
+    _print_error(f"error: {' '.join(message.split())}", "red")
     sys.exit(EXIT_USER)
 
 
@@ -90,9 +91,16 @@ def _memory_advice(error: MemoryError | RuntimeError) -> str | None:
 
 def _bug(prog: str) -> NoReturn:
     traceback.print_exc()
-    _err.print(f"{prog}: this is a bug in saga; please report it with the lines above.", markup=False)
+    _print_error(f"{prog}: this is a bug in saga; please report it with the lines above.")
     sys.exit(EXIT_BUG)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    _err.print(f"warning: {' '.join(str(message).split())}", markup=False, style="yellow")
+    _print_error(f"warning: {' '.join(str(message).split())}", "yellow")
+
+
+def _print_error(line: str, style: str = "") -> None:
+    """One line on standard error, in color on a terminal."""
+    from rich.console import Console  # takes 0.05 s to import, and a run without messages does without it
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False, style=style)

@@ -1,6 +1,5 @@
 """A procedural scene with exact labels, for trying the toolkit and for testing it."""
 
-from saga.demo.files import instances_as_masks, write_scene
-from saga.demo.scene import DemoScene, make_scene
+import lazy_loader
 
-__all__ = ["DemoScene", "instances_as_masks", "make_scene", "write_scene"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

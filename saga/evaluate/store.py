@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from saga.errors import SagaError
 from saga.evaluate.record import SceneResult
 from saga.evaluate.tables import report
 from saga.export.folder import staged_folder
+from saga.version import __version__
 
 RESULTS, TABLE = "results.json", "table.md"
 _KIND = "saga-eval"
@@ -81,11 +81,12 @@ class ResultStore:
 
 def versions() -> dict[str, str]:
     """What results depend on beside their settings."""
-    try:
-        own = metadata.version("saga-splat")
-    except metadata.PackageNotFoundError:
-        own = "not installed"
-    facts = {"saga": own, "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+    facts = {
+        "saga": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
     facts |= {"system": platform.platform(), "threads": str(torch.get_num_threads())}
     if torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()

@@ -7,29 +7,9 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from saga.masks.checkpoints import OFFICIAL
+from saga.masks.config import ClassicalConfig
 from saga.masks.regions import RegionTree, region_tree
 from saga.scene.images import resize
-
-
-@dataclass(frozen=True)
-class ClassicalConfig:
-    """What decides which regions become masks."""
-
-    long_side: int = 640
-    """Larger images are segmented at this long side, in pixels, and the masks enlarged."""
-    superpixels: int = 1500
-    """Regions that the hierarchy starts from."""
-    masks: int = 80
-    """The most masks an image gets."""
-    smallest: float = 6e-4
-    """Smallest mask as a share of the image."""
-    largest: float = 0.95
-    """Largest mask as a share of the image."""
-    seam: float = 0.2
-    """Weakest edge, from 0 (none) to 1 (closed), between a region and the one it is merged with: leaves out
-    the pieces of a plain surface."""
-    duplicate_iou: float = 0.85
-    """Of two masks that overlap more than this, one is kept."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +20,7 @@ class ClassicalGenerator:
     object that no edge separates from its surroundings does not: that takes a learnt model.
     """
 
-    settings: ClassicalConfig = field(default_factory=ClassicalConfig)
+    config: ClassicalConfig = field(default_factory=ClassicalConfig)
 
     @property
     def name(self) -> str:
@@ -60,7 +40,7 @@ class ClassicalGenerator:
     @property
     def identity(self) -> dict[str, object]:
         """Everything that decides the masks of an image, JSON-able: the cache's key."""
-        return {"version": 1, **asdict(self.settings)}
+        return {"version": 1, **asdict(self.config)}
 
     def generate(
         self,
@@ -68,17 +48,17 @@ class ClassicalGenerator:
     ) -> tuple[np.ndarray, None]:  # [M, H, W]
         """Masks bool [M, H, W] of a uint8 RGB image [H, W, 3], larger first, and no features."""
         height, width = image.shape[:2]
-        scale = min(1.0, self.settings.long_side / max(height, width))
+        scale = min(1.0, self.config.long_side / max(height, width))
         small = resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
-        tree = region_tree(small, self.settings.superpixels)
-        chosen = choose_regions(tree, self.settings)
+        tree = region_tree(small, self.config.superpixels)
+        chosen = choose_regions(tree, self.config)
         rows = (np.arange(height) + 0.5) * small.shape[0] / height
         columns = (np.arange(width) + 0.5) * small.shape[1] / width
         superpixels = tree.superpixels[rows.astype(int)[:, None], columns.astype(int)[None]]
         return tree.members[chosen][:, superpixels], None
 
 
-def choose_regions(tree: RegionTree, settings: ClassicalConfig) -> np.ndarray:  # [M]
+def choose_regions(tree: RegionTree, config: ClassicalConfig) -> np.ndarray:  # [M]
     """Indices of the regions worth a mask, int64 [M], larger first.
 
     A good region has an edge all around and stays unmerged for long while the tree grows. Such scores are
@@ -88,18 +68,18 @@ def choose_regions(tree: RegionTree, settings: ClassicalConfig) -> np.ndarray:  
     share = tree.areas / tree.superpixels.size
     persistence = np.maximum(tree.parent_heights - tree.heights, 0.0)
     score = tree.contrasts * np.sqrt(persistence)
-    allowed = (share >= settings.smallest) & (share <= settings.largest) & (tree.seams >= settings.seam)
-    octave = np.floor(np.log2(np.maximum(share, settings.smallest) / settings.smallest))
+    allowed = (share >= config.smallest) & (share <= config.largest) & (tree.seams >= config.seam)
+    octave = np.floor(np.log2(np.maximum(share, config.smallest) / config.smallest))
     weights = tree.areas[: tree.members.shape[1]]
     ranked: list[tuple[int, float, int]] = []
     octaves = np.unique(octave[allowed])
     for size in octaves:
         inside = np.flatnonzero(allowed & (octave == size))
         inside = inside[np.argsort(-score[inside], kind="stable")]
-        kept = _distinct(tree, inside, weights, settings.duplicate_iou, settings.masks)
+        kept = _distinct(tree, inside, weights, config.duplicate_iou, config.masks)
         ranked += [(rank, -float(score[node]), node) for rank, node in enumerate(kept)]
     order = np.array([node for _, _, node in sorted(ranked)], dtype=np.int64)
-    chosen = np.array(_distinct(tree, order, weights, settings.duplicate_iou, settings.masks), dtype=np.int64)
+    chosen = np.array(_distinct(tree, order, weights, config.duplicate_iou, config.masks), dtype=np.int64)
     return chosen[np.argsort(-tree.areas[chosen], kind="stable")]
 
 

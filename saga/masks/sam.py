@@ -13,6 +13,7 @@ import torch
 
 from saga.errors import SagaError
 from saga.masks.checkpoints import checkpoint_digest, load_state_dict, resolve_checkpoint
+from saga.masks.config import SamConfig
 from saga.scene.images import resize
 
 if TYPE_CHECKING:
@@ -24,35 +25,17 @@ _CERTAIN = 1e-3
 _Result = TypeVar("_Result")
 
 
-@dataclass(frozen=True)
-class SamConfig:
-    """How automatic masks are made; the values are segment-anything's own."""
-
-    points_per_side: int = 32
-    """Point prompts along each side of the grid laid over the image."""
-    points_per_batch: int = 64
-    """Prompts decoded at once: more is faster and takes more memory; the masks stay the same."""
-    pred_iou_thresh: float = 0.88
-    """Masks that the model itself rates lower are dropped."""
-    stability_score_thresh: float = 0.95
-    """Masks that change more when the cutoff moves are dropped."""
-    box_nms_thresh: float = 0.7
-    """Of two masks whose boxes overlap more than this (IoU), the better is kept."""
-    crop_n_layers: int = 0
-    """Also segment this many layers of ever smaller crops: finds small things, costs time."""
-
-
 class Sam:
     """A Segment Anything model. The image seen last stays encoded, so prompting it again is cheap."""
 
-    def __init__(self, predictor: EncodeOncePredictor, model_type: str, settings: SamConfig) -> None:
+    def __init__(self, predictor: EncodeOncePredictor, model_type: str, config: SamConfig) -> None:
         self._predictor = predictor
         self.model_type = model_type
         """ "vit_h", "vit_l", "vit_b", or "vit_t" for MobileSAM."""
-        self.settings = settings
+        self.config = config
 
     @classmethod
-    def load(cls, checkpoint: str | Path, device: str = "auto", settings: SamConfig | None = None) -> Sam:
+    def load(cls, checkpoint: str | Path, device: str = "auto", config: SamConfig | None = None) -> Sam:
         """Load a checkpoint: the path of an official or MobileSAM file, or "vit_h", "vit_l" or "vit_b".
 
         What model it is follows from its tensors. `device` is "auto", "cpu" or a CUDA device. Raises
@@ -66,7 +49,7 @@ class Sam:
         model, model_type = build_model(path, load_state_dict(path))
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        return cls(EncodeOncePredictor(model.to(device)), model_type, settings or SamConfig())
+        return cls(EncodeOncePredictor(model.to(device)), model_type, config or SamConfig())
 
     def features(
         self,
@@ -87,7 +70,7 @@ class Sam:
         """Masks of everything in a uint8 RGB image, bool [M, H, W], larger first; M may be 0."""
         from segment_anything import SamAutomaticMaskGenerator
 
-        generator = SamAutomaticMaskGenerator(self._predictor.model, **asdict(self.settings))
+        generator = SamAutomaticMaskGenerator(self._predictor.model, **asdict(self.config))
         generator.predictor = self._predictor
         records = self._run(lambda: generator.generate(image))
         records.sort(key=lambda record: record["area"], reverse=True)
@@ -156,7 +139,7 @@ class Sam:
         except torch.cuda.OutOfMemoryError as error:
             raise SagaError(
                 f"SAM {self.model_type} does not fit into the GPU's memory; lower points_per_batch "
-                f"({self.settings.points_per_batch}), take a smaller checkpoint (vit_b), or run on the cpu"
+                f"({self.config.points_per_batch}), take a smaller checkpoint (vit_b), or run on the cpu"
             ) from error
 
 
@@ -168,7 +151,7 @@ class SamGenerator:
     """The checkpoint file."""
     device: str = "auto"
     """Where the model runs: "auto", "cpu" or a CUDA device."""
-    settings: SamConfig = field(default_factory=SamConfig)
+    config: SamConfig = field(default_factory=SamConfig)
     """How automatic masks are made."""
 
     @property
@@ -184,13 +167,13 @@ class SamGenerator:
     @property
     def identity(self) -> dict[str, object]:
         """Everything that decides the masks of an image, JSON-able: the cache's key."""
-        settings = asdict(self.settings)
-        del settings["points_per_batch"]  # changes the speed, not the masks
-        return {"checkpoint": checkpoint_digest(self.checkpoint), **settings}
+        config = asdict(self.config)
+        del config["points_per_batch"]  # changes the speed, not the masks
+        return {"checkpoint": checkpoint_digest(self.checkpoint), **config}
 
     @cached_property
     def _sam(self) -> Sam:
-        return Sam.load(self.checkpoint, self.device, self.settings)
+        return Sam.load(self.checkpoint, self.device, self.config)
 
     def generate(
         self,

@@ -1,8 +1,5 @@
 """Queries: from a prompt in one view to an object in 3D."""
 
-from saga.query.config import GRANULARITIES, QueryConfig
-from saga.query.prompts import Prompt
-from saga.query.segmentation import Segmentation
-from saga.query.segmenter import Segmenter
+import lazy_loader
 
-__all__ = ["GRANULARITIES", "Prompt", "QueryConfig", "Segmentation", "Segmenter"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,10 +1,5 @@
 """Scenes on disk: the Gaussians of a PLY, the cameras around them, their photographs."""
 
-from saga.scene.camera import Camera, LensModel
-from saga.scene.gaussians import Gaussians
-from saga.scene.loader import load_scene
-from saga.scene.nerfstudio import write_transforms
-from saga.scene.orbit import orbit_cameras
-from saga.scene.scene import Scene
+import lazy_loader
 
-__all__ = ["Camera", "Gaussians", "LensModel", "Scene", "load_scene", "orbit_cameras", "write_transforms"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -32,6 +32,7 @@ def read_colmap(folder: str | Path, photographs: ImageFolder | None = None) -> l
 
     Raises SagaError when the model is missing, damaged, empty or spherical.
     """
+    import PIL.Image  # noqa: F401, loads zlib before releases of pycolmap do that export one of their own
     import pycolmap  # takes 0.3 s to import, and scenes of other formats do without it
 
     folder = Path(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -157,7 +158,7 @@ def _cached_lens_map(
     """
     import pycolmap  # takes 0.3 s to import, and scenes of ideal pinholes do without it
 
-    lens = pycolmap.Camera(model=model, width=lens_width, height=lens_height, params=list(params))
+    lens: Any = pycolmap.Camera(model=model, width=lens_width, height=lens_height, params=list(params))
     x, y = np.meshgrid((np.arange(width) + 0.5 - cx) / fx, (np.arange(height) + 0.5 - cy) / fy)
     rays = np.stack([x, y, np.ones_like(x)], axis=-1)
     pixels = lens.img_from_cam(rays.reshape(-1, 3)).reshape(height, width, 2)

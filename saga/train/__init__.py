@@ -1,7 +1,5 @@
 """Training of per-Gaussian features from 2D masks."""
 
-from saga.train.config import TrainConfig
-from saga.train.field import FeatureField
-from saga.train.trainer import train
+import lazy_loader
 
-__all__ = ["FeatureField", "TrainConfig", "train"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from saga.demo import make_scene, write_scene  # noqa: E402
-from saga.raster import BlendOperator, Geometry, cuda_obstacle  # noqa: E402
+from saga.native.bindings import cuda_obstacle  # noqa: E402
+from saga.raster import BlendOperator, Geometry  # noqa: E402
 from saga.scene import Camera, Gaussians, orbit_cameras  # noqa: E402
 
 Step = Literal["tests", "parity", "sanitizer", "benchmarks"]

@@ -1,0 +1,10 @@
+from .boundary import Parts as Parts
+from .boundary import split_boundary as split_boundary
+from .pruning import floating_members as floating_members
+from .pruning import hidden_members as hidden_members
+from .rendering import render_color as render_color
+from .rendering import render_labels as render_labels
+from .rendering import render_masks as render_masks
+from .segmentation import write_objects as write_objects
+from .segmentation import write_segmentation as write_segmentation
+from .views import render_views as render_views

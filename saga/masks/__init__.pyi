@@ -1,0 +1,12 @@
+from .cache import MaskCache as MaskCache
+from .checkpoints import OFFICIAL as OFFICIAL
+from .checkpoints import resolve_checkpoint as resolve_checkpoint
+from .classical import ClassicalGenerator as ClassicalGenerator
+from .config import ClassicalConfig as ClassicalConfig
+from .config import SamConfig as SamConfig
+from .folder import FolderMasks as FolderMasks
+from .open import open_masks as open_masks
+from .sam import Sam as Sam
+from .sam import SamGenerator as SamGenerator
+from .source import MaskGenerator as MaskGenerator
+from .source import MaskSource as MaskSource

@@ -1,0 +1,5 @@
+from .config import GRANULARITIES as GRANULARITIES
+from .config import QueryConfig as QueryConfig
+from .prompts import Prompt as Prompt
+from .segmentation import Segmentation as Segmentation
+from .segmenter import Segmenter as Segmenter

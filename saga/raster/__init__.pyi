@@ -1,0 +1,6 @@
+from .device_scene import DeviceScene as DeviceScene
+from .geometry import Geometry as Geometry
+from .operator import Backend as Backend
+from .operator import BlendOperator as BlendOperator
+from .sparse import RowsAdam as RowsAdam
+from .sparse import SparseRows as SparseRows
