@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -113,7 +113,7 @@ def _close_up(
 def _asked(scene: Scene, geometry: Geometry, camera: Camera, variant: Variant) -> np.ndarray:  # [H, W, 3]
     """The prompt's view with the prompt drawn in."""
     picture = _photograph(scene, geometry, camera)
-    prompt = check(variant.prompt, camera)
+    prompt = check(variant.prompt, replace(camera, lens=None))  # in the photograph's own pixels
     region = prompt.mask if prompt.mask is not None else prompt.scribble
     if region is not None:
         picture = highlight(picture, region, np.array(_ASKED))
@@ -130,7 +130,7 @@ def _asked(scene: Scene, geometry: Geometry, camera: Camera, variant: Variant) -
 def _photograph(scene: Scene, geometry: Geometry, camera: Camera) -> np.ndarray:  # [H, W, 3]
     if camera.image_path is None:
         return render_color(scene.gaussians, geometry, camera)
-    return scene.image(camera)
+    return scene.photograph(camera)
 
 
 def _shrunk(picture: np.ndarray) -> Image.Image:

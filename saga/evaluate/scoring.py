@@ -20,9 +20,9 @@ from saga.evaluate.record import DecompositionRecord
 from saga.evaluate.task import Task
 from saga.evaluate.truth import LabelMaps
 from saga.export import render_masks
-from saga.export.rendering import MIN_ALPHA, render_labels, select
+from saga.export.rendering import MIN_ALPHA, render_alpha, render_labels
 from saga.query import Segmentation
-from saga.raster import BlendOperator, Geometry
+from saga.raster import Geometry
 from saga.scene import Scene
 
 
@@ -43,13 +43,12 @@ class Scores:
 def judge(scene: Scene, geometry: Geometry, task: Task, member: torch.Tensor, alone: bool = True) -> Scores:
     """Renders a selection (bool [N]) into every judged view and compares; `alone` also renders it by itself."""
     cameras = [scene.camera(view) for view in task.truth]
-    own = select(geometry, member.to(geometry.means.device))
     each: list[tuple[float, float, float, float]] = []
     worst: tuple[float, np.ndarray] | None = None
     for camera, mask in zip(cameras, render_masks(geometry, cameras, member), strict=True):
         truth = task.truth[camera.name]
         overlap = iou(mask, truth)
-        silhouette = (BlendOperator(own, camera).alpha() > MIN_ALPHA).cpu().numpy() if alone else mask
+        silhouette = render_alpha(geometry, camera, member) > MIN_ALPHA if alone else mask
         each.append((overlap, accuracy(mask, truth), boundary_iou(mask, truth), iou(silhouette, truth)))
         if worst is None or overlap < worst[0]:
             worst = overlap, mask

@@ -1,4 +1,4 @@
-"""True masks by view, read once and cut to the camera's pixels."""
+"""True masks by view, in pixels of the photographs, read once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from PIL import Image, UnidentifiedImageError
 
 from saga.errors import SagaError
 from saga.scene import Camera, Scene
-from saga.scene.images import undistort
+from saga.scene.resizing import resize
 
 Masks = Mapping[str, np.ndarray]
-"""View name -> bool [H, W] at the camera's size."""
+"""View name -> bool [H, W] in pixels of the view's photograph, at the camera's size."""
 
 
 class LabelMaps(Mapping[str, np.ndarray]):
@@ -107,16 +107,15 @@ def fit(
     picture: np.ndarray,  # [H', W']
     path: Path,
 ) -> np.ndarray:  # [H, W]
-    """A mask or label picture at the camera's size, undistorted like its photograph.
+    """A mask or label picture, drawn on the photograph as it is on disk, at the camera's size.
 
     Raises SagaError when it has another aspect ratio than the photograph.
     """
-    real = camera.lens if camera.lens is not None else camera
     height, width = picture.shape
-    off = abs(width * real.height / (height * real.width) - 1)
+    off = abs(width * camera.height / (height * camera.width) - 1)
     if off > max(0.01, 1 / width, 1 / height):
         raise SagaError(
-            f"{path}: the mask is {width}x{height} where the photograph {camera.name} is {real.width}x{real.height}, "
-            "another aspect ratio; give the masks of these photographs."
+            f"{path}: the mask is {width}x{height} where the photograph {camera.name} is "
+            f"{camera.width}x{camera.height}, another aspect ratio; give the masks of these photographs."
         )
-    return undistort(camera, picture, order=0)
+    return resize(picture, camera.width, camera.height, order=0)

@@ -49,7 +49,7 @@ def draw_preview(
     if camera.image_path is None:
         photograph = render_color(scene.gaussians, geometry, small)
     else:
-        photograph = np.asarray(Image.fromarray(scene.image(camera)).resize((small.width, small.height)))
+        photograph = np.asarray(Image.fromarray(scene.photograph(camera)).resize((small.width, small.height)))
     asked = _draw_prompt(highlight(photograph, mask, _ACCENT), prompt, factor)
     close = _close_up(geometry, small, member)
     alone = render_color(scene.gaussians, geometry, close, _STUDIO, member)
@@ -143,7 +143,8 @@ def _fit(camera: Camera) -> Camera:
 
 
 def _close_up(geometry: Geometry, camera: Camera, member: Tensor) -> Camera:
-    """The camera with its picture cropped to everything that the members show, enlarged to the same size."""
+    """The ideal pinhole with its picture cropped to everything that the members show, enlarged to the same size."""
+    camera = replace(camera, lens=None)  # a picture of the object alone lies on no photograph
     rows, columns = np.nonzero(render_alpha(geometry, camera, member) > 0.1)
     if len(rows) == 0:
         return camera

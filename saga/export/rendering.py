@@ -1,4 +1,8 @@
-"""Pictures of Gaussians: masks of a segmentation and color images."""
+"""Pictures of Gaussians: masks of a segmentation and color images.
+
+All of them are in the pixels of the camera's photograph: what is rendered is the ideal pinhole around it, and
+`saga.scene.lens` takes the picture back through the lens. Give a camera without its lens for the pinhole's own pixels.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from saga.export.culling import Surroundings
 from saga.raster import BlendOperator, Geometry
 from saga.scene.camera import Camera
 from saga.scene.gaussians import Gaussians
+from saga.scene.lens import image_to_photograph, pinhole_around
 
 Color = tuple[float, float, float]
 """Red, green and blue, 0 to 1."""
@@ -30,7 +35,7 @@ def render_masks(
     cameras: Sequence[Camera],
     member: Tensor,  # [N] bool
 ) -> Iterator[np.ndarray]:  # each [H, W]
-    """The mask of a set of Gaussians in every view: bool [H, W] at the camera's size, in turn.
+    """The mask of a set of Gaussians in every view: bool [H, W] in pixels of the photograph, in turn.
 
     A pixel is inside when members make up more than half of what it shows: render(1[member]) / alpha > 0.5,
     where alpha > 0.5. So members hidden behind others do not count. Costs what the Gaussians in front
@@ -39,14 +44,16 @@ def render_masks(
     member = member.to(geometry.means.device)
     surroundings = Surroundings(geometry, member)
     for camera in cameras:
-        around = surroundings.seen_by(camera)
+        pinhole = pinhole_around(camera)
+        around = surroundings.seen_by(pinhole)
         if not bool(around.any()):
             yield np.zeros((camera.height, camera.width), bool)
             continue
         own = member[around].to(torch.float32)
         both = torch.stack([own, torch.ones_like(own)], dim=1)
-        inside, alpha = BlendOperator(select(geometry, around), camera).render(both).unbind(-1)
-        yield ((inside > 0.5 * alpha) & (alpha > MIN_ALPHA)).cpu().numpy()
+        inside, alpha = BlendOperator(select(geometry, around), pinhole).render(both).unbind(-1)
+        mask = ((inside > 0.5 * alpha) & (alpha > MIN_ALPHA)).cpu().numpy()
+        yield image_to_photograph(camera, pinhole, mask, order=0)
 
 
 def render_labels(
@@ -54,15 +61,16 @@ def render_labels(
     camera: Camera,
     labels: np.ndarray,  # [N] integer, 0 = none
 ) -> np.ndarray:  # [H, W]
-    """The label that makes up most of each pixel, int32 [H, W]; 0 where alpha <= 0.5 or 0 wins.
+    """The label that makes up most of each pixel of the photograph, int32 [H, W]; 0 where alpha <= 0.5 or 0 wins.
 
     Labels are rendered 32 at a time, so memory does not grow with their number.
     """
-    operator = BlendOperator(geometry, camera)
+    pinhole = pinhole_around(camera)
+    operator = BlendOperator(geometry, pinhole)
     device = geometry.means.device
     ids = torch.from_numpy(labels.astype(np.int64)).to(device)
     present = torch.unique(ids)
-    share = torch.zeros(camera.height, camera.width, device=device)
+    share = torch.zeros(pinhole.height, pinhole.width, device=device)
     alpha, winner = torch.zeros_like(share), torch.zeros_like(share, dtype=torch.int64)
     for some in present.split(_LABEL_BATCH):
         shares = operator.render((ids[:, None] == some).to(torch.float32))
@@ -70,7 +78,8 @@ def render_labels(
         best, index = shares.max(-1)
         winner = torch.where(best > share, some[index], winner)
         share = torch.maximum(share, best)
-    return torch.where(alpha > MIN_ALPHA, winner, 0).to(torch.int32).cpu().numpy()
+    shown = torch.where(alpha > MIN_ALPHA, winner, 0).to(torch.int32).cpu().numpy()
+    return image_to_photograph(camera, pinhole, shown, order=0)
 
 
 def render_alpha(
@@ -78,8 +87,10 @@ def render_alpha(
     camera: Camera,
     member: Tensor,  # [N] bool
 ) -> np.ndarray:  # [H, W]
-    """Opacity float32 [H, W] of the members alone, as if the others did not exist."""
-    return BlendOperator(select(geometry, member.to(geometry.means.device)), camera).alpha().cpu().numpy()
+    """Opacity float32 [H, W] of the members alone in pixels of the photograph, as if the others did not exist."""
+    pinhole = pinhole_around(camera)
+    alpha = BlendOperator(select(geometry, member.to(geometry.means.device)), pinhole).alpha().cpu().numpy()
+    return image_to_photograph(camera, pinhole, alpha)
 
 
 def render_color(
@@ -89,13 +100,13 @@ def render_color(
     background: Color = WHITE,
     member: Tensor | None = None,  # [N] bool
 ) -> np.ndarray:  # [H, W, 3]
-    """Color image uint8 RGB [H, W, 3] of the Gaussians, or of the members alone, over a background.
+    """Color image uint8 RGB [H, W, 3] of the Gaussians, or of the members alone, in pixels of the photograph.
 
     Args:
         gaussians: the scene; its colors are evaluated for the camera's position.
         geometry: the same Gaussians on the device to render with.
         camera: the view.
-        background: shows where the Gaussians are not opaque.
+        background: shows where the Gaussians are not opaque; the rim that no pinhole reaches is black.
         member: render these only, as if the others did not exist.
     """
     colors = torch.from_numpy(gaussians.colors(camera.position)).to(geometry.means.device)
@@ -104,8 +115,9 @@ def render_color(
         geometry = select(geometry, member)
         colors = colors[member]
     rgba = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)
-    image = BlendOperator(geometry, camera).render(rgba)
-    return over_background(image[..., :3], image[..., 3], background)
+    pinhole = pinhole_around(camera)
+    image = BlendOperator(geometry, pinhole).render(rgba)
+    return image_to_photograph(camera, pinhole, over_background(image[..., :3], image[..., 3], background))
 
 
 def over_background(

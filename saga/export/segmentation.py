@@ -41,9 +41,9 @@ def write_segmentation(
     """Writes one segmentation into the folder `out`.
 
     object.ply and rest.ply (every property of the scene's PLY, bit for bit); segmentation.npz (mask bool
-    [N] and scores float32 [N] in the PLY's order); masks/<view's stem>.png for every view (0 / 255, the
-    camera's size; not with `masks=False`); preview.png; report.json, with the milliseconds of writing
-    beside those of segmenting.
+    [N] and scores float32 [N] in the PLY's order); masks/<view's stem>.png for every view (0 / 255, in
+    pixels of its photograph as it is on disk; not with `masks=False`); preview.png; report.json, with the
+    milliseconds of writing beside those of segmenting.
 
     The two PLYs share the scene's rows between them, unless one asks for a clean object. `split_boundary`
     splits members across the object's border and gives the rest what is seen there (`boundary.split_boundary`).
@@ -96,8 +96,8 @@ def write_objects(
     objects/<name>.ply (every property of the scene's PLY, bit for bit); labels.npy (int32 [N] in the PLY's
     order; 0 = none, k = the k-th name; a Gaussian of several objects belongs to the one that scores it
     highest); objects.json (name -> label); overview.png. With `label_maps`, label_maps/<view's stem>.png for every
-    view: the label that makes up most of each pixel, 8 bits, or 16 with more than 255 objects. A `report` of JSON
-    values becomes report.json.
+    view: the label that makes up most of each pixel of its photograph, 8 bits, or 16 with more than 255 objects.
+    A `report` of JSON values becomes report.json.
 
     Appears together, as `write_segmentation` does. Raises SagaError when there is nothing to write, a name
     is no file name, `out` holds anything but an earlier batch, or cannot be written.

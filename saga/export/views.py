@@ -37,6 +37,7 @@ def render_views(
         with PngWriter() as pictures:
             for camera in cameras:
                 path = stage / "images" / f"{camera.stem}.png"
-                pictures.write(path, render_color(gaussians, geometry, camera, background))
-                rendered.append(replace(camera, name=path.name, image_path=path, lens=None))
+                pinhole = replace(camera, name=path.name, image_path=path, lens=None)
+                pictures.write(path, render_color(gaussians, geometry, pinhole, background))
+                rendered.append(pinhole)
         write_transforms(rendered, stage / "transforms.json")

@@ -9,7 +9,7 @@ import numpy as np
 from saga.masks.checkpoints import OFFICIAL
 from saga.masks.config import ClassicalConfig
 from saga.masks.regions import RegionTree, region_tree
-from saga.scene.images import resize
+from saga.scene.resizing import resize
 
 
 @dataclass(frozen=True)

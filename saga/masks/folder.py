@@ -10,7 +10,7 @@ import numpy as np
 from saga.errors import SagaError
 from saga.masks.formats import LAYOUTS, SUFFIXES, read_masks
 from saga.scene.camera import Camera
-from saga.scene.images import undistort
+from saga.scene.lens import image_to_pinhole
 
 
 class FolderMasks:
@@ -79,7 +79,7 @@ class FolderMasks:
         key = (height, width, camera.height, camera.width, camera.lens, *pinhole)
         if self._last_source is None or self._last_source[0] != key:
             pixels = np.arange(1, height * width + 1).reshape(height, width)
-            self._last_source = (key, undistort(camera, pixels, order=0))
+            self._last_source = (key, image_to_pinhole(camera, pixels, order=0))
         return self._last_source[1]
 
     def features(self, camera: Camera) -> None:

@@ -14,7 +14,7 @@ import torch
 from saga.errors import SagaError
 from saga.masks.checkpoints import checkpoint_digest, load_state_dict, resolve_checkpoint
 from saga.masks.config import SamConfig
-from saga.scene.images import resize
+from saga.scene.resizing import resize
 
 if TYPE_CHECKING:
     from saga.masks.sam_model import EncodeOncePredictor

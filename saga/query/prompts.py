@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from saga.errors import SagaError
 from saga.scene import Camera
+from saga.scene.lens import image_to_pinhole, points_to_pinhole
 
 Point = tuple[float, float]
 
@@ -20,7 +21,8 @@ Point = tuple[float, float]
 class Prompt:
     """One prompt in one view. Pixels are (x, y), the top left corner of the image is 0, 0.
 
-    Give points, or a scribble, or a mask, or a box; negative points go with any of them.
+    They are pixels of the view's photograph as it is on disk, distorted by its lens or not. Give points, or a
+    scribble, or a mask, or a box; negative points go with any of them.
     """
 
     view: str
@@ -50,7 +52,10 @@ class Prompt:
 
 @dataclass(frozen=True)
 class CheckedPrompt:
-    """A prompt whose parts are known to lie in the view."""
+    """A prompt whose parts are known to lie in the view, in pixels of the view's ideal pinhole.
+
+    Where the photograph has a lens these are other pixels than those of the prompt.
+    """
 
     points: np.ndarray  # [K, 2] int64
     negative: np.ndarray  # [L, 2] int64
@@ -65,11 +70,17 @@ class CheckedPrompt:
 
 
 def check(prompt: Prompt, camera: Camera, only_negative: bool = False) -> CheckedPrompt:
-    """Reads and validates a prompt; `only_negative` allows one that has nothing but negative points.
+    """Reads and validates a prompt and takes it from the photograph's pixels to the ideal pinhole's.
+
+    Args:
+        prompt: what was asked, in pixels of the photograph.
+        camera: the view's camera.
+        only_negative: whether a prompt may have nothing but negative points.
 
     Raises:
         SagaError: nothing positive to go by, more than one kind of prompt, a point or box outside the
-            image, an unreadable or empty picture, or one of another size.
+            image or where the ideal pinhole sees nothing of the photograph, an unreadable or empty picture,
+            or one of another size.
     """
     kinds = {
         "points": len(prompt.points) > 0,
@@ -84,12 +95,54 @@ def check(prompt: Prompt, camera: Camera, only_negative: bool = False) -> Checke
     scribble = None if prompt.scribble is None else _scribble(prompt.scribble, camera)
     mask = None if prompt.mask is None else _picture(prompt.mask, camera, "mask")
     return CheckedPrompt(
-        _points(prompt.points, camera),
-        _points(prompt.negative, camera),
-        scribble,
-        mask,
-        None if prompt.box is None else _box(prompt.box, camera),
+        _points_seen(_points(prompt.points, camera), camera),
+        _points_seen(_points(prompt.negative, camera), camera),
+        None if scribble is None else _region_seen(scribble, camera, "scribble"),
+        None if mask is None else _region_seen(mask, camera, "mask"),
+        None if prompt.box is None else _box_seen(_box(prompt.box, camera), camera),
     )
+
+
+def _points_seen(
+    pixels: np.ndarray,  # [K, 2] int64
+    camera: Camera,
+) -> np.ndarray:  # [K, 2] int64
+    """Pixels of the pinhole that show the centers of pixels of the photograph."""
+    if camera.lens is None:
+        return pixels
+    seen = np.floor(points_to_pinhole(camera, pixels + 0.5))
+    for (x, y), at in zip(pixels.tolist(), seen, strict=True):
+        if not ((at >= 0) & (at < (camera.width, camera.height))).all():
+            raise SagaError(
+                f"point {x},{y}: expected a pixel that the undistorted view of {camera.name} shows too, found one at "
+                "the rim of its photograph; click nearer to the middle."
+            )
+    return seen.astype(np.int64)
+
+
+def _region_seen(
+    region: np.ndarray,  # [H, W] bool
+    camera: Camera,
+    kind: str,
+) -> np.ndarray:  # [H, W] bool
+    """What the pinhole sees of a region of the photograph."""
+    seen = image_to_pinhole(camera, region, order=0)
+    if not seen.any():
+        raise SagaError(
+            f"{kind}: expected something that the undistorted view of {camera.name} shows too, found only the rim of "
+            "its photograph; draw nearer to the middle."
+        )
+    return seen
+
+
+def _box_seen(box: tuple[int, int, int, int], camera: Camera) -> tuple[int, int, int, int]:
+    """The box of the pinhole around what it sees of a box of the photograph."""
+    if camera.lens is None:
+        return box
+    region = np.zeros((camera.height, camera.width), bool)
+    region[box[1] : box[3], box[0] : box[2]] = True
+    rows, columns = np.nonzero(_region_seen(region, camera, "box"))
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
 
 
 def _points(points: Sequence[Point], camera: Camera) -> np.ndarray:  # [K, 2]

@@ -27,6 +27,9 @@ class Camera:
     """An ideal pinhole camera with a name and, when there is one, its photograph.
 
     OpenCV axes: x right, y down, z forward. The center of the top left pixel is at (0.5, 0.5).
+
+    The photograph has the camera's size. When `lens` is set its pixels are not the pinhole's: `saga.scene.lens`
+    turns one into the other.
     """
 
     name: str
@@ -49,7 +52,7 @@ class Camera:
     image_path: Path | None = None
     """The photograph on disk, or None."""
     lens: LensModel | None = None
-    """The real lens of the photograph when it must be undistorted before use, else None."""
+    """The real lens of the photograph when it is not the ideal pinhole, else None."""
 
     @property
     def stem(self) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from saga.errors import SagaError
 from saga.scene.camera import Camera
 from saga.scene.gaussians import Gaussians
-from saga.scene.images import load_photograph
+from saga.scene.images import load_photograph, load_pinhole_image
 
 
 @dataclass(eq=False)
@@ -46,7 +46,14 @@ class Scene:
         raise SagaError(f"{name}: no such view among {len(names)}; {offer}")
 
     def image(self, camera: Camera) -> np.ndarray:  # [H, W, 3]
-        """The camera's photograph, undistorted and at the camera's size, uint8 RGB [H, W, 3].
+        """Return what the ideal pinhole `camera` sees of its photograph, uint8 RGB [H, W, 3].
+
+        Read anew at every call. Raises SagaError when there is no photograph.
+        """
+        return load_pinhole_image(camera)
+
+    def photograph(self, camera: Camera) -> np.ndarray:  # [H, W, 3]
+        """Return the camera's photograph as its lens made it, at the camera's size, uint8 RGB [H, W, 3].
 
         Read anew at every call. Raises SagaError when there is no photograph.
         """

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from saga.errors import SagaError
 from saga.scene import Camera, Scene
 from saga.scene.atomic import atomic_path
+from saga.scene.camera_json import camera_from_json, camera_to_json, lost_photograph
 from saga.train.config import TrainConfig
 from saga.train.granularity import ScaleGate
 from saga.train.sam_projection import SamProjection
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2 stores cameras with their lens and photographs relative to the file; a field of version 1 is trained again."""
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -73,7 +75,7 @@ class FeatureField:
             "scene_digest": self.scene_digest,
             "config": asdict(self.config),
             "seed": self.config.seed,
-            "cameras": [camera_to_json(camera) for camera in self.cameras],
+            "cameras": [camera_to_json(camera, Path(path).parent) for camera in self.cameras],
             "report": self.report,
         }
         with atomic_path(path) as temporary:
@@ -82,6 +84,9 @@ class FeatureField:
     @staticmethod
     def load(path: str | Path, scene: Scene | None = None) -> FeatureField:
         """Reads a field; with a scene, checks that it belongs to it.
+
+        The photographs of `cameras` are looked for where they lie relative to the file, then where they were. Warns
+        once when some are in neither place; their cameras then have none, and previews show the scene instead.
 
         Raises:
             SagaError: no such file, not a field, another format version, or a field of another scene.
@@ -109,7 +114,9 @@ class FeatureField:
             )
         config = TrainConfig(**metadata["config"])
         phi, gate = _network(SamProjection, "phi.", config, tensors), _network(ScaleGate, "gate.", config, tensors)
-        cameras = [camera_from_json(entry) for entry in metadata["cameras"]]
+        cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
+        lost = [lost_photograph(*pair) for pair in zip(metadata["cameras"], cameras, strict=True)]
+        _warn_of_lost(path, [place for place in lost if place is not None], len(cameras))
         return FeatureField(
             tensors["features"], metadata["scene_digest"], config, cameras, phi, metadata["report"], gate
         )
@@ -122,6 +129,15 @@ class FeatureField:
         return self
 
 
+def _warn_of_lost(path: Path, lost: list[str], count: int) -> None:
+    if lost:
+        warnings.warn(
+            f"{path}: {len(lost)} of {count} photographs are no longer where they were (the first was {lost[0]}); "
+            "previews show the rendered scene instead; name the folder of the photographs to have them back",
+            stacklevel=3,
+        )
+
+
 def _network(
     kind: Callable[[int], _Network], prefix: str, config: TrainConfig, tensors: dict[str, Tensor]
 ) -> _Network | None:
@@ -131,32 +147,3 @@ def _network(
     network = kind(config.dimensions)
     network.load_state_dict(weights)
     return network
-
-
-def camera_to_json(camera: Camera) -> dict[str, Any]:
-    """A camera as plain JSON values; the photograph stays a path."""
-    return {
-        "name": camera.name,
-        "width": camera.width,
-        "height": camera.height,
-        "intrinsics": [camera.fx, camera.fy, camera.cx, camera.cy],
-        "world_to_camera": camera.world_to_camera.tolist(),
-        "image_path": None if camera.image_path is None else str(camera.image_path),
-    }
-
-
-def camera_from_json(entry: dict[str, Any]) -> Camera:
-    """The inverse of camera_to_json."""
-    path = entry["image_path"]
-    fx, fy, cx, cy = entry["intrinsics"]
-    return Camera(
-        entry["name"],
-        entry["width"],
-        entry["height"],
-        fx,
-        fy,
-        cx,
-        cy,
-        np.asarray(entry["world_to_camera"], np.float64),
-        None if path is None else Path(path),
-    )

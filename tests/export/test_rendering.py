@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from saga.demo import DemoScene
 from saga.export import render_color, render_labels, render_masks
 from saga.export.culling import Surroundings
 from saga.raster import BlendOperator, Geometry
-from saga.scene import Camera, Gaussians, Scene
+from saga.scene import Camera, Gaussians, LensModel, Scene
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +129,37 @@ def test_members_alone_are_not_hidden_by_others(tiny_scene: Scene) -> None:
     behind = render_color(gaussians, geometry, camera, member=torch.tensor([False, True]))[16, 16]
     assert both[0] > 200 > 60 > both[2]
     assert behind[2] > 200 > 60 > behind[0]
+
+
+@pytest.mark.parametrize("k", [-0.45, 0.6])
+def test_pictures_lie_on_the_photograph_that_the_lens_made(
+    tiny_demo: DemoScene, tiny_scene: Scene, geometry: Geometry, k: float
+) -> None:
+    """Against the formula of the lens, applied to pictures of a pinhole that sees much more."""
+    ideal = tiny_scene.cameras[0]
+    model = LensModel("SIMPLE_RADIAL", ideal.width, ideal.height, (ideal.fx, ideal.cx, ideal.cy, k))
+    camera = replace(ideal, lens=model)
+    wide = replace(ideal, width=4 * ideal.width, height=4 * ideal.height)
+    wide = replace(wide, cx=ideal.cx + 1.5 * ideal.width, cy=ideal.cy + 1.5 * ideal.height)
+    x, y = np.meshgrid(np.arange(ideal.width) + 0.5, np.arange(ideal.height) + 0.5)
+    u, v = (x - ideal.cx) / ideal.fx, (y - ideal.cy) / ideal.fy
+    distorted = np.hypot(u, v)
+    radius = distorted.copy()
+    for _ in range(200):  # Newton's method would do, a damped fixed point is enough
+        radius += 0.5 * (distorted - radius * (1 + k * radius**2))
+    grown = radius / np.maximum(distorted, 1e-9)
+    columns = np.floor(u * grown * ideal.fx + wide.cx).astype(int)
+    rows = np.floor(v * grown * ideal.fy + wide.cy).astype(int)
+
+    labels = render_labels(geometry, camera, tiny_demo.labels)
+    expected = render_labels(geometry, wide, tiny_demo.labels)[rows, columns]
+    assert labels.shape == (ideal.height, ideal.width)
+    assert (labels == expected).mean() > 0.995
+    assert (labels == render_labels(geometry, ideal, tiny_demo.labels)).mean() < 0.98
+    member = member_of(tiny_demo, "table")
+    (mask,) = render_masks(geometry, [camera], member)
+    (whole,) = render_masks(geometry, [wide], member)
+    assert (mask == whole[rows, columns]).mean() > 0.995 and mask.sum() > 1000
+    color = render_color(tiny_scene.gaussians, geometry, camera).astype(float)
+    near = render_color(tiny_scene.gaussians, geometry, wide)[rows, columns]
+    assert np.abs(color - near).mean() < 8, "it interpolates where this takes the nearest pixel"

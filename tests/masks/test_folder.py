@@ -13,7 +13,7 @@ from PIL import Image
 from saga.errors import SagaError
 from saga.masks import FolderMasks
 from saga.scene.camera import Camera, LensModel
-from saga.scene.images import undistort
+from saga.scene.lens import image_to_pinhole
 
 MakeCamera = Callable[..., Camera]
 
@@ -147,7 +147,7 @@ def test_masks_are_undistorted_like_the_photograph(tmp_path: Path, camera: MakeC
     undistorted = read(tmp_path, view)
     for mask, expected in zip(undistorted, masks, strict=True):
         photograph = expected.astype(np.uint8) * 255
-        np.testing.assert_array_equal(mask, undistort(view, photograph, order=0) > 0)
+        np.testing.assert_array_equal(mask, image_to_pinhole(view, photograph, order=0) > 0)
     assert (undistorted[0] != masks[0][::scale, ::scale]).mean() > 0.05
 
 

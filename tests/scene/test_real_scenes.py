@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import binary_dilation
 
 from saga.scene import Camera, LensModel, load_scene, orbit_cameras
-from saga.scene.images import undistort
+from saga.scene.lens import image_to_pinhole
 from saga.scene.orbit import guess_up
 
 SCENES = {
@@ -95,7 +95,7 @@ def test_distorting_then_undistorting_a_photograph_gives_it_back(shared):
         radius = distorted_radius / (1 + k * radius**2)
     scale = radius / distorted_radius
     through_lens = bilinear(photograph, x * scale * focal + width / 2, y * scale * focal + height / 2)
-    back = undistort(Camera(**{**vars(camera), "lens": lens}), through_lens)
+    back = image_to_pinhole(Camera(**{**vars(camera), "lens": lens}), through_lens)
     inner = (slice(40, -40), slice(40, -40))
     assert np.abs(back - photograph)[inner].mean() < 2
     assert np.abs(through_lens - photograph)[inner].mean() > 3 * np.abs(back - photograph)[inner].mean()

@@ -1,0 +1,62 @@
+"""The field's file."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from saga.errors import SagaError
+from saga.scene import Camera, LensModel
+from saga.train import FeatureField, TrainConfig
+
+
+@pytest.fixture
+def make_field(tiny_scene):
+    """make_field(cameras): a field of nothing in particular."""
+
+    def make(cameras: list[Camera]) -> FeatureField:
+        features = torch.zeros(len(tiny_scene.gaussians), 32)
+        return FeatureField(features, tiny_scene.gaussians.digest(), TrainConfig(), cameras)
+
+    return make
+
+
+def test_cameras_keep_their_lens_and_their_photographs(tiny_scene, make_field, tmp_path: Path):
+    lens = LensModel("SIMPLE_RADIAL", 160, 120, (100.0, 80.0, 60.0, -0.1))
+    cameras = [replace(camera, lens=lens) for camera in tiny_scene.cameras]
+    make_field(cameras).save(tmp_path / "field.saga")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read = FeatureField.load(tmp_path / "field.saga", tiny_scene).cameras
+    assert [camera.lens for camera in read] == [lens] * len(cameras)
+    for camera, other in zip(cameras, read, strict=True):
+        assert camera.image_path is not None and other.image_path is not None
+        assert other.image_path.samefile(camera.image_path)
+
+
+def test_photographs_that_are_gone_are_said_once(tiny_scene, make_field, tmp_path: Path):
+    cameras = [replace(camera, image_path=tmp_path / camera.name) for camera in tiny_scene.cameras[:3]]
+    Path(tmp_path / cameras[1].name).write_bytes(b"a photograph")
+    make_field(cameras).save(tmp_path / "field.saga")
+    with pytest.warns(UserWarning, match="2 of 3 photographs are no longer where they were") as said:
+        read = FeatureField.load(tmp_path / "field.saga").cameras
+    assert len(said) == 1
+    assert [camera.image_path is None for camera in read] == [True, False, True]
+
+
+def test_an_older_version_is_refused(tiny_scene, make_field, tmp_path: Path):
+    path = tmp_path / "field.saga"
+    make_field(tiny_scene.cameras).save(path)
+    with safe_open(path, "pt") as file:
+        metadata = json.loads(file.metadata()["saga"])
+    assert metadata["format_version"] == 2
+    save_file({"features": torch.zeros(1, 32)}, path, {"saga": json.dumps(metadata | {"format_version": 1})})
+    with pytest.raises(SagaError, match="expected format version 2, found 1; train again"):
+        FeatureField.load(path)
