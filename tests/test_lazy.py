@@ -12,10 +12,14 @@ import pytest
 import saga
 
 PACKAGES = [
-    "saga", "saga.demo", "saga.evaluate", "saga.export", "saga.masks", "saga.postprocess", "saga.query", "saga.raster",
-    "saga.scene", "saga.train",
+    "saga", "saga.demo", "saga.evaluate", "saga.export", "saga.masks", "saga.methods", "saga.methods.disconerf",
+    "saga.methods.sa3d", "saga.methods.sanerf_hq", "saga.methods.sgisrf", "saga.postprocess", "saga.query",
+    "saga.raster", "saga.scene", "saga.train",
 ]  # fmt: skip
-CONFIGS = ["saga.masks.config", "saga.query.config", "saga.train.config"]
+CONFIGS = [
+    "saga.masks.config", "saga.query.config", "saga.train.config", "saga.methods.registry", "saga.methods.sa3d.config",
+    "saga.methods.sanerf_hq.config", "saga.methods.sgisrf.config", "saga.methods.disconerf.config",
+]  # fmt: skip
 
 
 def _run(code: str) -> str:

@@ -78,7 +78,7 @@ def evaluate(
     from saga.evaluate.store import TABLE
     from saga.evaluate.summary import by_scene
     from saga.evaluate.tables import overview
-    from saga.methods.methods import CONFIGS
+    from saga.methods.registry import config_class
     from saga.query import QueryConfig
     from saga.runtime.device import choose_device
     from saga.train import TrainConfig
@@ -99,7 +99,7 @@ def evaluate(
         if protocol == "ablate" or train or fields is not None:
             refused = "ablate" if protocol == "ablate" else "--train" if train else "--fields"
             raise SagaError(f"{refused}: only --method saga has it; leave it out with {method}.")
-        other = OtherMethod(method, with_settings(CONFIGS[method](), query, "--set"), sam)
+        other = OtherMethod(method, with_settings(config_class(method)(), query, "--set"), sam)
         results = evaluate_dataset(protocol, paths, other, out, names, asked, seeds, chosen, alone, say=say)
     else:
         own = SagaMethod(training, with_settings(QueryConfig(), query, "--set"), fields or out / "fields", sam)

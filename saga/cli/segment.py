@@ -13,7 +13,6 @@ from saga.cli.run import free_folder, run, say
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
-    from saga.methods.methods import Promptable
     from saga.scene import Scene
 
 
@@ -122,7 +121,7 @@ def _saga(
     changes: dict[str, Any],
     settings: tuple[str, ...],
     device: str,
-) -> tuple[Scene, Promptable]:
+) -> tuple[Scene, Any]:
     """The scene and the Segmenter of its trained field."""
     from saga.evaluate.settings import with_settings
     from saga.masks import Sam, resolve_checkpoint
@@ -150,22 +149,23 @@ def _other(
     sam: str | None,
     settings: tuple[str, ...],
     device: str,
-) -> tuple[Scene, Promptable]:
+) -> tuple[Scene, Any]:
     """The scene and another method, opened on it; without masks or SAM, masks are made from the photographs."""
     from saga.evaluate.settings import with_settings
     from saga.masks import Sam, open_masks, resolve_checkpoint
-    from saga.methods.methods import CONFIGS, open_method
+    from saga.methods.registry import config_class, open_method
     from saga.scene import load_scene
 
     if masks is not None and sam is not None:
         raise SagaError(f"--masks and --sam: expected one of them, found {masks} and {sam}.")
-    config = with_settings(CONFIGS[method](), settings, "--set")
+    config = with_settings(config_class(method)(), settings, "--set")
     loaded = load_scene(scene, images, cameras)
     if sam is not None:
-        return loaded, open_method(method, loaded, None, config, device, Sam.load(resolve_checkpoint(sam), device))
+        model = Sam.load(resolve_checkpoint(sam), device)
+        return loaded, open_method(method, loaded, config, sam=model, device=device)
     source = open_masks(loaded, masks, None, scene.with_name(f"{scene.stem}.masks"), device)
     say(source.description)
-    return loaded, open_method(method, loaded, source, config, device)
+    return loaded, open_method(method, loaded, config, masks=source, device=device)
 
 
 def _further(also: tuple[str, ...], also_negative: tuple[str, ...]) -> list[Any]:

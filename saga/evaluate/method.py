@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from saga.errors import SagaError
 from saga.masks import MaskSource, Sam, resolve_checkpoint
-from saga.methods.methods import Config, open_method
+from saga.methods.registry import open_method
 from saga.query import Prompt, QueryConfig, Segmentation, Segmenter
 from saga.scene import Scene
 from saga.train import FeatureField, TrainConfig, train
@@ -99,7 +99,7 @@ class OtherMethod:
 
     name: str
     """sa3d, sanerf-hq, sgisrf or disconerf."""
-    config: Config
+    config: Any
     """Its settings."""
     sam: str | None = None
     """Segment Anything checkpoint that makes the masks of prompts, instead of choosing among masks made before."""
@@ -115,7 +115,7 @@ class OtherMethod:
         """Opens the method on the scene. Raises SagaError as `open_method` does."""
         start = time.perf_counter()
         model = None if self.sam is None else Sam.load(resolve_checkpoint(self.sam), device)
-        config: Any = self.config  # sgisrf draws nothing at random and has no seed
+        config = self.config  # sgisrf draws nothing at random and has no seed
         config = replace(config, seed=seed) if hasattr(config, "seed") else config
-        opened = open_method(self.name, scene, masks, config, device, model, self.progress)
+        opened = open_method(self.name, scene, config, masks=masks, sam=model, device=device, progress=self.progress)
         return Prepared(opened, 0.0, {"seconds": {"open": time.perf_counter() - start}})

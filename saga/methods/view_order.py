@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from saga.errors import SagaError
+from saga.methods.config import ViewOrder
 from saga.scene import Camera
-
-ViewOrder = Literal["nearest", "file", "farthest"]
 
 
 def choose_views(

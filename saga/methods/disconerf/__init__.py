@@ -1,8 +1,5 @@
 """DiscoNeRF: a whole scene cut into objects, from masks that need not agree between views."""
 
-from saga.methods.disconerf.config import DiscoNerfConfig
-from saga.methods.disconerf.field import SlotField
-from saga.methods.disconerf.slots import ObjectSlots
-from saga.methods.disconerf.trainer import discover_objects
+import lazy_loader
 
-__all__ = ["DiscoNerfConfig", "ObjectSlots", "SlotField", "discover_objects"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

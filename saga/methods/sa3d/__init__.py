@@ -1,6 +1,5 @@
 """SA3D (Cen et al. 2023): one view's mask becomes a 3D mask that prompts every other view for its own."""
 
-from saga.methods.sa3d.config import Sa3dConfig
-from saga.methods.sa3d.method import Sa3d
+import lazy_loader
 
-__all__ = ["Sa3d", "Sa3dConfig"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from saga.errors import SagaError
-from saga.methods.view_order import ViewOrder
+from saga.methods.config import ViewOrder
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """SANeRF-HQ: an object field fitted to masks prompted in many views."""
 
-from saga.methods.sanerf_hq.config import SanerfHqConfig
-from saga.methods.sanerf_hq.method import SanerfHq
+import lazy_loader
 
-__all__ = ["SanerfHq", "SanerfHqConfig"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,117 @@
+"""The methods by name; importing this module loads none of them, and no torch.
+
+A method of the package is a folder and one line of `BUILTIN`; a method of someone else is a class with `register`:
+
+    @register("threshold", ThresholdConfig)
+    class Threshold(Method[ThresholdConfig]): ...
+
+Commands, evaluations and `open_method` know a method as soon as the module with its class has been imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from saga.errors import SagaError
+
+if TYPE_CHECKING:
+    from saga.masks import MaskSource, Sam
+    from saga.raster.device_scene import DeviceScene
+    from saga.scene import Scene
+    from saga.train import FeatureField
+
+BUILTIN = {
+    "saga": ("saga.query.config:QueryConfig", "saga.query.segmenter:Segmenter"),
+    "sa3d": ("saga.methods.sa3d.config:Sa3dConfig", "saga.methods.sa3d.method:Sa3d"),
+    "sanerf-hq": ("saga.methods.sanerf_hq.config:SanerfHqConfig", "saga.methods.sanerf_hq.method:SanerfHq"),
+    "sgisrf": ("saga.methods.sgisrf.config:SgisrfConfig", "saga.methods.sgisrf.segmenter:Sgisrf"),
+    "disconerf": ("saga.methods.disconerf.config:DiscoNerfConfig", "saga.methods.disconerf.slots:ObjectSlots"),
+}
+"""Name of each method of the package: its config, in a module without torch, and its class."""
+
+_registered: dict[str, tuple[type[Any], type[Any]]] = {}
+
+_Class = TypeVar("_Class", bound=type)
+
+
+def register(name: str, config: type[Any]) -> Callable[[_Class], _Class]:
+    """Makes a further method known by a name; a class decorator.
+
+    Args:
+        name: what `open_method` and the commands call the method.
+        config: the dataclass of its settings.
+
+    Raises:
+        SagaError: the name is taken by a class of another name.
+    """
+
+    def decorate(method: _Class) -> _Class:
+        taken = _registered.get(name)
+        if name in BUILTIN or (taken is not None and taken[1].__qualname__ != method.__qualname__):
+            raise SagaError(f"method {name}: expected a name that is free, found one that is taken; choose another.")
+        _registered[name] = (config, method)
+        return method
+
+    return decorate
+
+
+def method_names() -> tuple[str, ...]:
+    """Returns the names of all methods: those of the package first, then those that have been registered."""
+    return (*BUILTIN, *_registered)
+
+
+def config_class(name: str) -> type[Any]:
+    """Returns the dataclass of a method's settings. Raises SagaError for an unknown name."""
+    return _registered[name][0] if name in _registered else _loaded(name, 0)
+
+
+def method_class(name: str) -> type[Any]:
+    """Returns a method's class. Raises SagaError for an unknown name."""
+    return _registered[name][1] if name in _registered else _loaded(name, 1)
+
+
+def open_method(
+    name: str,
+    scene: Scene | DeviceScene,
+    config: Any = None,
+    *,
+    masks: MaskSource | None = None,
+    sam: Sam | None = None,
+    field: FeatureField | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> Any:
+    """Opens a method on a scene, ready for prompts.
+
+    Args:
+        name: one of `method_names()`.
+        scene: the scene, or the scene on a device, which methods then share.
+        config: settings of the method; None takes its defaults.
+        masks: masks of the views; the methods other than saga choose among them, disconerf learns from them.
+        sam: Segment Anything, which then makes the masks of prompts.
+        field: features of the scene, for saga.
+        device: "auto", "cpu" or "cuda"; the one of a scene that is on a device already counts.
+        progress: whether long work shows a progress bar.
+
+    Raises:
+        SagaError: an unknown name, settings of another method, or something missing that the method needs.
+    """
+    expected = config_class(name)
+    config = expected() if config is None else config
+    if not isinstance(config, expected):
+        raise SagaError(
+            f"method {name}: expected settings of {expected.__name__}, found {type(config).__name__}; give its own."
+        )
+    from saga.methods.methods import open_builtin
+
+    return open_builtin(name, scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
+
+
+def _loaded(name: str, which: int) -> type[Any]:
+    if name not in BUILTIN:
+        raise SagaError(f"method: expected one of {', '.join(method_names())}, found {name!r}; choose one of them.")
+    module, _, attribute = BUILTIN[name][which].partition(":")
+    found: type[Any] = getattr(import_module(module), attribute)
+    return found

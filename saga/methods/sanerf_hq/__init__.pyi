@@ -1,0 +1,2 @@
+from .config import SanerfHqConfig as SanerfHqConfig
+from .method import SanerfHq as SanerfHq
