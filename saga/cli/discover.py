@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from saga.cli.run import free_folder, run, say
+from saga.config import Config, Fraction, NonNegativeInt, Seed
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Clustering:
+class _Clustering(Config):
     """What Segmenter.discover takes."""
 
-    similarity: float = 0.6
-    smallest: int = 50
-    seed: int = 0
+    similarity: Fraction = 0.6
+    smallest: NonNegativeInt = 50
+    seed: Seed = 0
 
 
 def discover(
@@ -84,11 +85,11 @@ def discover(
 
 
 def _config(method: str, settings: tuple[str, ...], seed: int) -> Any:
-    from saga.evaluate.settings import with_settings
+    from saga.config import with_assignments
     from saga.methods.disconerf import DiscoNerfConfig
 
     base = DiscoNerfConfig(seed=seed) if method == "disconerf" else _Clustering(seed=seed)
-    return with_settings(base, settings, "--set")
+    return with_assignments(base, settings, "--set")
 
 
 def _clusters(scene: Scene, path: Path, config: Any, device: str) -> list[Segmentation]:

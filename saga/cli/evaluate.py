@@ -72,9 +72,9 @@ def evaluate(
             default.
         device: Where to compute.
     """
+    from saga.config import with_assignments
     from saga.evaluate import DatasetPaths, OtherMethod, Prompting, SagaMethod, evaluate_dataset
     from saga.evaluate.ablation import GROUPS, ablate
-    from saga.evaluate.settings import with_settings
     from saga.evaluate.store import TABLE
     from saga.evaluate.summary import by_scene
     from saga.evaluate.tables import overview
@@ -93,16 +93,16 @@ def evaluate(
         raise SagaError(f"--groups: only ablate has groups; leave it out with {protocol}.")
     chosen = choose_device(device)
     paths = DatasetPaths(data, scenes, images, masks, sam, mask_cache, chosen)
-    training = with_settings(TrainConfig(), train, "--train")
+    training = with_assignments(TrainConfig(), train, "--train")
     asked = Prompting(prompt, clicks, views, jitter)
     if method != "saga":
         if protocol == "ablate" or train or fields is not None:
             refused = "ablate" if protocol == "ablate" else "--train" if train else "--fields"
             raise SagaError(f"{refused}: only --method saga has it; leave it out with {method}.")
-        other = OtherMethod(method, with_settings(config_class(method)(), query, "--set"), sam)
+        other = OtherMethod(method, with_assignments(config_class(method)(), query, "--set"), sam)
         results = evaluate_dataset(protocol, paths, other, out, names, asked, seeds, chosen, alone, say=say)
     else:
-        own = SagaMethod(training, with_settings(QueryConfig(), query, "--set"), fields or out / "fields", sam)
+        own = SagaMethod(training, with_assignments(QueryConfig(), query, "--set"), fields or out / "fields", sam)
         if protocol == "ablate":
             say(ablate(paths, own, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))
             return

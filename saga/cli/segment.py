@@ -123,14 +123,14 @@ def _saga(
     device: str,
 ) -> tuple[Scene, Any]:
     """The scene and the Segmenter of its trained field."""
-    from saga.evaluate.settings import with_settings
+    from saga.config import with_assignments
     from saga.masks import Sam, resolve_checkpoint
     from saga.query import QueryConfig, Segmenter
     from saga.scene import Gaussians, Scene, load_scene
     from saga.train import FeatureField
 
     path = field or scene.with_suffix(".saga")
-    config = with_settings(replace(QueryConfig(), **changes), settings, "--set")
+    config = with_assignments(replace(QueryConfig(), **changes), settings, "--set")
     if cameras is None and images is None and path.is_file():
         trained = FeatureField.load(path)
         loaded = Scene(Gaussians.read(scene), trained.cameras, scene)
@@ -151,14 +151,14 @@ def _other(
     device: str,
 ) -> tuple[Scene, Any]:
     """The scene and another method, opened on it; without masks or SAM, masks are made from the photographs."""
-    from saga.evaluate.settings import with_settings
+    from saga.config import with_assignments
     from saga.masks import Sam, open_masks, resolve_checkpoint
     from saga.methods.registry import config_class, open_method
     from saga.scene import load_scene
 
     if masks is not None and sam is not None:
         raise SagaError(f"--masks and --sam: expected one of them, found {masks} and {sam}.")
-    config = with_settings(config_class(method)(), settings, "--set")
+    config = with_assignments(config_class(method)(), settings, "--set")
     loaded = load_scene(scene, images, cameras)
     if sam is not None:
         model = Sam.load(resolve_checkpoint(sam), device)

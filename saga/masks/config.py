@@ -1,44 +1,47 @@
-"""Settings of what makes masks."""
+"""The configs of what makes masks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from saga.config import Config, Fraction, NonNegativeInt, PositiveInt
+
 
 @dataclass(frozen=True)
-class ClassicalConfig:
-    """What decides which regions become masks."""
+class ClassicalConfig(Config):
+    """Which regions of an image become masks. Raises ConfigError for values out of range."""
 
-    long_side: int = 640
-    """Larger images are segmented at this long side, in pixels, and the masks enlarged."""
-    superpixels: int = 1500
-    """Regions that the hierarchy starts from."""
-    masks: int = 80
-    """The most masks an image gets."""
-    smallest: float = 6e-4
+    long_side: PositiveInt = 640
+    """Long side in pixels at which larger images are segmented; their masks are enlarged."""
+    superpixels: PositiveInt = 1500
+    """Regions that the hierarchy begins with."""
+    masks: PositiveInt = 80
+    """Most masks of an image."""
+    smallest: Fraction = 6e-4
     """Smallest mask as a share of the image."""
-    largest: float = 0.95
+    largest: Fraction = 0.95
     """Largest mask as a share of the image."""
-    seam: float = 0.2
-    """Weakest edge, from 0 (none) to 1 (closed), between a region and the one it is merged with: leaves out
-    the pieces of a plain surface."""
-    duplicate_iou: float = 0.85
-    """Of two masks that overlap more than this, one is kept."""
+    seam: Fraction = 0.2
+    """Weakest edge, from 0 (none) to 1 (closed), between a region and the one it is merged with. It leaves out the
+    pieces of a plain surface."""
+    duplicate_iou: Fraction = 0.85
+    """IoU above which one of two masks is dropped as a duplicate."""
 
 
 @dataclass(frozen=True)
-class SamConfig:
-    """How automatic masks are made; the values are segment-anything's own."""
+class SamConfig(Config):
+    """How Segment Anything makes automatic masks; names and defaults are its own. Raises ConfigError for values out of
+    range."""
 
-    points_per_side: int = 32
-    """Point prompts along each side of the grid laid over the image."""
-    points_per_batch: int = 64
-    """Prompts decoded at once: more is faster and takes more memory; the masks stay the same."""
-    pred_iou_thresh: float = 0.88
-    """Masks that the model itself rates lower are dropped."""
-    stability_score_thresh: float = 0.95
-    """Masks that change more when the cutoff moves are dropped."""
-    box_nms_thresh: float = 0.7
-    """Of two masks whose boxes overlap more than this (IoU), the better is kept."""
-    crop_n_layers: int = 0
-    """Also segment this many layers of ever smaller crops: finds small things, costs time."""
+    points_per_side: PositiveInt = 32
+    """Point prompts along each side of the grid that is laid over the image."""
+    points_per_batch: PositiveInt = 64
+    """Prompts decoded at once: more are faster and take more memory, and the masks stay the same."""
+    pred_iou_thresh: Fraction = 0.88
+    """Masks that the model itself rates lower than this IoU are dropped."""
+    stability_score_thresh: Fraction = 0.95
+    """Masks that are less stable than this when the cutoff moves are dropped."""
+    box_nms_thresh: Fraction = 0.7
+    """IoU of two masks' boxes above which the worse mask is dropped."""
+    crop_n_layers: NonNegativeInt = 0
+    """Layers of ever smaller crops that are segmented too: they find small things and cost time."""

@@ -25,12 +25,6 @@ _EPSILON = 1e-12
 """Of Adam: gradients of single Gaussians are far below the usual 1e-8 at the start."""
 
 
-_AT_LEAST_ONE = (
-    "iterations", "views_per_step", "pixels", "pixels_per_view", "cached_pixels", "dimensions", "neighbors",
-    "regularise_every", "most_slots",
-)  # fmt: skip
-
-
 class SlotTrainer:
     """State of one training run; `step` does one update."""
 
@@ -59,7 +53,7 @@ class SlotTrainer:
         loss.backward()
         self._update(touched, features.grad)
         self.iteration += 1
-        every = self.config.regularise_every
+        every = self.config.regularize_every
         if self.average is not None and self.config.regularization > 0 and self.iteration % every == 0:
             self._regularize(self.average)
 
@@ -172,11 +166,12 @@ def discover_objects(
         progress: whether to show a progress bar on standard error.
 
     Raises:
-        SagaError: no cameras, no masks on the scene, or settings out of range.
+        SagaError: no cameras, or no masks on the scene.
         KeyboardInterrupt: interrupted; nothing has been written.
     """
     config = config or DiscoNerfConfig()
-    _check(scene, config)
+    if not scene.cameras:
+        raise SagaError(f"{scene.path}: finding objects needs cameras; give the cameras of the photographs.")
     geometry = Geometry.from_gaussians(scene.gaussians, device=device)
     seconds: dict[str, float] = {}
     with progress_bar(progress) as bar:
@@ -204,14 +199,3 @@ def discover_objects(
     weight, bias = trainer.decoder.weight.detach(), trainer.decoder.bias.detach()
     field = SlotField(trainer.features, weight, bias, scene.gaussians.digest(), config, report)
     return ObjectSlots(scene, field, device)
-
-
-def _check(scene: Scene, config: DiscoNerfConfig) -> None:
-    if not scene.cameras:
-        raise SagaError(f"{scene.path}: finding objects needs cameras; give the cameras of the photographs.")
-    for name in _AT_LEAST_ONE:
-        if getattr(config, name) < 1:
-            raise SagaError(f"{name}: expected 1 or more, found {getattr(config, name)}.")
-    for name in ("slots", "false_positive", "regularization", "smallest_mask"):
-        if not getattr(config, name) >= 0:
-            raise SagaError(f"{name}: expected 0 or more, found {getattr(config, name)}.")

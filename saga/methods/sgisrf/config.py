@@ -1,39 +1,41 @@
-"""Settings of SGISRF's inference."""
+"""The config of SGISRF's inference."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Interval
+
+from saga.config import Config, Fraction, NonNegativeInt, PositiveFloat, PositiveInt
 
 
 @dataclass(frozen=True)
-class SgisrfConfig:
-    """How a prompt becomes a segmentation."""
+class SgisrfConfig(Config):
+    """How clicks become a segmentation. Raises ConfigError for values out of range."""
 
     propagation: bool = True
-    """P of Table 1: guidance from similarity maps and the bilateral filter. Without, each click speaks for its own
-    voxel and the 8 around it; a model trained without needs that."""
+    """Guide by similarity maps and the bilateral filter, P of table 1. Without, each click speaks for its own voxel and
+    the 8 around it, which takes a model that was trained so."""
     refinement: bool = True
-    """U of Table 1: voxels near probability 0.5 are predicted again at twice the resolution."""
-    exponent: float = 0.35
-    """Power of positive clicks' similarity where features are sets of masks (Similarity.nested); 1 is the paper's.
-    Below 1 the whole is preferred to the part: two pixels of an object share few of many nested masks. 2D mIoU of one
-    click with 1, 0.5 and 0.35 (a model of 1300 iterations): tabletop 82, 88, 88; composite 88, 84, 83; with classical
-    masks, flower 39, 63, 90 and dtu24 29, 42, 53."""
-    threshold: float = 0.5
+    """Predict voxels near probability 0.5 again at twice the resolution, U of table 1."""
+    exponent: PositiveFloat = 0.35
+    """Power of positive clicks' similarity where features are sets of nested masks; the paper's is 1. Below 1 the whole
+    is preferred to the part."""
+    threshold: Fraction = 0.5
     """Probability from which a Gaussian belongs to the object."""
-    margin: float = 1.8
+    margin: PositiveFloat = 1.8
     """Side of the grid's cube relative to the spread of what a click's similarity map marks."""
-    rounds: int = 3
-    """Predictions at most: while the object found does not fit the cube, it is fitted and predicted again."""
-    echo_views: int = 8
-    """Other views in which a positive click is repeated where they show the same point of the surface, so that wrong
-    masks are outvoted; 0 uses the clicked view alone, as the paper does. 2D mIoU of one click with 0, 4 and 8:
-    composite 47, 83, 85; flower 91, 91, 92; dtu24 80, 61, 65."""
-    band: float = 0.4
+    rounds: PositiveInt = 3
+    """Most predictions: while the object found does not fit the cube, it is fitted and predicted again."""
+    echo_views: NonNegativeInt = 8
+    """Other views in which a positive click is repeated where they show the same point of the surface; 0 uses the
+    clicked view alone, as the paper does."""
+    band: Annotated[float, Interval(ge=0, le=0.5)] = 0.4
     """Distance from probability 0.5 up to which a voxel is uncertain."""
-    refined_voxels: int = 2048
-    """Uncertain voxels that are refined at most."""
-    lifted_pixels: int = 25_000
-    """Pixels of a view that are lifted at most, evenly spaced over what the view shows of the cube."""
-    scribble_clicks: int = 6
+    refined_voxels: NonNegativeInt = 2048
+    """Most uncertain voxels that are refined."""
+    lifted_pixels: PositiveInt = 25_000
+    """Most pixels of a view that are lifted, evenly spaced over what the view shows of the cube."""
+    scribble_clicks: PositiveInt = 6
     """Clicks that stand for a scribble or a mask."""

@@ -159,9 +159,9 @@ def test_bad_gaussians_belong_to_no_object(tiny_folder: Path, tiny_scene: Scene,
     ("settings", "message"),
     [({"iterations": 0}, "iterations"), ({"slots": -1}, "slots"), ({"regularization": float("nan")}, "regularization")],
 )
-def test_settings_out_of_range_are_refused(tiny_scene: Scene, exact, settings: dict[str, float], message: str) -> None:
+def test_settings_out_of_range_are_refused(settings: dict[str, float], message: str) -> None:
     with pytest.raises(SagaError, match=message):
-        discover_objects(tiny_scene, exact, DiscoNerfConfig(**settings), progress=False)
+        DiscoNerfConfig(**settings)
 
 
 def test_a_scene_without_cameras_is_refused(tiny_scene: Scene, exact) -> None:
