@@ -110,9 +110,9 @@ def test_a_field_without_a_gate_has_no_granularity(tiny_scene, field):
 
 
 @pytest.mark.parametrize("granularity", [-0.1, 1.1, float("nan")])
-def test_a_granularity_out_of_range_is_refused(tiny_scene, gated, granularity: float):
-    with pytest.raises(SagaError, match=r"from 0 \(parts\) to 1 \(groups\)"):
-        Segmenter(tiny_scene, gated, QueryConfig(granularity=granularity))
+def test_a_granularity_out_of_range_is_refused(granularity: float):
+    with pytest.raises(SagaError, match=r"part or object or group or a number, from 0 to 1"):
+        QueryConfig(granularity=granularity)
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:
