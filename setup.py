@@ -20,11 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).parent
-CPU_FLAGS = ["-O3", "-std=c++17", "-fPIC", "-shared", "-fopenmp", "-fno-math-errno", "-fno-trapping-math"]
+CPU_FLAGS = ["-O3", "-std=c++17", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math"]
+THREADS_FLAG = "-fopenmp"
 CUDA_FLAGS = ["-O3", "-std=c++17", "-Xcompiler", "-fPIC"]
 CUDA_LINK_FLAGS = ["-shared", "-cudart", "static", "-Xlinker", "--version-script=cuda/exports.map"]
 CUDA_ARCHS = ("75", "80", "86", "89", "90")
@@ -74,6 +76,14 @@ class BuildNative(build_ext):
                 os.replace(temporary, destination)
 
 
+class PlatformWheel(bdist_wheel):
+    """Tags the wheel for the platform's libraries, and for every Python 3, whose ABI they do not use."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        _, _, platform = super().get_tag()
+        return "py3", "none", platform
+
+
 class SourceWithHeaders(sdist):
     """Source distributions carry the headers too."""
 
@@ -88,7 +98,14 @@ def build_cpu(ext: Extension, target: Path) -> None:
     if not named and not found:
         raise BuildError("no C++ compiler found (CXX, c++, g++); saga will use its slow reference.")
     compiler = shlex.split(named) if named else [str(found)]
-    run([*compiler, *CPU_FLAGS, *ext.sources, "-o", str(target)], "saga will use its slow reference.")
+    # Wheels for another processor of the same system are asked for in this variable (macOS).
+    flags = [*CPU_FLAGS, *shlex.split(os.environ.get("ARCHFLAGS", ""))]
+    try:
+        run([*compiler, *flags, THREADS_FLAG, *ext.sources, "-o", str(target)], "trying without OpenMP.")
+    except BuildError as error:
+        print(f"saga: {error}", file=sys.stderr)
+        run([*compiler, *flags, *ext.sources, "-o", str(target)], "saga will use its slow reference.")
+        print(f"saga: {target.name} is built without OpenMP and uses one thread.", file=sys.stderr)
 
 
 def build_cuda(ext: Extension, target: Path, objects: Path) -> None:
@@ -147,5 +164,5 @@ setup(
         Extension("saga.native.libsaga_cpu", sources("cpu", ".cpp"), depends=headers()),
         Extension("saga.native.libsaga_cuda", sources("cuda", ".cu"), depends=headers()),
     ],
-    cmdclass={"build_ext": BuildNative, "sdist": SourceWithHeaders},
+    cmdclass={"bdist_wheel": PlatformWheel, "build_ext": BuildNative, "sdist": SourceWithHeaders},
 )

@@ -4,8 +4,6 @@
 // nothing is ever added across a register.
 #include <algorithm>
 
-#include <omp.h>
-
 #include "common.hpp"
 
 namespace {

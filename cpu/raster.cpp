@@ -4,15 +4,18 @@
 // rows it reaches are computed 16 pixels at a time; render scatters weight * x into the tile's
 // accumulator, lift gathers weight * y into the Gaussian's.
 // Each kernel fusing other products and sums would give render, lift and rows different weights.
+#ifdef __clang__
+#pragma clang fp contract(off)
+#else
 #pragma GCC optimize("fp-contract=off")
+#endif
 
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
-#include <omp.h>
-
 #include "common.hpp"
+#include "openmp.hpp"
 
 namespace {
 

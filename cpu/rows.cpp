@@ -1,6 +1,10 @@
 // Rows of A at sampled pixels: up to 16 pixels of one tile are walked side by side.
 // Each kernel fusing other products and sums would give render, lift and rows different weights.
+#ifdef __clang__
+#pragma clang fp contract(off)
+#else
 #pragma GCC optimize("fp-contract=off")
+#endif
 
 #include <algorithm>
 

@@ -6,9 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include <omp.h>
-
 #include "common.hpp"
+#include "openmp.hpp"
 
 namespace {
 

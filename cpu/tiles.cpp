@@ -3,9 +3,8 @@
 #include <cstring>
 #include <numeric>
 
-#include <omp.h>
-
 #include "common.hpp"
+#include "openmp.hpp"
 
 namespace {
 
