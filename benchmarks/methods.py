@@ -22,9 +22,8 @@ import numpy as np
 import tyro
 
 from saga import load_scene
-from saga.evaluate.record import SceneResult
-from saga.evaluate.summary import by_scene
-from saga.evaluate.tables import percent, table
+from saga.evaluate.records import SceneResult
+from saga.evaluate.tables import by_scene, percent, table
 from saga.masks import open_masks
 
 METHODS = ("saga", "sa3d", "sanerf-hq", "sgisrf", "disconerf")

@@ -21,10 +21,11 @@ import torch
 import tyro
 
 from saga import Scene, Segmenter, TrainConfig
-from saga.evaluate import Case, DatasetPaths, Prompting, open_case
-from saga.evaluate.scoring import judge
+from saga.evaluate import Case, DatasetPaths, PromptConfig, open_case
+from saga.evaluate.scoring import score_selection
 from saga.masks import open_masks
 from saga.raster import Geometry
+from saga.raster.device_scene import DeviceScene
 from saga.runtime.device import synchronize
 from saga.train import FeatureField
 from saga.train.sampler import build_cache
@@ -34,13 +35,13 @@ from saga.train.trainer import Trainer
 PLATEAU = 0.005
 
 
-def quality(case: Case, geometry: Geometry, trainer: Trainer, device: str) -> float:
+def quality(case: Case, on_device: DeviceScene, trainer: Trainer) -> float:
     """Mean 2D IoU of one click on each object."""
     scene, features = case.scene, trainer.features.clone()
     field = FeatureField(features, scene.gaussians.digest(), trainer.config, scene.cameras, trainer.phi, None)
-    segmenter = Segmenter(scene, field, device=device)
-    answers = [(task, segmenter.segment_prompt(task.variants[0].prompt)) for task in case.tasks]
-    return float(np.mean([judge(scene, geometry, task, each.mask, alone=False).iou for task, each in answers]))
+    segmenter = Segmenter(scene, field, device=str(on_device.device))
+    answers = [(task, segmenter.segment_prompt(task.prompts[0].prompt)) for task in case.tasks]
+    return float(np.mean([score_selection(on_device, task, each.mask, alone=False).iou for task, each in answers]))
 
 
 def prepare(scene: Scene, geometry: Geometry, folder: Path, config: TrainConfig, device: str) -> Trainer:
@@ -62,10 +63,10 @@ def main(
     if device == "cuda":
         gpu.require()
     config = TrainConfig() if iterations is None else replace(TrainConfig(), iterations=iterations)
-    case = open_case("folder", DatasetPaths(folder.parent), folder.name, Prompting(views=1))
-    scene, geometry = case.scene, Geometry.from_gaussians(case.scene.gaussians, device)
+    case = open_case("folder", DatasetPaths(folder.parent), folder.name, PromptConfig(views=1))
+    scene, on_device = case.scene, DeviceScene(case.scene, device)
     clock = time.perf_counter()
-    trainer = prepare(scene, geometry, folder, config, device)
+    trainer = prepare(scene, on_device.geometry, folder, config, device)
     synchronize(device)
     before = spent = time.perf_counter() - clock
     where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"
@@ -78,7 +79,7 @@ def main(
             trainer.step()
         synchronize(device)
         spent += time.perf_counter() - clock
-        curve.append((spent, quality(case, geometry, trainer, device)))
+        curve.append((spent, quality(case, on_device, trainer)))
         print(f"| {trainer.iteration} | {spent:.2f} | {100 * curve[-1][1]:.1f} % |", flush=True)
     below = [k for k, (_, value) in enumerate(curve) if abs(value - curve[-1][1]) > PLATEAU]
     plateau = curve[below[-1] + 1 if below else 0][0]

@@ -61,7 +61,7 @@ def evaluate(
         images: Name of the folder of photographs in the scene's folder.
         sam: Segment Anything checkpoint, to make the masks with and to answer prompts with.
         clicks: Numbers of clicks to try.
-        views: DeviceScene that an object is asked for in, one at a time.
+        views: Views that an object is asked for in, one at a time.
         prompt: Kind of prompt, where the protocol leaves a choice.
         seeds: Seeds of training, one field each; two or more give a standard deviation.
         jitter: Random displacements of every click by up to 3 pixels; two or more give a standard deviation.
@@ -73,13 +73,11 @@ def evaluate(
         device: Where to compute.
     """
     from saga.config import with_assignments
-    from saga.evaluate import DatasetPaths, OtherMethod, Prompting, SagaMethod, evaluate_dataset
+    from saga.evaluate import DatasetPaths, Preparation, PromptConfig, evaluate_dataset
     from saga.evaluate.ablation import GROUPS, ablate
-    from saga.evaluate.store import TABLE
-    from saga.evaluate.summary import by_scene
-    from saga.evaluate.tables import overview
+    from saga.evaluate.results_folder import TABLE, WORST
+    from saga.evaluate.tables import by_scene, overview
     from saga.methods.registry import config_class
-    from saga.query import QueryConfig
     from saga.runtime.device import choose_device
     from saga.train import TrainConfig
 
@@ -94,21 +92,19 @@ def evaluate(
     chosen = choose_device(device)
     paths = DatasetPaths(data, scenes, images, masks, sam, mask_cache, chosen)
     training = with_assignments(TrainConfig(), train, "--train")
-    asked = Prompting(prompt, clicks, views, jitter)
-    if method != "saga":
-        if protocol == "ablate" or train or fields is not None:
-            refused = "ablate" if protocol == "ablate" else "--train" if train else "--fields"
-            raise SagaError(f"{refused}: only --method saga has it; leave it out with {method}.")
-        other = OtherMethod(method, with_assignments(config_class(method)(), query, "--set"), sam)
-        results = evaluate_dataset(protocol, paths, other, out, names, asked, seeds, chosen, alone, say=say)
-    else:
-        own = SagaMethod(training, with_assignments(QueryConfig(), query, "--set"), fields or out / "fields", sam)
-        if protocol == "ablate":
-            say(ablate(paths, own, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))
-            return
-        results = evaluate_dataset(protocol, paths, own, out, names, asked, seeds, chosen, alone, say=say)
+    asked = PromptConfig(prompt, clicks, views, jitter)
+    own = method == "saga"
+    if not own and (protocol == "ablate" or train or fields is not None):
+        refused = "ablate" if protocol == "ablate" else "--train" if train else "--fields"
+        raise SagaError(f"{refused}: only --method saga has it; leave it out with {method}.")
+    config = with_assignments(config_class(method)(), query, "--set")
+    preparation = Preparation(method, config, training, (fields or out / "fields") if own else None, sam)
+    if protocol == "ablate":
+        say(ablate(paths, preparation, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))
+        return
+    results = evaluate_dataset(protocol, paths, preparation, out, names, asked, seeds, chosen, alone, say=say)
     say(overview("scene", by_scene(results)))
-    say(f"{out / TABLE}: every object, and what it cost; {out / 'worst'}: the worst answers")
+    say(f"{out / TABLE}: every object, and what it cost; {out / WORST}: the worst answers")
 
 
 def main() -> None:

@@ -1,4 +1,8 @@
-"""Evaluation: how well, how fast and how steadily a method turns prompts into objects."""
+"""Evaluation: how well, how fast and how steadily a method turns prompts into objects.
+
+A protocol reads a dataset into cases: a `Case` is a scene with its tasks, a `Task` is an object with its prompts and
+its true masks. Each prompt of a task becomes one `Record`.
+"""
 
 import lazy_loader
 

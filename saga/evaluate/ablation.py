@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from saga.errors import SagaError
-from saga.evaluate.method import SagaMethod
+from saga.evaluate.cases import PromptConfig
+from saga.evaluate.evaluation import evaluate_dataset
 from saga.evaluate.paths import DatasetPaths
-from saga.evaluate.record import SceneResult
-from saga.evaluate.run import evaluate_dataset
-from saga.evaluate.store import is_results
-from saga.evaluate.summary import by_scene
-from saga.evaluate.tables import cells, overview_heads, percent, table
-from saga.evaluate.task import Prompting
+from saga.evaluate.preparation import Preparation
+from saga.evaluate.records import SceneResult
+from saga.evaluate.results_folder import is_results
+from saga.evaluate.tables import by_scene, cells, overview_heads, percent, table
 from saga.export.folder import staged_folder
 
 DEFAULT = "default"
@@ -33,7 +32,7 @@ class Ablation:
     query: Mapping[str, Any] = field(default_factory=dict)
     """Changed fields of QueryConfig."""
     prompting: Mapping[str, Any] = field(default_factory=dict)
-    """Changed fields of Prompting."""
+    """Changed fields of PromptConfig."""
 
 
 ABLATIONS = (
@@ -77,12 +76,12 @@ GROUPS = tuple(dict.fromkeys(each.group for each in ABLATIONS))
 
 def ablate(
     paths: DatasetPaths,
-    base: SagaMethod,
+    base: Preparation,
     out: str | Path,
     scenes: Sequence[str] = (),
     groups: Sequence[str] = GROUPS,
     protocol: str = "folder",
-    prompting: Prompting | None = None,
+    prompting: PromptConfig | None = None,
     seeds: Sequence[int] = (0,),
     device: str = "cpu",
     alone: bool = True,
@@ -99,12 +98,12 @@ def ablate(
     unknown = [group for group in groups if group not in GROUPS]
     if unknown:
         raise SagaError(f"--groups {unknown[0]}: no such group; expected some of {', '.join(GROUPS)}.")
-    out, prompting = Path(out), prompting or Prompting()
+    out, prompting = Path(out), prompting or PromptConfig()
     fields = base.fields or out / "fields"
     paths = replace(paths, cache=paths.cache or out / "masks")
     chosen = [Ablation("", DEFAULT), *(each for each in ABLATIONS if each.group in groups)]
     found: list[tuple[Ablation, list[SceneResult]]] = []
-    known: dict[tuple[SagaMethod, Prompting], list[SceneResult]] = {}
+    known: dict[tuple[Preparation, PromptConfig], list[SceneResult]] = {}
     with staged_folder(out, (), _is_ablation):
         pass  # refuses a folder of something else before the work
     for ablation in chosen:
@@ -113,7 +112,7 @@ def ablate(
         method = replace(
             base,
             train=trained,
-            query=replace(base.query, **ablation.query),
+            config=replace(base.config, **ablation.query),
             fields=fields if trained == base.train else fields / _slug(ablation.name),
         )
         asked = replace(prompting, **ablation.prompting)

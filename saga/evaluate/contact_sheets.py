@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from saga.evaluate.record import Record
-from saga.evaluate.task import Task, Variant
+from saga.evaluate.cases import Task, TaskPrompt
+from saga.evaluate.records import Record
 from saga.export.preview import highlight
 from saga.export.rendering import render_color
-from saga.query.prompts import check
-from saga.raster import Geometry
-from saga.scene import Camera, Scene
+from saga.query.prompts import Prompt, check
+from saga.raster.device_scene import DeviceScene
+from saga.scene import Camera
 
 HIT, MISSED, EXTRA = np.array([34, 160, 70]), np.array([220, 38, 38]), np.array([60, 90, 255])
 """Colors of what was found, what was missed, and what was taken too much."""
@@ -28,31 +28,31 @@ _PAPER, _INK = (250, 250, 248), (40, 42, 46)
 
 
 @dataclass(frozen=True)
-class WorstCase:
+class WorstAnswer:
     """The worst view of one answer."""
 
     record: Record
     task: Task
-    variant: Variant
+    asked: TaskPrompt
     predicted: np.ndarray  # [H, W] bool
 
 
-class WorstCases:
+class WorstAnswers:
     """Of every object the answer with the least IoU in its worst view."""
 
     def __init__(self) -> None:
-        self._cases: dict[str, WorstCase] = {}
+        self._answers: dict[str, WorstAnswer] = {}
 
-    def offer(self, case: WorstCase) -> None:
-        """Keeps the case while it is its object's worst; displaced prompts are not looked at."""
-        kept = self._cases.get(case.record.object)
-        if case.record.repeat == 0 and (kept is None or case.record.least[0] < kept.record.least[0]):
-            self._cases[case.record.object] = case
+    def offer(self, answer: WorstAnswer) -> None:
+        """Keeps the answer while it is its object's worst; displaced prompts are not looked at."""
+        kept = self._answers.get(answer.record.object)
+        if answer.record.repeat == 0 and (kept is None or answer.record.least[0] < kept.record.least[0]):
+            self._answers[answer.record.object] = answer
 
-    def draw(self, scene: Scene, geometry: Geometry, count: int = 12) -> np.ndarray:  # [h, w, 3]
+    def draw(self, scene: DeviceScene, count: int = 12) -> np.ndarray:  # [h, w, 3]
         """The sheet of at most `count` objects, uint8 RGB: one row an object, worst first."""
-        ranked = sorted(self._cases.values(), key=lambda case: case.record.least[0])[:count]
-        rows = [_heading(), *(_row(scene, geometry, case) for case in ranked)]
+        ranked = sorted(self._answers.values(), key=lambda answer: answer.record.least[0])[:count]
+        rows = [_heading(), *(_row(scene, answer) for answer in ranked)]
         width, height = max(row.width for row in rows), sum(row.height + _GAP for row in rows)
         sheet = Image.new("RGB", (width + 2 * _GAP, height + _GAP), _PAPER)
         top = _GAP
@@ -74,20 +74,20 @@ def _heading() -> Image.Image:
     return strip
 
 
-def _row(scene: Scene, geometry: Geometry, case: WorstCase) -> Image.Image:
-    overlap, view = case.record.least
-    camera, asked = scene.camera(view), scene.camera(case.record.view)
-    photograph, truth = _photograph(scene, geometry, camera), case.task.truth[view]
+def _row(scene: DeviceScene, worst: WorstAnswer) -> Image.Image:
+    record = worst.record
+    overlap, view = record.least
+    camera, prompt_camera = scene.scene.camera(view), scene.scene.camera(record.view)
+    photograph, truth = _photograph(scene, camera), worst.task.truth[view]
     gray = photograph.mean(axis=2, keepdims=True)
     answer = np.repeat(0.5 * gray + 110, 3, axis=2).astype(np.uint8)
-    parts = ((HIT, case.predicted & truth), (MISSED, truth & ~case.predicted), (EXTRA, case.predicted & ~truth))
-    for color, part in parts:
+    found = worst.predicted
+    for color, part in ((HIT, found & truth), (MISSED, truth & ~found), (EXTRA, found & ~truth)):
         answer[part] = (0.3 * answer[part] + 0.7 * color).astype(np.uint8)
-    record = case.record
     many = f"{record.clicks} click{'s' * (record.clicks != 1)}" if record.clicks else record.kind
-    close = _close_up(case.predicted | truth)
+    close = _close_up(found | truth)
     panels = [
-        (_asked(scene, geometry, asked, case.variant), f"{record.object}: {many} in {asked.name}"),
+        (_with_prompt(scene, prompt_camera, worst.asked.prompt), f"{record.object}: {many} in {prompt_camera.name}"),
         (photograph[close], view),
         (highlight(photograph, truth, _TRUE)[close], "truth"),
         (answer[close], f"IoU {overlap:.3f} (mean {record.iou:.3f})" + (", no answer" if record.error else "")),
@@ -110,27 +110,27 @@ def _close_up(
     return slice(top, top + h), slice(left, left + w)
 
 
-def _asked(scene: Scene, geometry: Geometry, camera: Camera, variant: Variant) -> np.ndarray:  # [H, W, 3]
+def _with_prompt(scene: DeviceScene, camera: Camera, prompt: Prompt) -> np.ndarray:  # [H, W, 3]
     """The prompt's view with the prompt drawn in."""
-    picture = _photograph(scene, geometry, camera)
-    prompt = check(variant.prompt, replace(camera, lens=None))  # in the photograph's own pixels
-    region = prompt.mask if prompt.mask is not None else prompt.scribble
+    picture = _photograph(scene, camera)
+    checked = check(prompt, replace(camera, lens=None))  # in the photograph's own pixels
+    region = checked.mask if checked.mask is not None else checked.scribble
     if region is not None:
         picture = highlight(picture, region, np.array(_ASKED))
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image)
     radius = max(3, camera.width // 60)
-    for points, color in ((prompt.points, _ASKED), (prompt.negative, _EXCLUDED)):
+    for points, color in ((checked.points, _ASKED), (checked.negative, _EXCLUDED)):
         for x, y in points.tolist():
             box = [x - radius, y - radius, x + radius, y + radius]
             draw.ellipse(box, fill=color, outline=(255, 255, 255), width=max(1, radius // 3))
     return np.asarray(image)
 
 
-def _photograph(scene: Scene, geometry: Geometry, camera: Camera) -> np.ndarray:  # [H, W, 3]
+def _photograph(scene: DeviceScene, camera: Camera) -> np.ndarray:  # [H, W, 3]
     if camera.image_path is None:
-        return render_color(scene.gaussians, geometry, camera)
-    return scene.photograph(camera)
+        return render_color(scene.scene.gaussians, scene.geometry, camera)
+    return scene.scene.photograph(camera)
 
 
 def _shrunk(picture: np.ndarray) -> Image.Image:

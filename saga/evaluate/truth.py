@@ -12,7 +12,7 @@ from saga.errors import SagaError
 from saga.scene import Camera, Scene
 from saga.scene.resizing import resize
 
-Masks = Mapping[str, np.ndarray]
+TrueMasks = Mapping[str, np.ndarray]
 """View name -> bool [H, W] in pixels of the view's photograph, at the camera's size."""
 
 

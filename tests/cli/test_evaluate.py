@@ -38,7 +38,7 @@ def test_a_folder_is_evaluated_with_the_settings_given(saga_eval, one_object: Pa
     assert "| scene | 2 clicks |" in text
     kept = json.loads((out / "results.json").read_text())
     method = kept["settings"]["method"]
-    assert (method["query"]["filter_deviations"], method["query"]["ball_query"]) == (1.0, False)
+    assert (method["config"]["filter_deviations"], method["config"]["ball_query"]) == (1.0, False)
     assert method["train"]["iterations"] == 60
     assert all("after_ball_query" not in record["details"]["counts"] for record in kept["scenes"][0]["records"])
 

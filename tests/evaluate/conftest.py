@@ -21,6 +21,7 @@ from saga.export.rendering import render_color, render_labels
 from saga.query import Prompt, Segmentation
 from saga.query.prompts import check
 from saga.raster import Geometry
+from saga.raster.device_scene import DeviceScene
 from saga.scene import Scene
 
 REFERENCE, TARGET = "000", "001"
@@ -38,14 +39,13 @@ class Oracle:
     def settings(self) -> dict[str, Any]:
         return {"name": "oracle", "mode": self.mode}
 
-    def __call__(self, name: str, scene: Scene, masks: object, seed: int, device: str) -> Prepared:
+    def prepare(self, name: str, scene: DeviceScene, masks: object, seed: int) -> Prepared:
         return Prepared(OracleSegmenter(self, scene), 0.25, {"seconds": {"steps": 1.0}})
 
 
 class OracleSegmenter:
-    def __init__(self, oracle: Oracle, scene: Scene) -> None:
-        self.oracle, self.scene = oracle, scene
-        self.geometry = Geometry.from_gaussians(scene.gaussians)
+    def __init__(self, oracle: Oracle, scene: DeviceScene) -> None:
+        self.oracle, self.scene, self.geometry = oracle, scene.scene, scene.geometry
 
     def segment_prompt(self, prompt: Prompt) -> Segmentation:
         if self.oracle.mode == "error":

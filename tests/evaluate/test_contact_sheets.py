@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saga.evaluate import DatasetPaths, Prompting, open_case
-from saga.evaluate.contact_sheets import EXTRA, HIT, MISSED, WorstCases
-from saga.evaluate.runner import evaluate_case
-from saga.raster import Geometry
+from saga.evaluate import DatasetPaths, PromptConfig, open_case
+from saga.evaluate.contact_sheets import EXTRA, HIT, MISSED, WorstAnswers
+from saga.evaluate.evaluation import evaluate_case
+from saga.raster.device_scene import DeviceScene
 
 
 def shows(sheet: np.ndarray, color: np.ndarray) -> int:
@@ -25,12 +25,12 @@ def shows(sheet: np.ndarray, color: np.ndarray) -> int:
 
 @pytest.mark.parametrize("mode", ["right", "nothing", "all"])
 def test_colors_say_what_was_found_missed_and_too_much(two_objects: Path, oracle, mode: str) -> None:
-    case = open_case("folder", DatasetPaths(two_objects), "scene", Prompting(views=1))
+    case = open_case("folder", DatasetPaths(two_objects), "scene", PromptConfig(views=1))
     labels = np.full_like(oracle.labels, 3) if mode == "all" else oracle.labels
     method = replace(oracle, labels=labels, mode="nothing" if mode == "nothing" else "right")
-    worst = WorstCases()
+    worst = WorstAnswers()
     evaluate_case(case, method, progress=False, worst=worst)
-    sheet = worst.draw(case.scene, Geometry.from_gaussians(case.scene.gaussians))
+    sheet = worst.draw(DeviceScene(case.scene))
     assert sheet.shape[1] == 4 * 300 + 5 * 8
     hit, missed, extra = (shows(sheet, color) for color in (HIT, MISSED, EXTRA))
     if mode == "right":
@@ -42,9 +42,9 @@ def test_colors_say_what_was_found_missed_and_too_much(two_objects: Path, oracle
 
 
 def test_every_object_has_one_row_and_displaced_clicks_none(two_objects: Path, oracle) -> None:
-    case = open_case("folder", DatasetPaths(two_objects), "scene", Prompting(clicks=(1, 2), views=1, jitter=1))
-    worst = WorstCases()
+    case = open_case("folder", DatasetPaths(two_objects), "scene", PromptConfig(clicks=(1, 2), views=1, jitter=1))
+    worst = WorstAnswers()
     evaluate_case(case, oracle, progress=False, worst=worst)
-    geometry = Geometry.from_gaussians(case.scene.gaussians)
-    one, two = worst.draw(case.scene, geometry, count=1), worst.draw(case.scene, geometry)
+    scene = DeviceScene(case.scene)
+    one, two = worst.draw(scene, count=1), worst.draw(scene)
     assert two.shape[0] - one.shape[0] == pytest.approx(one.shape[0] - (22 + 2 * 8), abs=4)

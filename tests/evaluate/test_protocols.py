@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +14,13 @@ import pytest
 from PIL import Image
 
 from saga.errors import SagaError
-from saga.evaluate import DatasetPaths, Prompting, evaluate, open_case, scene_names
+from saga.evaluate import Case, DatasetPaths, PromptConfig, evaluate, open_case, protocol_names, protocols, scene_names
+from saga.evaluate.protocols import register
 from saga.evaluate.protocols.replica import OBJECTS
 
 
 def test_folder_with_labels_judges_all_but_the_table(tiny_folder: Path, oracle) -> None:
-    case = open_case("folder", DatasetPaths(tiny_folder.parent), "scene", Prompting(clicks=(1, 3), views=1))
+    case = open_case("folder", DatasetPaths(tiny_folder.parent), "scene", PromptConfig(clicks=(1, 3), views=1))
     names = set(json.loads((tiny_folder / "objects.json").read_text()))
     assert {task.object for task in case.tasks} <= names - {"table"}
     assert len(case.tasks) >= 8
@@ -34,7 +37,7 @@ def test_folder_with_annotations_has_no_3d_truth(tiny_folder: Path, instances, l
         path = tmp_path / "data/photos/annotations" / name / f"{stem}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.uint8(255) * (seen == label)).save(path)
-    case = open_case("folder", DatasetPaths(tmp_path / "data"), "photos", Prompting())
+    case = open_case("folder", DatasetPaths(tmp_path / "data"), "photos", PromptConfig())
     (result,) = evaluate([case], oracle, progress=False)
     assert {record.object for record in result.records} == {name}
     assert all(record.solid_iou is None and record.iou > 0.95 for record in result.records)
@@ -43,39 +46,39 @@ def test_folder_with_annotations_has_no_3d_truth(tiny_folder: Path, instances, l
 @pytest.mark.parametrize("kind", ["points", "scribble"])
 def test_nvos_asks_in_the_reference_view_and_judges_the_target_view(nvos: Path, oracle, kind: str) -> None:
     assert scene_names("nvos", DatasetPaths(nvos)) == ["horns"]
-    case = open_case("nvos", DatasetPaths(nvos), "horns", Prompting(kind, jitter=2 if kind == "points" else 0))
+    case = open_case("nvos", DatasetPaths(nvos), "horns", PromptConfig(kind, jitter=2 if kind == "points" else 0))
     assert [task.object for task in case.tasks] == ["horns_center", "horns_left"]
     for task in case.tasks:
         assert list(task.truth) == ["001.png"]
-        assert {variant.prompt.view for variant in task.variants} == {"000.png"}
-        assert len(task.variants[0].prompt.negative) > 0
+        assert {asked.prompt.view for asked in task.prompts} == {"000.png"}
+        assert len(task.prompts[0].prompt.negative) > 0
     (result,) = evaluate([case], oracle, progress=False)
     assert min(record.iou for record in result.records) > 0.9
 
 
 def test_spin_nerf_carries_the_first_mask_to_all_views(spin: Path, oracle) -> None:
     assert scene_names("spin-nerf", DatasetPaths(spin)) == ["fern"]
-    case = open_case("spin-nerf", DatasetPaths(spin), "fern", Prompting())
+    case = open_case("spin-nerf", DatasetPaths(spin), "fern", PromptConfig())
     (task,) = case.tasks
     assert len(task.truth) == 6
-    assert [(v.prompt.view, v.kind) for v in task.variants] == [(next(iter(task.truth)), "mask")]
+    assert [(v.prompt.view, v.kind) for v in task.prompts] == [(next(iter(task.truth)), "mask")]
     (result,) = evaluate([case], oracle, progress=False)
     assert result.records[0].iou > 0.95
     assert set(result.records[0].views) == set(task.truth)
 
 
 def test_lerf_mask_counts_its_novel_views_among_those_not_trained_on(lerf: Path, large, oracle) -> None:
-    case = open_case("lerf-mask", DatasetPaths(lerf), "figurines", Prompting())
+    case = open_case("lerf-mask", DatasetPaths(lerf), "figurines", PromptConfig())
     assert {task.object for task in case.tasks} == {name for name, _ in large}
     assert all(set(task.truth) == {"001.png", "003.png"} for task in case.tasks)
-    assert all(variant.prompt.view == "001.png" for task in case.tasks for variant in task.variants)
+    assert all(asked.prompt.view == "001.png" for task in case.tasks for asked in task.prompts)
     (result,) = evaluate([case], oracle, progress=False)
     assert min(record.iou for record in result.records) > 0.9
 
 
 def test_replica_reads_the_trajectory_and_judges_the_listed_objects(replica: Path, oracle) -> None:
     paths = DatasetPaths(replica, scenes=replica.parent / "trained")
-    case = open_case("replica", paths, "office_0", Prompting())
+    case = open_case("replica", paths, "office_0", PromptConfig())
     assert len(case.scene.cameras) == 6
     listed = set(OBJECTS["office0"].split(","))
     assert {task.object for task in case.tasks} <= listed
@@ -85,7 +88,7 @@ def test_replica_reads_the_trajectory_and_judges_the_listed_objects(replica: Pat
 
 
 def test_mipnerf360_judges_what_is_found_without_a_prompt(tiny_folder: Path, oracle) -> None:
-    case = open_case("mipnerf360", DatasetPaths(tiny_folder.parent), "scene", Prompting(views=1))
+    case = open_case("mipnerf360", DatasetPaths(tiny_folder.parent), "scene", PromptConfig(views=1))
     assert len(case.tasks) >= 8
     (result,) = evaluate([replace(case, tasks=case.tasks[:1])], oracle, progress=False)
     assert len(result.decomposition) == 6
@@ -107,7 +110,7 @@ def test_a_missing_trained_scene_is_named_with_all_places_looked_at(layout: str,
     paths = DatasetPaths(data, scenes=data.parent / "trained")
     (name,) = scene_names(protocol, paths)
     with pytest.raises(SagaError) as mistake:
-        open_case(protocol, paths, name, Prompting())
+        open_case(protocol, paths, name, PromptConfig())
     for part in ("trained", "scene.ply", "point_cloud/iteration_*/point_cloud.ply", "--scenes"):
         assert part in str(mistake.value)
 
@@ -124,23 +127,71 @@ def test_the_newest_iteration_of_a_trained_model_is_taken(tiny_folder: Path, tmp
 def test_photographs_that_are_missing_are_named(spin: Path) -> None:
     (spin / "scenes" / "fern").unlink()
     with pytest.raises(SagaError, match=r"photographs of fern.*nerf_llff_data/fern/images"):
-        open_case("spin-nerf", DatasetPaths(spin), "fern", Prompting())
+        open_case("spin-nerf", DatasetPaths(spin), "fern", PromptConfig())
 
 
 def test_prompts_a_protocol_does_not_know_are_refused(spin: Path) -> None:
     with pytest.raises(SagaError, match="--prompt scribble: spin-nerf knows mask"):
-        open_case("spin-nerf", DatasetPaths(spin), "fern", Prompting("scribble"))
+        open_case("spin-nerf", DatasetPaths(spin), "fern", PromptConfig("scribble"))
 
 
 def test_masks_of_another_shape_are_refused(nvos: Path) -> None:
     path = nvos / "llff/masks/horns_left/001_mask.png"
     Image.fromarray(np.zeros((50, 160), np.uint8)).save(path)
     with pytest.raises(SagaError, match="001_mask.png.*aspect ratio"):
-        open_case("nvos", DatasetPaths(nvos), "horns", Prompting())
+        open_case("nvos", DatasetPaths(nvos), "horns", PromptConfig())
 
 
 def test_masks_to_train_with_are_those_beside_the_scene(tiny_folder: Path) -> None:
     paths = DatasetPaths(tiny_folder.parent, masks="instances")
-    assert "instances (6 of 6 views)" in open_case("folder", paths, "scene", Prompting()).masks.description
+    assert "instances (6 of 6 views)" in open_case("folder", paths, "scene", PromptConfig()).masks.description
     with pytest.raises(SagaError, match="nowhere: no such folder of masks"):
-        open_case("folder", replace(paths, masks="nowhere"), "scene", Prompting())
+        open_case("folder", replace(paths, masks="nowhere"), "scene", PromptConfig())
+
+
+class OneBall:
+    """A protocol in one place: the ball of a scene folder, asked for by one click."""
+
+    KINDS = ("points",)
+
+    def scene_names(self, data: Path) -> list[str]:
+        return ["scene"]
+
+    def open_case(self, paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
+        case = open_case("folder", paths, name, prompting)
+        return replace(case, tasks=[task for task in case.tasks if task.object == "ball"])
+
+
+@pytest.fixture
+def one_ball(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocols, "_registered", {})
+    register("one-ball", OneBall())
+
+
+@pytest.mark.usefixtures("one_ball")
+def test_a_protocol_from_outside_is_used_like_the_others(tiny_folder: Path, oracle) -> None:
+    paths = DatasetPaths(tiny_folder.parent)
+    assert protocol_names()[-1] == "one-ball"
+    assert scene_names("one-ball", paths) == ["scene"]
+    (result,) = evaluate([open_case("one-ball", paths, "scene", PromptConfig(views=1))], oracle, progress=False)
+    assert [record.object for record in result.records] == ["ball"]
+    assert result.records[0].iou > 0.95
+    with pytest.raises(SagaError, match="one-ball knows points"):
+        open_case("one-ball", paths, "scene", PromptConfig("mask"))
+
+
+@pytest.mark.usefixtures("one_ball")
+@pytest.mark.parametrize("name", ["folder", "one-ball"])
+def test_a_name_is_given_to_one_protocol_only(name: str) -> None:
+    with pytest.raises(SagaError, match=f"protocol {name}: expected a name that is free"):
+        register(name, OneBall())
+
+
+def test_a_protocol_that_is_not_there_is_named(tiny_folder: Path) -> None:
+    with pytest.raises(SagaError, match="nvoss: no such protocol; expected one of folder, nvos"):
+        scene_names("nvoss", DatasetPaths(tiny_folder.parent))
+
+
+def test_names_of_protocols_need_no_torch() -> None:
+    code = "import sys; from saga.evaluate import protocol_names; protocol_names(); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -1,61 +1,96 @@
-"""The datasets a method is measured on: from files to cases."""
+"""The datasets a method is measured on, one module each: from a dataset's files to cases.
+
+A protocol is a module of this folder with a line in `BUILTIN`, or anything like it that `register` was given. Its
+module is imported when it is first used, so that its name is known without loading torch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
 
 from saga.errors import SagaError
-from saga.evaluate.paths import DatasetPaths
-from saga.evaluate.protocols import folder, lerf_mask, mipnerf360, nvos, replica, spin_nerf
-from saga.evaluate.task import Case, Prompting
+
+if TYPE_CHECKING:  # the command line lists protocols without loading what they need
+    from saga.evaluate.cases import Case, PromptConfig, PromptKind
+    from saga.evaluate.paths import DatasetPaths
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """How one dataset is read."""
+class DatasetProtocol(Protocol):
+    """How one dataset is read: what a protocol's module holds."""
 
-    kinds: Sequence[str]
-    """Prompts it knows, its own first."""
-    scene_names: Callable[[Path], list[str]]
-    """The scenes in a dataset's folder."""
-    open_case: Callable[[DatasetPaths, str, Prompting], Case]
-    """One of them."""
+    KINDS: Sequence[PromptKind]
+    """Kinds of prompts it knows, its own first."""
+
+    def scene_names(self, data: Path) -> list[str]:
+        """Returns the scenes in the dataset's folder. Raises SagaError when there are none."""
+        ...
+
+    def open_case(self, paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
+        """Reads one of these scenes. Raises SagaError for files that are missing."""
+        ...
 
 
-PROTOCOLS = {
-    "folder": Protocol(folder.KINDS, folder.scene_names, folder.open_case),
-    "nvos": Protocol(nvos.KINDS, nvos.scene_names, nvos.open_case),
-    "spin-nerf": Protocol(spin_nerf.KINDS, spin_nerf.scene_names, spin_nerf.open_case),
-    "lerf-mask": Protocol(lerf_mask.KINDS, lerf_mask.scene_names, lerf_mask.open_case),
-    "replica": Protocol(replica.KINDS, replica.scene_names, replica.open_case),
-    "mipnerf360": Protocol(mipnerf360.KINDS, mipnerf360.scene_names, mipnerf360.open_case),
+BUILTIN = {
+    "folder": "saga.evaluate.protocols.folder",
+    "nvos": "saga.evaluate.protocols.nvos",
+    "spin-nerf": "saga.evaluate.protocols.spin_nerf",
+    "lerf-mask": "saga.evaluate.protocols.lerf_mask",
+    "replica": "saga.evaluate.protocols.replica",
+    "mipnerf360": "saga.evaluate.protocols.mipnerf360",
 }
+"""Name and module of each protocol of this package."""
+
+_registered: dict[str, DatasetProtocol] = {}
+
+
+def register(name: str, protocol: DatasetProtocol) -> None:
+    """Adds a protocol from outside this package: a module or an object, see DatasetProtocol.
+
+    Raises:
+        SagaError: the name is taken by another protocol.
+    """
+    if name in BUILTIN or _registered.get(name, protocol) is not protocol:
+        raise SagaError(f"protocol {name}: expected a name that is free, found one that is taken; choose another.")
+    _registered[name] = protocol
+
+
+def protocol_names() -> tuple[str, ...]:
+    """Returns the names of all protocols."""
+    return (*BUILTIN, *_registered)
+
+
+def dataset_protocol(name: str) -> DatasetProtocol:
+    """Returns a protocol. Raises SagaError when there is none of this name."""
+    if name in _registered:
+        return _registered[name]
+    if name not in BUILTIN:
+        raise SagaError(f"{name}: no such protocol; expected one of {', '.join(protocol_names())}.")
+    return cast(DatasetProtocol, import_module(BUILTIN[name]))
 
 
 def scene_names(protocol: str, paths: DatasetPaths) -> list[str]:
-    """The scenes of a dataset. Raises SagaError when there are none."""
+    """Returns the scenes of a dataset. Raises SagaError when there are none."""
     if not paths.data.is_dir():
         raise SagaError(f"{paths.data}: no such folder; give the folder of the dataset.")
-    if protocol not in PROTOCOLS:
-        raise SagaError(f"{protocol}: no such protocol; expected one of {', '.join(PROTOCOLS)}.")
-    return PROTOCOLS[protocol].scene_names(paths.data)
+    return dataset_protocol(protocol).scene_names(paths.data)
 
 
-def open_case(protocol: str, paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
-    """One scene of a dataset, ready to be evaluated.
+def open_case(protocol: str, paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
+    """Reads one scene of a dataset, ready to be evaluated.
 
-    Raises SagaError for a prompt the protocol does not know, a scene that is not there, and files that are
-    missing, with the paths looked for.
+    Raises:
+        SagaError: a kind of prompt that the protocol does not know, a scene that is not there, or files that are
+            missing, with the paths looked for.
     """
-    names = scene_names(protocol, paths)
-    kinds = PROTOCOLS[protocol].kinds
-    if prompting.kind is not None and prompting.kind not in kinds:
-        raise SagaError(f"--prompt {prompting.kind}: {protocol} knows {' and '.join(kinds)}.")
+    names, reader = scene_names(protocol, paths), dataset_protocol(protocol)
+    if prompting.kind is not None and prompting.kind not in reader.KINDS:
+        raise SagaError(f"--prompt {prompting.kind}: {protocol} knows {' and '.join(reader.KINDS)}.")
     if name not in names:
         raise SagaError(f"{paths.data / name}: no such scene of {protocol}; found {', '.join(names)}.")
-    case = PROTOCOLS[protocol].open_case(paths, name, prompting)
-    if not any(task.variants for task in case.tasks):
+    case = reader.open_case(paths, name, prompting)
+    if case.prompt_count == 0:
         raise SagaError(f"{paths.data / name}: no object can be asked for; every true mask is empty or too small.")
     return case

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
+from saga.evaluate.cases import Case, PromptConfig, PromptKind, Task
 from saga.evaluate.paths import DatasetPaths, subfolders
-from saga.evaluate.prompts import prompt_views, truth_variants
-from saga.evaluate.task import Case, Prompting, Task
-from saga.evaluate.truth import LabelMaps, Masks, read_masks
+from saga.evaluate.prompts import prompt_views, truth_prompts
+from saga.evaluate.truth import LabelMaps, TrueMasks, read_masks
 from saga.scene import Scene
 from saga.scene.json_file import read_json
 
-KINDS = ("points", "mask")
+KINDS: tuple[PromptKind, ...] = ("points", "mask")
 _SMALLEST = 100
 _BACKGROUND = ("table", "floor")
 _DECOMPOSED_VIEWS = 10
@@ -42,7 +42,7 @@ def scene_names(data: Path) -> list[str]:
     return names
 
 
-def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
     """One scene folder. Raises SagaError for what is missing."""
     scene, folder, seconds = paths.load(name)
     tasks = []
@@ -50,8 +50,8 @@ def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
         if len(truth) == 0:
             continue
         kind = prompting.kind or KINDS[0]
-        variants = truth_variants(truth, prompt_views(truth, prompting.views), prompting, kind)
-        tasks.append(Task(name, label, variants, truth, members))
+        prompts = truth_prompts(truth, prompt_views(truth, prompting.views), prompting, kind)
+        tasks.append(Task(name, label, prompts, truth, members))
     maps = _decomposition(scene, folder) if (folder / "objects.json").is_file() else None
     return Case(name, scene, paths.training_masks(scene, folder, name), tasks, maps, seconds)
 
@@ -63,7 +63,7 @@ def _decomposition(scene: Scene, folder: Path) -> LabelMaps:
     return LabelMaps.read(scene, [views[i] for i in chosen])
 
 
-def _objects(scene: Scene, folder: Path) -> list[tuple[str, Masks, np.ndarray | None]]:
+def _objects(scene: Scene, folder: Path) -> list[tuple[str, TrueMasks, np.ndarray | None]]:
     if (folder / "objects.json").is_file():
         maps = read_instances(scene, folder / "instances")
         labels = _labels(folder / "labels.npy", len(scene.gaussians))

@@ -14,13 +14,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from saga.errors import SagaError
+from saga.evaluate.cases import Case, PromptConfig, PromptKind, Task
 from saga.evaluate.paths import DatasetPaths, subfolders
-from saga.evaluate.prompts import truth_variants
-from saga.evaluate.task import Case, Prompting, Task
+from saga.evaluate.prompts import truth_prompts
 from saga.evaluate.truth import read_masks
 from saga.scene import Scene
 
-KINDS = ("points", "mask")
+KINDS: tuple[PromptKind, ...] = ("points", "mask")
 _TRUTH = "test_mask"
 
 
@@ -32,7 +32,7 @@ def scene_names(data: Path) -> list[str]:
     return names
 
 
-def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
     """One scene. Raises SagaError for what is missing."""
     scene, folder, seconds = paths.load(name)
     root = paths.data / name / _TRUTH
@@ -43,8 +43,8 @@ def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
         files = [(view, root / folder_name / f"{label}.png") for folder_name, view in views.items()]
         truth = read_masks(scene, [(view, path) for view, path in files if path.is_file()])
         if truth:
-            variants = truth_variants(truth, [next(iter(truth))], prompting, prompting.kind or KINDS[0])
-            tasks.append(Task(name, label, variants, truth))
+            prompts = truth_prompts(truth, [next(iter(truth))], prompting, prompting.kind or KINDS[0])
+            tasks.append(Task(name, label, prompts, truth))
     return Case(name, scene, paths.training_masks(scene, folder, name), tasks, load_seconds=seconds)
 
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from saga.errors import SagaError
+from saga.evaluate.cases import Case, PromptConfig, PromptKind, Task
 from saga.evaluate.paths import DatasetPaths, subfolders
-from saga.evaluate.prompts import prompt_views, truth_variants
+from saga.evaluate.prompts import prompt_views, truth_prompts
 from saga.evaluate.protocols.folder import read_instances
-from saga.evaluate.task import Case, Prompting, Task
 
-KINDS = ("points", "mask")
+KINDS: tuple[PromptKind, ...] = ("points", "mask")
 _TRUTH = "instances"
 
 
@@ -32,7 +32,7 @@ def scene_names(data: Path) -> list[str]:
     return names
 
 
-def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
     """One scene. Raises SagaError for what is missing."""
     scene, folder, seconds = paths.load(name)
     maps = read_instances(scene, paths.data / name / _TRUTH)
@@ -41,6 +41,6 @@ def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
         if label > 0:
             truth = maps.masks(label)
             views = prompt_views(truth, prompting.views)
-            variants = truth_variants(truth, views, prompting, prompting.kind or KINDS[0])
-            tasks.append(Task(name, str(label), variants, truth))
+            prompts = truth_prompts(truth, views, prompting, prompting.kind or KINDS[0])
+            tasks.append(Task(name, str(label), prompts, truth))
     return Case(name, scene, paths.training_masks(scene, folder, name), tasks, maps, seconds)

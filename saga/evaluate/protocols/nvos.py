@@ -19,15 +19,15 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
+from saga.evaluate.cases import Case, PromptConfig, PromptKind, Task, TaskPrompt
 from saga.evaluate.paths import DatasetPaths, first, subfolders
-from saga.evaluate.prompts import point_variants
-from saga.evaluate.task import Case, Prompting, Task, Variant
+from saga.evaluate.prompts import point_prompts
 from saga.evaluate.truth import fit, read_binary
 from saga.methods.scribbles import NEGATIVE_SHARE, POSITIVE_SHARE, skeleton_points
-from saga.query import Prompt
+from saga.query.prompts import Prompt
 from saga.scene import Camera, Scene
 
-KINDS = ("points", "scribble")
+KINDS: tuple[PromptKind, ...] = ("points", "scribble")
 _ROOTS = ("", "llff", "labels/llff")
 _TWO_TASKS = "horns"
 
@@ -38,7 +38,7 @@ def scene_names(data: Path) -> list[str]:
     return list(dict.fromkeys(_scene_of(task) for task in tasks))
 
 
-def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
     """One scene with its one or two tasks. Raises SagaError for what is missing."""
     root = _root(paths.data)
     names = subfolders(root / "masks", "holds no tasks", "one folder a task")
@@ -47,7 +47,7 @@ def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
     return Case(name, scene, paths.training_masks(scene, folder, name), tasks, load_seconds=seconds)
 
 
-def _task(root: Path, task: str, scene: Scene, name: str, prompting: Prompting) -> Task:
+def _task(root: Path, task: str, scene: Scene, name: str, prompting: PromptConfig) -> Task:
     target = _one(root / "masks" / task, "*_mask.png")
     camera = scene.camera(target.stem.removesuffix("_mask"))
     truth = {camera.name: fit(camera, read_binary(target), target)}
@@ -56,16 +56,16 @@ def _task(root: Path, task: str, scene: Scene, name: str, prompting: Prompting) 
     if positive is None or not positive.any():
         raise SagaError(f"{root / 'scribbles' / task}: expected pos_*.png with something drawn on it; found none.")
     negative = _scribble(root / "scribbles" / task, "neg", reference)
-    return Task(name, task, _variants(reference.name, positive, negative, prompting), truth)
+    return Task(name, task, _prompts(reference.name, positive, negative, prompting), truth)
 
 
-def _variants(view: str, positive: np.ndarray, negative: np.ndarray | None, prompting: Prompting) -> list[Variant]:
+def _prompts(view: str, positive: np.ndarray, negative: np.ndarray | None, prompting: PromptConfig) -> list[TaskPrompt]:
     rng = np.random.default_rng(prompting.seed)
     points = skeleton_points(positive, POSITIVE_SHARE, rng)
     excluded = [] if negative is None else skeleton_points(negative, NEGATIVE_SHARE, rng)
     if (prompting.kind or KINDS[0]) == "scribble":
-        return [Variant(Prompt(view, negative=excluded, scribble=positive), "scribble")]
-    return point_variants(view, points, excluded, positive, prompting)
+        return [TaskPrompt(Prompt(view, negative=excluded, scribble=positive), "scribble")]
+    return point_prompts(view, points, excluded, positive, prompting)
 
 
 def _scribble(folder: Path, kind: str, camera: Camera) -> np.ndarray | None:  # [H, W] bool

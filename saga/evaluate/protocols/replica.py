@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
+from saga.evaluate.cases import Case, PromptConfig, PromptKind, Task
 from saga.evaluate.paths import DatasetPaths, first, subfolders
-from saga.evaluate.prompts import prompt_views, truth_variants
-from saga.evaluate.task import Case, Prompting, Task
+from saga.evaluate.prompts import prompt_views, truth_prompts
 from saga.evaluate.truth import LabelMaps
 from saga.scene import Camera, Gaussians, Scene
 from saga.scene.images import image_size
 from saga.scene.pose import invert_pose
 
-KINDS = ("mask", "points")
+KINDS: tuple[PromptKind, ...] = ("mask", "points")
 EVERY = 5
 """Frames from one used frame to the next."""
 OBJECTS = {
@@ -51,7 +51,7 @@ def scene_names(data: Path) -> list[str]:
     return names
 
 
-def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
     """One scene. Raises SagaError for what is missing."""
     folder = first([paths.data / name / _SEQUENCE], f"the sequence of {name}")
     ply = paths.ply([name, f"{name}/{_SEQUENCE}"])
@@ -68,8 +68,8 @@ def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
         truth = maps.masks(label)
         if len(truth) > 0:
             views = prompt_views(truth, 1)
-            variants = truth_variants(truth, views, prompting, prompting.kind or KINDS[0])
-            tasks.append(Task(name, str(label), variants, truth))
+            prompts = truth_prompts(truth, views, prompting, prompting.kind or KINDS[0])
+            tasks.append(Task(name, str(label), prompts, truth))
     return Case(name, scene, paths.training_masks(scene, folder, name), tasks, load_seconds=seconds)
 
 

@@ -17,13 +17,13 @@ import re
 from pathlib import Path
 
 from saga.errors import SagaError
+from saga.evaluate.cases import Case, PromptConfig, PromptKind, Task
 from saga.evaluate.paths import DatasetPaths, subfolders
-from saga.evaluate.prompts import mask_variant
-from saga.evaluate.task import Case, Prompting, Task
+from saga.evaluate.prompts import mask_prompt
 from saga.evaluate.truth import read_masks
 from saga.scene import Scene
 
-KINDS = ("mask",)
+KINDS: tuple[PromptKind, ...] = ("mask",)
 _NOT_TRUTH = ("_cutout", "_pseudo")
 
 
@@ -32,7 +32,7 @@ def scene_names(data: Path) -> list[str]:
     return list(_annotations(data))
 
 
-def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
+def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
     """One scene. Raises SagaError for what is missing."""
     annotations = _annotations(paths.data)[name]
     scene, folder, seconds = paths.load(name)
@@ -40,7 +40,7 @@ def open_case(paths: DatasetPaths, name: str, prompting: Prompting) -> Case:
     if not truth:
         raise SagaError(f"{annotations}: every mask is empty; expected masks of the object.")
     reference = next(iter(truth))
-    task = Task(name, name, [mask_variant(reference, truth[reference])], truth)
+    task = Task(name, name, [mask_prompt(reference, truth[reference])], truth)
     return Case(name, scene, paths.training_masks(scene, folder, name), [task], load_seconds=seconds)
 
 

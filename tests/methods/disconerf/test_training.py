@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from saga.errors import SagaError
-from saga.evaluate.scoring import judge_decomposition
+from saga.evaluate.scoring import score_decomposition
 from saga.evaluate.truth import LabelMaps
 from saga.methods.disconerf import DiscoNerfConfig, ObjectSlots, discover_objects
 from saga.methods.disconerf.losses import affinity, assign
@@ -23,7 +23,7 @@ from saga.train.smoothing import neighbor_average
 
 def quality(scene: Scene, slots: ObjectSlots, truth: dict[str, np.ndarray]) -> float:
     """Mean area-weighted IoU over the views, the table counting as an object."""
-    records = judge_decomposition("tiny", 0, scene, slots.views.geometry, LabelMaps(truth), slots.discover())
+    records = score_decomposition("tiny", 0, slots.views, LabelMaps(truth), slots.discover())
     return float(np.mean([record.area_weighted_iou for record in records]))
 
 

@@ -10,8 +10,8 @@ import torch
 
 from saga.demo import DemoScene
 from saga.errors import SagaError
-from saga.evaluate.clicks import place_clicks
 from saga.evaluate.metrics import weighted_iou
+from saga.evaluate.prompts import place_clicks
 from saga.methods.sgisrf import ColorSimilarity, MaskSimilarity, Sgisrf, SgisrfConfig, SgisrfModel
 from saga.methods.sgisrf.grid import Box
 from saga.methods.sgisrf.network import NetworkSize

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from saga.evaluate import Record, SceneResult
-from saga.evaluate.summary import by_object, by_scene
-from saga.evaluate.tables import report
+from saga.evaluate.tables import by_object, by_scene, report
 
 
 def record(

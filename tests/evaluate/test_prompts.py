@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from saga.evaluate.clicks import jitter, place_clicks
+from saga.evaluate.prompts import displace, place_clicks
 
 
 def bar() -> np.ndarray:
@@ -35,7 +35,7 @@ def test_displaced_clicks_stay_on_the_object_and_near() -> None:
     mask = bar()
     rng = np.random.default_rng(0)
     start = [(10, 20), (90, 40), (50, 30)]
-    moved = [jitter(start, mask, 3, rng) for _ in range(50)]
+    moved = [displace(start, mask, 3, rng) for _ in range(50)]
     assert len({tuple(each) for each in moved}) > 20
     for each in moved:
         for (x0, y0), (x, y) in zip(start, each, strict=True):

@@ -5,25 +5,26 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from saga.evaluate.cases import PromptKind
+
 
 @dataclass(frozen=True)
 class Record:
-    """One prompt, answered and judged. Overlaps are fractions, 1 is best."""
+    """One prompt, answered and scored. Overlaps are fractions, 1 is best."""
 
     scene: str
     object: str
     seed: int
     view: str
     """View the prompt is in."""
-    kind: str
-    """"points", "scribble" or "mask"."""
+    kind: PromptKind
     clicks: int
     repeat: int
     """0 for the prompt as placed, else the number of its displacement."""
     prompt: dict[str, Any]
     """The prompt as JSON values."""
     iou: float
-    """Mean IoU over the judged views."""
+    """Mean IoU over the scored views."""
     accuracy: float
     """Mean share of pixels right."""
     boundary_iou: float
@@ -34,7 +35,7 @@ class Record:
     solid_iou: float | None
     """IoU of the Gaussians themselves, each counting with its opacity; None where the true ones are not known."""
     views: dict[str, float]
-    """IoU of each judged view."""
+    """IoU of each scored view."""
     gaussians: int
     """Gaussians selected."""
     milliseconds: float
@@ -42,7 +43,7 @@ class Record:
     error: str | None = None
     """Why there was no answer; it counts as an empty one."""
     details: dict[str, Any] = field(default_factory=dict)
-    """The method's own report: "timings_ms", "counts", "thresholds", "warnings"."""
+    """The method's own report: "timings_ms", "counts", "thresholds", "losses", "warnings"."""
 
     @property
     def least(self) -> tuple[float, str]:
@@ -74,16 +75,16 @@ class SceneResult:
     records: list[Record] = field(default_factory=list)
     decomposition: list[DecompositionRecord] = field(default_factory=list)
     runs: list[dict[str, Any]] = field(default_factory=list)
-    """For each seed: "seed", "prepare" (the method's report), "prepare_seconds", "load_seconds",
+    """For each seed: "seed", "prepare" (report of the preparation), "prepare_seconds", "load_seconds",
     "first_mask_seconds" (reading the scene, loading and the first query), "peak_megabytes"."""
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values."""
+        """Returns JSON values."""
         return asdict(self)
 
     @staticmethod
     def from_json(values: dict[str, Any]) -> SceneResult:
-        """The inverse of as_json."""
+        """Returns the result that `as_json` gave these values of."""
         return SceneResult(
             values["scene"],
             [Record(**each) for each in values["records"]],

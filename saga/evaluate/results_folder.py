@@ -13,36 +13,45 @@ import torch
 from PIL import Image
 
 from saga.errors import SagaError
-from saga.evaluate.record import SceneResult
+from saga.evaluate.records import SceneResult
 from saga.evaluate.tables import report
 from saga.export.folder import staged_folder
 from saga.version import __version__
 
-RESULTS, TABLE = "results.json", "table.md"
+RESULTS, TABLE, WORST = "results.json", "table.md", "worst"
+FORMAT_VERSION = 2
+"""Version of results.json. Since 2, the settings of every method are called "config"."""
 _KIND = "saga-eval"
 
 
-class ResultStore:
-    """`results.json` (settings, versions, every record), `table.md`, `scenes/<scene>.json`, `worst/<scene>.png`."""
+class ResultsFolder:
+    """The folder of an evaluation's results: every finished scene stays, and all files change together.
+
+    It holds `results.json` (settings, versions, every record), `table.md`, `scenes/<scene>.json` and
+    `worst/<scene>.png`.
+    """
 
     def __init__(self, out: Path, title: str, settings: dict[str, Any]) -> None:
         """Opens or makes the folder.
 
-        Raises SagaError when it holds something else, or results of other settings.
+        Args:
+            out: the folder.
+            title: head of the table.
+            settings: everything that decides the results, JSON values.
+
+        Raises:
+            SagaError: the folder holds something else, or results of other settings or of another version.
         """
         self.out, self._title = out, title
         self._settings = json.loads(json.dumps(settings))
-        self._order: list[str] = []
-        found = _read(out / RESULTS) if is_results(out) else None
-        if found is not None and found["settings"] != self._settings:
-            others = ", ".join(_differences(found["settings"], self._settings))
-            raise SagaError(f"{out}: holds results of other settings ({others}); choose another --out, or delete it.")
-        if found is None:
+        if is_results(out):
+            self._refuse_others(_read(out / RESULTS))
+        else:
             with staged_folder(out, (RESULTS,), is_results) as stage:
                 self._write(stage, [])
 
     def load(self, scene: str) -> SceneResult | None:
-        """The finished result of a scene, None when there is none or its PLY has changed since."""
+        """Returns the finished result of a scene, None when there is none or its PLY has changed since."""
         path = self.out / "scenes" / f"{scene}.json"
         if not path.is_file():
             return None
@@ -53,26 +62,38 @@ class ResultStore:
         self,
         finished: Sequence[SceneResult],
         ply: Path | None,
-        sheet: np.ndarray | None,  # [h, w, 3] uint8
+        sheet: np.ndarray,  # [h, w, 3] uint8
     ) -> None:
-        """Adds the last of the finished scenes, and writes the summaries of all."""
+        """Adds the last of the finished scenes with its sheet of worst answers, and writes the summaries of all."""
         result = finished[-1]
-        names = (f"scenes/{result.scene}.json", f"worst/{result.scene}.png")
+        names = (f"scenes/{result.scene}.json", f"{WORST}/{result.scene}.png")
         with staged_folder(self.out, (RESULTS, TABLE, *names), is_results) as stage:
             self._write(stage, finished)
-            (stage / names[0]).parent.mkdir()
+            for name in names:
+                (stage / name).parent.mkdir()
             _dump(stage / names[0], {"ply": _stamp(str(ply)), "result": result.as_json()})
-            if sheet is not None:
-                (stage / names[1]).parent.mkdir()
-                Image.fromarray(sheet).save(stage / names[1])
+            Image.fromarray(sheet).save(stage / names[1])
 
     def summarize(self, finished: Sequence[SceneResult]) -> None:
         """Writes the summaries of some scenes."""
         with staged_folder(self.out, (RESULTS, TABLE), is_results) as stage:
             self._write(stage, finished)
 
+    def _refuse_others(self, found: dict[str, Any]) -> None:
+        version = found.get("version", 1)
+        if version != FORMAT_VERSION:
+            raise SagaError(
+                f"{self.out / RESULTS}: expected version {FORMAT_VERSION}, found {version}; choose another --out, or "
+                "delete it."
+            )
+        if found["settings"] != self._settings:
+            others = ", ".join(_differences(found["settings"], self._settings))
+            raise SagaError(
+                f"{self.out}: holds results of other settings ({others}); choose another --out, or delete it."
+            )
+
     def _write(self, stage: Path, finished: Sequence[SceneResult]) -> None:
-        facts = {"kind": _KIND, "settings": self._settings, "versions": versions()}
+        facts = {"kind": _KIND, "version": FORMAT_VERSION, "settings": self._settings, "versions": versions()}
         _dump(stage / RESULTS, facts | {"scenes": [result.as_json() for result in finished]})
         if finished:
             text = report(finished, self._title, self._settings | {"versions": versions()})
@@ -80,7 +101,7 @@ class ResultStore:
 
 
 def versions() -> dict[str, str]:
-    """What results depend on beside their settings."""
+    """Returns what results depend on beside their settings."""
     facts = {
         "saga": __version__,
         "python": platform.python_version(),
@@ -94,7 +115,7 @@ def versions() -> dict[str, str]:
 
 
 def is_results(folder: Path) -> bool:
-    """Whether a folder holds results of an evaluation."""
+    """Returns whether a folder holds results of an evaluation."""
     try:
         return bool(_read(folder / RESULTS)["kind"] == _KIND)
     except (OSError, ValueError, KeyError, TypeError):
