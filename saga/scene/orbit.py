@@ -15,9 +15,11 @@ _FIELD_OF_VIEW = 50.0
 _RADIUS_QUANTILE = 0.9
 _MARGIN = 1.1
 _SAMPLE = 100_000
-# Share of the surface that must face one way before it is taken for the ground. Rooms and tables photographed
-# from above reach 0.8, an even mixture has 0.33, and a scene of walls and plants stays below 0.5.
-_GROUND_SHARE = 0.6
+_MODE_SAMPLE, _MODE_DIRECTIONS = 10_000, 256
+# Share of the surface that must face one way, or its opposite, before it is taken for the ground; the directions of a
+# ball are spread so evenly that 0.09 of them lie this close to any one.
+_GROUND_SHARE = 0.3
+_ALIKE_COSINE = 0.91
 
 
 def orbit_cameras(gaussians: Gaussians, count: int, width: int, height: int) -> list[Camera]:
@@ -79,9 +81,10 @@ def guess_up(gaussians: Gaussians) -> np.ndarray:  # [3]
     """The most likely up direction of a scene in world coordinates, unit float64 [3].
 
     In turn: +z when the PLY says so (a comment "Vertical Axis: z", as splatfacto writes). The direction that
-    most of the surface faces when one stands out, which is that of a floor or table; a Gaussian faces along
-    its shortest axis and counts with opacity times area. Its sense is the one in which things stick out of
-    it (positive skewness of the heights). Else -y, because structure from motion puts y downwards.
+    the largest part of the surface faces when one stands out, which is that of a floor or table, even in a room whose
+    walls face other ways; a Gaussian faces along its shortest axis and counts with opacity times area. Its sense is
+    the one in which things stick out of it (positive skewness of the heights). Else -y, because structure from motion
+    puts y downwards.
     """
     comments = " ".join(gaussians.ply.comments).lower()
     if "vertical axis: z" in comments:
@@ -94,14 +97,35 @@ def guess_up(gaussians: Gaussians) -> np.ndarray:  # [3]
     weights = gaussians.opacities[keep] * np.minimum(area, np.quantile(area, 0.99))
     weights = weights * (1 - scales[:, 0] / scales[:, 1])  # a ball faces nowhere
     normals = _shortest_axes(gaussians, keep)
-    shares, directions = np.linalg.eigh((normals * weights[:, None]).T @ normals)
-    if not shares[2] >= _GROUND_SHARE * shares.sum() > 0:
+    up, share = _largest_mode(normals, weights)
+    if not share >= _GROUND_SHARE:
         return np.array([0.0, -1.0, 0.0])
-    up = directions[:, 2]
     heights, opacities = gaussians.means[keep] @ up, gaussians.opacities[keep]
     heights = np.clip(heights, *np.quantile(heights, (0.001, 0.999)))
     skewness = np.average((heights - np.average(heights, weights=opacities)) ** 3, weights=opacities)
     return up if skewness >= 0 else -up
+
+
+def _largest_mode(
+    axes: np.ndarray,  # [n, 3]
+    weights: np.ndarray,  # [n]
+) -> tuple[np.ndarray, float]:
+    """The direction, either way, that most of the weight of unit vectors is close to, and its share; 0 without any."""
+    total = weights.sum()
+    if not total > 0:
+        return np.array([0.0, -1.0, 0.0]), 0.0
+    step = max(1, len(axes) // _MODE_SAMPLE)
+    some, their = axes[::step], weights[::step]
+    k = np.arange(_MODE_DIRECTIONS) + 0.5
+    z, turn = 1 - k / _MODE_DIRECTIONS, np.pi * (1 + 5**0.5) * k  # a Fibonacci lattice on half a sphere
+    radius = np.sqrt(1 - z**2)
+    lattice = np.stack([radius * np.cos(turn), radius * np.sin(turn), z], axis=1)
+    best = lattice[np.argmax(their @ (np.abs(some @ lattice.T) > _ALIKE_COSINE))]
+    for _ in range(3):
+        near = np.abs(axes @ best) > _ALIKE_COSINE
+        own = axes[near] * np.sqrt(weights[near])[:, None]
+        best = np.linalg.eigh(own.T @ own)[1][:, 2]
+    return best, float(weights[np.abs(axes @ best) > _ALIKE_COSINE].sum() / total)
 
 
 def weighted_quantile(

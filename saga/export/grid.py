@@ -1,0 +1,38 @@
+"""Pictures with a coordinate grid, on which a person sees where to click."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+_LINES = 8
+"""About how many lines the longer side gets."""
+_STEPS = (10, 20, 25, 50, 100, 200, 250, 500, 1000)
+"""Distances between lines in pixels."""
+_INK, _HALO = (255, 255, 255), (20, 22, 26)
+
+
+def draw_grid(
+    picture: np.ndarray,  # [H, W, 3] uint8
+) -> np.ndarray:  # [H, W, 3] uint8
+    """Draws lines over a picture at round pixel coordinates, with the coordinates at their ends.
+
+    The picture keeps its size, so that a place on it has the coordinates that a prompt takes: x to the right, y down,
+    both from the top left corner.
+    """
+    height, width = picture.shape[:2]
+    step = next((each for each in _STEPS if max(width, height) / each <= _LINES), _STEPS[-1])
+    image = Image.fromarray(picture).convert("RGB")
+    overlay = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    draw, font = ImageDraw.Draw(overlay), ImageFont.load_default(max(11, round(max(width, height) / 60)))
+    for x in range(step, width, step):
+        draw.line([(x, 0), (x, height)], fill=(255, 255, 255, 110), width=1)
+        draw.line([(x + 1, 0), (x + 1, height)], fill=(0, 0, 0, 70), width=1)
+    for y in range(step, height, step):
+        draw.line([(0, y), (width, y)], fill=(255, 255, 255, 110), width=1)
+        draw.line([(0, y + 1), (width, y + 1)], fill=(0, 0, 0, 70), width=1)
+    for x in range(step, width, step):
+        draw.text((x + 3, 2), f"x {x}", font=font, fill=_INK, stroke_width=2, stroke_fill=_HALO)
+    for y in range(step, height, step):
+        draw.text((3, y + 2), f"y {y}", font=font, fill=_INK, stroke_width=2, stroke_fill=_HALO)
+    return np.asarray(Image.alpha_composite(image.convert("RGBA"), overlay).convert("RGB"))
