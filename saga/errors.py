@@ -7,3 +7,7 @@ class SagaError(Exception):
     The message is one line that names the file, says what was expected, what was found and what
     to do. Command lines print it without a traceback and exit with code 2.
     """
+
+
+class NoCamerasError(SagaError):
+    """A scene comes without cameras: views can be made from the scene itself."""

@@ -1,5 +1,6 @@
 from .boundary import Parts as Parts
 from .boundary import split_boundary as split_boundary
+from .grid import write_grids as write_grids
 from .pruning import floating_members as floating_members
 from .pruning import hidden_members as hidden_members
 from .rendering import render_color as render_color
@@ -7,4 +8,6 @@ from .rendering import render_labels as render_labels
 from .rendering import render_masks as render_masks
 from .segmentation import write_objects as write_objects
 from .segmentation import write_segmentation as write_segmentation
+from .views import load_or_plan as load_or_plan
+from .views import prepare_views as prepare_views
 from .views import render_views as render_views

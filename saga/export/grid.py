@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from saga.export.folder import staged_folder
+from saga.export.png import PngWriter
+from saga.export.rendering import render_color
+from saga.raster import DeviceScene
+from saga.runtime.progress import tracked
 
 _LINES = 8
 """About how many lines the longer side gets."""
 _STEPS = (10, 20, 25, 50, 100, 200, 250, 500, 1000)
 """Distances between lines in pixels."""
 _INK, _HALO = (255, 255, 255), (20, 22, 26)
+
+
+_MARK = "README.txt"
+
+
+def write_grids(placed: DeviceScene, folder: str | Path, progress: bool = True) -> None:
+    """Writes `<view>.png` for every view of a scene into a folder: its photograph, or else its rendering, with a grid.
+
+    Args:
+        placed: the scene on a device.
+        folder: a new folder, or one of earlier grids, which are replaced.
+        progress: whether to show progress on standard error.
+
+    Raises:
+        SagaError: the folder holds something else or cannot be written, or a photograph cannot be read.
+    """
+    scene = placed.scene
+    with staged_folder(folder, ("*.png", _MARK), lambda found: (found / _MARK).is_file()) as stage:
+        with PngWriter() as pictures:
+            for camera in tracked(scene.cameras, progress, "pictures", "views"):
+                shown = camera.image_path is not None
+                picture = scene.photograph(camera) if shown else render_color(scene.gaussians, placed.geometry, camera)
+                pictures.write(stage / f"{camera.stem}.png", draw_grid(picture))
+        (stage / _MARK).write_text("Pictures of the views, with the pixel coordinates that prompts take.\n", "utf-8")
 
 
 def draw_grid(

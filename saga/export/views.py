@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from saga.errors import SagaError
+from saga.errors import NoCamerasError, SagaError
 from saga.export.folder import staged_folder
 from saga.export.png import PngWriter
 from saga.export.rendering import WHITE, Color, render_color
-from saga.raster import Geometry
-from saga.scene import Camera, Gaussians, write_transforms
+from saga.raster import DeviceScene, Geometry
+from saga.runtime.progress import ticking
+from saga.scene import Camera, Gaussians, Scene, load_scene, write_transforms
+from saga.views.planning import plan_views
+
+_FACTS = "views.json"
+_VERSION = 1
 
 
 def render_views(
@@ -33,11 +40,119 @@ def render_views(
         raise SagaError(f"{folder}: no cameras to render from; give a scene with cameras")
     geometry = Geometry.from_gaussians(gaussians, device)
     with staged_folder(folder, owned=(), is_earlier=lambda _: False) as stage:
-        rendered = []
-        with PngWriter() as pictures:
-            for camera in cameras:
-                path = stage / "images" / f"{camera.stem}.png"
-                pinhole = replace(camera, name=path.name, image_path=path, lens=None)
-                pictures.write(path, render_color(gaussians, geometry, pinhole, background))
-                rendered.append(pinhole)
-        write_transforms(rendered, stage / "transforms.json")
+        _write_views(gaussians, geometry, cameras, stage, background)
+
+
+def prepare_views(
+    placed: DeviceScene,
+    folder: str | Path,
+    count: int = 24,
+    size: tuple[int, int] = (800, 600),
+    seed: int = 0,
+    progress: bool = True,
+) -> bool:
+    """Plans and renders views of a scene without photographs into `folder`, unless it holds these very views already.
+
+    Writes what `render_views` does, and views.json, which names what the views were made from: views of another scene
+    or of other settings are made anew.
+
+    Args:
+        placed: the scene on a device.
+        folder: where the views are kept.
+        count: number of views.
+        size: width and height of the views in pixels.
+        seed: seed of the planning.
+        progress: whether to show progress on standard error.
+
+    Returns:
+        Whether views were made; False when the earlier ones serve.
+
+    Raises:
+        SagaError: the folder holds something else, or cannot be written.
+    """
+    folder = Path(folder)
+    facts = {
+        "version": _VERSION,
+        "scene": placed.scene.gaussians.digest(),
+        "count": count,
+        "size": list(size),
+        "seed": seed,
+    }
+    if _facts_of(folder) == facts:
+        return False
+    owned = (_FACTS, "transforms.json", "images/*.png")
+    with staged_folder(folder, owned, lambda found: _facts_of(found) is not None) as stage:
+        cameras = plan_views(placed, count, size, seed, progress)
+        with ticking(progress, "rendering views", len(cameras), transient=True) as tick:
+            _write_views(placed.scene.gaussians, placed.geometry, cameras, stage, WHITE, tick)
+        (stage / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    return True
+
+
+def load_or_plan(
+    path: str | Path,
+    images: str | Path | None = None,
+    cameras: str | Path | None = None,
+    strict: bool = False,
+    count: int = 24,
+    seed: int = 0,
+    device: str = "auto",
+    progress: bool = True,
+    say: Callable[[str], None] = lambda line: None,
+) -> Scene:
+    """Loads a scene, with views made from the scene itself where it comes without cameras and photographs.
+
+    The views are kept beside the scene, in a folder with the ending _views, and serve again until the scene changes.
+
+    Args:
+        path: the scene.
+        images: folder of its photographs; views are never made in their place.
+        cameras: file or folder of its cameras.
+        strict: whether to refuse Gaussians that are not finite.
+        count: number of views to make.
+        seed: seed of their planning.
+        device: where to render them.
+        progress: whether to show progress on standard error.
+        say: gets one line when views were made or used.
+
+    Raises:
+        SagaError: as load_scene and prepare_views do.
+    """
+    path = Path(path)
+    try:
+        return load_scene(path, images, cameras, strict)
+    except NoCamerasError:
+        if images is not None:
+            raise
+    folder = path.with_name(f"{path.stem}_views")
+    bare = DeviceScene(Scene(Gaussians.read(path, strict), [], path), device)
+    made = prepare_views(bare, folder, count, seed=seed, progress=progress)
+    say(f"{path}: comes without cameras; {'made' if made else 'using the'} {count} views of the scene in {folder}")
+    return load_scene(path, folder / "images", folder / "transforms.json", strict)
+
+
+def _write_views(
+    gaussians: Gaussians,
+    geometry: Geometry,
+    cameras: Sequence[Camera],
+    stage: Path,
+    background: Color,
+    tick: Callable[[], object] = lambda: None,
+) -> None:
+    rendered = []
+    with PngWriter() as pictures:
+        for camera in cameras:
+            path = stage / "images" / f"{camera.stem}.png"
+            pictures.write(path, render_color(gaussians, geometry, camera, background))
+            rendered.append(replace(camera, name=path.name, image_path=path, lens=None))
+            tick()
+    write_transforms(rendered, stage / "transforms.json")
+
+
+def _facts_of(folder: Path) -> dict[str, Any] | None:
+    """What the views in a folder were made from; None when it holds none."""
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) and "scene" in facts else None

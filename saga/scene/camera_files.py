@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from saga.errors import SagaError
+from saga.errors import NoCamerasError, SagaError
 from saga.scene.camera import Camera
 from saga.scene.colmap import is_colmap, read_colmap
 from saga.scene.image_folder import ImageFolder
@@ -56,7 +56,7 @@ def find_cameras(ply: Path, images: Path | None, cameras: Path | None) -> Camera
 
     Searched are the folder of the images and its parent, then the folder of the PLY and two above it (the
     layouts point_cloud/iteration_N/ of the INRIA trainer and exports/splat/ of nerfstudio).
-    Raises SagaError that lists the places when there is nothing.
+    Raises NoCamerasError that lists the places when there is nothing, SagaError for files of something else.
     """
     if cameras is not None and not cameras.exists():
         raise SagaError(f"{cameras}: no such file or folder; give {_EXPECTED}")
@@ -69,7 +69,7 @@ def find_cameras(ply: Path, images: Path | None, cameras: Path | None) -> Camera
             return source
     names = ", ".join([*filter(None, _COLMAP_FOLDERS), *_TRANSFORMS, _LATER_COLMAP, _INRIA])
     places = ", ".join(str(folder) for folder in folders)
-    raise SagaError(f"{ply}: no cameras found; looked for {names} in {places}; name their file or folder")
+    raise NoCamerasError(f"{ply}: no cameras found; looked for {names} in {places}; name their file or folder")
 
 
 def search_folders(ply: Path, images: Path | None) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.runtime.progress import tracked
 from saga.scene import Camera
 from saga.views.candidates import Extent, around, inside, is_enclosed, measure
 
@@ -34,7 +34,7 @@ def plan_views(
     count: int,
     size: tuple[int, int] = (800, 600),
     seed: int = 0,
-    tick: Callable[[], None] = lambda: None,
+    progress: bool = False,
 ) -> list[Camera]:
     """Chooses views of a scene without cameras, each the one that shows most of what is not yet seen well.
 
@@ -47,7 +47,7 @@ def plan_views(
         count: number of views, at least 1; fewer are returned when there are fewer usable candidates.
         size: width and height of the views in pixels.
         seed: seed of the candidates.
-        tick: is called after each candidate.
+        progress: whether to show progress on standard error.
 
     Raises:
         ValueError: a count or size below 1.
@@ -58,10 +58,7 @@ def plan_views(
     geometry = _thinned(placed.geometry, placed.valid, seed)
     enclosed = is_enclosed(geometry, extent)
     wide, close = ([], inside(extent, _PROBE_SIZE, seed)) if enclosed else around(extent, _PROBE_SIZE, seed)
-    looks = []
-    for camera in [*wide, *close]:
-        looks.append(_look(geometry, camera, extent))
-        tick()
+    looks = [_look(geometry, camera, extent) for camera in tracked([*wide, *close], progress, "planning views")]
     worth, seen = _worth(geometry), torch.zeros(len(geometry), device=geometry.device)
     shown = torch.stack(looks)
     first = _greedy(shown[: len(wide)], worth, seen, -(-count // _WIDE_SHARE) if close else count)

@@ -1,0 +1,56 @@
+"""saga-views: where to click, on pictures with a coordinate grid; for a scene without cameras, views of its own."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from saga.cli.run import require_positive, run, say
+
+
+def views(
+    scene: Annotated[Path, tyro.conf.Positional],
+    images: Annotated[Path | None, tyro.conf.Positional] = None,
+    *,
+    out: Path | None = None,
+    cameras: Path | None = None,
+    count: int = 24,
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+) -> None:
+    """Write a picture of every view with a coordinate grid, to see where to click.
+
+    A scene without cameras gets views of its own, planned so that they show everything in it; saga-train and
+    saga-segment then work with them.
+
+    Args:
+        scene: The trained Gaussian splatting scene.
+        images: Folder of the photographs it was trained from.
+        out: Folder for the pictures; beside the scene, with the ending _grid, by default.
+        cameras: COLMAP sparse folder, cameras.json or transforms.json; found near the scene by default.
+        count: Views to make of a scene without cameras.
+        seed: Seed of these views.
+        device: Where to compute.
+    """
+    from saga.export import load_or_plan, write_grids
+    from saga.raster import DeviceScene
+
+    require_positive("--count", count)
+    loaded = load_or_plan(scene, images, cameras, count=count, seed=seed, device=device, say=say)
+    folder = out or scene.with_name(f"{scene.stem}_grid")
+    write_grids(DeviceScene(loaded, device), folder)
+    names = [camera.name for camera in loaded.cameras]
+    listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    say(f"{folder}: pictures with coordinates of {len(names)} views ({listed})")
+    say("Read the coordinates of an object off a picture and click there, for example:")
+    first = loaded.cameras[0]
+    point = f"{first.width // 2},{first.height // 2}"
+    say(f"  {shlex.join(['saga-segment', str(scene), '--view', first.name, '--points', point])}")
+
+
+def main() -> None:
+    """Entry point of saga-views."""
+    run(views, "saga-views")
