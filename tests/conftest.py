@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from saga.demo import DemoScene, make_scene, write_scene
+from saga.demo import DemoScene, instances_as_masks, make_scene, write_scene
 from saga.native import bindings
 from saga.scene import Camera, Gaussians, Scene, load_scene
 
@@ -40,6 +41,13 @@ def tiny_folder(tiny_demo: DemoScene, tmp_path_factory: pytest.TempPathFactory) 
 def tiny_scene(tiny_folder: Path) -> Scene:
     """`tiny_folder` as it loads: rows in the order of `tiny_demo.labels`, cameras with photographs."""
     return load_scene(tiny_folder / "scene.ply")
+
+
+@pytest.fixture(scope="session")
+def tiny_masks(tiny_folder: Path) -> dict[str, np.ndarray]:  # each [M, H, W] bool
+    """View name -> the exact masks of the demo's instances in it: do not change them."""
+    pictures = sorted((tiny_folder / "instances").glob("*.png"))
+    return {picture.name: instances_as_masks(np.asarray(Image.open(picture))) for picture in pictures}
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ def discover(
     if method == "saga":
         found = _clusters(loaded, field or scene.with_suffix(".saga"), config, chosen)
     else:
-        found = _slots(loaded, masks, sam, scene.with_name(f"{scene.stem}.masks"), config, chosen)
+        found = _slots(loaded, masks, sam, config, chosen)
     if not found:
         raise SagaError(f"{scene}: no object was found; give masks that cover the objects with --masks or --sam.")
     digits = len(str(len(found)))
@@ -100,13 +100,11 @@ def _clusters(scene: Scene, path: Path, config: Any, device: str) -> list[Segmen
     return segmenter.discover(**asdict(config))
 
 
-def _slots(
-    scene: Scene, masks: Path | None, sam: str | None, cache: Path, config: Any, device: str
-) -> list[Segmentation]:
+def _slots(scene: Scene, masks: Path | None, sam: str | None, config: Any, device: str) -> list[Segmentation]:
     from saga.masks import open_masks
     from saga.methods.disconerf import discover_objects
 
-    source = open_masks(scene, masks, sam, cache, device)
+    source = open_masks(scene, masks, sam, device=device)
     say(source.description)
     return discover_objects(scene, source, config, device).discover()
 

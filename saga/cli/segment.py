@@ -163,7 +163,7 @@ def _other(
     if sam is not None:
         model = Sam.load(resolve_checkpoint(sam), device)
         return loaded, open_method(method, loaded, config, sam=model, device=device)
-    source = open_masks(loaded, masks, None, scene.with_name(f"{scene.stem}.masks"), device)
+    source = open_masks(loaded, masks, device=device)
     say(source.description)
     return loaded, open_method(method, loaded, config, masks=source, device=device)
 

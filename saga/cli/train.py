@@ -96,7 +96,7 @@ def train(
     loaded = load_scene(scene, images, cameras, strict)
     require_writable(target)
     say(f"{scene}: {len(loaded.gaussians):,} Gaussians, {len(loaded.cameras)} views")
-    source = open_masks(loaded, masks, sam, scene.with_name(f"{scene.stem}.masks"), chosen)
+    source = open_masks(loaded, masks, sam, device=chosen)
     say(source.description)
     field = train_field(loaded, source, config, chosen, target.with_name(f"{target.name}.checkpoint"))
     field.save(target)

@@ -115,6 +115,10 @@ class LazyMasks:
         """As MaskSource."""
         return self._source.masks(camera)
 
+    def has_features(self, camera: Camera) -> bool:
+        """As MaskSource."""
+        return self._source.has_features(camera)
+
     def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
         """As MaskSource."""
         return self._source.features(camera)

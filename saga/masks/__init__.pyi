@@ -1,3 +1,4 @@
+from .arrays import ArrayMasks as ArrayMasks
 from .cache import MaskCache as MaskCache
 from .checkpoints import OFFICIAL as OFFICIAL
 from .checkpoints import resolve_checkpoint as resolve_checkpoint

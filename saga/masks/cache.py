@@ -20,6 +20,7 @@ from saga.scene.atomic import atomic_path
 from saga.scene.camera import Camera
 from saga.scene.scene import Scene
 
+_ViewKey = tuple[object, ...]
 _VERSION = 1
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -29,8 +30,9 @@ class MaskCache:
 
     A file holds the masks with 8 pixels to a byte and, when the generator has an encoder, its features. It is
     used as long as the photograph's bytes, the camera's size and lens, and the generator's settings are those
-    that it was made from. Files are whole or not there, so an interrupted run goes on where it stopped, and
-    nothing but the view at hand is in memory.
+    that it was made from. That is checked once for each view, by `prepare` or when a view is first read: later
+    reads neither hash the photograph nor check the file again. Files are whole or not there, so an interrupted
+    run goes on where it stopped, and nothing but the view at hand is in memory.
     """
 
     def __init__(self, folder: str | Path, generator: MaskGenerator) -> None:
@@ -40,16 +42,24 @@ class MaskCache:
         self.folder = Path(folder) / f"{generator.name}-{digest[:12]}"
         self.generator = generator
         self.description = generator.description
+        self._arrays: dict[_ViewKey, frozenset[str]] = {}
+        """Which arrays the files of the views hold that were found to be current."""
 
     def missing(self, cameras: Sequence[Camera]) -> list[Camera]:
-        """The cameras with a photograph whose masks are not there, damaged, or of another photograph."""
+        """Return the cameras with a photograph whose masks are not there, damaged, or of another photograph."""
         return [camera for camera in cameras if camera.image_path is not None and not self._is_current(camera)]
 
     def prepare(self, scene: Scene, progress: bool = True) -> None:
         """Make the masks of every photograph of `scene` that are not there yet.
 
-        `progress` shows a bar on stderr with the time left. Views without a photograph are passed over.
-        Raises SagaError when a photograph cannot be read or a file cannot be written; what was made stays.
+        Views without a photograph are passed over. What was made stays when a later view fails.
+
+        Args:
+            scene: the scene.
+            progress: whether to show a bar on standard error with the time left.
+
+        Raises:
+            SagaError: a photograph cannot be read or a file cannot be written.
         """
         missing = self.missing(scene.cameras)
         if not missing:
@@ -59,9 +69,10 @@ class MaskCache:
             self._write(camera, masks, features)
 
     def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        """Masks bool [M, H, W] of a view at the camera's size; M is 0 for a view without a photograph.
+        """Return the masks bool [M, H, W] of a view at the camera's size; M is 0 for a view without a photograph.
 
-        Raises SagaError when `prepare` has not made them from the present photograph.
+        Raises:
+            SagaError: `prepare` has not made them from the present photograph.
         """
         shape = (camera.height, camera.width)
         bits = self._read(camera, "masks")
@@ -70,10 +81,15 @@ class MaskCache:
         # Files keep the order of axes that the masks were made in.
         return PackedMasks(np.ascontiguousarray(bits), shape).masks().numpy()
 
-    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
-        """The encoder's features of a view, float16 [256, 64, 64]; None without an encoder or a photograph.
+    def has_features(self, camera: Camera) -> bool:
+        """Whether the encoder's features of a view are there; none of them is read. Raises SagaError as `masks`."""
+        return camera.image_path is not None and "features" in self._held(camera)
 
-        Raises SagaError as `masks` does.
+    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
+        """Return the encoder's features of a view, float16 [256, 64, 64]; None without an encoder or a photograph.
+
+        Raises:
+            SagaError: as `masks`.
         """
         return self._read(camera, "features")
 
@@ -81,31 +97,38 @@ class MaskCache:
         return self.folder / f"{quote(camera.name, safe=' ')}.npz"
 
     def _is_current(self, camera: Camera) -> bool:
-        path = self._path(camera)
+        key = _view_key(camera)
         try:
-            with zipfile.ZipFile(path) as archive:
-                return archive.testzip() is None and archive.read("key").decode() == _image_key(camera)
+            with zipfile.ZipFile(self._path(camera)) as archive:
+                if archive.testzip() is not None or archive.read("key").decode() != _image_key(camera):
+                    return False
+                self._arrays[key] = frozenset(Path(name).stem for name in archive.namelist())
+                return True
         except _UNREADABLE:
             return False
 
+    def _held(self, camera: Camera) -> frozenset[str]:
+        """The arrays in the file of a view with a photograph; checks the file the first time."""
+        key = _view_key(camera)
+        if key not in self._arrays and not self._is_current(camera):
+            raise SagaError(
+                f"{self._path(camera)}: expected the masks of {camera.image_path}, found none, a damaged file, or "
+                "masks of another version of it; run the mask extraction again."
+            )
+        return self._arrays[key]
+
     def _read(self, camera: Camera, name: str) -> np.ndarray | None:
-        if camera.image_path is None:
+        if camera.image_path is None or name not in self._held(camera):
             return None
         path = self._path(camera)
         try:
-            with zipfile.ZipFile(path) as archive:
-                if archive.read("key").decode() != _image_key(camera):
-                    raise SagaError(
-                        f"{path}: was made from another version of {camera.image_path}; run the mask extraction again"
-                    )
-                if f"{name}.npy" not in archive.namelist():
-                    return None
-                with archive.open(f"{name}.npy") as file:
-                    array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
-                    return array
+            with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
+                array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+                return array
         except _UNREADABLE as error:
             raise SagaError(
-                f"{path}: no usable masks of {camera.name} ({error}); run the mask extraction again"
+                f"{path}: expected the masks of {camera.name}, found an unreadable file ({error}); "
+                "run the mask extraction again."
             ) from error
 
     def _write(
@@ -123,6 +146,9 @@ class MaskCache:
             if features is not None:
                 # Features do not compress: storing them as they are makes them quick to read.
                 _add_array(archive, "features", features.astype(np.float16, copy=False), zipfile.ZIP_STORED)
+        self._arrays[_view_key(camera)] = frozenset(
+            {"key", "masks"} | ({"features"} if features is not None else set())
+        )
 
 
 def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray, compression: int) -> None:
@@ -141,18 +167,18 @@ def _image_key(camera: Camera) -> str:
         raise SagaError(
             f"{camera.image_path}: the photograph cannot be read ({error.strerror}); put it back"
         ) from error
+    digest.update(json.dumps(_geometry(camera)).encode())
+    return digest.hexdigest()
+
+
+def _geometry(camera: Camera) -> list[object]:
+    """What decides which pixels of the photograph a view shows where."""
     view: list[object] = [camera.width, camera.height]
     if camera.lens is not None:
         lens = camera.lens
-        view += [
-            lens.model,
-            lens.width,
-            lens.height,
-            *lens.params,
-            camera.fx,
-            camera.fy,
-            camera.cx,
-            camera.cy,
-        ]
-    digest.update(json.dumps(view).encode())
-    return digest.hexdigest()
+        view += [lens.model, lens.width, lens.height, *lens.params, camera.fx, camera.fy, camera.cx, camera.cy]
+    return view
+
+
+def _view_key(camera: Camera) -> _ViewKey:
+    return (camera.name, camera.image_path, *_geometry(camera))

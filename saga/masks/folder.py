@@ -9,8 +9,8 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.masks.formats import LAYOUTS, SUFFIXES, read_masks
+from saga.masks.through_lens import masks_to_pinhole
 from saga.scene.camera import Camera
-from saga.scene.lens import image_to_pinhole
 
 
 class FolderMasks:
@@ -31,7 +31,6 @@ class FolderMasks:
             raise SagaError(f"{self.folder}: no such folder; give the folder that holds one mask file per photograph")
         listings: dict[Path, dict[str, list[Path]]] = {}
         self._files: dict[str, Path] = {}
-        self._last_source: tuple[tuple[object, ...], np.ndarray] | None = None
         for camera in cameras:
             parent = self.folder / Path(camera.name).parent
             parent = parent if parent.is_dir() else self.folder
@@ -50,37 +49,24 @@ class FolderMasks:
         self.description = f"masks from {self.folder} ({len(self._files)} of {len(cameras)} views)"
 
     def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        """Masks bool [M, H, W] of a view at the camera's size; M is 0 when the view has no mask file.
+        """Return the masks bool [M, H, W] of a view in pixels of its ideal pinhole; M is 0 for a view without.
 
-        Masks of another size are resized, and undistorted like the photograph when the camera has a lens,
-        both by the nearest pixel. Raises SagaError when the file cannot be decoded or has another aspect
-        ratio.
+        Files hold masks of the photograph as it is on disk, or of a scaled copy.
+
+        Raises:
+            SagaError: the file cannot be decoded or has another aspect ratio than the photograph.
         """
         path = self._files.get(camera.name)
         if path is None:
             return np.zeros((0, camera.height, camera.width), dtype=bool)
         masks = read_masks(path)
-        if not len(masks):
-            return np.zeros((0, camera.height, camera.width), dtype=bool)
-        _check_aspect(path, masks, camera)
-        height, width = masks.shape[1:]
-        if camera.lens is None and (height, width) == (camera.height, camera.width):
-            return masks
-        source = self._source_pixels(camera, height, width)
-        taken = masks.reshape(len(masks), -1)[:, np.maximum(source - 1, 0)]
-        return taken & (source > 0)
+        if len(masks):
+            _check_aspect(path, masks, camera)
+        return masks_to_pinhole(masks, camera)
 
-    def _source_pixels(self, camera: Camera, height: int, width: int) -> np.ndarray:  # [H, W]
-        """For each pixel of the view the mask pixel it shows, counted from 1, or 0 for none: int64 [H, W].
-
-        Views of one capture share their lens, so the last answer is kept.
-        """
-        pinhole = (camera.fx, camera.fy, camera.cx, camera.cy) if camera.lens is not None else ()
-        key = (height, width, camera.height, camera.width, camera.lens, *pinhole)
-        if self._last_source is None or self._last_source[0] != key:
-            pixels = np.arange(1, height * width + 1).reshape(height, width)
-            self._last_source = (key, image_to_pinhole(camera, pixels, order=0))
-        return self._last_source[1]
+    def has_features(self, camera: Camera) -> bool:
+        """False: a folder holds no encoder features."""
+        return False
 
     def features(self, camera: Camera) -> None:
         """None: a folder holds no encoder features."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import warnings
 from pathlib import Path
 
 from saga.errors import SagaError
@@ -16,18 +19,27 @@ from saga.scene.scene import Scene
 
 def open_masks(
     scene: Scene,
-    masks: str | Path | None,
-    sam: str | Path | None,
-    cache: str | Path,
+    masks: str | Path | None = None,
+    sam: str | Path | None = None,
+    cache: str | Path | None = None,
     device: str = "auto",
     progress: bool = True,
 ) -> MaskSource:
-    """The masks of a scene, made where they are missing: `description` says in one line which they are.
+    """Return the masks of a scene, made where they are missing; `description` says in one line which they are.
 
-    `masks` is a folder of a person's own masks; `sam` a Segment Anything checkpoint (a path, or "vit_h",
-    "vit_l" or "vit_b"); with neither, a classical segmentation serves. Masks that are made are kept in
-    `cache`. Raises SagaError when both are given, and as `FolderMasks`, `resolve_checkpoint` and
-    `MaskCache.prepare` do.
+    Args:
+        scene: the scene, with photographs where masks have to be made.
+        masks: a folder of a person's own masks.
+        sam: a Segment Anything checkpoint: a path, or "vit_h", "vit_l" or "vit_b". With neither `masks` nor `sam`
+            a classical segmentation serves.
+        cache: the folder where masks that are made are kept. None takes `<scene>.masks` beside the PLY; where that
+            cannot be written, a folder of the user's own cache, which a warning names.
+        device: where a model runs: "auto", "cpu" or a CUDA device.
+        progress: whether to show a bar on standard error.
+
+    Raises:
+        SagaError: masks and a checkpoint are given, or as `FolderMasks`, `resolve_checkpoint` and
+            `MaskCache.prepare` do.
     """
     if masks is not None and sam is not None:
         raise SagaError(f"{masks}: masks were given and a SAM checkpoint ({sam}) too; give one of them")
@@ -36,6 +48,37 @@ def open_masks(
     generator: MaskGenerator = ClassicalGenerator()
     if sam is not None:
         generator = SamGenerator(resolve_checkpoint(sam), device)
-    store = MaskCache(cache, generator)
+    store = _placed(scene, generator) if cache is None else MaskCache(cache, generator)
     store.prepare(scene, progress)
     return store
+
+
+def _placed(scene: Scene, generator: MaskGenerator) -> MaskCache:
+    """The cache that has every view already, or else the first whose folder can be written."""
+    if scene.path is None:
+        raise SagaError("masks: expected a scene that was read from a file, beside which masks can be kept; give cache")
+    beside, own = scene.path.absolute().with_name(f"{scene.path.stem}.masks"), user_cache(scene.path)
+    stores = [MaskCache(folder, generator) for folder in (beside, own)]
+    whole = next((store for store in stores if not store.missing(scene.cameras)), None)
+    if whole is not None:
+        return whole
+    if can_hold_files(beside):
+        return stores[0]
+    warnings.warn(
+        f"{beside}: cannot be written, so the masks are kept in {own}; give another place with --cache (cache=)",
+        stacklevel=3,
+    )
+    return stores[1]
+
+
+def user_cache(scene: Path) -> Path:
+    """Return the folder in the user's cache (XDG_CACHE_HOME, or ~/.cache) for masks of a scene at this place."""
+    path = scene.absolute()
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "saga" / f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:12]}.masks"
+
+
+def can_hold_files(folder: Path) -> bool:
+    """Whether `folder` is there and can be written, or can be made."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)

@@ -16,7 +16,11 @@ class MaskSource(Protocol):
     """One line for people: which masks these are."""
 
     def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        """Masks bool [M, H, W] of a view at the camera's size; M may be 0. Raises SagaError."""
+        """Return the masks bool [M, H, W] of a view in pixels of its ideal pinhole; M may be 0. Raises SagaError."""
+        ...
+
+    def has_features(self, camera: Camera) -> bool:
+        """Whether `features` gives any for a view; cheap to ask."""
         ...
 
     def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]

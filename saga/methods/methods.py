@@ -80,6 +80,10 @@ class _Features:
         """No masks."""
         return np.zeros((0, camera.height, camera.width), bool)
 
+    def has_features(self, camera: Camera) -> bool:
+        """True: the encoder makes them of any view."""
+        return True
+
     def features(self, camera: Camera) -> np.ndarray:  # [256, 64, 64]
         """The encoder's features of a view."""
         return self._prompter.features(camera.name)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import Sam
+from saga.masks.rules import grid_coverage
 from saga.query.config import QueryConfig
 from saga.query.prompts import CheckedPrompt
 from saga.query.queries import kmeans_centers, rendered_features, sample_pixels
@@ -15,7 +16,6 @@ from saga.query.thresholds import paper_sam_threshold
 from saga.raster import BlendOperator
 from saga.train import FeatureField
 from saga.train.losses import mask_queries
-from saga.train.sampler import grid_coverage
 
 
 def reference_mask(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from saga.errors import SagaError
@@ -29,4 +29,5 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             f"{path}: cannot be written ({error.strerror or error}); choose another place or make room"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what stood in the way of writing also stands in the way of removing
+            temporary.unlink()

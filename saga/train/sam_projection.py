@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-SAM_DIMENSIONS = 256
+from saga.masks.rules import SAM_FEATURE_CHANNELS
+
 _HIDDEN = 64
 
 
@@ -14,7 +15,7 @@ class SamProjection(nn.Module):
     def __init__(self, dimensions: int = 32) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(SAM_DIMENSIONS, _HIDDEN),
+            nn.Linear(SAM_FEATURE_CHANNELS, _HIDDEN),
             nn.LayerNorm(_HIDDEN),
             nn.LeakyReLU(),
             nn.Linear(_HIDDEN, dimensions),

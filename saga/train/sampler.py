@@ -12,22 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from saga.errors import SagaError
 from saga.masks import MaskSource
+from saga.masks.rules import grid_coverage, training_masks
 from saga.raster import BlendOperator, Geometry, SparseRows
 from saga.scene import Camera
 from saga.train.config import TrainConfig
 
-FEATURE_GRID = 64
-"""Side of SAM's feature map."""
 _FEWEST_PIXELS = 1024
 """A view with fewer cached pixels than this is not worth its projection."""
-_EVERYTHING = 0.95
-"""A mask that holds more than this share of what a view shows of the scene tells nothing apart."""
-_PROBED_PIXELS = 1024
-"""Pixels of a view that say which masks do."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +94,10 @@ def _sample_view(
     geometry: Geometry, camera: Camera, source: MaskSource, count: int, rng: np.random.Generator, first: int
 ) -> tuple[CachedView, SparseRows] | None:
     masks = source.masks(camera)  # [M, H, W]
-    flat = masks.reshape(len(masks), camera.width * camera.height)
-    flat = flat[np.count_nonzero(flat, axis=1) > 0]
-    if len(flat) == 0:
+    if not masks.any():
         return None
     operator = BlendOperator(geometry, camera)
-    flat = without_everything(flat, operator)
-    # What no mask covers counts as one more: without features of its own it would follow its neighbors.
-    rest = np.logical_not(flat.any(axis=0))
-    if rest.any():
-        flat = np.concatenate([flat, rest[None]])
+    flat = training_masks(masks, operator)
     pixels = balanced_pixels(flat, count, rng)
     xy = torch.from_numpy(np.stack([pixels % camera.width, pixels // camera.width], axis=1))
     rows = operator.rows(xy)
@@ -121,31 +109,11 @@ def _sample_view(
     members, pattern = patterns(flat[:, pixels[kept.numpy()]])
     device = geometry.means.device
     coverage = None
-    if source.features(camera) is not None:
+    if source.has_features(camera):
         coverage = grid_coverage(flat.reshape(-1, camera.height, camera.width)).to(device)
     view = CachedView(camera, first, pattern.to(device), members.to(device), coverage)
     # Kept in host memory until all views are known: together they may not fit a GPU.
     return view, rows.select(kept.to(device)).to("cpu")
-
-
-def without_everything(
-    masks: np.ndarray,  # [M, H * W] bool
-    operator: BlendOperator,
-) -> np.ndarray:  # [K, H * W] bool
-    """The masks of a view but for those that hold nearly all it shows of the scene; all of them when no other is left.
-
-    With such a mask in every view, as around a scene on an empty background, all pixels belong together, and
-    features that tell nothing apart have the least loss.
-    """
-    width, height = operator.camera.width, operator.camera.height
-    every = max(1, int((width * height / _PROBED_PIXELS) ** 0.5))
-    ys, xs = np.mgrid[every // 2 : height : every, every // 2 : width : every].reshape(2, -1)
-    indptr = operator.rows(torch.from_numpy(np.stack([xs, ys], axis=1))).indptr.cpu()
-    shown = (indptr[1:] > indptr[:-1]).numpy()
-    if not shown.any():
-        return masks
-    apart = masks[:, (ys * width + xs)[shown]].mean(axis=1) <= _EVERYTHING
-    return masks[apart] if apart.any() else masks
 
 
 def balanced_pixels(
@@ -172,15 +140,3 @@ def patterns(
     keys = packed.view([("", packed.dtype)] * packed.shape[1])[:, 0]
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     return torch.from_numpy(members[:, first].T.copy()), torch.from_numpy(inverse.astype(np.int64))
-
-
-def grid_coverage(
-    masks: np.ndarray,  # [M, H, W]
-) -> Tensor:  # [M, 64 * 64]
-    """Masks on the grid of SAM's features, whose image is scaled to fill a square from the top left corner."""
-    _, height, width = masks.shape
-    longest = max(height, width)
-    size = (max(1, round(FEATURE_GRID * height / longest)), max(1, round(FEATURE_GRID * width / longest)))
-    small = F.interpolate(torch.from_numpy(masks)[:, None].float(), size=size, mode="area")[:, 0]
-    grid = F.pad(small, (0, FEATURE_GRID - size[1], 0, FEATURE_GRID - size[0]))
-    return (grid * 255).round().to(torch.uint8).flatten(1)

@@ -234,6 +234,4 @@ def _open_checkpoint(path: str | Path | None, scene: Scene, config: TrainConfig)
 def _default_masks(scene: Scene, progress: bool) -> MaskSource:
     from saga.masks import open_masks
 
-    if scene.path is None:
-        raise SagaError("train: expected masks, or a scene read from a file beside which masks can be kept.")
-    return open_masks(scene, None, None, scene.path.with_suffix(".masks"), progress=progress)
+    return open_masks(scene, progress=progress)

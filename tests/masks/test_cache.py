@@ -46,6 +46,48 @@ def test_a_view_without_photograph_has_no_masks(scene: Scene, counting: Make, tm
     assert store.features(scene.cameras[4]) is None
 
 
+def test_whether_there_are_features_is_known_without_reading_them(
+    scene: Scene, counting: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MaskCache(tmp_path, counting()).prepare(scene, progress=False)
+    MaskCache(tmp_path, counting(features=False, setting=1)).prepare(scene, progress=False)
+    stores = [MaskCache(tmp_path, counting()), MaskCache(tmp_path, counting(features=False, setting=1))]
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *_, **__: pytest.fail("an array was read"))
+    assert [store.has_features(scene.cameras[1]) for store in stores] == [True, False]
+    assert not stores[0].has_features(scene.cameras[4]), "a view without a photograph has none"
+
+
+def test_photographs_are_hashed_once_however_often_views_are_read(
+    scene: Scene, counting: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    MaskCache(tmp_path / "cache", counting()).prepare(scene, progress=False)
+    read: list[Path] = []
+    whole = Path.read_bytes
+
+    def recorded(path: Path) -> bytes:
+        read.append(path)
+        return whole(path)
+
+    monkeypatch.setattr(Path, "read_bytes", recorded)
+    store = MaskCache(tmp_path / "cache", counting())
+    store.prepare(scene, progress=False)
+    for _ in range(5):
+        for camera in scene.cameras:
+            store.masks(camera), store.features(camera), store.has_features(camera)
+    assert sorted(read) == [camera.image_path for camera in scene.cameras[:4]]
+
+
+def test_what_was_just_made_is_not_hashed_again(
+    scene: Scene, counting: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MaskCache(tmp_path / "cache", counting())
+    store.prepare(scene, progress=False)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    assert len(store.masks(scene.cameras[2])) == 2 and store.has_features(scene.cameras[2])
+    with pytest.raises(BaseException, match="002.png was read"):
+        store.masks(scene.cameras[2].resized(10, 7))  # another size is another view
+
+
 def test_no_encoder_no_features(scene: Scene, counting: Make, tmp_path: Path) -> None:
     store = MaskCache(tmp_path, counting(features=False))
     store.prepare(scene, progress=False)
@@ -69,7 +111,7 @@ def test_only_a_changed_photograph_is_made_again(scene: Scene, counting: Make, t
     assert path is not None
     Image.fromarray(pixels).save(path)
     store = MaskCache(folder, counting())
-    with pytest.raises(SagaError, match="another version of .*002.png"):
+    with pytest.raises(SagaError, match="002.png, found none, a damaged file, or masks of another version"):
         store.masks(scene.cameras[2])
     store.prepare(scene, progress=False)
     assert store.generator.seen == [99]  # type: ignore[attr-defined]

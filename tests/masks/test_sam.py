@@ -118,7 +118,7 @@ def test_automatic_masks_are_segment_anythings(sam: Sam, model: Any, image: np.n
 
 
 def test_no_mask_good_enough(checkpoint: Path, image: np.ndarray) -> None:
-    strict = Sam.load(checkpoint, "cpu", replace(EVERYTHING, pred_iou_thresh=1e6))
+    strict = Sam.load(checkpoint, "cpu", replace(EVERYTHING, pred_iou_thresh=1.0))
     assert strict.automatic_masks(image).shape == (0, 60, 80)
 
 

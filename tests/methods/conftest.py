@@ -8,30 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from saga.demo import instances_as_masks
+from saga.masks import ArrayMasks
 from saga.raster.device_scene import DeviceScene
-from saga.scene import Camera, Scene
+from saga.scene import Scene
 
 
-class InstanceMasks:
-    """A MaskSource of the demo's exact instances; a view in `without` has no masks."""
-
-    description = "exact instances"
-
-    def __init__(self, folder: Path, without: tuple[str, ...] = ()) -> None:
-        self.folder, self.without = folder, without
-
-    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        found = instances_as_masks(np.asarray(Image.open(self.folder / camera.name)))
-        return found[:0] if camera.name in self.without else found
-
-    def features(self, camera: Camera) -> None:
-        return None
-
-
-@pytest.fixture
-def instance_masks(tiny_folder: Path) -> InstanceMasks:
-    return InstanceMasks(tiny_folder / "instances")
+@pytest.fixture(scope="session")
+def instance_masks(tiny_masks: dict[str, np.ndarray]) -> ArrayMasks:
+    return ArrayMasks(tiny_masks)
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from saga.masks import ArrayMasks
 from saga.methods.prompter import MaskPrompter
 from saga.raster.device_scene import DeviceScene
-from saga.scene import Camera
 
 VIEW = "000.png"
 ON = np.ones(1, int)
@@ -27,17 +27,12 @@ def middle(mug: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture
-def answer(tiny_views: DeviceScene, instance_masks, middle: np.ndarray) -> Callable[..., np.ndarray | None]:
+def answer(tiny_views: DeviceScene, tiny_masks, middle: np.ndarray) -> Callable[..., np.ndarray | None]:
     """The mask of a click on the mug in the first view, whose own masks are given; other views have exact ones."""
 
     def ask(own: np.ndarray, points: np.ndarray = middle, labels: np.ndarray = ON) -> np.ndarray | None:
-        class Source(type(instance_masks)):  # type: ignore[misc]
-            def masks(self, camera: Camera) -> np.ndarray:
-                return own if camera.name == VIEW else super().masks(camera)
-
-        return MaskPrompter(tiny_views, Source(instance_masks.folder)).mask(
-            tiny_views.scene.camera(VIEW), points, labels
-        )
+        source = ArrayMasks(tiny_masks | {VIEW: own}, tiny_views.scene.cameras)
+        return MaskPrompter(tiny_views, source).mask(tiny_views.scene.camera(VIEW), points, labels)
 
     return ask
 
@@ -76,24 +71,14 @@ def test_negative_points_count_in_all_views(answer, mug: np.ndarray, middle: np.
 def test_without_any_other_view_the_smallest_mask_is_taken(
     tiny_views: DeviceScene, mug: np.ndarray, middle: np.ndarray
 ) -> None:
-    class Alone:
-        description = "masks of one view"
-
-        def masks(self, camera: Camera) -> np.ndarray:
-            own = np.stack([np.ones_like(mug), mug])
-            return own if camera.name == VIEW else own[:0]
-
-        def features(self, camera: Camera) -> None:
-            return None
-
-    prompter = MaskPrompter(tiny_views, Alone())
+    prompter = MaskPrompter(tiny_views, ArrayMasks({VIEW: np.stack([np.ones_like(mug), mug])}))
     assert np.array_equal(prompter.mask(tiny_views.scene.camera(VIEW), middle, ON), mug)
 
 
 def test_a_click_is_answered_in_a_view_without_masks_from_those_that_see_the_same_point(
-    tiny_views: DeviceScene, instance_masks, tiny_instances, tiny_demo
+    tiny_views: DeviceScene, tiny_masks, tiny_instances, tiny_demo
 ) -> None:
-    instance_masks.without = (VIEW,)
+    masks = ArrayMasks({name: each for name, each in tiny_masks.items() if name != VIEW})
     camera, overlaps = tiny_views.scene.camera(VIEW), []
     for name, number in tiny_demo.names.items():
         shown = tiny_instances[VIEW] == number
@@ -101,7 +86,7 @@ def test_a_click_is_answered_in_a_view_without_masks_from_those_that_see_the_sam
             continue
         ys, xs = np.nonzero(shown)
         inside = int(np.square(np.stack([xs - xs.mean(), ys - ys.mean()])).sum(0).argmin())
-        found = MaskPrompter(tiny_views, instance_masks).mask(camera, np.array([[xs[inside], ys[inside]]]), ON)
+        found = MaskPrompter(tiny_views, masks).mask(camera, np.array([[xs[inside], ys[inside]]]), ON)
         assert found is not None, name
         overlaps.append(iou(found, shown))
     assert len(overlaps) > 5 and min(overlaps) > 0.55 and np.mean(overlaps) > 0.8

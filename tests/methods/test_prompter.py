@@ -6,29 +6,15 @@ import numpy as np
 import pytest
 
 from saga.errors import SagaError
+from saga.masks import ArrayMasks
 from saga.methods.prompter import MaskPrompter, SamPrompter, prompt_points, reference_mask
 from saga.query import Prompt
 from saga.query.prompts import check
 from saga.raster.device_scene import DeviceScene
-from saga.scene import Camera, Scene
+from saga.scene import Scene
 
 VIEW = "000.png"
 ON, OFF = np.ones(1, int), np.zeros(1, int)
-
-
-class Given:
-    """Masks of the first view by hand; other views have none."""
-
-    description = "given masks"
-
-    def __init__(self, masks: np.ndarray) -> None:
-        self._masks = masks
-
-    def masks(self, camera: Camera) -> np.ndarray:
-        return self._masks if camera.name == VIEW else self._masks[:0]
-
-    def features(self, camera: Camera) -> None:
-        return None
 
 
 @pytest.fixture
@@ -40,7 +26,7 @@ def nested() -> np.ndarray:
 
 
 def test_points_choose_the_masks_that_hold_them(tiny_views: DeviceScene, nested: np.ndarray) -> None:
-    prompter = MaskPrompter(tiny_views, Given(nested))
+    prompter = MaskPrompter(tiny_views, ArrayMasks({VIEW: nested}))
     camera = tiny_views.scene.camera(VIEW)
     assert np.array_equal(prompter.mask(camera, np.array([[10, 10]]), ON), nested[0])
     both = np.array([[10, 50], [10, 10]])
@@ -50,31 +36,28 @@ def test_points_choose_the_masks_that_hold_them(tiny_views: DeviceScene, nested:
 
 
 def test_what_is_known_decides_between_nested_masks(tiny_views: DeviceScene, nested: np.ndarray) -> None:
-    prompter, camera = MaskPrompter(tiny_views, Given(nested)), tiny_views.scene.camera(VIEW)
+    prompter, camera = MaskPrompter(tiny_views, ArrayMasks({VIEW: nested})), tiny_views.scene.camera(VIEW)
     for rough in nested[:2]:
         assert np.array_equal(prompter.mask(camera, np.array([[10, 50]]), ON, rough=rough), rough)
 
 
 def test_boxes_choose_the_mask_that_fills_them(tiny_views: DeviceScene, nested: np.ndarray) -> None:
-    prompter, camera = MaskPrompter(tiny_views, Given(nested)), tiny_views.scene.camera(VIEW)
+    prompter, camera = MaskPrompter(tiny_views, ArrayMasks({VIEW: nested})), tiny_views.scene.camera(VIEW)
     nothing = np.zeros((0, 2), int)
     assert np.array_equal(prompter.mask(camera, nothing, nothing[:, 0], box=(0, 38, 82, 61)), nested[1])
     assert np.array_equal(prompter.mask(camera, nothing, nothing[:, 0], box=(100, 0, 150, 120)), nested[2])
 
 
 def test_other_views_tell_an_object_from_it_and_its_neighbor(
-    tiny_views: DeviceScene, instance_masks, tiny_instances, tiny_demo
+    tiny_views: DeviceScene, tiny_masks, tiny_instances, tiny_demo
 ) -> None:
     """Merged with its neighbor in one view, the mask that other views agree with is the object's own."""
     mug, merged = tiny_instances[VIEW] == tiny_demo.names["mug"], np.isin(tiny_instances[VIEW], [1, 0])
 
-    class Merged(type(instance_masks)):  # type: ignore[misc]
-        def masks(self, camera: Camera) -> np.ndarray:
-            own = super().masks(camera)
-            return np.concatenate([merged[None], own]) if camera.name == VIEW else own
-
     assert tiny_demo.names["mug"] == 1
-    prompter = MaskPrompter(tiny_views, Merged(instance_masks.folder))
+    prompter = MaskPrompter(
+        tiny_views, ArrayMasks(tiny_masks | {VIEW: np.concatenate([merged[None], tiny_masks[VIEW]])})
+    )
     ys, xs = np.nonzero(mug)
     middle = np.array([[xs[len(xs) // 2], ys[len(ys) // 2]]])
     assert np.array_equal(prompter.mask(tiny_views.scene.camera(VIEW), middle, ON), mug)
@@ -82,13 +65,13 @@ def test_other_views_tell_an_object_from_it_and_its_neighbor(
 
 def test_a_given_mask_stands_for_itself(tiny_views: DeviceScene, nested: np.ndarray) -> None:
     asked = nested[2] & (np.arange(160) > 100)
-    _, mask = reference_mask(tiny_views, MaskPrompter(tiny_views, Given(nested)), Prompt(VIEW, mask=asked))
+    _, mask = reference_mask(tiny_views, MaskPrompter(tiny_views, ArrayMasks({VIEW: nested})), Prompt(VIEW, mask=asked))
     assert np.array_equal(mask, asked)
 
 
 def test_a_prompt_on_nothing_is_one_line(tiny_views: DeviceScene, nested: np.ndarray) -> None:
-    prompter = MaskPrompter(tiny_views, Given(nested[1:2]))
-    with pytest.raises(SagaError, match="given masks show nothing there in 000.png; click elsewhere"):
+    prompter = MaskPrompter(tiny_views, ArrayMasks({VIEW: nested[1:2]}))
+    with pytest.raises(SagaError, match="masks in memory show nothing there in 000.png; click elsewhere"):
         reference_mask(tiny_views, prompter, Prompt(VIEW, points=[(100, 100)]))
 
 

@@ -10,33 +10,18 @@ import pytest
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from saga.demo import instances_as_masks
+from saga.masks import ArrayMasks
 from saga.query import Segmenter
-from saga.scene import Camera, Scene
+from saga.scene import Scene
 from saga.train import FeatureField, TrainConfig, train
 
 VIEW = "000.png"
 
 
-class InstanceMasks:
-    """A MaskSource of the demo's exact instances; with `sam`, every view has features too."""
-
-    description = "exact instances"
-
-    def __init__(self, folder: Path, sam: np.ndarray | None = None) -> None:
-        self.folder, self.sam = folder, sam
-
-    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        return instances_as_masks(np.asarray(Image.open(self.folder / camera.name)))
-
-    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
-        return self.sam
-
-
 @pytest.fixture(scope="session")
-def field(tiny_scene: Scene, tiny_folder: Path) -> FeatureField:
+def field(tiny_scene: Scene, tiny_masks: dict[str, np.ndarray]) -> FeatureField:
     config = TrainConfig(iterations=150, pixels=400, cached_pixels=24_000)
-    return train(tiny_scene, InstanceMasks(tiny_folder / "instances"), config, progress=False)
+    return train(tiny_scene, ArrayMasks(tiny_masks), config, progress=False)
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +30,11 @@ def sam_features() -> np.ndarray:  # [256, 64, 64]
 
 
 @pytest.fixture(scope="session")
-def sam_field(tiny_scene: Scene, tiny_folder: Path, sam_features: np.ndarray) -> FeatureField:
+def sam_field(tiny_scene: Scene, tiny_masks: dict[str, np.ndarray], sam_features: np.ndarray) -> FeatureField:
     """A field with phi, trained on features that tell positions apart."""
     config = TrainConfig(iterations=10, pixels=128, cached_pixels=6144)
-    return train(tiny_scene, InstanceMasks(tiny_folder / "instances", sam_features), config, progress=False)
+    masks = ArrayMasks(tiny_masks, features=dict.fromkeys(tiny_masks, sam_features))
+    return train(tiny_scene, masks, config, progress=False)
 
 
 @pytest.fixture(scope="session")

@@ -13,35 +13,30 @@ from scipy.ndimage import distance_transform_edt
 
 from saga.demo import DemoScene
 from saga.errors import SagaError
+from saga.masks import ArrayMasks
 from saga.query import QueryConfig, Segmenter
 from saga.raster import BlendOperator, Geometry
-from saga.scene import Camera, Scene
+from saga.scene import Scene
 from saga.train import FeatureField, TrainConfig, train
 
 OBJECTS = 4
 SLIDER = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-class NestedMasks:
-    """A MaskSource of some objects: the upper half of each, each whole, and pairs of them."""
-
-    description = "parts, wholes and pairs"
+class NestedMasks(ArrayMasks):
+    """Masks of some objects: the upper half of each, each whole, and pairs of them."""
 
     def __init__(self, scene: Scene, labels: np.ndarray) -> None:
-        self.geometry = Geometry.from_gaussians(scene.gaussians)
+        geometry = Geometry.from_gaussians(scene.gaussians)
         heights = scene.gaussians.means[:, 2]
         largest = np.argsort(-np.bincount(labels)[1:])[:OBJECTS] + 1
         self.wholes = [labels == label for label in largest]
         self.parts = [whole & (heights > np.median(heights[whole])) for whole in self.wholes]
         self.groups = [np.any(self.wholes[:2], axis=0), np.any(self.wholes[2:], axis=0)]
-        self.members = torch.from_numpy(np.stack([*self.parts, *self.wholes, *self.groups], axis=1))
-
-    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        shown = BlendOperator(self.geometry, camera).render(self.members.float())
-        return np.ascontiguousarray((shown > 0.5).permute(2, 0, 1).numpy())
-
-    def features(self, camera: Camera) -> np.ndarray | None:
-        return None
+        members = torch.from_numpy(np.stack([*self.parts, *self.wholes, *self.groups], axis=1)).float()
+        shown = {camera.name: BlendOperator(geometry, camera).render(members) > 0.5 for camera in scene.cameras}
+        masks = {name: np.ascontiguousarray(each.permute(2, 0, 1).numpy()) for name, each in shown.items()}
+        super().__init__(masks, scene.cameras)
 
 
 @pytest.fixture(scope="module")

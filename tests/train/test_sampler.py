@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from saga.errors import SagaError
+from saga.masks import ArrayMasks
 from saga.raster import BlendOperator, Geometry
-from saga.train.sampler import balanced_pixels, build_cache, grid_coverage, patterns, spread
+from saga.train.sampler import balanced_pixels, build_cache, patterns, spread
 from saga.train.smoothing import neighbor_average
 
 
@@ -30,32 +31,15 @@ def test_patterns_name_each_pixels_masks():
     assert len(torch.unique(sets, dim=0)) == len(sets), "each set once"
 
 
-@pytest.mark.parametrize(("size", "cells"), [((128, 64), (64, 32)), ((48, 128), (24, 64)), ((64, 64), (64, 64))])
-def test_coverage_fills_the_grid_from_the_top_left(size, cells):
-    grid = grid_coverage(np.ones((1, *size), bool)).reshape(64, 64)
-    assert (grid[: cells[0], : cells[1]] == 255).all()
-    assert int((grid > 0).sum()) == cells[0] * cells[1]
-
-
-def test_coverage_is_the_share_of_a_cell():
-    mask = np.zeros((1, 128, 128), bool)
-    mask[0, 2, 4:6] = True
-    grid = grid_coverage(mask).reshape(64, 64)
-    assert grid[1, 2] == 128 and int(grid.sum()) == 128
-
-
 @pytest.mark.parametrize("most", [1, 4, 7, 50])
 def test_spread_is_even_and_bounded(most):
     chosen = spread(list(range(50)), most)
     assert len(chosen) == most == len(set(chosen)) and chosen == sorted(chosen)
 
 
-def test_cache_is_bounded_however_many_views(tiny_scene, instances, quick):
-    source, cameras = instances(), []
-    for i in range(20):
-        camera = replace(tiny_scene.cameras[i % 6], name=f"view{i}.png")
-        source.by_view[camera.name] = source.by_view[tiny_scene.cameras[i % 6].name]
-        cameras.append(camera)
+def test_cache_is_bounded_however_many_views(tiny_scene, tiny_masks, quick):
+    cameras = [replace(tiny_scene.cameras[i % 6], name=f"view{i}.png") for i in range(20)]
+    source = ArrayMasks({f"view{i}.png": tiny_masks[tiny_scene.cameras[i % 6].name] for i in range(20)}, cameras)
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
     cache = build_cache(geometry, cameras, source, quick(cached_pixels=4096), np.random.default_rng(0))
     assert 0 < len(cache.rows) <= 4096 and len(cache.views) == 4
@@ -72,19 +56,18 @@ def test_cached_rows_render_as_their_pixels(tiny_scene, instances, quick):
     assert float(BlendOperator(geometry, view.camera).alpha().max()) >= float(alpha.max()) - 1e-5
 
 
-def test_views_without_masks_are_left_out(tiny_scene, instances, quick):
-    source = instances()
-    empty, blank = tiny_scene.cameras[0], tiny_scene.cameras[1]
-    source.by_view[empty.name] = np.zeros((0, 120, 160), bool)
-    source.by_view[blank.name] = np.zeros((3, 120, 160), bool)
+def test_views_without_masks_are_left_out(tiny_scene, tiny_masks, quick):
+    empty, blank, absent = (camera.name for camera in tiny_scene.cameras[:3])
+    masks = tiny_masks | {empty: np.zeros((0, 120, 160), bool), blank: np.zeros((3, 120, 160), bool)}
+    del masks[absent]
+    source = ArrayMasks(masks, tiny_scene.cameras)
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
     cache = build_cache(geometry, tiny_scene.cameras, source, quick(), np.random.default_rng(0))
-    assert {v.camera.name for v in cache.views} == {c.name for c in tiny_scene.cameras[2:]}
+    assert {v.camera.name for v in cache.views} == {c.name for c in tiny_scene.cameras[3:]}
 
 
-def test_no_mask_on_the_scene_is_an_error(tiny_scene, instances, quick):
-    source = instances()
-    source.by_view = {c.name: np.zeros((0, 120, 160), bool) for c in tiny_scene.cameras}
+def test_no_mask_on_the_scene_is_an_error(tiny_scene, quick):
+    source = ArrayMasks({c.name: np.zeros((0, 120, 160), bool) for c in tiny_scene.cameras}, tiny_scene.cameras)
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
     with pytest.raises(SagaError, match="no mask covers the scene in any of 6 views"):
         build_cache(geometry, tiny_scene.cameras, source, quick(), np.random.default_rng(0))
@@ -118,21 +101,3 @@ def test_a_stray_gaussian_keeps_its_own_features():
     assert torch.equal(averaged, x)
     rough = torch.randn(count, 1, generator=torch.Generator().manual_seed(0))
     assert neighbor_average(geometry, 16).render(rough)[:-1].std() < 0.5 * rough[:-1].std()
-
-
-def test_a_mask_of_everything_that_a_view_shows_is_left_out_unless_it_is_alone(tiny_scene, instances, quick):
-    """It may end at the scene's outline, well inside the image."""
-    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
-    source, whole = instances(), instances()
-    for camera in tiny_scene.cameras:
-        everything = BlendOperator(geometry, camera).alpha().numpy() > 0.004
-        own = source.by_view[camera.name]
-        whole.by_view[camera.name] = np.concatenate([own, everything[None]])
-    caches = [
-        build_cache(geometry, tiny_scene.cameras, each, quick(), np.random.default_rng(0)) for each in (source, whole)
-    ]
-    for plain, other in zip(*(cache.views for cache in caches), strict=True):
-        assert torch.equal(plain.members, other.members) and torch.equal(plain.pattern, other.pattern)
-    for camera in tiny_scene.cameras:
-        whole.by_view[camera.name] = whole.by_view[camera.name][-1:]
-    assert len(build_cache(geometry, tiny_scene.cameras, whole, quick(), np.random.default_rng(0)).views) == 6

@@ -10,6 +10,7 @@ import torch
 
 from saga.demo import DemoScene
 from saga.errors import SagaError
+from saga.masks import ArrayMasks, MaskCache
 from saga.raster import BlendOperator, Geometry
 from saga.train import FeatureField, train
 from saga.train.trainer import Trainer
@@ -43,6 +44,30 @@ def test_phi_is_trained_and_kept(tiny_scene, instances, quick, tmp_path):
     field.save(tmp_path / "field.saga")
     read = FeatureField.load(tmp_path / "field.saga", tiny_scene)
     assert read.phi is not None and torch.equal(read.phi.layers[0].weight, weight)
+
+
+def test_steps_neither_hash_photographs_nor_check_the_cache(tiny_scene, quick, tmp_path, monkeypatch):
+    """Each step reads its view's features; the cache was validated when it was opened."""
+    store = MaskCache(tmp_path, Encoder())
+    store.prepare(tiny_scene, progress=False)
+    hashed: list[Path] = []
+    whole = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: hashed.append(path) or whole(path))
+    opened = MaskCache(tmp_path, Encoder())
+    field = train(tiny_scene, opened, quick(iterations=100), progress=False)
+    assert field.phi is not None, "SAM's features were used"
+    assert sorted(hashed) == sorted(camera.image_path for camera in tiny_scene.cameras)
+
+
+class Encoder:
+    """Two masks per image, and features that depend on it."""
+
+    name, description, identity = "encoder", "halves of images", {}
+
+    def generate(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        masks = np.zeros((2, *image.shape[:2]), bool)
+        masks[0, :, :80] = masks[1, :, 80:] = True
+        return masks, np.full((256, 64, 64), image.mean(), np.float16)
 
 
 @pytest.mark.parametrize("off", [{"iterations": 0}, {"sam_guidance": 0.0}])
@@ -106,11 +131,12 @@ def test_training_on_a_gpu_learns_the_same_objects(device, tiny_scene, tiny_demo
     assert likeness_of_objects(field, tiny_demo) < 0.5
 
 
-def test_masks_of_the_whole_scene_do_not_make_all_features_alike(tiny_scene, tiny_demo, instances, quick):
-    source = instances()
+def test_masks_of_the_whole_scene_do_not_make_all_features_alike(tiny_scene, tiny_demo, tiny_masks, quick):
+    masks = {}
     for camera in tiny_scene.cameras:
         alpha = BlendOperator(Geometry.from_gaussians(tiny_scene.gaussians), camera).alpha()
-        source.by_view[camera.name] = np.concatenate([source.by_view[camera.name], (alpha > 0.004).numpy()[None]])
+        masks[camera.name] = np.concatenate([tiny_masks[camera.name], (alpha > 0.004).numpy()[None]])
+    source = ArrayMasks(masks, tiny_scene.cameras)
     for iterations in (0, 150):
         field = train(tiny_scene, source, quick(iterations=iterations), progress=False)
         assert likeness_of_objects(field, tiny_demo) < 0.5

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import MaskSource
+from saga.masks.rules import without_everything
 from saga.methods.disconerf.config import DiscoNerfConfig
 from saga.raster import BlendOperator, Geometry, SparseRows
 from saga.scene import Camera
-from saga.train.sampler import spread, without_everything
+from saga.train.sampler import spread
 
 _LEAST_ALPHA = 0.5
 """Pixels that show less of the scene say nothing about its objects."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.masks.rules import SAM_FEATURE_SIDE
 from saga.methods.prompter import SamPrompter
 from saga.methods.sanerf_hq.config import SanerfHqConfig
 from saga.methods.view_order import choose_views
@@ -17,8 +18,6 @@ from saga.raster.device_scene import DeviceScene
 from saga.runtime.progress import tracked
 from saga.scene import Camera
 
-FEATURE_GRID = 64
-"""Side of Segment Anything's feature map, which covers a square of the image's long side from its top left corner."""
 _LEAST_WEIGHT = 1e-6
 _LEAST_ALPHA = 1e-4
 _REMEMBERED = 48
@@ -26,7 +25,7 @@ _REMEMBERED = 48
 
 def feature_camera(camera: Camera) -> Camera:
     """The camera whose pixels are the cells of a view's feature map that lie in the image: 64 on the long side."""
-    scale = FEATURE_GRID / max(camera.width, camera.height)
+    scale = SAM_FEATURE_SIDE / max(camera.width, camera.height)
     return camera.resized(max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
 
 
@@ -72,7 +71,7 @@ def render_features(
     image = operator.render(field)
     alpha = operator.alpha()[..., None]
     image = torch.where(alpha > _LEAST_ALPHA, image / alpha.clamp(min=_LEAST_ALPHA), 0.0)
-    square = torch.zeros(field.shape[1], FEATURE_GRID, FEATURE_GRID, device=field.device)
+    square = torch.zeros(field.shape[1], SAM_FEATURE_SIDE, SAM_FEATURE_SIDE, device=field.device)
     square[:, : image.shape[0], : image.shape[1]] = image.permute(2, 0, 1)
     return square
 

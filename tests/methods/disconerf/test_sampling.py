@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from saga.errors import SagaError
+from saga.masks import ArrayMasks
 from saga.methods.disconerf import DiscoNerfConfig
 from saga.methods.disconerf.sampling import choose_masks, sample_supervision, weighted_pixels
 from saga.raster import Geometry
@@ -67,12 +68,12 @@ def test_rows_are_those_of_what_a_pixel_shows(tiny_scene: Scene, exact, config: 
     assert sum(len(view.weights) for view in supervision.views) == len(supervision.rows)
 
 
-def test_views_without_masks_are_left_out(tiny_scene: Scene, exact, view_masks, config: DiscoNerfConfig) -> None:
+def test_views_without_masks_are_left_out(tiny_scene: Scene, exact, config: DiscoNerfConfig) -> None:
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
     first = tiny_scene.cameras[0]
     empty = np.zeros((2, first.height, first.width), bool)
-    source = view_masks({first.name: exact.masks(first), tiny_scene.cameras[1].name: empty})
+    source = ArrayMasks({first.name: exact.masks(first), tiny_scene.cameras[1].name: empty})
     supervision = sample_supervision(geometry, tiny_scene.cameras, source, config)
     assert len(supervision.views) == 1
     with pytest.raises(SagaError, match="no mask covers the scene"):
-        sample_supervision(geometry, tiny_scene.cameras, view_masks({}), config)
+        sample_supervision(geometry, tiny_scene.cameras, ArrayMasks({}), config)

@@ -12,6 +12,7 @@ import torch
 from saga.errors import SagaError
 from saga.evaluate.scoring import score_decomposition
 from saga.evaluate.truth import LabelMaps
+from saga.masks import ArrayMasks
 from saga.methods.disconerf import DiscoNerfConfig, ObjectSlots, discover_objects
 from saga.methods.disconerf.losses import affinity, assign
 from saga.methods.disconerf.sampling import MaskedPixels, Supervision
@@ -70,9 +71,9 @@ def test_the_same_seed_gives_the_same_objects(slots: ObjectSlots, tiny_scene: Sc
 
 
 def test_masks_in_another_order_give_the_same_quality(
-    slots: ObjectSlots, tiny_scene: Scene, exact, view_masks, config, truth
+    slots: ObjectSlots, tiny_scene: Scene, exact, config, truth
 ) -> None:
-    turned = view_masks({camera.name: exact.masks(camera)[::-1] for camera in tiny_scene.cameras})
+    turned = ArrayMasks({camera.name: exact.masks(camera)[::-1] for camera in tiny_scene.cameras})
     other = discover_objects(tiny_scene, turned, config, progress=False)
     assert quality(tiny_scene, other, truth) == pytest.approx(quality(tiny_scene, slots, truth), abs=0.05)
 
@@ -125,9 +126,9 @@ def test_slots_are_twice_the_masks_of_the_view_with_most(tiny_scene: Scene, exac
         assert 1 <= len(found) <= expected
 
 
-def test_one_mask_is_enough(tiny_scene: Scene, exact, view_masks, config: DiscoNerfConfig) -> None:
+def test_one_mask_is_enough(tiny_scene: Scene, exact, config: DiscoNerfConfig) -> None:
     camera = tiny_scene.cameras[2]
-    one = view_masks({camera.name: exact.masks(camera)[:1]})
+    one = ArrayMasks({camera.name: exact.masks(camera)[:1]})
     found = discover_objects(tiny_scene, one, replace(config, iterations=20), progress=False)
     assert len(found) >= 1
     assert bool(torch.isfinite(found.field.features).all())

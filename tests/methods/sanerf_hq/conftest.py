@@ -10,28 +10,13 @@ import pytest
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from saga.demo import instances_as_masks
+from saga.masks import ArrayMasks
 from saga.methods.prompter import MaskPrompter
 from saga.raster.device_scene import DeviceScene
 from saga.scene import Camera, Gaussians, Scene
 
 SIDE = 48
 FOCAL = 48.0
-
-
-class Instances:
-    """A MaskSource of exact instances from label PNGs."""
-
-    description = "exact instances"
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        return instances_as_masks(np.asarray(Image.open(self.folder / camera.name)))
-
-    def features(self, camera: Camera) -> np.ndarray | None:
-        return None
 
 
 def eye(name: str, x: float) -> Camera:
@@ -69,8 +54,8 @@ def demo_views(tiny_scene: Scene) -> DeviceScene:
 
 
 @pytest.fixture(scope="session")
-def demo_prompter(demo_views: DeviceScene, tiny_folder: Path) -> MaskPrompter:
-    return MaskPrompter(demo_views, Instances(tiny_folder / "instances"))
+def demo_prompter(demo_views: DeviceScene, tiny_masks: dict[str, np.ndarray]) -> MaskPrompter:
+    return MaskPrompter(demo_views, ArrayMasks(tiny_masks))
 
 
 @pytest.fixture(scope="session")

@@ -13,32 +13,18 @@ from PIL import Image
 
 from saga.demo import DemoScene
 from saga.errors import SagaError
+from saga.masks import ArrayMasks
 from saga.methods.prompter import MaskPrompter
 from saga.methods.sanerf_hq import SanerfHq, SanerfHqConfig
 from saga.query import Prompt
 from saga.raster.device_scene import DeviceScene
-from saga.scene import Camera, Gaussians, Scene
+from saga.scene import Gaussians, Scene
 
 QUICK = SanerfHqConfig(iterations=60, warm_up=30, rays=512, redraw_every=10, update_every=20, grid=2)
 VIEW = "000.png"
 
 
-class GivenMasks:
-    """A MaskSource of masks [M, H, W] by view name; views that are not named have none."""
-
-    description = "given masks"
-
-    def __init__(self, masks: dict[str, np.ndarray]) -> None:
-        self.given = masks
-
-    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        return self.given.get(camera.name, np.zeros((0, camera.height, camera.width), bool))
-
-    def features(self, camera: Camera) -> np.ndarray | None:
-        return None
-
-
-def halves(views: DeviceScene, names: tuple[str, ...] = ("left", "middle", "right")) -> GivenMasks:
+def halves(views: DeviceScene, names: tuple[str, ...] = ("left", "middle", "right")) -> dict[str, np.ndarray]:
     """What each view shows of the wall's red half, and of its blue half."""
     masks = {}
     for name in names:
@@ -46,7 +32,7 @@ def halves(views: DeviceScene, names: tuple[str, ...] = ("left", "middle", "righ
         red = operator.render((views.geometry.means[:, :1] < 0).float())[..., 0] > 0.5
         wall = views.depth(name) > 3
         masks[name] = torch.stack([red & wall, ~red & wall]).numpy()
-    return GivenMasks(masks)
+    return masks
 
 
 def opacity_iou(demo: DemoScene, found: torch.Tensor, label: int) -> float:
@@ -146,7 +132,7 @@ def test_the_same_seed_gives_the_same_object(
 
 
 def test_the_ray_pair_loss_is_what_its_weight_and_warm_up_switch(wall: DeviceScene) -> None:
-    prompter, prompt = MaskPrompter(wall, halves(wall)), Prompt("middle", [(8, 40)])
+    prompter, prompt = MaskPrompter(wall, ArrayMasks(halves(wall))), Prompt("middle", [(8, 40)])
     without = SanerfHq(wall, prompter, replace(QUICK, rgb_weight=0), False).segment_prompt(prompt)
     late = SanerfHq(wall, prompter, replace(QUICK, warm_up=60), False).segment_prompt(prompt)
     assert "ray_pair" not in without.report["thresholds"] and "ray_pair" not in late.report["thresholds"]
@@ -155,7 +141,9 @@ def test_the_ray_pair_loss_is_what_its_weight_and_warm_up_switch(wall: DeviceSce
 
 
 def test_the_wall_is_cut_at_its_colors(wall: DeviceScene) -> None:
-    found = SanerfHq(wall, MaskPrompter(wall, halves(wall)), QUICK, False).segment_prompt(Prompt("left", [(10, 40)]))
+    found = SanerfHq(wall, MaskPrompter(wall, ArrayMasks(halves(wall))), QUICK, False).segment_prompt(
+        Prompt("left", [(10, 40)])
+    )
     means = wall.geometry.means
     inner = (means[:, 2] > 3) & (means[:, 0].abs() > 0.1) & (means[:, :2].abs() < 1.2).all(1)
     assert torch.equal(found.mask[inner], means[inner, 0] < 0)
@@ -163,7 +151,7 @@ def test_the_wall_is_cut_at_its_colors(wall: DeviceScene) -> None:
 
 
 def test_views_that_do_not_see_the_point_are_left_out(wall: DeviceScene) -> None:
-    prompter = MaskPrompter(wall, halves(wall))
+    prompter = MaskPrompter(wall, ArrayMasks(halves(wall)))
     config = replace(QUICK, extend=False)
     # The wall near x = 0 is hidden behind the board in "middle".
     found = SanerfHq(wall, prompter, config, False).segment_prompt(Prompt("left", [(32, 24)]))
@@ -174,9 +162,7 @@ def test_views_that_do_not_see_the_point_are_left_out(wall: DeviceScene) -> None
 
 
 def test_a_mask_that_the_others_contradict_is_left_out(wall: DeviceScene) -> None:
-    masks = halves(wall)
-    masks.given["right"] = np.ones((1, 48, 48), bool)
-    prompter = MaskPrompter(wall, masks)
+    prompter = MaskPrompter(wall, ArrayMasks(halves(wall) | {"right": np.ones((1, 48, 48), bool)}))
     found = SanerfHq(wall, prompter, QUICK, False).segment_prompt(Prompt("left", [(24, 40)]))
     assert found.report["views_left_out"] == {"the masks of the other views contradict its own": 1}
     kept = SanerfHq(wall, prompter, replace(QUICK, agreement=0.0), False).segment_prompt(Prompt("left", [(24, 40)]))
@@ -184,10 +170,8 @@ def test_a_mask_that_the_others_contradict_is_left_out(wall: DeviceScene) -> Non
 
 
 def test_negative_points_in_another_view(wall: DeviceScene) -> None:
-    masks = halves(wall)
-    for name, given in masks.given.items():
-        masks.given[name] = np.concatenate([given.any(0, keepdims=True), given])
-    method = SanerfHq(wall, MaskPrompter(wall, masks), QUICK, False)
+    masks = {name: np.concatenate([each.any(0, keepdims=True), each]) for name, each in halves(wall).items()}
+    method = SanerfHq(wall, MaskPrompter(wall, ArrayMasks(masks)), QUICK, False)
     prompts = [Prompt("left", [(10, 40)]), Prompt("middle", negative=[(40, 40)])]
     found = method.segment_prompts(prompts)
     blue = (wall.geometry.means[:, 0] > 0.3) & (wall.geometry.means[:, 2] > 3)
@@ -195,7 +179,7 @@ def test_negative_points_in_another_view(wall: DeviceScene) -> None:
 
 
 def test_prompts_without_an_answer(wall: DeviceScene) -> None:
-    nothing = SanerfHq(wall, MaskPrompter(wall, GivenMasks({})), QUICK, False)
+    nothing = SanerfHq(wall, MaskPrompter(wall, ArrayMasks({})), QUICK, False)
     with pytest.raises(SagaError, match="show nothing there"):
         nothing.segment_prompt(Prompt("left", [(10, 40)]))
     with pytest.raises(SagaError, match="no view sees"):
@@ -205,7 +189,7 @@ def test_prompts_without_an_answer(wall: DeviceScene) -> None:
     with pytest.raises(SagaError, match="at least one"):
         nothing.segment_prompts([])
     with pytest.raises(SagaError, match="Segment Anything"):
-        SanerfHq(wall, MaskPrompter(wall, GivenMasks({})), replace(QUICK, features="distilled"), False)
+        SanerfHq(wall, MaskPrompter(wall, ArrayMasks({})), replace(QUICK, features="distilled"), False)
     with pytest.raises(SagaError, match="start: expected lift or zero"):
         SanerfHqConfig(start="ones")  # type: ignore[arg-type]
     with pytest.raises(SagaError, match="rays: expected a whole number, 1 or more"):
@@ -213,8 +197,8 @@ def test_prompts_without_an_answer(wall: DeviceScene) -> None:
 
 
 def test_a_mask_without_masks_of_other_views_stands_alone(wall: DeviceScene) -> None:
-    mask = halves(wall).given["left"][0]
-    method = SanerfHq(wall, MaskPrompter(wall, GivenMasks({})), QUICK, False)
+    mask = halves(wall)["left"][0]
+    method = SanerfHq(wall, MaskPrompter(wall, ArrayMasks({})), QUICK, False)
     found = method.segment_prompt(Prompt("left", mask=mask))
     assert found.report["counts"]["views_used"] == 1 and bool(found.mask.any())
 
@@ -231,7 +215,7 @@ def test_gaussians_that_are_not_finite_or_alone_do_no_harm(wall: DeviceScene, co
             )  # fmt: skip
         views = DeviceScene(Scene(gaussians, [camera], None))
         shown = (views.alpha("middle") > 0.1).numpy()
-        method = SanerfHq(views, MaskPrompter(views, GivenMasks({"middle": shown[None]})), config, False)
+        method = SanerfHq(views, MaskPrompter(views, ArrayMasks({"middle": shown[None]})), config, False)
         found = method.segment_prompt(Prompt("middle", [(24, 24)]))
         assert found.mask.tolist() == [True, False][:count]
         assert bool(found.scores.isfinite().all())

@@ -12,6 +12,7 @@ from saga.demo import DemoScene
 from saga.errors import SagaError
 from saga.evaluate.metrics import weighted_iou
 from saga.evaluate.prompts import place_clicks
+from saga.masks import ArrayMasks
 from saga.methods.sgisrf import ColorSimilarity, MaskSimilarity, Sgisrf, SgisrfConfig, SgisrfModel
 from saga.methods.sgisrf.grid import Box
 from saga.methods.sgisrf.network import NetworkSize
@@ -23,38 +24,25 @@ from saga.raster.device_scene import DeviceScene
 from saga.scene import Camera, Gaussians, Scene
 
 
-class _Exact:
+@pytest.fixture(scope="module")
+def exact(tiny_demo: DemoScene, tiny_scene: Scene) -> ArrayMasks:
     """The true masks of the demo's views."""
-
-    description = "exact masks"
-
-    def __init__(self, demo: DemoScene, scene: Scene) -> None:
-        geometry = Geometry.from_gaussians(scene.gaussians)
-        one_hot = torch.nn.functional.one_hot(torch.from_numpy(demo.labels).long(), len(demo.names)).float()
-        self._maps = {}
-        for camera in scene.cameras:
-            shares = BlendOperator(geometry, camera).render(one_hot)
-            labels = torch.where(shares.sum(-1) > 0.5, shares.argmax(-1), -1).numpy()
-            self._maps[camera.name] = np.stack([labels == k for k in range(len(demo.names))])
-
-    def masks(self, camera: Camera) -> np.ndarray:
-        return self._maps[camera.name]
-
-    def features(self, camera: Camera) -> None:
-        return None
+    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
+    one_hot = torch.nn.functional.one_hot(torch.from_numpy(tiny_demo.labels).long(), len(tiny_demo.names)).float()
+    masks = {}
+    for camera in tiny_scene.cameras:
+        shares = BlendOperator(geometry, camera).render(one_hot)
+        labels = torch.where(shares.sum(-1) > 0.5, shares.argmax(-1), -1).numpy()
+        masks[camera.name] = np.stack([labels == k for k in range(len(tiny_demo.names))])
+    return ArrayMasks(masks, tiny_scene.cameras)
 
 
 @pytest.fixture(scope="module")
-def exact(tiny_demo: DemoScene, tiny_scene: Scene) -> _Exact:
-    return _Exact(tiny_demo, tiny_scene)
-
-
-@pytest.fixture(scope="module")
-def segmenter(tiny_scene: Scene, exact: _Exact) -> Sgisrf:
+def segmenter(tiny_scene: Scene, exact: ArrayMasks) -> Sgisrf:
     return Sgisrf(tiny_scene, MaskSimilarity(tiny_scene, exact))
 
 
-def _prompt(segmenter: Sgisrf, exact: _Exact, label: int) -> Prompt:
+def _prompt(segmenter: Sgisrf, exact: ArrayMasks, label: int) -> Prompt:
     views = segmenter.views.scene.cameras
     camera = max(views, key=lambda each: int(exact.masks(each)[label].sum()))
     return Prompt(camera.name, points=place_clicks(exact.masks(camera)[label], 1))
@@ -63,20 +51,9 @@ def _prompt(segmenter: Sgisrf, exact: _Exact, label: int) -> Prompt:
 def _untrained(scene: Scene, **settings: object) -> Sgisrf:
     model = SgisrfModel.create(NetworkSize(4, 8, 1), 16, True, True, 0)
     model.network.eval()
-    similarity = MaskSimilarity(scene, _Everything())
+    everything = {camera.name: np.ones((1, camera.height, camera.width), bool) for camera in scene.cameras}
+    similarity = MaskSimilarity(scene, ArrayMasks(everything))
     return Sgisrf(scene, similarity, model, replace(SgisrfConfig(), **settings))
-
-
-class _Everything:
-    """One mask over the whole image."""
-
-    description = "one mask"
-
-    def masks(self, camera: Camera) -> np.ndarray:
-        return np.ones((1, camera.height, camera.width), bool)
-
-    def features(self, camera: Camera) -> None:
-        return None
 
 
 def _scene(means: np.ndarray, opacity: float = 0.9) -> Scene:
@@ -91,7 +68,7 @@ def _scene(means: np.ndarray, opacity: float = 0.9) -> Scene:
     return Scene(gaussians, [Camera("a.png", 32, 24, 30.0, 30.0, 16.0, 12.0, np.eye(4))])
 
 
-def test_the_shipped_model_segments_the_demo(tiny_demo: DemoScene, segmenter: Sgisrf, exact: _Exact) -> None:
+def test_the_shipped_model_segments_the_demo(tiny_demo: DemoScene, segmenter: Sgisrf, exact: ArrayMasks) -> None:
     found = {}
     for name in ("ball", "mug", "bottle", "atlas", "duck"):
         label = tiny_demo.names[name]
@@ -100,14 +77,14 @@ def test_the_shipped_model_segments_the_demo(tiny_demo: DemoScene, segmenter: Sg
     assert np.mean(list(found.values())) > 0.6, found
 
 
-def test_the_same_prompt_gives_the_same_answer(tiny_demo: DemoScene, segmenter: Sgisrf, exact: _Exact) -> None:
+def test_the_same_prompt_gives_the_same_answer(tiny_demo: DemoScene, segmenter: Sgisrf, exact: ArrayMasks) -> None:
     prompt = _prompt(segmenter, exact, tiny_demo.names["ball"])
     fresh = Sgisrf(segmenter.views.scene, segmenter.similarity)
     one, again, other = (each.segment_prompt(prompt) for each in (segmenter, segmenter, fresh))
     assert torch.equal(one.scores, again.scores) and torch.equal(one.scores, other.scores)
 
 
-def test_a_negative_click_takes_away(tiny_demo: DemoScene, segmenter: Sgisrf, exact: _Exact) -> None:
+def test_a_negative_click_takes_away(tiny_demo: DemoScene, segmenter: Sgisrf, exact: ArrayMasks) -> None:
     ball, mug = (_prompt(segmenter, exact, tiny_demo.names[name]) for name in ("ball", "mug"))
     both = segmenter.segment_prompts([ball, mug])
     without = segmenter.segment_prompts([ball, mug, Prompt(mug.view, negative=mug.points)])
@@ -116,7 +93,7 @@ def test_a_negative_click_takes_away(tiny_demo: DemoScene, segmenter: Sgisrf, ex
     assert len(without.report["further"]) == 2
 
 
-def test_masks_boxes_and_scribbles_are_clicks(tiny_demo: DemoScene, segmenter: Sgisrf, exact: _Exact) -> None:
+def test_masks_boxes_and_scribbles_are_clicks(tiny_demo: DemoScene, segmenter: Sgisrf, exact: ArrayMasks) -> None:
     label = tiny_demo.names["ball"]
     point = _prompt(segmenter, exact, label)
     camera = segmenter.views.scene.camera(point.view)
@@ -129,7 +106,7 @@ def test_masks_boxes_and_scribbles_are_clicks(tiny_demo: DemoScene, segmenter: S
         assert weighted_iou(segmenter.segment_prompt(prompt).mask.numpy(), truth, opacities) > 0.5
 
 
-def test_settings_of_the_ablation_run(tiny_demo: DemoScene, segmenter: Sgisrf, exact: _Exact) -> None:
+def test_settings_of_the_ablation_run(tiny_demo: DemoScene, segmenter: Sgisrf, exact: ArrayMasks) -> None:
     prompt = _prompt(segmenter, exact, tiny_demo.names["ball"])
     scene, similarity = segmenter.views.scene, segmenter.similarity
     whole = segmenter.segment_prompt(prompt)
@@ -179,7 +156,7 @@ def test_mistakes_get_one_line(segmenter: Sgisrf) -> None:
         assert "\n" not in str(error.value)
 
 
-def test_echoes_show_the_same_point(segmenter: Sgisrf, tiny_demo: DemoScene, exact: _Exact) -> None:
+def test_echoes_show_the_same_point(segmenter: Sgisrf, tiny_demo: DemoScene, exact: ArrayMasks) -> None:
     prompt = _prompt(segmenter, exact, tiny_demo.names["atlas"])
     owners = Owners(DeviceScene(segmenter.views.scene))
     pixel = (int(prompt.points[0][0]), int(prompt.points[0][1]))

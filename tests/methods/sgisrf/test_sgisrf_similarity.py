@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from saga.masks import ArrayMasks
 from saga.methods.sgisrf import ColorSimilarity, FeatureSimilarity, MaskSimilarity, similarity_of
 from saga.methods.sgisrf.similarity import color_likeness, feature_cosine, membership_cosine
 from saga.scene import Camera, Scene
@@ -12,17 +13,10 @@ from saga.scene import Camera, Scene
 CAMERA = Camera("a.png", 64, 32, 50.0, 50.0, 32.0, 16.0, np.eye(4))
 
 
-class _Source:
-    description = "masks of the test"
-
-    def __init__(self, masks: np.ndarray, features: np.ndarray | None = None) -> None:
-        self._masks, self._features = masks, features
-
-    def masks(self, camera: Camera) -> np.ndarray:
-        return self._masks
-
-    def features(self, camera: Camera) -> np.ndarray | None:
-        return self._features
+def source(scene: Scene, masks: np.ndarray, features: np.ndarray | None = None) -> ArrayMasks:
+    """The same masks, and features, for every view."""
+    names = [camera.name for camera in scene.cameras]
+    return ArrayMasks(dict.fromkeys(names, masks), features={} if features is None else dict.fromkeys(names, features))
 
 
 def test_cosine_of_memberships_says_which_masks_two_pixels_share() -> None:
@@ -58,14 +52,16 @@ def test_features_fill_a_square_from_the_top_left() -> None:
 def test_the_best_space_there_is_gets_chosen(tiny_scene: Scene) -> None:
     masks = np.zeros((0, 120, 160), bool)
     assert isinstance(similarity_of(tiny_scene), ColorSimilarity)
-    assert isinstance(similarity_of(tiny_scene, _Source(masks)), MaskSimilarity)
-    assert isinstance(similarity_of(tiny_scene, _Source(masks, np.ones((256, 64, 64), np.float16))), FeatureSimilarity)
+    assert isinstance(similarity_of(tiny_scene, source(tiny_scene, masks)), MaskSimilarity)
+    assert isinstance(
+        similarity_of(tiny_scene, source(tiny_scene, masks, np.ones((256, 64, 64), np.float16))), FeatureSimilarity
+    )
 
 
 def test_where_no_mask_is_color_decides_among_what_no_mask_covers(tiny_scene: Scene) -> None:
     masks = np.zeros((1, 120, 160), bool)
     masks[0, :, 80:] = True
-    found = MaskSimilarity(tiny_scene, _Source(masks)).similarity(tiny_scene.cameras[0], (20, 60))
+    found = MaskSimilarity(tiny_scene, source(tiny_scene, masks)).similarity(tiny_scene.cameras[0], (20, 60))
     assert found[60, 20] > 0.5 and found[:, 80:].max() == 0
 
 
