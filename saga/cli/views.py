@@ -17,6 +17,7 @@ def views(
     *,
     out: Path | None = None,
     cameras: Path | None = None,
+    align: str = "auto",
     count: int = 24,
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -31,15 +32,18 @@ def views(
         images: Folder of the photographs it was trained from.
         out: Folder for the pictures; beside the scene, with the ending _grid, by default.
         cameras: COLMAP sparse folder, cameras.json or transforms.json; found near the scene by default.
+        align: auto checks that photographs and scene agree and tries the frames that trainers use; none takes the
+            cameras as they are; a file (dataparser_transforms.json, or a 4x4 matrix) is the frame to use.
         count: Views to make of a scene without cameras.
         seed: Seed of these views.
         device: Where to compute.
     """
-    from saga.export import load_or_plan, write_grids
+    from saga.export import write_grids
+    from saga.opening import load_scene
     from saga.raster import DeviceScene
 
     require_positive("--count", count)
-    loaded = load_or_plan(scene, images, cameras, count=count, seed=seed, device=device, say=say)
+    loaded = load_scene(scene, images, cameras, align_frames=align, views=count, seed=seed, device=device, say=say)
     folder = out or scene.with_name(f"{scene.stem}_grid")
     write_grids(DeviceScene(loaded, device), folder)
     names = [camera.name for camera in loaded.cameras]

@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saga.errors import NoCamerasError, SagaError
+from saga.errors import SagaError
 from saga.export.folder import staged_folder
 from saga.export.png import PngWriter
 from saga.export.rendering import WHITE, Color, render_color
 from saga.raster import DeviceScene, Geometry
 from saga.runtime.progress import ticking
-from saga.scene import Camera, Gaussians, Scene, load_scene, write_transforms
+from saga.scene import Camera, Gaussians, write_transforms
 from saga.views.planning import plan_views
 
 _FACTS = "views.json"
@@ -87,48 +87,6 @@ def prepare_views(
             _write_views(placed.scene.gaussians, placed.geometry, cameras, stage, WHITE, tick)
         (stage / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
     return True
-
-
-def load_or_plan(
-    path: str | Path,
-    images: str | Path | None = None,
-    cameras: str | Path | None = None,
-    strict: bool = False,
-    count: int = 24,
-    seed: int = 0,
-    device: str = "auto",
-    progress: bool = True,
-    say: Callable[[str], None] = lambda line: None,
-) -> Scene:
-    """Loads a scene, with views made from the scene itself where it comes without cameras and photographs.
-
-    The views are kept beside the scene, in a folder with the ending _views, and serve again until the scene changes.
-
-    Args:
-        path: the scene.
-        images: folder of its photographs; views are never made in their place.
-        cameras: file or folder of its cameras.
-        strict: whether to refuse Gaussians that are not finite.
-        count: number of views to make.
-        seed: seed of their planning.
-        device: where to render them.
-        progress: whether to show progress on standard error.
-        say: gets one line when views were made or used.
-
-    Raises:
-        SagaError: as load_scene and prepare_views do.
-    """
-    path = Path(path)
-    try:
-        return load_scene(path, images, cameras, strict)
-    except NoCamerasError:
-        if images is not None:
-            raise
-    folder = path.with_name(f"{path.stem}_views")
-    bare = DeviceScene(Scene(Gaussians.read(path, strict), [], path), device)
-    made = prepare_views(bare, folder, count, seed=seed, progress=progress)
-    say(f"{path}: comes without cameras; {'made' if made else 'using the'} {count} views of the scene in {folder}")
-    return load_scene(path, folder / "images", folder / "transforms.json", strict)
 
 
 def _write_views(

@@ -32,23 +32,37 @@ def read_colmap(folder: str | Path, photographs: ImageFolder | None = None) -> l
 
     Raises SagaError when the model is missing, damaged, empty or spherical.
     """
-    import PIL.Image  # noqa: F401, loads zlib before releases of pycolmap do that export one of their own
-    import pycolmap  # takes 0.3 s to import, and scenes of other formats do without it
-
     folder = Path(folder)
-    try:
-        model = pycolmap.Reconstruction(str(folder))
-    except (ValueError, IndexError, RuntimeError, OSError) as error:
-        raise SagaError(
-            f"{folder}: no readable COLMAP model ({' '.join(str(error).split())}); "
-            "expected cameras, images and points3D as .bin or .txt"
-        ) from error
+    model = _read_model(folder)
     images = [image for image in model.images.values() if image.has_pose]
     if not images:
         raise SagaError(f"{folder}: the COLMAP model has no posed images; give a finished reconstruction")
     pinholes = {key: _pinhole(folder, camera) for key, camera in model.cameras.items()}
     cameras = [_camera(image, *pinholes[image.camera_id]) for image in images]
     return attach_photographs(cameras, photographs, folder)
+
+
+def read_colmap_points(folder: str | Path) -> np.ndarray:  # [P, 3]
+    """Returns the sparse points of the COLMAP model in `folder`, float64 [P, 3]; P may be 0.
+
+    Raises:
+        SagaError: the model is missing or damaged.
+    """
+    points = [point.xyz for point in _read_model(Path(folder)).points3D.values()]
+    return np.asarray(points, np.float64).reshape(-1, 3)
+
+
+def _read_model(folder: Path) -> Any:
+    import PIL.Image  # noqa: F401, loads zlib before releases of pycolmap do that export one of their own
+    import pycolmap  # takes 0.3 s to import, and scenes of other formats do without it
+
+    try:
+        return pycolmap.Reconstruction(str(folder))
+    except (ValueError, IndexError, RuntimeError, OSError) as error:
+        raise SagaError(
+            f"{folder}: no readable COLMAP model ({' '.join(str(error).split())}); "
+            "expected cameras, images and points3D as .bin or .txt"
+        ) from error
 
 
 def _pinhole(folder: Path, camera) -> tuple[dict[str, Any], LensModel | None]:  # type: ignore[no-untyped-def]

@@ -26,6 +26,7 @@ def load_scene(
     images: str | Path | None = None,
     cameras: str | Path | None = None,
     strict: bool = False,
+    check_seen: bool = True,
 ) -> Scene:
     """Load a trained Gaussian splatting scene, its cameras and the whereabouts of its photographs.
 
@@ -40,7 +41,8 @@ def load_scene(
 
     `strict` refuses rows with NaN or infinite attributes instead of leaving them out.
 
-    Warns once when only some photographs and cameras match, and when no camera looks at the scene. Raises
+    Warns once when only some photographs and cameras match, and with `check_seen` when no camera looks at the
+    scene. Raises
     SagaError when a file is missing or damaged, when no cameras are found, when none match the photographs,
     and when a photograph has another aspect ratio than its camera.
     """
@@ -61,7 +63,8 @@ def load_scene(
     if frame is not None:
         views = to_splatfacto_frame(views, frame, source.path)
     views = [fit_to_photograph(view) for view in views]
-    _warn_when_unseen(gaussians, views, source.path)
+    if check_seen:
+        warn_when_unseen(gaussians, views, source.path)
     return Scene(gaussians, views, ply)
 
 
@@ -98,7 +101,7 @@ def _few(names: Sequence[str], before: str = "", after: str = "") -> str:
     return before + ", ".join(names[:3]) + (", ..." if len(names) > 3 else "") + after if names else ""
 
 
-def _warn_when_unseen(gaussians: Gaussians, views: list[Camera], source: Path) -> None:
+def warn_when_unseen(gaussians: Gaussians, views: list[Camera], source: Path) -> None:
     """Cameras of another coordinate frame give empty pictures and no error anywhere, so say it here."""
     means = gaussians.means[gaussians.valid]
     sample = means[:: max(1, len(means) // _SAMPLE)]

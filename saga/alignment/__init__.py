@@ -1,0 +1,1 @@
+"""Whether cameras and scene are in one coordinate frame, told from renderings and photographs; and mending it."""

@@ -1,0 +1,126 @@
+"""Bringing the cameras of a scene into the frame that the scene is in."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from saga.alignment.agreement import Agreement, Comparison
+from saga.alignment.frames import (
+    Frame,
+    dataparser_files,
+    frame_of_file,
+    normalized_by_gsplat,
+    oriented_by_nerfstudio,
+)
+from saga.errors import SagaError
+from saga.raster import DeviceScene
+from saga.scene import Camera, Scene
+from saga.scene.camera_files import CameraSource
+from saga.scene.colmap import read_colmap_points
+
+_QUICK = 2
+"""Photographs that every candidate frame is tried on; the best is then tried on all."""
+_CLEAR = 0.7
+"""Agreement on these few that needs no second look."""
+
+
+def align(
+    scene: Scene, source: CameraSource, mode: str | Path = "auto", device: str = "auto"
+) -> tuple[Scene, str | None]:
+    """Checks that a scene shows what its photographs show, and moves its cameras into its frame where it does not.
+
+    Args:
+        scene: as its files say.
+        source: where its cameras were read.
+        mode: "auto" compares, and tries the frames that trainers move scenes into; "none" takes the cameras as they
+            are; a file is the frame to use.
+        device: where to render.
+
+    Returns:
+        The scene, and one line that says what was done; None when the cameras fit as they are.
+
+    Raises:
+        SagaError: no frame fits, or a bad file.
+    """
+    if str(mode) == "none" or not scene.cameras:
+        return scene, None
+    if str(mode) != "auto":
+        frame = frame_of_file(Path(mode), source.path)
+        moved = replace(scene, cameras=_refitted(frame, scene, source.read(None)))
+        return moved, f"cameras moved into the frame of {frame.name}"
+    comparison = Comparison(scene)
+    if len(comparison) == 0:
+        return scene, None
+    placed = DeviceScene(scene, device)
+    if comparison.with_cameras(placed, scene.cameras, _QUICK).score >= _CLEAR:
+        return scene, None
+    given = comparison.with_cameras(placed, scene.cameras)
+    if given.fits:
+        return scene, None
+    found = _search(placed, comparison, source)
+    if found is not None and found[1].fits:
+        frame, cameras, agreement = found[0], found[2], found[1]
+        line = (
+            f"cameras moved into the frame of {frame.name}: agreement {agreement.score:.2f}, {given.score:.2f} before"
+        )
+        return replace(scene, cameras=cameras), line
+    if given.doubtful:
+        warnings.warn(
+            f"{scene.path}: its photographs agree poorly with what it shows from their cameras ({given.score:.2f}, "
+            "0.5 or more expected); if results are wrong, the cameras may be of another frame (--align FILE)",
+            stacklevel=2,
+        )
+        return scene, None
+    raise SagaError(_disagreement(scene, source, given))
+
+
+def _search(
+    placed: DeviceScene, comparison: Comparison, source: CameraSource
+) -> tuple[Frame, Agreement, list[Camera]] | None:
+    """The candidate frame that agrees best on a few photographs, judged on all of them."""
+    original, best = source.read(None), None
+    for frame in _candidates(placed.scene, source, original):
+        cameras = _refitted(frame, placed.scene, original)
+        score = comparison.with_cameras(placed, cameras, _QUICK).score
+        if best is None or score > best[0]:
+            best = score, frame, cameras
+    if best is None:
+        return None
+    return best[1], comparison.with_cameras(placed, best[2]), best[2]
+
+
+def _candidates(scene: Scene, source: CameraSource, cameras: Sequence[Camera]) -> Iterator[Frame]:
+    places = [path for path in (scene.path, source.path) if path is not None]
+    places += [camera.image_path for camera in scene.cameras[:1] if camera.image_path is not None]
+    for path in dataparser_files(places):
+        yield frame_of_file(path, source.path)
+    points = read_colmap_points(source.path) if source.kind == "colmap" else None
+    yield from normalized_by_gsplat(cameras, points)
+    yield from oriented_by_nerfstudio(cameras)
+
+
+def _refitted(frame: Frame, scene: Scene, original: Sequence[Camera]) -> list[Camera]:
+    """The scene's cameras with the poses that their originals have in a frame."""
+    moved = dict(zip((camera.name for camera in original), frame.cameras(original), strict=True))
+    by_file = {Path(name).name: camera for name, camera in moved.items()}
+    by_stem = {Path(name).stem: camera for name, camera in moved.items()}
+    poses = [
+        moved.get(c.name) or by_file.get(Path(c.name).name) or by_stem.get(Path(c.name).stem) for c in scene.cameras
+    ]
+    return [
+        camera if found is None else replace(camera, world_to_camera=found.world_to_camera)
+        for camera, found in zip(scene.cameras, poses, strict=True)
+    ]
+
+
+def _disagreement(scene: Scene, source: CameraSource, given: Agreement) -> str:
+    shown = "hardly anything of it" if given.covered < 0.05 else "something else"
+    return (
+        f"{scene.path}: expected what the photographs show, found {shown} from the cameras of {source.path} (agreement "
+        f"{given.score:.2f}, 0.5 or more expected); the scene was likely trained in a frame of its own, or these are "
+        "cameras or photographs of another scene: give nerfstudio's dataparser_transforms.json or a 4x4 matrix with "
+        "--align FILE, or take the cameras as they are with --align none."
+    )
