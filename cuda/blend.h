@@ -121,6 +121,14 @@ SAGA_INLINE bool saga_touches_tile(const float *splat, int32_t tx, int32_t ty) {
     return saga_min_sigma(splat, x0, y0, x0 + (SAGA_TILE - 1), y0 + (SAGA_TILE - 1)) <= reach;
 }
 
+/* Rotation matrix, row-major, of a quaternion (w first) of any non-zero length. */
+SAGA_INLINE void saga_rotation(const float *q, float *rot) {
+    const float s = 2.0f / (q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
+    rot[0] = 1 - s * (q[2] * q[2] + q[3] * q[3]), rot[1] = s * (q[1] * q[2] - q[0] * q[3]), rot[2] = s * (q[1] * q[3] + q[0] * q[2]);
+    rot[3] = s * (q[1] * q[2] + q[0] * q[3]), rot[4] = 1 - s * (q[1] * q[1] + q[3] * q[3]), rot[5] = s * (q[2] * q[3] - q[0] * q[1]);
+    rot[6] = s * (q[1] * q[3] - q[0] * q[2]), rot[7] = s * (q[2] * q[3] + q[0] * q[1]), rot[8] = 1 - s * (q[1] * q[1] + q[2] * q[2]);
+}
+
 /* EWA projection of one Gaussian; false when it is culled. */
 SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, const float *q, const float *scale,
                                   float opacity, float *splat, float *depth) {
@@ -130,11 +138,8 @@ SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, con
     const float z = v[8] * mean[0] + v[9] * mean[1] + v[10] * mean[2] + v[11];
     if (!(z >= SAGA_NEAR) || !(opacity >= SAGA_ALPHA_MIN)) return false;
 
-    const float norm = q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3];
-    const float s = 2.0f / norm;
-    const float rot[9] = {1 - s * (q[2] * q[2] + q[3] * q[3]), s * (q[1] * q[2] - q[0] * q[3]), s * (q[1] * q[3] + q[0] * q[2]),
-                          s * (q[1] * q[2] + q[0] * q[3]), 1 - s * (q[1] * q[1] + q[3] * q[3]), s * (q[2] * q[3] - q[0] * q[1]),
-                          s * (q[1] * q[3] - q[0] * q[2]), s * (q[2] * q[3] + q[0] * q[1]), 1 - s * (q[1] * q[1] + q[2] * q[2])};
+    float rot[9];
+    saga_rotation(q, rot);
 
     /* The affine approximation is clamped outside 1.3 times the field of view. */
     const float margin_x = 0.15f * cam->width / cam->fx, margin_y = 0.15f * cam->height / cam->fy;
@@ -171,6 +176,50 @@ SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, con
     float sum = 0.0f;
     for (int k = 0; k < SAGA_SPLAT; ++k) sum += splat[k] * 0.0f; /* NaN when any is not finite */
     return sum == 0.0f;
+}
+
+/* ---- Depth along a pixel's ray ----
+ *
+ * Density along the ray o + t d, d = 1 along camera z, is greatest at t = (a . b) / (a . a) with a = M d, b = M (mu - o)
+ * and M'M the inverse covariance. Where the ray differs from the one through the center by (dx / fx, dy / fy, 0), a is
+ * b / z + e with e linear in dx and dy, and t = z (1 - (a . e) / (a . a)): exact at the center, whatever the Gaussian's size. */
+#define SAGA_RAY 11 /* floats of a Gaussian: b / z, d e / d dx, d e / d dy (3 axes each), z, reach */
+#define SAGA_FLATTEST 1e-4f       /* least axis over the greatest: thinner Gaussians are planes and lines to float32 */
+#define SAGA_REACH 5.0f             /* standard deviations along camera z: alpha ends at 3.4, perspective adds to that */
+#define SAGA_SURFACE_NEAR 0.02f   /* of the median depth: entries this close to it belong to the surface */
+#define SAGA_SURFACE_ALPHA 0.5f   /* least alpha of a pixel that has a surface */
+
+SAGA_INLINE void saga_ray_form(const saga_camera *cam, const float *mean, const float *q, const float *scale, float *form) {
+    const float *v = cam->view;
+    float rot[9], center[3], deviation = 0.0f;
+    saga_rotation(q, rot);
+    for (int k = 0; k < 3; ++k) center[k] = v[4 * k] * mean[0] + v[4 * k + 1] * mean[1] + v[4 * k + 2] * mean[2] + v[4 * k + 3];
+    const float longest = fmaxf(fmaxf(scale[0], scale[1]), fmaxf(scale[2], 1e-30f));
+    for (int k = 0; k < 3; ++k) {
+        float axis[3]; /* in camera coordinates */
+        for (int j = 0; j < 3; ++j) axis[j] = v[4 * j] * rot[k] + v[4 * j + 1] * rot[3 + k] + v[4 * j + 2] * rot[6 + k];
+        /* Only ratios of the axes matter: none of these is above 1, nor its square below SAGA_FLATTEST^2. */
+        const float inverse = SAGA_FLATTEST / fmaxf(scale[k] / longest, SAGA_FLATTEST);
+        form[k] = inverse * (axis[0] * center[0] + axis[1] * center[1] + axis[2] * center[2]) / center[2];
+        form[3 + k] = inverse * axis[0] / cam->fx;
+        form[6 + k] = inverse * axis[1] / cam->fy;
+        deviation += scale[k] * axis[2] * (scale[k] * axis[2]);
+    }
+    form[9] = center[2];
+    form[10] = SAGA_REACH * sqrtf(deviation);
+}
+
+/* Camera z at which the ray of a pixel at offset (dx, dy) from the projected center meets the Gaussian most. The
+ * image's dilation gives thin Gaussians weight where their density has long ended: the depth stays within its reach. */
+SAGA_INLINE float saga_ray_depth(const float *form, float dx, float dy) {
+    const float e0 = form[3] * dx + form[6] * dy, e1 = form[4] * dx + form[7] * dy, e2 = form[5] * dx + form[8] * dy;
+    const float a0 = form[0] + e0, a1 = form[1] + e1, a2 = form[2] + e2;
+    const float along = a0 * e0 + a1 * e1 + a2 * e2, square = a0 * a0 + a1 * a1 + a2 * a2;
+    const float shift = -form[9] * along / square;
+    const float low = SAGA_NEAR - form[9];
+    float depth = shift > form[10] ? form[10] : shift;
+    depth = depth < -form[10] ? -form[10] : depth;
+    return form[9] + (depth < low ? low : depth);
 }
 
 #endif

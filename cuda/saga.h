@@ -76,6 +76,16 @@ int saga_rows_fill(const saga_camera *camera, const float *splats, const int64_t
                    const int32_t *ids, const int32_t *pixels, int64_t r, const int64_t *runs,
                    const int64_t *indptr, int32_t *indices, float *weights, void *stream);
 
+/* Depth of the surface at p sampled pixels as above. An entry's depth is where the pixel's ray
+ * meets most of the Gaussian's density; the surface lies at the mean by weight of the depths within 2 % of the
+ * row's median, the depth of the first entry, front to back, up to which at least half of the row's weight lies.
+ * depths [p]: camera z, infinity where alpha < 1/2; alphas [p]: sum of the row. */
+int64_t saga_surface_workspace(int64_t n);
+int saga_surface(const saga_camera *camera, int64_t n, const float *means, const float *quaternions,
+                 const float *scales, const float *splats, const int64_t *tile_offsets, const int32_t *ids,
+                 const int32_t *pixels, int64_t r, const int64_t *runs, float *depths, float *alphas,
+                 void *workspace, void *stream);
+
 /* ---- Training on cached rows ------------------------------------------------------------------- */
 
 /* out[k] = sum_i rows[selected[k], i] x[i]: x [n, c] -> out [s, c]. */

@@ -58,6 +58,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "saga_lift": (c_int, [_CAMERA, _SIZE, *[_POINTER] * 3, _SIZE, *[_POINTER] * 2, c_int, *[_POINTER] * 2]),
     "saga_rows_count": (c_int, [_CAMERA, *[_POINTER] * 4, _SIZE, *[_POINTER] * 3]),
     "saga_rows_fill": (c_int, [_CAMERA, *[_POINTER] * 4, _SIZE, *[_POINTER] * 5]),
+    "saga_surface_workspace": (_SIZE, [_SIZE]),
+    "saga_surface": (c_int, [_CAMERA, _SIZE, *[_POINTER] * 7, _SIZE, *[_POINTER] * 5]),
     "saga_rows_render": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
     "saga_rows_lift_workspace": (_SIZE, [_SIZE, _SIZE]),
     "saga_rows_lift": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 4]),

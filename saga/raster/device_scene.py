@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saga.raster.geometry import Geometry
-from saga.raster.operator import BlendOperator
+from saga.raster.operator import BlendOperator, Surface
 from saga.runtime.device import choose_device
 from saga.scene import Scene
 
@@ -30,6 +30,7 @@ class DeviceScene:
         remembered = _affordable(scene) if remembered is None else remembered
         self._operator = lru_cache(remembered)(lambda name: BlendOperator(self.geometry, scene.camera(name)))
         self._coverage = lru_cache(remembered)(self._alpha_and_depth)
+        self._surface = lru_cache(remembered)(self._surface_of)
         self._weight = lru_cache(remembered)(self._lifted_ones)
 
     def operator(self, name: str) -> BlendOperator:
@@ -44,9 +45,20 @@ class DeviceScene:
         """Camera z of what a view shows, in world units: blended depth over alpha, inf where alpha < 0.5."""
         return self._coverage(self.scene.camera(name).name)[1]
 
+    def surface(self, name: str, step: int = 1) -> Surface:  # [H', W'] each
+        """Camera z of the surface that a view shows, inf where alpha < 0.5, and alpha, at `operator.pixels(step)`.
+
+        It keeps to the surface where `depth`, a blend, lies between it and what is behind; see BlendOperator.surface.
+        """
+        return self._surface(self.scene.camera(name).name, step)
+
     def weight(self, name: str) -> Tensor:  # [N]
         """How much of each Gaussian a view shows: its blended weight summed over the pixels, A^T 1."""
         return self._weight(self.scene.camera(name).name)
+
+    def _surface_of(self, name: str, step: int) -> Surface:
+        operator = self._operator(name)
+        return operator.surface(operator.pixels(step))
 
     def _lifted_ones(self, name: str) -> Tensor:  # [N]
         operator = self._operator(name)

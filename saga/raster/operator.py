@@ -6,7 +6,7 @@ adjoint A^T y, `rows` are single rows of A.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -20,6 +20,15 @@ from saga.raster.sparse import SparseRows
 from saga.scene.camera import Camera
 
 Backend = Literal["auto", "native", "reference", "gsplat"]
+
+
+class Surface(NamedTuple):
+    """What pixels show of a scene's surface."""
+
+    depth: Tensor  # [...]
+    """Camera z (not the distance along the ray) in world units, inf where alpha < 0.5."""
+    alpha: Tensor  # [...]
+    """Accumulated opacity, in [0, 1]."""
 
 
 class BlendOperator:
@@ -122,20 +131,77 @@ class BlendOperator:
         """
         if isinstance(self._view, GsplatView):
             raise SagaError("backend gsplat: it gives images, not rows of the operator; use backend native for rows.")
+        pixels = self._inside("rows", pixels)
+        if self._view is None:
+            return SparseRows(*reference.rows(self.geometry, self.camera, pixels), columns=self.shape[1])
+        by_tile, runs, order = self._sorted_by_tile(pixels)
+        rows = SparseRows(*tiled_view.rows(self._view, by_tile, runs), columns=self.shape[1])
+        return rows.select(torch.argsort(order))
+
+    def pixels(self, step: int = 1) -> Tensor:  # [H', W', 2] int64
+        """(x, y) of every step-th row and column from step // 2 on, a regular grid; all pixels by default."""
+        height, width = self.camera.height, self.camera.width
+        y, x = (torch.arange(step // 2, side, step, device=self.geometry.means.device) for side in (height, width))
+        return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
+
+    def surface(
+        self,
+        pixels: Tensor | None = None,  # [..., 2]
+    ) -> Surface:
+        """Depth of the surface that pixels show, sharper than the blended depth, which mixes what lies behind.
+
+        For each entry of the pixel's row of A, the depth is where the ray meets most of the Gaussian's density:
+        t = (d' S^-1 (mu - o)) / (d' S^-1 d), S its covariance, mu its mean, o + t d the ray. The surface lies at
+        the mean by weight of the depths within 2 % of their median by weight. Rows are not kept: memory is
+        that of the result and 44 bytes per Gaussian.
+
+        Args:
+            pixels: integer (x, y) as for `rows`; the whole image by default, and `pixels(step)` for a grid.
+
+        Returns:
+            Depth and alpha, of the pixels' shape [...], or [H, W].
+
+        Raises:
+            ValueError: a pixel lies outside the image.
+            SagaError: the backend is gsplat.
+        """
+        if isinstance(self._view, GsplatView):
+            raise SagaError(
+                "backend gsplat: it gives images, not rows of the operator; use backend native for surface."
+            )
+        pixels = self.pixels() if pixels is None else pixels
+        shape, pixels = pixels.shape[:-1], self._inside("surface", pixels.reshape(-1, 2))
+        if self._view is None:
+            depth, alpha = reference.surface(self.geometry, self.camera, pixels)
+            return Surface(depth.reshape(shape), alpha.reshape(shape))
+        by_tile, runs, order = self._sorted_by_tile(pixels)
+        sorted_ones = tiled_view.surface(self._view, self.geometry, self.camera, by_tile, runs)
+        depth, alpha = (torch.empty_like(part).index_copy_(0, order, part).reshape(shape) for part in sorted_ones)
+        return Surface(depth, alpha)
+
+    def _inside(
+        self,
+        name: str,
+        pixels: Tensor,  # [P, 2]
+    ) -> Tensor:  # [P, 2] int64
+        """The pixels on the geometry's device. Raises ValueError when one lies outside the image."""
         width, height = self.camera.width, self.camera.height
-        device = self.geometry.means.device
-        pixels = pixels.to(device=device, dtype=torch.int64)
+        pixels = pixels.to(device=self.geometry.means.device, dtype=torch.int64)
         inside = (pixels >= 0).all(1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
         if not bool(inside.all()):
             bad = pixels[~inside][0].tolist()
-            raise ValueError(f"rows: pixel {tuple(bad)} lies outside the image of {width} x {height}")
-        if self._view is None:
-            return SparseRows(*reference.rows(self.geometry, self.camera, pixels), columns=self.shape[1])
-        tile = pixels[:, 1] // bindings.TILE * -(-width // bindings.TILE) + pixels[:, 0] // bindings.TILE
+            raise ValueError(f"{name}: pixel {tuple(bad)} lies outside the image of {width} x {height}")
+        return pixels
+
+    def _sorted_by_tile(
+        self,
+        pixels: Tensor,  # [P, 2] int64
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Pixels [P, 2] int32 tile by tile, runs [R + 1] of one tile each, and where each pixel stood [P]."""
+        columns = -(-self.camera.width // bindings.TILE)
+        tile = pixels[:, 1] // bindings.TILE * columns + pixels[:, 0] // bindings.TILE
         tile, order = torch.sort(tile, stable=True)
-        starts = torch.ones(len(tile), dtype=torch.bool, device=device)
+        starts = torch.ones(len(tile), dtype=torch.bool, device=tile.device)
         starts[1:] = tile[1:] != tile[:-1]
-        runs = torch.cat([starts.nonzero()[:, 0], torch.tensor([len(tile)], device=device)])
-        by_tile = pixels[order].to(torch.int32).contiguous()
-        rows = SparseRows(*tiled_view.rows(self._view, by_tile, runs), columns=self.shape[1])
-        return rows.select(torch.argsort(order))
+        runs = torch.cat([starts.nonzero()[:, 0], torch.tensor([len(tile)], device=tile.device)])
+        return pixels[order].to(torch.int32).contiguous(), runs, order

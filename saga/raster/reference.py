@@ -22,6 +22,10 @@ ALPHA_MAX = 0.999
 ALPHA_MIN = 1 / 255
 TRANSMITTANCE_MIN = 1e-4
 TILE = 16  # px
+FLATTEST = 1e-4  # least axis of a Gaussian over its greatest, where its inverse covariance is taken
+REACH = 5  # standard deviations along camera z: alpha ends at 3.4, perspective adds to that
+SURFACE_NEAR = 0.02  # of the median depth: entries this close to it belong to the surface
+SURFACE_ALPHA = 0.5  # least alpha of a pixel that has a surface
 _CHUNK = 1024  # Gaussians of a tile blended at once: 1 MiB of float32 a temporary
 _Walk = Iterator[tuple[Tensor, Tensor]]
 
@@ -252,6 +256,59 @@ def rows(
     indptr = pixels.new_zeros(len(pixels) + 1)
     indptr[1:] = torch.bincount(members, minlength=len(pixels)).cumsum(0)
     return indptr, indices[order].to(torch.int32), values[order]
+
+
+def _ray_depths(
+    geometry: Geometry,
+    camera: Camera,
+    pixels: Tensor,  # [E, 2] (x, y)
+    ids: Tensor,  # [E]
+) -> Tensor:  # [E]
+    """Camera z at which the rays of pixels meet most of Gaussians' density, one Gaussian a ray.
+
+    Along the ray o + t d with d = 1 along camera z, that is t = (d' S^-1 (mu - o)) / (d' S^-1 d), S the covariance. It
+    is kept within 5 standard deviations of the center's, and in front of the near plane.
+    """
+    view = torch.as_tensor(camera.world_to_camera, dtype=geometry.dtype, device=geometry.device)
+    means = geometry.means[ids] @ view[:3, :3].T + view[:3, 3]
+    x, y = (pixels + 0.5).to(means).unbind(-1)
+    rays = torch.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, torch.ones_like(x)], -1)
+    axes, scales = view[:3, :3] @ _rotations(geometry.quaternions[ids]), geometry.scales[ids]  # axes: columns
+    longest = scales.max(-1, keepdim=True).values
+    floored = torch.where(longest > 0, scales.maximum(FLATTEST * longest), torch.ones_like(scales))
+    # S^-1 = M' M with M = axes' / scales; only the ratios of the scales matter.
+    whiten = axes.mT / (floored / floored.min(-1, keepdim=True).values)[..., None]
+    d, mu = (torch.einsum("eij,ej->ei", whiten, vector) for vector in (rays, means))
+    depths = (d * mu).sum(-1) / (d * d).sum(-1)
+    reach = REACH * (axes[:, 2] * scales).norm(dim=-1)
+    return depths.maximum(means[:, 2] - reach).minimum(means[:, 2] + reach).clamp(min=NEAR)
+
+
+def surface(
+    geometry: Geometry,
+    camera: Camera,
+    pixels: Tensor,  # [P, 2]
+) -> tuple[Tensor, Tensor]:
+    """Camera z of the surface (inf where alpha < 0.5) and alpha at integer pixels (x, y): [P] each.
+
+    The surface lies at the mean by weight of the depths of the row's entries within 2 % of their median: the depth
+    of the first entry, front to back, up to which at least half of the row's weight lies.
+    """
+    indptr, indices, weights = rows(geometry, camera, pixels)
+    counts = indptr[1:] - indptr[:-1]
+    row = torch.repeat_interleave(torch.arange(len(counts), device=indptr.device), counts)
+    depths = _ray_depths(geometry, camera, pixels.to(row.device)[row], indices.long())
+    alphas = weights.new_zeros(len(counts)).index_add(0, row, weights)
+    sums = torch.cat([weights.new_zeros(1), weights.double().cumsum(0)])  # double: sums over all rows
+    before = sums[:-1] - sums[indptr[:-1]][row]
+    # From the last entry whose front lies before half of the weight; rows without entries keep a median of 0.
+    front = before < 0.5 * alphas[row]
+    middle = indptr[:-1] + torch.zeros_like(counts).index_add(0, row, front.long()) - 1
+    median = torch.where(counts > 0, torch.cat([depths, depths.new_zeros(1)])[middle], 0)
+    share = weights * ((depths - median[row]).abs() <= SURFACE_NEAR * median[row])
+    total = torch.zeros_like(alphas).index_add(0, row, share)
+    mean = torch.zeros_like(alphas).index_add(0, row, share * depths) / total
+    return torch.where(alphas >= SURFACE_ALPHA, mean, torch.inf), alphas
 
 
 def weights_dense(geometry: Geometry, camera: Camera) -> Tensor:  # [H * W, N]

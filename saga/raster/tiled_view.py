@@ -174,3 +174,22 @@ def rows(
     c.call(kind, "saga_rows_fill", *shared, c.pointer(indptr, torch.int64), c.pointer(indices, torch.int32),
            c.pointer(weights), stream)  # fmt: skip
     return indptr, indices, weights
+
+
+def surface(
+    view: TiledView,
+    geometry: Geometry,
+    camera: Camera,
+    pixels: Tensor,  # [P, 2] int32 (x, y), sorted by tile
+    runs: Tensor,  # [R + 1] int64, first pixel of each tile's run
+) -> tuple[Tensor, Tensor]:
+    """Camera z of the surface (inf where alpha < 0.5) and alpha at sampled pixels: [P] float32 each."""
+    kind, device, n = pixels.device.type, pixels.device, len(geometry)
+    depths, alphas = torch.empty(len(pixels), device=device), torch.empty(len(pixels), device=device)
+    workspace = c.workspace(depths, "saga_surface_workspace", n)
+    attributes = [c.pointer(a) for a in (geometry.means, geometry.quaternions, geometry.scales)]
+    c.call(kind, "saga_surface", byref(c.camera_struct(camera)), n, *attributes,
+           *_lists(view.splats, view.tile_offsets, view.ids), c.pointer(pixels, torch.int32), len(runs) - 1,
+           c.pointer(runs, torch.int64), c.pointer(depths), c.pointer(alphas), c.pointer(workspace, torch.uint8),
+           c.stream(pixels))  # fmt: skip
+    return depths, alphas

@@ -45,6 +45,7 @@ def rasterize(device: str) -> None:
                 assert bool(operator.lift(torch.rand(height, width, channels, device=device)).isfinite().all())
         torch.use_deterministic_algorithms(False)
     pixels = torch.stack([torch.randint(side, (500,), generator=generator) for side in SIZE], 1)
+    assert bool((operator.surface().depth > 0).all())
     rows = operator.rows(pixels.to(device))
     x = torch.rand(count, 32, device=device)
     selected = torch.randint(500, (128,), generator=generator).to(device)

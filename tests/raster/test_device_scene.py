@@ -19,3 +19,12 @@ def test_depth_is_where_the_surface_is_and_infinite_where_there_is_none(wall: Ca
         Scene(wall().gaussians, [replace(wall().cameras[0], world_to_camera=np.diag([-1.0, 1, -1, 1]))])
     )
     assert torch.isinf(empty.depth("a")).all()
+
+
+def test_the_surface_of_a_grid_is_remembered(wall: Callable[..., Scene]) -> None:
+    views = DeviceScene(wall())
+    found = views.surface("a", 4)
+    assert found.depth.shape == (12, 16) and views.surface("a", 4) is found
+    assert torch.equal(found.depth, views.surface("a").depth[2::4, 2::4])
+    assert torch.allclose(found.depth[6, 8], torch.tensor(4.0), atol=0.02)
+    assert torch.allclose(found.alpha, views.alpha("a")[2::4, 2::4], atol=1e-6)

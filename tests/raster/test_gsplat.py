@@ -104,6 +104,11 @@ def test_rows_are_refused(stand):
         stand[1].rows(torch.tensor([[0, 0]]))
 
 
+def test_the_surface_is_refused(stand):
+    with pytest.raises(SagaError, match="^backend gsplat: .*rows.*use backend native for surface"):
+        stand[1].surface()
+
+
 def test_a_scene_on_the_cpu_is_refused(camera, cloud):
     view = camera()
     with pytest.raises(SagaError, match="^backend gsplat: expected a scene on a GPU, found one on cpu; use"):
