@@ -8,8 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saga.query.matching import Matcher, max_product, max_product_reference
-from saga.query.queries import centered
-from saga.query.thresholds import paper_sam_threshold, paper_threshold, valley_threshold
 
 
 def features(count: int, seed: int = 0) -> torch.Tensor:
@@ -49,28 +47,3 @@ def test_the_order_of_gaussians_and_queries_does_not_matter(count: int, seed: in
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     scores = Matcher.build(stored).cosine(asked)
     torch.testing.assert_close(Matcher.build(stored[order]).cosine(asked.flip(0)), scores[order], atol=1e-6, rtol=0)
-
-
-def test_the_valley_lies_between_two_hills() -> None:
-    generator = torch.Generator().manual_seed(0)
-    low, high = torch.randn(5000, generator=generator) * 0.1, 0.9 + torch.randn(1000, generator=generator) * 0.03
-    assert 0.45 <= valley_threshold(torch.cat([low, high])) <= 0.8
-
-
-def test_the_paper_thresholds() -> None:
-    scores = torch.tensor([0.0, 0.0, 1.0, 1.0])
-    assert paper_threshold(scores) == pytest.approx(0.5)
-    assert paper_sam_threshold(scores) == pytest.approx(1.0)
-
-
-def test_a_query_off_the_middle_is_moved_there() -> None:
-    generator = torch.Generator().manual_seed(0)
-    one = torch.tensor([1.0] + [0.0] * 31) + 0.05 * torch.randn(300, 32, generator=generator)
-    other = torch.tensor([0.0] * 31 + [1.0]) + 0.05 * torch.randn(300, 32, generator=generator)
-    stored = torch.cat([one, other])
-    rim = torch.tensor([[1.0, 0.7] + [0.0] * 30])
-    moved = centered(Matcher.build(stored), stored, rim, 2)
-    assert float(torch.cosine_similarity(moved, one.mean(0)[None])) > 0.99
-    assert torch.equal(centered(Matcher.build(stored), stored, rim, 0), rim)
-    lost = -torch.ones(1, 32)
-    assert torch.equal(centered(Matcher.build(stored), stored, lost, 2), lost)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
 from saga.query import Prompt, QueryConfig, Segmenter
+from saga.query.thresholds import paper_threshold, valley_threshold
+from saga.scene import Gaussians, Scene
 
 VIEW = "000.png"
-BIG = ("mug", "bottle", "lamp", "ball", "plant", "duck")
+LEAST_IOU = {"mug": 0.78, "bottle": 0.73, "lamp": 0.86, "ball": 0.86, "plant": 0.83, "duck": 0.89}
+"""Five points below what one click reaches in 3D on the large objects of the small scene."""
+BIG = tuple(LEAST_IOU)
 
 
 def iou(mask, truth):
@@ -23,7 +30,7 @@ def iou(mask, truth):
 def test_one_click_finds_the_object(segmenter, tiny_demo, middle, name):
     label = tiny_demo.names[name]
     found = segmenter.segment(VIEW, points=[middle(label)])
-    assert iou(found.mask, tiny_demo.labels == label) > 0.6
+    assert iou(found.mask, tiny_demo.labels == label) > LEAST_IOU[name]
     assert found.mask.dtype == torch.bool and found.scores.dtype == torch.float32
     assert found.scores.shape == found.mask.shape == (len(tiny_demo.labels),)
     assert len(found) == int(found.mask.sum()) and float(found.scores.min()) >= -1.01
@@ -45,7 +52,7 @@ def test_every_kind_of_prompt_finds_the_object(segmenter, tiny_demo, instances, 
         "mask array": {"mask": drawn},
         "box": {"box": (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)},
     }[kind]
-    assert iou(segmenter.segment(VIEW, **prompt).mask, tiny_demo.labels == label) > 0.5
+    assert iou(segmenter.segment(VIEW, **prompt).mask, tiny_demo.labels == label) > 0.86
 
 
 def test_negative_points_remove_an_object(segmenter, tiny_demo, middle):
@@ -54,8 +61,8 @@ def test_negative_points_remove_an_object(segmenter, tiny_demo, middle):
     together = segmenter.segment(VIEW, points=both).mask.numpy()
     without = segmenter.segment(VIEW, points=both, negative=[middle(ball)]).mask.numpy()
     truth = tiny_demo.labels
-    assert together[truth == ball].mean() > 0.6 and together[truth == lamp].mean() > 0.6
-    assert without[truth == ball].mean() < 0.1 and without[truth == lamp].mean() > 0.6
+    assert together[truth == ball].mean() > 0.95 and together[truth == lamp].mean() > 0.93
+    assert without[truth == ball].mean() < 0.02 and without[truth == lamp].mean() > 0.93
 
 
 @pytest.mark.parametrize("wrong", ["ball", "mug", "lamp"])
@@ -74,10 +81,10 @@ def test_clicks_in_several_views_make_one_object(segmenter, tiny_demo, middle):
     both = segmenter.segment_prompts([here, there])
     assert bool((segmenter.segment_prompt(here).mask <= both.mask).float().mean() > 0.99)
     truth = tiny_demo.labels
-    assert both.mask.numpy()[truth == ball].mean() > 0.6 and both.mask.numpy()[truth == lamp].mean() > 0.6
+    assert both.mask.numpy()[truth == ball].mean() > 0.93 and both.mask.numpy()[truth == lamp].mean() > 0.93
     assert both.report["further_prompts"][0]["view"] == other
     without = segmenter.segment_prompts([here, there, Prompt(VIEW, negative=[middle(ball)])]).mask.numpy()
-    assert without[truth == ball].mean() < 0.4 and without[truth == lamp].mean() > 0.6
+    assert without[truth == ball].mean() < 0.3 and without[truth == lamp].mean() > 0.93
 
 
 def test_negative_points_alone_select_nothing(segmenter, tiny_demo, middle):
@@ -101,7 +108,7 @@ def test_discover_finds_disjoint_objects(segmenter, tiny_demo):
     sizes = [len(f) for f in found]
     assert sizes == sorted(sizes, reverse=True) and min(sizes) >= 20
     for name in ("lamp", "plant", "duck"):
-        assert max(iou(f.mask, tiny_demo.labels == tiny_demo.names[name]) for f in found) > 0.5
+        assert max(iou(f.mask, tiny_demo.labels == tiny_demo.names[name]) for f in found) > 0.85
     assert segmenter.discover(smallest=10**6) == []
 
 
@@ -113,6 +120,32 @@ def test_higher_threshold_selects_less(tiny_scene, field, tiny_demo, middle):
         for t in (0.3, 0.6, 0.9)
     ]
     assert (masks[2] <= masks[1]).all() and (masks[1] <= masks[0]).all() and masks[2].sum() < masks[0].sum()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"), [("adaptive", valley_threshold), ("paper", paper_threshold), (0.7, lambda scores: 0.7)]
+)
+def test_the_threshold_is_the_valley_unless_told_otherwise(tiny_scene, field, tiny_demo, middle, chosen, expected):
+    point = middle(tiny_demo.names["lamp"])
+    found = Segmenter(tiny_scene, field, QueryConfig(score_threshold=chosen)).segment(VIEW, points=[point])
+    assert found.report["thresholds"]["score"] == pytest.approx(expected(torch.as_tensor(found.scores)), abs=1e-6)
+
+
+def test_gaussians_that_are_not_valid_belong_to_nothing(tiny_demo, field, middle, tmp_path):
+    """Those of the lamp's upper half have lost their places, not their features."""
+    lamp = tiny_demo.labels == tiny_demo.names["lamp"]
+    lost = lamp & (tiny_demo.gaussians.means[:, 2] > np.median(tiny_demo.gaussians.means[lamp, 2]))
+    vertices = tiny_demo.gaussians.vertices.copy()
+    vertices["x"][lost] = np.nan
+    PlyData([PlyElement.describe(vertices, "vertex")]).write(str(tmp_path / "scene.ply"))
+    with pytest.warns(UserWarning, match=f"dropped {lost.sum()} of"):
+        gaussians = Gaussians.read(tmp_path / "scene.ply")
+    scene = Scene(gaussians, tiny_demo.cameras)
+    segmenter = Segmenter(scene, replace(field, scene_digest=gaussians.digest()))
+    found = segmenter.segment(VIEW, mask=np.ones((120, 160), bool))
+    assert len(found) > 0
+    assert not np.asarray(found.mask)[lost].any()
+    assert not any(np.asarray(each.mask)[lost].any() for each in segmenter.discover(smallest=20))
 
 
 WRONG = {

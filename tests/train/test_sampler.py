@@ -45,15 +45,43 @@ def test_cache_is_bounded_however_many_views(tiny_scene, tiny_masks, quick):
     assert 0 < len(cache.rows) <= 4096 and len(cache.views) == 4
 
 
-def test_cached_rows_render_as_their_pixels(tiny_scene, instances, quick):
-    """A cached pixel's rendered label agrees with the one mask it lies in."""
+def numbered_pixels(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:  # [bits, H, W], [H * W]
+    """Masks that tell every pixel from every other, and the place of the pixel with each number.
+
+    Mask k holds the pixels whose number has bit k. They are numbered at random, so that each mask is spread over the
+    whole image.
+    """
+    places = np.random.default_rng(1).permutation(width * height)
+    bits = np.arange(int(width * height - 1).bit_length())
+    numbers = np.argsort(places).reshape(height, width)
+    return (numbers >> bits[:, None, None] & 1).astype(bool), places
+
+
+def test_each_cached_row_is_that_of_the_pixel_whose_masks_it_has(tiny_scene, quick):
+    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
+    masks, places = numbered_pixels(160, 120)
+    source = ArrayMasks({camera.name: masks for camera in tiny_scene.cameras})
+    cache = build_cache(geometry, tiny_scene.cameras, source, quick(), np.random.default_rng(0))
+    assert [view.camera.name for view in cache.views] == [camera.name for camera in tiny_scene.cameras]
+    assert len(cache.rows) == sum(len(view.pattern) for view in cache.views)
+    for view in cache.views:
+        members = view.members[view.pattern][:, : len(masks)].numpy()
+        pixels = places[(members << np.arange(len(masks))).sum(1)]
+        xy = torch.from_numpy(np.stack([pixels % 160, pixels // 160], axis=1))
+        expected = BlendOperator(geometry, view.camera).rows(xy)
+        found = cache.rows.select(torch.arange(view.first, view.first + len(xy)))
+        assert torch.equal(found.indptr, expected.indptr)
+        assert torch.equal(found.indices, expected.indices)
+        assert torch.equal(found.weights, expected.weights)
+
+
+def test_what_no_mask_covers_is_a_mask_of_its_own(tiny_scene, instances, quick):
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
     cache = build_cache(geometry, tiny_scene.cameras, instances(), quick(), np.random.default_rng(0))
-    view = cache.views[1]
-    alpha = cache.rows.render(torch.ones(len(tiny_scene.gaussians), 1))[view.first : view.first + len(view.pattern)]
-    assert (alpha > 0).all() and (alpha <= 1 + 1e-5).all()
-    assert set(view.members.sum(1).tolist()) <= {0, 1}, "instances are disjoint"
-    assert float(BlendOperator(geometry, view.camera).alpha().max()) >= float(alpha.max()) - 1e-5
+    for view in cache.views:
+        assert torch.equal(view.members.sum(1), torch.ones(len(view.members), dtype=torch.int64)), "they are disjoint"
+        pixels = torch.bincount(view.pattern, minlength=len(view.members))
+        assert int(pixels[view.members[:, -1]].sum()) > 0
 
 
 def test_views_without_masks_are_left_out(tiny_scene, tiny_masks, quick):
