@@ -1,0 +1,92 @@
+"""The types that ctypes is told against the C header that the libraries are compiled from."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saga.native import bindings
+
+HEADER = (Path(__file__).parents[2] / "cuda" / "saga.h").read_text()
+SCALARS: dict[str, Any] = {
+    "int": ctypes.c_int,
+    "int32_t": ctypes.c_int32,
+    "int64_t": ctypes.c_int64,
+    "float": ctypes.c_float,
+    "double": ctypes.c_double,
+}
+STRUCTS: dict[str, Any] = {"saga_camera": bindings.CameraStruct, "saga_rows": bindings.RowsStruct}
+
+
+def without_comments(text: str) -> str:
+    return re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
+
+
+def ctype(declaration: str, is_result: bool = False) -> Any:
+    """The ctypes type of a parameter, with its name, or of a result."""
+    words = declaration.replace("*", " * ").replace("const", " ").split()
+    if "*" not in words:
+        return SCALARS[words[0]]
+    if words[0] in STRUCTS:
+        return ctypes.POINTER(STRUCTS[words[0]])
+    return ctypes.c_char_p if is_result and words[0] == "char" else ctypes.c_void_p
+
+
+def prototypes(header: str) -> dict[str, tuple[Any, list[Any]]]:
+    """Result and parameters of each function of the header."""
+    found = {}
+    pattern = r"^((?:const )?\w+ \*?)(saga_\w+)\(([^)]*)\);"
+    for result, name, parameters in re.findall(pattern, without_comments(header), re.MULTILINE):
+        listed = [] if parameters.strip() == "void" else parameters.split(",")
+        found[name] = (ctype(result, is_result=True), [ctype(parameter) for parameter in listed])
+    return found
+
+
+def constants(header: str) -> dict[str, int]:
+    return {name: int(value) for name, value in re.findall(r"#define SAGA_(\w+) (\d+)\b", without_comments(header))}
+
+
+def fields(header: str, struct: str) -> list[tuple[str, Any]]:
+    """Names and types of a structure of the header."""
+    matched = re.search(rf"typedef struct \{{([^}}]*)\}} {struct};", without_comments(header))
+    assert matched is not None
+    found: list[tuple[str, Any]] = []
+    for declaration in filter(None, (line.strip() for line in matched[1].split(";"))):
+        kind, names = re.fullmatch(r"((?:const )?\w+ )(.*)", declaration, re.DOTALL).groups()  # type: ignore[union-attr]
+        for name in names.split(","):
+            array = re.search(r"\[(\d+)\]", name)
+            one = ctype(kind + "*") if "*" in name else ctype(kind)
+            found.append((re.sub(r"[*\s]|\[\d+\]", "", name), one * int(array[1]) if array else one))
+    return found
+
+
+def test_every_function_has_the_types_of_the_header() -> None:
+    expected = prototypes(HEADER)
+    # The parser has missed none: each name that is followed by a parenthesis is one of them.
+    assert len(expected) == len(set(re.findall(r"\b(saga_\w+)\(", without_comments(HEADER)))) > 20
+    assert bindings._SIGNATURES.keys() == expected.keys()
+    for name, (result, parameters) in bindings._SIGNATURES.items():
+        assert (name, result, parameters) == (name, *expected[name])
+
+
+def test_structures_have_the_fields_of_the_header() -> None:
+    for name, struct in STRUCTS.items():
+        assert list(struct._fields_) == fields(HEADER, name)
+
+
+@pytest.mark.parametrize("name", ["TILE", "SPLAT", "MOST_NEIGHBORS", "MATCH_BLOCK", "EXACT", "DETERMINISTIC"])
+def test_constants_are_those_of_the_header(name: str) -> None:
+    assert getattr(bindings, name) == constants(HEADER)[name]
+
+
+def test_swapped_parameters_of_the_header_are_seen() -> None:
+    changed = HEADER.replace(
+        "int64_t c, const float *x, float *out, int flags", "int64_t c, const float *x, int flags, float *out"
+    )
+    assert changed != HEADER
+    assert prototypes(changed)["saga_render"] != bindings._SIGNATURES["saga_render"]
+    assert prototypes(changed)["saga_lift"] == bindings._SIGNATURES["saga_lift"]
