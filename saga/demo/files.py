@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from saga.demo.scene import DemoScene
-from saga.export.folder import staged_folder
 from saga.export.png import PngWriter
 from saga.export.rendering import MIN_ALPHA, Color, over_background
+from saga.files.transaction import staged_folder
 from saga.raster import BlendOperator, Geometry
 from saga.scene import Camera, write_transforms
 

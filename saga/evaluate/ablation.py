@@ -15,7 +15,7 @@ from saga.evaluate.preparation import Preparation
 from saga.evaluate.records import SceneResult
 from saga.evaluate.results_folder import is_results
 from saga.evaluate.tables import by_scene, cells, overview_heads, percent, table
-from saga.export.folder import staged_folder
+from saga.files.transaction import staged_folder
 
 DEFAULT = "default"
 _TABLE, _MARK = "ablation.md", "default"

@@ -15,7 +15,7 @@ from PIL import Image
 from saga.errors import SagaError
 from saga.evaluate.records import SceneResult
 from saga.evaluate.tables import report
-from saga.export.folder import staged_folder
+from saga.files.transaction import staged_folder
 from saga.version import __version__
 
 RESULTS, TABLE, WORST = "results.json", "table.md", "worst"

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from saga.export.folder import staged_folder
 from saga.export.png import PngWriter
 from saga.export.rendering import render_color
+from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
 from saga.runtime.progress import tracked
 

@@ -15,11 +15,11 @@ import torch
 
 from saga.errors import SagaError
 from saga.export import boundary
-from saga.export.folder import staged_folder
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
 from saga.export.pruning import floating_members, hidden_members
 from saga.export.rendering import render_labels, render_masks, select
+from saga.files.transaction import staged_folder
 from saga.raster import Geometry
 from saga.scene import Scene
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from saga.errors import SagaError
-from saga.export.folder import staged_folder
 from saga.export.png import PngWriter
 from saga.export.rendering import WHITE, Color, render_color
+from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene, Geometry
 from saga.runtime.progress import ticking
 from saga.scene import Camera, Gaussians, write_transforms

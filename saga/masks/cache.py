@@ -13,10 +13,10 @@ from urllib.parse import quote
 import numpy as np
 
 from saga.errors import SagaError
+from saga.files.transaction import atomic_path
 from saga.masks.packed import PackedMasks
 from saga.masks.source import MaskGenerator
 from saga.runtime.progress import tracked
-from saga.scene.atomic import atomic_path
 from saga.scene.camera import Camera
 from saga.scene.scene import Scene
 

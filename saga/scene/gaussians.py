@@ -15,7 +15,7 @@ import numpy as np
 from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
-from saga.scene.atomic import atomic_path
+from saga.files.transaction import atomic_path
 from saga.scene.ply import DC, MEANS, OPACITY, QUATERNION, SCALES, ColorLayout, color_layout, read_ply
 from saga.scene.spherical_harmonics import C0, MAX_COEFFICIENTS, evaluate_basis
 

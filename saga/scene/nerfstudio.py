@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from saga.errors import SagaError
-from saga.scene.atomic import atomic_path
+from saga.files.transaction import atomic_path
 from saga.scene.camera import Camera, LensModel
 from saga.scene.image_folder import IMAGE_SUFFIXES, ImageFolder, attach_photographs
 from saga.scene.images import image_size

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from saga.errors import SagaError
-from saga.scene.atomic import atomic_path
+from saga.files.transaction import atomic_path
 
 if TYPE_CHECKING:
     from saga.train.trainer import Trainer

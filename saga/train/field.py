@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from saga.errors import SagaError
+from saga.files.transaction import atomic_path
 from saga.scene import Camera, Scene
-from saga.scene.atomic import atomic_path
 from saga.scene.camera_json import camera_from_json, camera_to_json, lost_photograph
 from saga.train.config import TrainConfig
 from saga.train.granularity import ScaleGate

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.files.transaction import atomic_path
 from saga.methods.disconerf.config import DiscoNerfConfig
 from saga.scene import Scene
-from saga.scene.atomic import atomic_path
 
 FORMAT_VERSION = 1
 _CHUNK = 1 << 16

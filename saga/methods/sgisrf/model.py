@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from saga.errors import SagaError
+from saga.files.transaction import atomic_path
 from saga.methods.sgisrf.network import NetworkSize, SegmentationNetwork
-from saga.scene.atomic import atomic_path
 
 FORMAT = "saga-sgisrf-1"
 SHIPPED = Path(__file__).with_name("model.safetensors")

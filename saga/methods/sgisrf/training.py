@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from saga.errors import SagaError
+from saga.files.transaction import atomic_path
 from saga.methods.sgisrf.trainer import SgisrfTraining, Trainer
-from saga.scene.atomic import atomic_path
 
 _REPORT_EVERY = 50
 

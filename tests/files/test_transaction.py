@@ -1,0 +1,240 @@
+"""Result folders: whole or not at all, and a person's files stay."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from saga.errors import SagaError
+from saga.files import transaction
+from saga.files.leftovers import is_leftover
+from saga.files.transaction import atomic_path, staged_folder
+from saga.testing import counting, dying, failing, in_child
+
+OWNED = ("result.txt", "parts/*.txt")
+
+
+def is_result(folder: Path) -> bool:
+    return (folder / "result.txt").is_file()
+
+
+def write(out: Path, text: str, *parts: str) -> None:
+    with staged_folder(out, OWNED, is_result) as stage:
+        (stage / "result.txt").write_text(text)
+        (stage / "parts").mkdir()
+        for part in parts:
+            (stage / "parts" / f"{part}.txt").write_text(text)
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_new_folder_appears_with_its_parents(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "b", "one", "x")
+    assert tree(tmp_path) == {"a/b/result.txt": "one", "a/b/parts/x.txt": "one"}
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
+    write(tmp_path, "one")
+    assert tree(tmp_path) == {"result.txt": "one"}
+
+
+def test_an_earlier_result_is_replaced_and_its_stale_files_go(tmp_path: Path) -> None:
+    write(tmp_path / "out", "one", "x", "y")
+    write(tmp_path / "out", "two", "y", "z")
+    assert tree(tmp_path) == {"out/parts/y.txt": "two", "out/parts/z.txt": "two", "out/result.txt": "two"}
+
+
+def test_other_files_beside_a_result_stay(tmp_path: Path) -> None:
+    write(tmp_path, "one", "x")
+    (tmp_path / "notes.md").write_text("mine")
+    (tmp_path / "parts" / "x.psd").write_text("mine too")
+    write(tmp_path, "two")
+    assert tree(tmp_path) == {"notes.md": "mine", "parts/x.psd": "mine too", "result.txt": "two"}
+
+
+@pytest.mark.parametrize("problem", [RuntimeError, KeyboardInterrupt])
+def test_an_interrupted_run_leaves_the_earlier_result(tmp_path: Path, problem: type[BaseException]) -> None:
+    write(tmp_path / "out", "one", "x")
+    with pytest.raises(problem), staged_folder(tmp_path / "out", OWNED, is_result) as stage:
+        (stage / "result.txt").write_text("half")
+        raise problem
+    assert tree(tmp_path) == {"out/parts/x.txt": "one", "out/result.txt": "one"}
+
+
+def test_an_interrupted_first_run_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), staged_folder(tmp_path / "out", OWNED, is_result):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_move_that_fails_is_undone_where_folders_cannot_change_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "out", "one", "x")
+    monkeypatch.setattr(transaction, "_may_swap", lambda out: False)
+    move = os.replace
+
+    def refuse_new_parts(source: Path, target: Path) -> None:
+        if target == (tmp_path / "out" / "parts" / "y.txt").resolve():
+            raise OSError(28, "No space left on device")
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_new_parts)
+    with pytest.raises(SagaError, match="disk full"):
+        write(tmp_path / "out", "two", "y")
+    assert tree(tmp_path) == {"out/parts/x.txt": "one", "out/result.txt": "one"}
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(SagaError, match=r"found thesis\.tex; choose another folder"):
+        write(tmp_path, "one")
+    assert tree(tmp_path) == {"thesis.tex": "years of work"}
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(SagaError, match="out: expected a folder for the results, found a file"):
+        write(tmp_path / "out", "one")
+    with pytest.raises(SagaError, match="cannot be written"):
+        write(tmp_path / "out" / "deeper", "one")
+
+
+OLD = {"notes.md": "mine", "parts/x.txt": "one", "parts/mine.psd": "mine too", "result.txt": "one"}
+NEW = {
+    "notes.md": "mine",
+    "parts/y.txt": "two",
+    "parts/z.txt": "two",
+    "parts/mine.psd": "mine too",
+    "result.txt": "two",
+}
+
+
+def earlier(folder: Path) -> Path:
+    """A folder with an earlier result and files of a person's own."""
+    write(folder / "out", "one", "x")
+    (folder / "out" / "notes.md").write_text("mine")
+    (folder / "out" / "parts" / "mine.psd").write_text("mine too")
+    return folder / "out"
+
+
+@pytest.mark.parametrize("step", range(1, 30))
+def test_killed_at_any_change_the_folder_is_the_old_result_or_the_new_one(tmp_path: Path, step: int) -> None:
+    out = earlier(tmp_path)
+
+    def work() -> None:
+        with dying(step):
+            write(out, "two", "y", "z")
+
+    ended = in_child(work)
+    assert ended in (-9, 0)
+    assert tree(out) in (OLD, NEW)
+    write(out, "two", "y", "z")
+    assert tree(out) == NEW
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("step", range(1, 30))
+def test_a_full_disk_at_any_change_leaves_the_old_result_and_nothing_else(tmp_path: Path, step: int) -> None:
+    out = earlier(tmp_path)
+    try:
+        with failing(step):
+            write(out, "two", "y", "z")
+    except SagaError as error:
+        assert "disk full" in str(error) and "out" in str(error)
+        assert tree(out) == OLD
+    else:
+        assert tree(out) == NEW
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_steps_above_reach_beyond_the_last_change(tmp_path: Path) -> None:
+    with counting() as changes:
+        write(earlier(tmp_path), "two", "y", "z")
+    assert "swap" in changes and changes.count("open") >= 4
+    out = earlier(tmp_path / "b")
+    with counting() as changes:
+        write(out, "two", "y", "z")
+    assert len(changes) < 29
+
+
+def test_a_living_run_keeps_its_temporary_files(tmp_path: Path) -> None:
+    with staged_folder(tmp_path / "out", OWNED, is_result) as stage:
+        (stage / "result.txt").write_text("first")
+        write(tmp_path / "out", "second")
+        assert (stage / "result.txt").read_text() == "first"
+    assert tree(tmp_path) == {"out/result.txt": "first"}
+
+
+def test_links_inside_a_result_are_never_followed(tmp_path: Path) -> None:
+    out = earlier(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "x.txt").write_text("not ours")
+    (out / "parts" / "x.txt").unlink()
+    (out / "parts" / "mine.psd").unlink()
+    (out / "parts").rmdir()
+    (out / "parts").symlink_to(elsewhere)
+    (out / "album").symlink_to(elsewhere)
+    write(out, "two")
+    assert (elsewhere / "x.txt").read_text() == "not ours"
+    assert (out / "album").is_symlink() and (out / "result.txt").read_text() == "two"
+
+
+def test_a_link_to_a_folder_takes_the_result_where_it_points(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    write(tmp_path / "out", "one")
+    write(tmp_path / "out", "two")
+    assert (tmp_path / "out").is_symlink() and tree(tmp_path / "disk") == {"result.txt": "two"}
+
+
+def test_the_folder_that_somebody_stands_in_stays_the_same_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = earlier(tmp_path)
+    monkeypatch.chdir(out / "parts")
+    before = out.stat().st_ino
+    write(out, "two", "y", "z")
+    assert tree(out) == NEW and out.stat().st_ino == before
+    assert not any(is_leftover(path.name) for path in out.iterdir())
+
+
+def test_what_is_added_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    out = earlier(tmp_path)
+    with staged_folder(out, OWNED, is_result) as stage:
+        (stage / "result.txt").write_text("two")
+        (out / "later.txt").write_text("added")
+    assert (out / "later.txt").read_text() == "added"
+
+
+@pytest.mark.parametrize("step", range(1, 8))
+def test_a_file_is_whole_at_any_kill(tmp_path: Path, step: int) -> None:
+    path = tmp_path / "field.saga"
+    path.write_text("old")
+
+    def work() -> None:
+        with dying(step), atomic_path(path) as temporary:
+            temporary.write_text("new")
+
+    in_child(work)
+    assert path.read_text() in ("old", "new")
+    with atomic_path(path) as temporary:
+        assert temporary.suffix == ".saga"
+        temporary.write_text("newest")
+    assert [each.name for each in tmp_path.iterdir()] == ["field.saga"] and path.read_text() == "newest"
+
+
+def test_the_disk_errors_of_libraries_are_known_too(tmp_path: Path) -> None:
+    class LibraryError(Exception):
+        pass
+
+    with pytest.raises(SagaError, match="disk full"), atomic_path(tmp_path / "x.saga"):
+        raise LibraryError("I/O error: No space left on device (os error 28)")
+    with pytest.raises(LibraryError), atomic_path(tmp_path / "x.saga"):
+        raise LibraryError("something else")
+    assert list(tmp_path.iterdir()) == []
