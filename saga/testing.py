@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -76,7 +77,7 @@ def in_child(work: Callable[[], object]) -> int:
 def _watched(before: Callable[[str], object]) -> Iterator[None]:
     """Calls `before` with the kind of every change of the file system in the block, just before it is made."""
     patches: list[Any] = [
-        mock.patch.object(os, name, _hooked(getattr(os, name), lambda name=name: before(name))) for name in _CHANGES
+        mock.patch.object(os, name, _hooked(getattr(os, name), partial(before, name))) for name in _CHANGES
     ]
     opened, swap = builtins.open, transaction._exchange
 
@@ -87,7 +88,7 @@ def _watched(before: Callable[[str], object]) -> Iterator[None]:
 
     patches.append(mock.patch.object(builtins, "open", watched_open))
     patches.append(mock.patch("io.open", watched_open))
-    patches.append(mock.patch.object(transaction, "_exchange", _hooked(swap, lambda: before("swap"))))
+    patches.append(mock.patch.object(transaction, "_exchange", _hooked(swap, partial(before, "swap"))))
     for patch in patches:
         patch.start()
     try:
