@@ -63,7 +63,7 @@ def region_tree(
 ) -> RegionTree:
     """The region hierarchy of a uint8 RGB image [H, W, 3], from about `superpixels` superpixels."""
     lab = rgb2lab(image).astype(np.float32)
-    gradient = _gradient(ndimage.gaussian_filter(lab, (1.0, 1.0, 0.0)))
+    gradient = color_gradient(ndimage.gaussian_filter(lab, (1.0, 1.0, 0.0)))
     labels = watershed(gradient, _markers(gradient, superpixels)) - 1
     borders = _borders(labels, gradient)
     merging = _Merging(labels, lab, gradient, borders)
@@ -98,9 +98,10 @@ class _Borders:
     """Sum along each border of the gradient as a share of the saturating one."""
 
 
-def _gradient(
+def color_gradient(
     lab: np.ndarray,  # [H, W, 3]
 ) -> np.ndarray:  # [H, W]
+    """Length of the color's gradient in CIELAB units per pixel, float32 [H, W]."""
     squares = np.zeros(lab.shape[:2], np.float32)
     for channel in np.moveaxis(lab, 2, 0):
         for axis in (0, 1):

@@ -1,0 +1,73 @@
+"""Settings of the masks that come from the scene itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SceneMaskConfig:
+    """What decides the masks of a scene. Lengths are relative to the median depth D of what the views see.
+
+    One set of values serves all scenes: each has a meaning in pixels, in noise of the surface, or in D.
+    """
+
+    views: int = 64
+    """The most views that the surface is fused from, evenly spread; all views get masks."""
+    grid_side: int = 320
+    """Samples along the longer side of a view, where the surface is looked at."""
+    voxel_pixels: float = 1.5
+    """Side of a voxel, in samples of that grid at the median depth."""
+    jump: float = 0.06
+    """Samples where the depth changes by more than this share of itself are no surface."""
+
+    inlier: float = 0.008
+    """Distance from a plane that still belongs to it, of D."""
+    reach: float = 0.35
+    """Distance between the points that a plane is first put through, of D."""
+    trials: int = 1500
+    """Planes that are tried in each search."""
+    planes: int = 6
+    """The most planes that are looked for."""
+    support_share: float = 0.20
+    """Least share of all seen pixels that a support holds."""
+    cameras_in_front: float = 0.9
+    """Least share of the cameras that look at a support's upper side."""
+    least_load: float = 0.02
+    """Least matter in front of a support, relative to its own."""
+    most_load: float = 1.5
+    """Most matter in front of a support, relative to its own."""
+
+    noises: float = 3.0
+    """Height over the support that counts as above it, in local noise of the support."""
+    least_height: float = 0.3
+    """Least of that height, in inlier distances."""
+    most_height: float = 1.5
+    """Most of that height, in inlier distances."""
+    link_voxels: float = 2.5
+    """Distance at which voxels belong together."""
+    link_neighbors: int = 8
+    """Voxels within that distance that make one a core of a cluster."""
+    persistence: float = 1.8
+    """Times the height of the ground that joins them that two summits rise, to be two objects."""
+    smallest: float = 1.5e-3
+    """Least share of a view that an object fills in one of the views."""
+    outline: float = 0.35
+    """Least mean strength of image edges along an object's outline, from 0 (none) to 1 (closed)."""
+    ring: float = 0.55
+    """Least share of the ring around the foot of a thing that is the flat top of what carries it."""
+    seam: float = 0.6
+    """Least mean strength of image edges between a thing and what carries it."""
+
+    long_side: int = 640
+    """Masks are made at this long side, in pixels, and enlarged."""
+    smallest_mask: float = 6e-4
+    """Smallest mask, as a share of the image."""
+    part_inside: float = 0.9
+    """Least share of a classical mask that lies inside one object, for it to be a part of that object."""
+    parts: int = 20
+    """The most classical masks a view keeps as parts."""
+    object_weight: float = 4.0
+    """Weight of an object's or a support's mask against a part's, in the sampling of training."""
+    seed: int = 0
+    """Seed of the search for planes."""

@@ -1,0 +1,92 @@
+"""From a surface to its objects: the whole way, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from saga.masks.scene.config import SceneMaskConfig
+from saga.masks.scene.confirmation import drop_unconfirmed
+from saga.masks.scene.grid import ViewGrid
+from saga.masks.scene.heights import ground
+from saga.masks.scene.labels import Kind, Labels
+from saga.masks.scene.outlines import LOOKUP_VOXELS, Lookup
+from saga.masks.scene.pieces import find_pieces
+from saga.masks.scene.stacks import split_stacks
+from saga.masks.scene.supports import find_supports
+from saga.masks.scene.surface import Lattice, Surface
+from saga.scene.atomic import atomic_path
+
+
+@dataclass(frozen=True, eq=False)
+class SceneStructure:
+    """The supports and objects of a scene, as labels of the voxels of its surface."""
+
+    lattice: Lattice
+    points: np.ndarray  # [V, 3]
+    labels: Labels
+
+    @property
+    def description(self) -> str:
+        """What was found, in a few words; empty when no support was."""
+        supports, objects = (len(self.labels.of(kind)) for kind in (Kind.SUPPORT, Kind.OBJECT))
+        if supports == 0:
+            return ""
+        return f"{objects} object{'s' * (objects != 1)} on {supports} support{'s' * (supports != 1)}"
+
+    def labels_of(self, grid: ViewGrid) -> np.ndarray:  # [h, w]
+        """Label of each sample of a view, int64 [h, w]; -1 where nothing is known."""
+        voxels = self.lattice.voxels_of(grid)
+        image = np.where(voxels >= 0, self.labels.of_voxel[voxels], -1)
+        return self._lookup.completed(image, grid)
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        return Lookup(self.points, self.labels.of_voxel, LOOKUP_VOXELS * self.lattice.side)
+
+    def save(self, path: Path) -> None:
+        """Writes the structure as one npz, whole or not at all. Raises SagaError."""
+        with atomic_path(path) as temporary:
+            np.savez(
+                temporary,
+                codes=self.lattice.codes,
+                origin=self.lattice.origin,
+                lengths=np.array([self.lattice.side, self.lattice.farthest, self.lattice.jump]),
+                points=self.points,
+                of_voxel=self.labels.of_voxel,
+                kinds=np.array([kind.value for kind in self.labels.kinds], dtype="U16"),
+                supports=np.array(self.labels.supports, dtype=np.int64),
+            )
+
+    @staticmethod
+    def load(path: Path) -> SceneStructure:
+        """Reads what `save` wrote. Raises OSError, ValueError, KeyError or zipfile.BadZipFile for anything else."""
+        with np.load(path) as file:
+            lattice = Lattice(file["codes"], file["origin"], *file["lengths"].tolist())
+            kinds = [Kind(value) for value in file["kinds"].tolist()]
+            labels = Labels(file["of_voxel"], kinds, file["supports"].tolist())
+            return SceneStructure(lattice, file["points"], labels)
+
+    @staticmethod
+    def nothing() -> SceneStructure:
+        """A structure without anything: no support was found."""
+        lattice = Lattice(np.zeros(0, np.int64), np.zeros(3), 1.0, np.inf, np.inf)
+        return SceneStructure(lattice, np.zeros((0, 3), np.float32), Labels(np.zeros(0, np.int64)))
+
+
+def find_structure(
+    surface: Surface, config: SceneMaskConfig, say: Callable[[str], None] = lambda line: None
+) -> SceneStructure:
+    """Finds the supports of a surface and what stands on them; without a support there is nothing."""
+    supports = find_supports(surface, config, np.random.default_rng(config.seed), say)
+    if not supports:
+        return SceneStructure.nothing()
+    grounds = [ground(surface, support, config) for support in supports]
+    labels = find_pieces(surface, grounds, config)
+    drop_unconfirmed(surface, labels, config)
+    split_stacks(surface, grounds, labels, config)
+    return SceneStructure(surface.lattice, surface.points, labels)
