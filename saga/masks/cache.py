@@ -15,7 +15,7 @@ import numpy as np
 from saga.errors import SagaError
 from saga.files.transaction import atomic_path
 from saga.masks.packed import PackedMasks
-from saga.masks.source import MaskGenerator
+from saga.masks.source import MaskGenerator, ViewGenerator, ViewMasks
 from saga.runtime.progress import tracked
 from saga.scene.camera import Camera
 from saga.scene.scene import Scene
@@ -35,7 +35,7 @@ class MaskCache:
     run goes on where it stopped, and nothing but the view at hand is in memory.
     """
 
-    def __init__(self, folder: str | Path, generator: MaskGenerator) -> None:
+    def __init__(self, folder: str | Path, generator: MaskGenerator | ViewGenerator) -> None:
         """A cache in a subfolder of `folder` for `generator` with its settings; makes nothing yet."""
         identity = json.dumps({"store": _VERSION, "generator": generator.identity}, sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()
@@ -65,8 +65,11 @@ class MaskCache:
         if not missing:
             return
         for camera in tracked(missing, progress, f"masks ({self.generator.name})", "views"):
-            masks, features = self.generator.generate(scene.image(camera))
-            self._write(camera, masks, features)
+            if isinstance(self.generator, ViewGenerator):
+                made = self.generator.generate_view(scene, camera)
+            else:
+                made = ViewMasks(*self.generator.generate(scene.image(camera)))
+            self._write(camera, made)
 
     def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
         """Return the masks bool [M, H, W] of a view at the camera's size; M is 0 for a view without a photograph.
@@ -93,6 +96,14 @@ class MaskCache:
         """
         return self._read(camera, "features")
 
+    def weights(self, camera: Camera) -> np.ndarray | None:  # [M]
+        """Return the weight of each mask of a view in training, float32 [M]; None when all count alike.
+
+        Raises:
+            SagaError: as `masks`.
+        """
+        return self._read(camera, "weights")
+
     def _path(self, camera: Camera) -> Path:
         return self.folder / f"{quote(camera.name, safe=' ')}.npz"
 
@@ -100,7 +111,7 @@ class MaskCache:
         key = _view_key(camera)
         try:
             with zipfile.ZipFile(self._path(camera)) as archive:
-                if archive.testzip() is not None or archive.read("key").decode() != _image_key(camera):
+                if archive.testzip() is not None or archive.read("key").decode() != image_key(camera):
                     return False
                 self._arrays[key] = frozenset(Path(name).stem for name in archive.namelist())
                 return True
@@ -131,23 +142,22 @@ class MaskCache:
                 "run the mask extraction again."
             ) from error
 
-    def _write(
-        self,
-        camera: Camera,
-        masks: np.ndarray,  # [M, H, W]
-        features: np.ndarray | None,  # [256, 64, 64]
-    ) -> None:
+    def _write(self, camera: Camera, made: ViewMasks) -> None:
+        masks, features = made.masks, made.features
         if masks.shape[1:] != (camera.height, camera.width) or masks.dtype != bool:
             raise ValueError(f"expected bool [M, {camera.height}, {camera.width}], got {masks.dtype} {masks.shape}")
         bits = PackedMasks.pack(np.ascontiguousarray(masks)).bits
         with atomic_path(self._path(camera)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            archive.writestr("key", _image_key(camera))
+            archive.writestr("key", image_key(camera))
             _add_array(archive, "masks", bits, zipfile.ZIP_DEFLATED)
+            if made.weights is not None:
+                _add_array(archive, "weights", made.weights.astype(np.float32, copy=False), zipfile.ZIP_STORED)
             if features is not None:
                 # Features do not compress: storing them as they are makes them quick to read.
                 _add_array(archive, "features", features.astype(np.float16, copy=False), zipfile.ZIP_STORED)
+        optional = {"features": features, "weights": made.weights}
         self._arrays[_view_key(camera)] = frozenset(
-            {"key", "masks"} | ({"features"} if features is not None else set())
+            {"key", "masks", *(name for name, array in optional.items() if array is not None)}
         )
 
 
@@ -158,7 +168,7 @@ def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray, compressi
         np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-def _image_key(camera: Camera) -> str:
+def image_key(camera: Camera) -> str:
     """Digest of everything that decides the image of a view: the photograph's bytes, size and lens."""
     assert camera.image_path is not None
     try:

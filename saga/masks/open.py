@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from saga.errors import SagaError
@@ -13,7 +14,8 @@ from saga.masks.checkpoints import resolve_checkpoint
 from saga.masks.classical import ClassicalGenerator
 from saga.masks.folder import FolderMasks
 from saga.masks.sam import SamGenerator
-from saga.masks.source import MaskGenerator, MaskSource
+from saga.masks.scene.generator import SceneGenerator
+from saga.masks.source import MaskGenerator, MaskSource, ViewGenerator
 from saga.scene.scene import Scene
 
 
@@ -31,7 +33,8 @@ def open_masks(
         scene: the scene, with photographs where masks have to be made.
         masks: a folder of a person's own masks.
         sam: a Segment Anything checkpoint: a path, or "vit_h", "vit_l" or "vit_b". With neither `masks` nor `sam`
-            a classical segmentation serves.
+            the scene's own supports and what stands on them serve, or, where nothing supports anything, a classical
+            segmentation of each photograph.
         cache: the folder where masks that are made are kept. None takes `<scene>.masks` beside the PLY; where that
             cannot be written, a folder of the user's own cache, which a warning names.
         device: where a model runs: "auto", "cpu" or a CUDA device.
@@ -45,30 +48,39 @@ def open_masks(
         raise SagaError(f"{masks}: masks were given and a SAM checkpoint ({sam}) too; give one of them")
     if masks is not None:
         return FolderMasks(masks, scene.cameras)
-    generator: MaskGenerator = ClassicalGenerator()
+    folders = _folders(scene) if cache is None else [Path(cache)]
     if sam is not None:
-        generator = SamGenerator(resolve_checkpoint(sam), device)
-    store = _placed(scene, generator) if cache is None else MaskCache(cache, generator)
-    store.prepare(scene, progress)
-    return store
+        return _filled(scene, SamGenerator(resolve_checkpoint(sam), device), folders, progress)
+    own = SceneGenerator(scene, folders, device)
+    if own.structure(progress).found:
+        return _filled(scene, own, folders, progress)
+    return _filled(scene, ClassicalGenerator(), folders, progress)
 
 
-def _placed(scene: Scene, generator: MaskGenerator) -> MaskCache:
-    """The cache that has every view already, or else the first whose folder can be written."""
+def _folders(scene: Scene) -> list[Path]:
+    """Where the masks of a scene may lie: beside it or in the user's cache, the place for new ones first."""
     if scene.path is None:
         raise SagaError("masks: expected a scene that was read from a file, beside which masks can be kept; give cache")
     beside, own = scene.path.absolute().with_name(f"{scene.path.stem}.masks"), user_cache(scene.path)
-    stores = [MaskCache(folder, generator) for folder in (beside, own)]
-    whole = next((store for store in stores if not store.missing(scene.cameras)), None)
-    if whole is not None:
-        return whole
-    if can_hold_files(beside):
-        return stores[0]
-    warnings.warn(
-        f"{beside}: cannot be written, so the masks are kept in {own}; give another place with --cache (cache=)",
-        stacklevel=3,
-    )
-    return stores[1]
+    return [beside, own] if can_hold_files(beside) else [own, beside]
+
+
+def _filled(
+    scene: Scene, generator: MaskGenerator | ViewGenerator, folders: Sequence[Path], progress: bool
+) -> MaskCache:
+    """The cache that has every view already, or else the first, filled."""
+    stores = [MaskCache(folder, generator) for folder in folders]
+    for store in stores:
+        if not store.missing(scene.cameras):
+            return store
+    if scene.path is not None and folders[0] == user_cache(scene.path):
+        warnings.warn(
+            f"{folders[-1]}: cannot be written, so the masks are kept in {folders[0]}; "
+            "give another place with --cache (cache=)",
+            stacklevel=3,
+        )
+    stores[0].prepare(scene, progress)
+    return stores[0]
 
 
 def user_cache(scene: Path) -> Path:

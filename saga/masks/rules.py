@@ -28,13 +28,28 @@ def training_masks(
     Empty masks and those of everything (`without_everything`) are left out. What no mask covers counts as one more,
     the last: without features of its own it would follow its neighbors.
     """
+    return with_rest(masks[trained_masks(masks, operator)])
+
+
+def trained_masks(
+    masks: np.ndarray,  # [M, H, W] bool
+    operator: BlendOperator,
+) -> np.ndarray:  # [M] bool
+    """Tell which masks of a view training learns from: neither empty ones nor those of everything."""
     flat = masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
-    flat = flat[np.count_nonzero(flat, axis=1) > 0]
-    if len(flat) == 0:
-        return flat
-    flat = without_everything(flat, operator)
+    kept: np.ndarray = np.count_nonzero(flat, axis=1) > 0
+    if kept.any():
+        kept[kept] = _apart(flat[kept], operator)
+    return kept
+
+
+def with_rest(
+    masks: np.ndarray,  # [K, H, W] bool
+) -> np.ndarray:  # [K or K + 1, H * W] bool
+    """Return the masks, flat, and what none of them covers as one more; none when there are none to begin with."""
+    flat = masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
     rest = np.logical_not(flat.any(axis=0))
-    return np.concatenate([flat, rest[None]]) if rest.any() else flat
+    return np.concatenate([flat, rest[None]]) if rest.any() and len(flat) > 0 else flat
 
 
 def without_everything(
@@ -46,15 +61,23 @@ def without_everything(
     With such a mask in every view, as around a scene on an empty background, all pixels belong together, and
     features that tell nothing apart have the least loss.
     """
+    return masks[_apart(masks, operator)]
+
+
+def _apart(
+    masks: np.ndarray,  # [M, H * W] bool
+    operator: BlendOperator,
+) -> np.ndarray:  # [M] bool
+    """Which masks do not hold nearly all that a view shows of the scene; all of them when no other is left."""
     width, height = operator.camera.width, operator.camera.height
     every = max(1, int((width * height / _PROBED_PIXELS) ** 0.5))
     ys, xs = np.mgrid[every // 2 : height : every, every // 2 : width : every].reshape(2, -1)
     indptr = operator.rows(torch.from_numpy(np.stack([xs, ys], axis=1))).indptr.cpu()
     shown = (indptr[1:] > indptr[:-1]).numpy()
     if not shown.any():
-        return masks
-    apart = masks[:, (ys * width + xs)[shown]].mean(axis=1) <= _EVERYTHING_SHARE
-    return masks[apart] if apart.any() else masks
+        return np.ones(len(masks), bool)
+    apart: np.ndarray = masks[:, (ys * width + xs)[shown]].mean(axis=1) <= _EVERYTHING_SHARE
+    return apart if apart.any() else np.ones(len(masks), bool)
 
 
 def grid_coverage(

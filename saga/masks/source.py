@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from saga.scene.camera import Camera
+from saga.scene.scene import Scene
 
 
 class MaskSource(Protocol):
@@ -28,8 +30,29 @@ class MaskSource(Protocol):
         ...
 
 
-class MaskGenerator(Protocol):
-    """Makes the masks of one image."""
+@runtime_checkable
+class WeightedMasks(Protocol):
+    """A source of masks that do not all count alike."""
+
+    def weights(self, camera: Camera) -> np.ndarray | None:  # [M]
+        """Weight of each mask of a view in training, float32 [M], positive; None where all count alike."""
+        ...
+
+
+@dataclass(frozen=True)
+class ViewMasks:
+    """What a generator makes of one view."""
+
+    masks: np.ndarray  # [M, H, W]
+    """bool [M, H, W] at the camera's size."""
+    features: np.ndarray | None = None  # [256, 64, 64]
+    """The encoder's features, float16 [256, 64, 64], or None."""
+    weights: np.ndarray | None = None  # [M]
+    """Weight of each mask in training, float32 [M], or None: all count alike."""
+
+
+class Generator(Protocol):
+    """What makes masks, as the cache knows it."""
 
     @property
     def name(self) -> str:
@@ -45,6 +68,19 @@ class MaskGenerator(Protocol):
     def identity(self) -> dict[str, object]:
         """Everything beside the image that decides the result, JSON-able; cheap to compute."""
         ...
+
+
+@runtime_checkable
+class ViewGenerator(Generator, Protocol):
+    """Makes the masks of a view from more than its photograph."""
+
+    def generate_view(self, scene: Scene, camera: Camera) -> ViewMasks:
+        """Makes the masks of one view of a scene. Raises SagaError."""
+        ...
+
+
+class MaskGenerator(Generator, Protocol):
+    """Makes the masks of one image."""
 
     def generate(
         self,

@@ -22,28 +22,33 @@ def sam_guidance_loss(
     queries: Tensor,  # [M, C]
     members: Tensor,  # [P, M]
     known: Tensor,  # [M]
+    weights: Tensor | None = None,  # [M]
 ) -> Tensor:  # []
     """Binary cross entropy between sigmoid(T_M . F_r) and the masks (eq. 6, 7), averaged over pixels and known masks.
 
-    `members` is 1 where pixel p lies in mask M, else 0 (float); `known` (bool) tells which masks have a query.
-    Without masks the loss is 0.
+    `members` is 1 where pixel p lies in mask M, else 0 (float); `known` (bool) tells which masks have a query;
+    `weights` says how much each mask counts in the average. Without masks the loss is 0.
     """
     each = F.binary_cross_entropy_with_logits(rendered @ queries.T, members, reduction="none")
     # Weighted and not selected: how many masks are known stays on the device.
-    return (each * known).sum() / (known.sum() * len(members)).clamp(min=1)
+    counted = known if weights is None else known * weights
+    return (each * counted).sum() / (counted.sum() * len(members)).clamp(min=1)
 
 
 def mask_correspondence(
     members: Tensor,  # [P, M]
+    weights: Tensor | None = None,  # [M]
 ) -> Tensor:  # [P, P]
     """K(p1, p2) of eq. 8: intersection over union of the sets of masks of two pixels, -1 where it is 0.
 
-    `members` is 0 or 1 (float). Of two pixels that both lie in no mask nothing is known: their K is 0.
+    `members` is 0 or 1 (float). Of two pixels that both lie in no mask nothing is known: their K is 0. With
+    weights, all positive, a mask counts as that many.
     """
-    sizes = members.sum(1)
-    shared = members @ members.T
+    weighted = members if weights is None else members * weights
+    sizes = weighted.sum(1)
+    shared = weighted @ members.T
     union = sizes[:, None] + sizes[None, :] - shared
-    k = torch.where(shared > 0, shared / union.clamp(min=1), -1.0)
+    k = torch.where(shared > 0, shared / union.clamp(min=1e-6), -1.0)
     return torch.where(union > 0, k, 0.0)
 
 

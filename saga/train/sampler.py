@@ -15,7 +15,8 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import MaskSource
-from saga.masks.rules import grid_coverage, training_masks
+from saga.masks.rules import grid_coverage, trained_masks, with_rest
+from saga.masks.source import WeightedMasks
 from saga.raster import BlendOperator, Geometry, SparseRows
 from saga.scene import Camera
 from saga.train.config import TrainConfig
@@ -37,6 +38,8 @@ class CachedView:
     """Masks of each pattern."""
     coverage: Tensor | None  # [M, 64 * 64] uint8
     """How much of each cell of SAM's feature map a mask covers, 0 to 255; None without SAM features."""
+    weights: Tensor | None = None  # [M] float32
+    """How much each mask counts; None where all count alike."""
 
 
 @dataclass(frozen=True)
@@ -97,37 +100,61 @@ def _sample_view(
     if not masks.any():
         return None
     operator = BlendOperator(geometry, camera)
-    flat = training_masks(masks, operator)
-    pixels = balanced_pixels(flat, count, rng)
+    kept = trained_masks(masks, operator)
+    flat = with_rest(masks[kept])
+    weights = _weights(source, camera, kept, len(flat))
+    pixels = balanced_pixels(flat, count, rng, weights)
     xy = torch.from_numpy(np.stack([pixels % camera.width, pixels // camera.width], axis=1))
     rows = operator.rows(xy)
     # A pixel that shows no Gaussian has no feature to train.
     shown = (rows.indptr[1:] > rows.indptr[:-1]).cpu()
     if not bool(shown.any()):
         return None
-    kept = shown.nonzero()[:, 0]
-    members, pattern = patterns(flat[:, pixels[kept.numpy()]])
+    hits = shown.nonzero()[:, 0]
+    members, pattern = patterns(flat[:, pixels[hits.numpy()]])
     device = geometry.means.device
     coverage = None
     if source.has_features(camera):
         coverage = grid_coverage(flat.reshape(-1, camera.height, camera.width)).to(device)
-    view = CachedView(camera, first, pattern.to(device), members.to(device), coverage)
+    placed = None if weights is None else torch.from_numpy(weights).to(device)
+    view = CachedView(camera, first, pattern.to(device), members.to(device), coverage, placed)
     # Kept in host memory until all views are known: together they may not fit a GPU.
-    return view, rows.select(kept.to(device)).to("cpu")
+    return view, rows.select(hits.to(device)).to("cpu")
+
+
+def _weights(
+    source: MaskSource,
+    camera: Camera,
+    kept: np.ndarray,  # [M] bool
+    count: int,
+) -> np.ndarray | None:  # [count]
+    """Weights of the masks that training learns from; what no mask covers counts as the heaviest of them."""
+    weights = source.weights(camera) if isinstance(source, WeightedMasks) else None
+    if weights is None:
+        return None
+    chosen = weights[kept]
+    padded: np.ndarray = np.pad(chosen, (0, count - len(chosen)), constant_values=chosen.max(initial=0))
+    return padded
 
 
 def balanced_pixels(
     masks: np.ndarray,  # [M, H * W]
     count: int,
     rng: np.random.Generator,
+    weights: np.ndarray | None = None,  # [M]
 ) -> np.ndarray:  # [count]
-    """`count` pixel indices, drawn with equal shares from every non-empty mask and from the pixels of none."""
+    """`count` pixel indices, drawn from every non-empty mask in proportion to its weight, and from the pixels of none.
+
+    Without weights all have equal shares; the pixels of no mask have the share of the heaviest.
+    """
     groups = [np.flatnonzero(mask) for mask in masks]
+    weights = np.ones(len(masks)) if weights is None else weights
     none = np.flatnonzero(~masks.any(axis=0))
     if len(none) > 0:
         groups.append(none)
-    share = -(-count // len(groups))
-    drawn = np.concatenate([rng.choice(group, share) for group in groups])
+        weights = np.append(weights, weights.max(initial=1.0))
+    shares = np.ceil(count * weights / weights.sum()).astype(int)
+    drawn = np.concatenate([rng.choice(group, share) for group, share in zip(groups, shares, strict=True)])
     rng.shuffle(drawn)
     return drawn[:count]
 

@@ -49,7 +49,10 @@ class _MaskOperator:
         self.rows, self.views = cache.rows, cache.views
         self.device = cache.views[0].pattern.device
         self.masks = sum(view.members.shape[1] for view in cache.views)
-        self._size = torch.cat([_members(view).sum(0) for view in cache.views]).clamp(min=1).rsqrt()  # [M]
+        # A mask of weight w counts as w masks do: the square root of w on either side of H^T H.
+        self._size = torch.cat(
+            [_members(view).sum(0).clamp(min=1).rsqrt() * _root(view) for view in cache.views]
+        )  # [M]
         self.balance = torch.ones(self.rows.columns, device=self.device)  # [N]
         ones = torch.ones(self.rows.columns, 1, device=self.device)
         degree = self.gaussians_of(self.masks_of(ones))[:, 0]
@@ -81,3 +84,7 @@ class _MaskOperator:
 
 def _members(view: CachedView) -> Tensor:  # [P, M]
     return view.members[view.pattern].float()
+
+
+def _root(view: CachedView) -> Tensor | float:  # [M]
+    return 1.0 if view.weights is None else view.weights.sqrt()

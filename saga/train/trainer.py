@@ -110,12 +110,12 @@ class Trainer:
         if config.sam_guidance > 0:
             members = patterns[pattern]
             queries, known = self._queries(rendered, view, members)
-            guidance = sam_guidance_loss(rendered, queries, members, known)
+            guidance = sam_guidance_loss(rendered, queries, members, known, view.weights)
             loss = loss + config.sam_guidance * guidance
             self._track("sam_guidance", guidance)
         if config.correspondence > 0:
             correspondence = correspondence_loss(
-                rendered, pattern, mask_correspondence(patterns), config.correspondence_form
+                rendered, pattern, mask_correspondence(patterns, view.weights), config.correspondence_form
             )
             loss = loss + config.correspondence * correspondence
             self._track("correspondence", correspondence)

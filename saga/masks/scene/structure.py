@@ -31,6 +31,11 @@ class SceneStructure:
     labels: Labels
 
     @property
+    def found(self) -> bool:
+        """Whether there is a support."""
+        return len(self.labels) > 0
+
+    @property
     def description(self) -> str:
         """What was found, in a few words; empty when no support was."""
         supports, objects = (len(self.labels.of(kind)) for kind in (Kind.SUPPORT, Kind.OBJECT))
@@ -41,7 +46,8 @@ class SceneStructure:
     def labels_of(self, grid: ViewGrid) -> np.ndarray:  # [h, w]
         """Label of each sample of a view, int64 [h, w]; -1 where nothing is known."""
         voxels = self.lattice.voxels_of(grid)
-        image = np.where(voxels >= 0, self.labels.of_voxel[voxels], -1)
+        image = np.full(voxels.shape, -1)
+        image[voxels >= 0] = self.labels.of_voxel[voxels[voxels >= 0]]
         return self._lookup.completed(image, grid)
 
     @cached_property

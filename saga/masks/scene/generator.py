@@ -1,0 +1,141 @@
+"""The generator of masks of the scene, for the mask cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from saga.masks.cache import image_key
+from saga.masks.config import ClassicalConfig
+from saga.masks.scene.config import SceneMaskConfig
+from saga.masks.scene.gate import may_have_support
+from saga.masks.scene.grid import ViewGrid, view_grid
+from saga.masks.scene.parts import masks_of_view
+from saga.masks.scene.structure import SceneStructure, find_structure
+from saga.masks.scene.surface import fuse
+from saga.masks.source import ViewMasks
+from saga.raster import BlendOperator, Geometry
+from saga.runtime.device import choose_device
+from saga.runtime.progress import tracked
+from saga.scene.camera import Camera
+from saga.scene.scene import Scene
+
+_VERSION = 1
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+_FEWEST_VIEWS = 2
+
+
+class SceneGenerator:
+    """The masks that a scene gives itself: its supports, what stands on them, and the parts of that.
+
+    The structure of the scene is found once, from all its views together; then views are made one at a time.
+    """
+
+    name = "scene"
+    """Names the generator in the cache."""
+
+    def __init__(
+        self,
+        scene: Scene,
+        folders: Sequence[Path],
+        device: str = "auto",
+        config: SceneMaskConfig | None = None,
+        classical: ClassicalConfig | None = None,
+    ) -> None:
+        """Prepares the generator of one scene; nothing is looked at yet.
+
+        Args:
+            scene: Gaussians, cameras and photographs.
+            folders: where the structure may lie; it is kept in the first.
+            device: where the scene is rendered.
+            config: settings; None takes the defaults.
+            classical: settings of the classical masks that become parts; None takes the defaults.
+
+        Raises:
+            SagaError: a photograph cannot be read.
+        """
+        self.scene, self._device = scene, device
+        self.config, self.classical = config or SceneMaskConfig(), classical or ClassicalConfig()
+        self.cameras = _spread([camera for camera in scene.cameras if camera.image_path is not None], self.config.views)
+        self.identity: dict[str, object] = {
+            "version": _VERSION,
+            "scene": scene.gaussians.digest(),
+            "cameras": [_camera_key(camera) for camera in self.cameras],
+            "config": asdict(self.config),
+            "classical": asdict(self.classical),
+        }
+        digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
+        self.paths = [folder / f"structure-{digest[:12]}.npz" for folder in folders]
+        self._grids: dict[str, ViewGrid] = {}
+        self._geometry: Geometry | None = None
+        self._structure: SceneStructure | None = None
+
+    @property
+    def description(self) -> str:
+        """One line for people: what was found."""
+        found = self.structure(progress=False).description or "no support"
+        return f"masks of the scene itself ({found}), and classical masks inside them as parts"
+
+    def structure(self, progress: bool = True) -> SceneStructure:
+        """Returns the scene's structure, found now if it is not in the cache; it has no labels without a support.
+
+        Raises:
+            SagaError: a photograph cannot be read, or the cache cannot be written.
+        """
+        if self._structure is None:
+            for path in self.paths:
+                with suppress(*_UNREADABLE):
+                    self._structure = SceneStructure.load(path)
+                    return self._structure
+            self._structure = self._find(progress)
+            self._structure.save(self.paths[0])
+        return self._structure
+
+    def generate_view(self, scene: Scene, camera: Camera) -> ViewMasks:
+        """Makes the masks of one view of the scene, with their weights."""
+        image = scene.image(camera)
+        grid = self._grids.pop(camera.name, None) or self._grid(camera, image)
+        masks, weights = masks_of_view(self.structure(), grid, image, self.config, self.classical)
+        return ViewMasks(masks, None, weights)
+
+    def _find(self, progress: bool) -> SceneStructure:
+        geometry = self._on_device()
+        if len(self.cameras) < _FEWEST_VIEWS or not may_have_support(self.scene, geometry, self.cameras, self.config):
+            return SceneStructure.nothing()
+        views = tracked(self.cameras, progress, "surface of the scene", "views")
+        grids = [self._grid(camera, self.scene.image(camera)) for camera in views]
+        surface = fuse(grids, self.config)
+        if surface is None:
+            return SceneStructure.nothing()
+        self._grids = {grid.camera.name: grid for grid in grids}
+        return find_structure(surface, self.config)
+
+    def _grid(
+        self,
+        camera: Camera,
+        image: np.ndarray,  # [H, W, 3]
+    ) -> ViewGrid:
+        return view_grid(BlendOperator(self._on_device(), camera), image, self.config.grid_side)
+
+    def _on_device(self) -> Geometry:
+        if self._geometry is None:
+            self._geometry = Geometry.from_gaussians(self.scene.gaussians, choose_device(self._device))
+        return self._geometry
+
+
+def _camera_key(camera: Camera) -> str:
+    numbers = [camera.fx, camera.fy, camera.cx, camera.cy, *np.ravel(camera.world_to_camera).tolist()]
+    return hashlib.sha256(json.dumps([camera.name, image_key(camera), numbers]).encode()).hexdigest()
+
+
+def _spread(cameras: list[Camera], most: int) -> list[Camera]:
+    if len(cameras) <= most:
+        return cameras
+    return [cameras[i] for i in np.linspace(0, len(cameras) - 1, most).round().astype(int)]
