@@ -129,3 +129,10 @@ def test_a_stray_gaussian_keeps_its_own_features():
     assert torch.equal(averaged, x)
     rough = torch.randn(count, 1, generator=torch.Generator().manual_seed(0))
     assert neighbor_average(geometry, 16).render(rough)[:-1].std() < 0.5 * rough[:-1].std()
+
+
+def test_pixels_are_drawn_in_proportion_to_the_weights_of_masks() -> None:
+    masks = np.zeros((2, 100), bool)
+    masks[0, :50], masks[1, 50:] = True, True
+    drawn = balanced_pixels(masks, 4000, np.random.default_rng(0), np.array([3.0, 1.0]))
+    assert (drawn < 50).mean() == pytest.approx(0.75, abs=0.01)
