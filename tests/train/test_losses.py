@@ -84,13 +84,12 @@ def test_norm_loss_is_zero_where_features_along_a_ray_agree():
 def test_a_weight_counts_as_that_many_masks() -> None:
     members = torch.tensor([[1.0, 1, 0], [1, 0, 1], [0, 1, 1]])
     weights = torch.tensor([3.0, 1, 2])
-    repeated = members.repeat_interleave(weights.long(), dim=1)
+    counts = weights.long()
+    repeated = members.repeat_interleave(counts, dim=1)
     torch.testing.assert_close(mask_correspondence(members, weights), mask_correspondence(repeated))
     rendered, queries = torch.randn(3, 4), torch.randn(3, 4)
     known = torch.tensor([True, True, False])
-    torch.testing.assert_close(
-        sam_guidance_loss(rendered, queries, members, known, weights),
-        sam_guidance_loss(
-            rendered, queries.repeat_interleave(weights.long(), dim=0), repeated, known.repeat_interleave(weights.long())
-        ),
+    expected = sam_guidance_loss(
+        rendered, queries.repeat_interleave(counts, dim=0), repeated, known.repeat_interleave(counts)
     )
+    torch.testing.assert_close(sam_guidance_loss(rendered, queries, members, known, weights), expected)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -52,3 +54,15 @@ def test_training_goes_on_from_it(tiny_scene, instances, quick):
     start = train(tiny_scene, instances(), quick(iterations=0, start="spectral"), progress=False).features
     after = train(tiny_scene, instances(), quick(iterations=10, start="spectral"), progress=False).features
     assert len(start) == len(geometry) and 0 < float((after - start).abs().mean()) < float(start.abs().mean())
+
+
+def test_a_mask_of_weight_two_counts_as_two_masks(tiny_scene):
+    plain = cache_of(tiny_scene.cameras[0], views=2)
+    members = torch.eye(3).bool()
+    twice = torch.cat([members, members[:, :1]], dim=1)
+    weighted, repeated = (
+        PixelCache([replace(view, **change) for view in plain.views], plain.rows)
+        for change in ({"weights": torch.tensor([2.0, 1.0, 1.0])}, {"members": twice})
+    )
+    start = [spectral_start(cache, 3, torch.Generator().manual_seed(0)) for cache in (weighted, repeated)]
+    torch.testing.assert_close(*(features @ features.T for features in start), atol=1e-3, rtol=0)

@@ -72,7 +72,7 @@ class SceneGenerator:
             "classical": asdict(self.classical),
         }
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
-        self.paths = [folder / f"structure-{digest[:12]}.npz" for folder in folders]
+        self.paths = [folder / f"scene-{digest[:12]}.structure" for folder in folders]
         self._grids: dict[str, ViewGrid] = {}
         self._geometry: Geometry | None = None
         self._structure: SceneStructure | None = None

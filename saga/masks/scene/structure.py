@@ -56,9 +56,9 @@ class SceneStructure:
 
     def save(self, path: Path) -> None:
         """Writes the structure as one npz, whole or not at all. Raises SagaError."""
-        with atomic_path(path) as temporary:
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.savez(
-                temporary,
+                file,
                 codes=self.lattice.codes,
                 origin=self.lattice.origin,
                 lengths=np.array([self.lattice.side, self.lattice.farthest, self.lattice.jump]),

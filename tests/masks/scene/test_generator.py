@@ -44,9 +44,7 @@ def test_an_empty_table_gets_classical_masks(tmp_path: Path) -> None:
     assert source.weights(scene.cameras[0]) is None
 
 
-def test_what_was_found_is_not_looked_for_again(
-    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_found_is_not_looked_for_again(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_masks(scene, None, None, tmp_path, "cpu", progress=False)
 
     def fail(*_: object) -> None:
