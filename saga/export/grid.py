@@ -35,12 +35,13 @@ def write_grids(placed: DeviceScene, folder: str | Path, progress: bool = True) 
         SagaError: the folder holds something else or cannot be written, or a photograph cannot be read.
     """
     scene = placed.scene
+    stems = scene.stems
     with staged_folder(folder, ("*.png", _MARK), lambda found: (found / _MARK).is_file()) as stage:
         with PngWriter() as pictures:
             for camera in tracked(scene.cameras, progress, "pictures", "views"):
                 shown = camera.image_path is not None
                 picture = scene.photograph(camera) if shown else render_color(scene.gaussians, placed.geometry, camera)
-                pictures.write(stage / f"{camera.stem}.png", draw_grid(picture))
+                pictures.write(stage / f"{stems[camera.name]}.png", draw_grid(picture))
         (stage / _MARK).write_text("Pictures of the views, with the pixel coordinates that prompts take.\n", "utf-8")
 
 

@@ -69,9 +69,9 @@ def write_segmentation(
         if masks:
             with _timed(timings, "write_masks"), PngWriter() as pictures:
                 (stage / "masks").mkdir()
-                rendered = render_masks(geometry, scene.cameras, member)
+                rendered, stems = render_masks(geometry, scene.cameras, member), scene.stems
                 for camera, mask in zip(scene.cameras, rendered, strict=True):
-                    pictures.write(stage / "masks" / f"{camera.stem}.png", mask)
+                    pictures.write(stage / "masks" / f"{stems[camera.name]}.png", mask)
         if scene.cameras:
             with _timed(timings, "write_preview"), PngWriter() as pictures:
                 view = segmentation.report.get("view")
@@ -121,10 +121,10 @@ def write_objects(
             overview = draw_overview(scene, geometry, camera, labels, list(names))
             pictures.write(stage / "overview.png", overview)
             if label_maps:
-                depth = np.uint8 if len(names) < 256 else np.uint16
+                stems, depth = scene.stems, np.uint8 if len(names) < 256 else np.uint16
                 for camera in scene.cameras:
                     shown = render_labels(geometry, camera, labels).astype(depth)
-                    pictures.write(stage / "label_maps" / f"{camera.stem}.png", shown)
+                    pictures.write(stage / "label_maps" / f"{stems[camera.name]}.png", shown)
         if report is not None:
             (stage / "report.json").write_text(json.dumps(dict(report), indent=1, ensure_ascii=False), encoding="utf-8")
 

@@ -15,6 +15,7 @@ from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene, Geometry
 from saga.runtime.progress import ticking
 from saga.scene import Camera, Gaussians, write_transforms
+from saga.scene.names import unique_stems
 from saga.views.planning import plan_views
 
 _FACTS = "views.json"
@@ -98,11 +99,13 @@ def _write_views(
     tick: Callable[[], object] = lambda: None,
 ) -> None:
     rendered = []
+    stems = unique_stems([camera.name for camera in cameras])
     with PngWriter() as pictures:
         for camera in cameras:
-            path = stage / "images" / f"{camera.stem}.png"
-            pictures.write(path, render_color(gaussians, geometry, camera, background))
-            rendered.append(replace(camera, name=path.name, image_path=path, lens=None))
+            path = stage / "images" / f"{stems[camera.name]}.png"
+            pinhole = replace(camera, name=path.name, image_path=path, lens=None)
+            pictures.write(path, render_color(gaussians, geometry, pinhole, background))
+            rendered.append(pinhole)
             tick()
     write_transforms(rendered, stage / "transforms.json")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
-from saga.masks.formats import LAYOUTS, SUFFIXES, read_masks
+from saga.masks.formats import LAYOUTS, read_masks
+from saga.masks.matching import match_names
 from saga.masks.through_lens import masks_to_pinhole
 from saga.scene.camera import Camera
 
@@ -18,7 +19,7 @@ class FolderMasks:
 
     The file or folder of a view is named as its photograph, with the photograph's suffix or without:
     `0003.png`, `0003.jpg.png`, `0003/`, `0003.npz`, `0003.npy` or `0003.json` for `0003.jpg`. When
-    photographs lie in subfolders, so may their masks.
+    photographs lie in subfolders, so may their masks. `match_names` has the rules, in order.
     """
 
     def __init__(self, folder: str | Path, cameras: Sequence[Camera]) -> None:
@@ -29,24 +30,13 @@ class FolderMasks:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise SagaError(f"{self.folder}: no such folder; give the folder that holds one mask file per photograph")
-        listings: dict[Path, dict[str, list[Path]]] = {}
-        self._files: dict[str, Path] = {}
-        for camera in cameras:
-            parent = self.folder / Path(camera.name).parent
-            parent = parent if parent.is_dir() else self.folder
-            if parent not in listings:
-                listings[parent] = _listing(parent)
-            names = dict.fromkeys((camera.stem, Path(camera.name).name))
-            found = [file for name in names for file in listings[parent].get(name, [])]
-            if len(found) > 1:
-                raise SagaError(
-                    f"{self.folder}: {found[0].name} and {found[1].name} both hold masks of {camera.name}; keep one"
-                )
-            if found:
-                self._files[camera.name] = found[0]
+        matches = match_names(self.folder, [camera.name for camera in cameras])
+        self._files = matches.files
         if not self._files:
             raise SagaError(self._nothing_found(cameras))
-        self.description = f"masks from {self.folder} ({len(self._files)} of {len(cameras)} views)"
+        self.description = (
+            f"masks from {self.folder} ({', '.join([f'{len(self._files)} of {len(cameras)} views', *matches.assumed])})"
+        )
 
     def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
         """Return the masks bool [M, H, W] of a view in pixels of its ideal pinhole; M is 0 for a view without.
@@ -81,24 +71,12 @@ class FolderMasks:
         )
 
 
-def _listing(folder: Path) -> dict[str, list[Path]]:
-    """Mask files and folders by the name they are matched with."""
-    entries: dict[str, list[Path]] = {}
-    for entry in sorted(folder.iterdir()):
-        if entry.is_dir():
-            entries.setdefault(entry.name, []).append(entry)
-        elif entry.suffix.lower() in SUFFIXES:
-            entries.setdefault(entry.stem, []).append(entry)
-    return entries
-
-
 def _check_aspect(path: Path, masks: np.ndarray, camera: Camera) -> None:
-    photograph = camera.lens if camera.lens is not None else camera
     height, width = masks.shape[1:]
-    off = abs(width * photograph.height / (height * photograph.width) - 1)
+    off = abs(width * camera.height / (height * camera.width) - 1)
     if off > max(0.01, 1 / width, 1 / height):
         raise SagaError(
             f"{path}: masks are {width}x{height} where the photograph is "
-            f"{photograph.width}x{photograph.height}, another aspect ratio; "
+            f"{camera.width}x{camera.height}, another aspect ratio; "
             "give masks of the photograph's size or a scaled copy of it"
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
+
+from saga.scene.names import flat_stem
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Camera:
 
     @property
     def stem(self) -> str:
-        """The view's name without its suffix, folders joined by "_"; names the view's mask files."""
-        return "_".join(PurePosixPath(self.name).with_suffix("").parts)
+        """The view's name without its suffix, folders joined by "_"; `Scene.stems` has one for each view's files."""
+        return flat_stem(self.name)
 
     @property
     def position(self) -> np.ndarray:  # [3]

@@ -15,6 +15,9 @@ _PINHOLE = {"SIMPLE_PINHOLE", "PINHOLE"}
 # A perspective camera times a distortion that is the identity when every extra parameter is 0.
 _PERSPECTIVE = {"SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV"}
 
+# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME
+_NAME_COLUMN = 9
+
 
 def is_colmap(folder: Path) -> bool:
     """Whether `folder` holds a COLMAP model, binary or text."""
@@ -35,10 +38,11 @@ def read_colmap(folder: str | Path, photographs: ImageFolder | None = None) -> l
     folder = Path(folder)
     model = _read_model(folder)
     images = [image for image in model.images.values() if image.has_pose]
+    names = _names_in_text(folder) if not (folder / "images.bin").is_file() else {}
     if not images:
         raise SagaError(f"{folder}: the COLMAP model has no posed images; give a finished reconstruction")
     pinholes = {key: _pinhole(folder, camera) for key, camera in model.cameras.items()}
-    cameras = [_camera(image, *pinholes[image.camera_id]) for image in images]
+    cameras = [_camera(image, names.get(image.image_id, image.name), *pinholes[image.camera_id]) for image in images]
     return attach_photographs(cameras, photographs, folder)
 
 
@@ -87,7 +91,20 @@ def _pinhole(folder: Path, camera) -> tuple[dict[str, Any], LensModel | None]:  
     return intrinsics, LensModel(name, camera.width, camera.height, tuple(map(float, camera.params)))
 
 
-def _camera(image, intrinsics: dict[str, Any], lens: LensModel | None) -> Camera:  # type: ignore[no-untyped-def]
+def _names_in_text(folder: Path) -> dict[int, str]:
+    """Image number -> name in an images.txt: COLMAP's own reader ends a name at its first space."""
+    names = {}
+    lines = iter((folder / "images.txt").read_text(encoding="utf-8", errors="surrogateescape").splitlines())
+    for line in lines:
+        parts = line.split(maxsplit=_NAME_COLUMN)
+        if len(parts) <= _NAME_COLUMN or parts[0].startswith("#"):
+            continue
+        names[int(parts[0])] = parts[_NAME_COLUMN].rstrip()
+        next(lines, None)  # the image's points
+    return names
+
+
+def _camera(image, name: str, intrinsics: dict[str, Any], lens: LensModel | None) -> Camera:  # type: ignore[no-untyped-def]
     pose = np.eye(4)
     pose[:3] = image.cam_from_world().matrix()
-    return Camera(name=image.name, world_to_camera=pose, lens=lens, **intrinsics)
+    return Camera(name=name, world_to_camera=pose, lens=lens, **intrinsics)

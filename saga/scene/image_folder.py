@@ -11,9 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from saga.errors import SagaError
 from saga.scene.camera import Camera
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-"""File name suffixes of photographs, lower case."""
+from saga.scene.names import IMAGE_SUFFIXES, comparable, tails, without_suffix
 
 
 class ImageFolder:
@@ -35,10 +33,11 @@ class ImageFolder:
                 f"{self.root}: holds no photographs ({', '.join(IMAGE_SUFFIXES)}); "
                 "give the folder of the scene's photographs"
             )
+        self._by_path = {comparable(name): name for name in self.names}
         self._by_key: dict[str, set[str]] = defaultdict(set)
-        for name in self.names:
-            path = PurePosixPath(name)
-            for key in (name, str(path.with_suffix("")), path.name, path.stem):
+        for path, name in self._by_path.items():
+            file = PurePosixPath(path).name
+            for key in (path, without_suffix(path), file, without_suffix(file)):
                 self._by_key[key].add(name)
 
     def _walk(self) -> Iterable[str]:
@@ -52,14 +51,16 @@ class ImageFolder:
         """The photograph that a camera file calls `name`, as in `names`, or None.
 
         Tried in turn: the path, the path without some of its leading folders, the file name; then the same
-        without the suffix. A key that several photographs share finds none of them.
+        without the suffix. A key that several photographs share finds none of them. Accents may be stored composed or
+        decomposed.
         """
-        path = PurePosixPath(name.replace("\\", "/"))
-        tails = [PurePosixPath(*path.parts[i:]) for i in range(len(path.parts))]
-        for key in (*map(str, tails), *(str(tail.with_suffix("")) for tail in tails)):
+        asked = comparable(name)
+        for key in (*tails(asked), *map(without_suffix, tails(asked))):
+            if key in self._by_path:
+                return self._by_path[key]
             found = self._by_key.get(key, set())
-            if key in found or len(found) == 1:
-                return key if key in found else next(iter(found))
+            if len(found) == 1:
+                return next(iter(found))
         return None
 
 

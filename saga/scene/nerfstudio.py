@@ -15,9 +15,10 @@ import numpy as np
 from saga.errors import SagaError
 from saga.files.transaction import atomic_path
 from saga.scene.camera import Camera, LensModel
-from saga.scene.image_folder import IMAGE_SUFFIXES, ImageFolder, attach_photographs
+from saga.scene.image_folder import ImageFolder, attach_photographs
 from saga.scene.images import image_size
 from saga.scene.json_file import read_json
+from saga.scene.names import IMAGE_SUFFIXES, existing
 from saga.scene.pose import invert_pose
 
 # OpenGL camera axes (x right, y up, z backward) to OpenCV (x right, y down, z forward), and back.
@@ -76,8 +77,9 @@ def _photograph(name: str, root: Path, photographs: ImageFolder | None) -> tuple
         found = photographs.find(name)
         return (None, name) if found is None else (photographs.root / found, name)
     for suffix in ("", *IMAGE_SUFFIXES, *(suffix.upper() for suffix in IMAGE_SUFFIXES)):
-        if (root / (name + suffix)).is_file():
-            return root / (name + suffix), name + suffix
+        found = existing(root / (name + suffix))
+        if found is not None and found.is_file():
+            return found, name + suffix
     return None, name
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,6 +12,7 @@ from saga.errors import SagaError
 from saga.scene.camera import Camera
 from saga.scene.gaussians import Gaussians
 from saga.scene.images import load_photograph, load_pinhole_image
+from saga.scene.names import comparable, unique_stems, without_suffix
 
 
 @dataclass(eq=False)
@@ -26,15 +26,20 @@ class Scene:
     path: Path | None = None
     """The PLY, or None for a scene that was made in memory."""
 
+    @property
+    def stems(self) -> dict[str, str]:
+        """View name -> the name, without suffix, of the files that are made of the view; no two are the same."""
+        return unique_stems([camera.name for camera in self.cameras])
+
     def camera(self, name: str) -> Camera:
         """The camera called `name`: its name, its file name, or either without the suffix.
 
-        Leading folders of `name` are passed over when needed, so a photograph's path works too.
-        Raises SagaError that offers the nearest names when there is none, or several.
+        Leading folders of `name` are passed over when needed, so a photograph's path works too; accents may be stored
+        composed or decomposed. Raises SagaError that offers the nearest names when there is none, or several.
         """
-        asked = PurePosixPath(name.replace("\\", "/"))
-        for part in (str, attrgetter("name"), attrgetter("stem")):
-            found = [camera for camera in self.cameras if part(PurePosixPath(camera.name)) == part(asked)]
+        asked = PurePosixPath(comparable(name))
+        for part in (str, without_suffix, _file, lambda path: without_suffix(_file(path))):
+            found = [camera for camera in self.cameras if part(comparable(camera.name)) == part(str(asked))]
             if len(found) == 1:
                 return found[0]
             if found:
@@ -58,3 +63,7 @@ class Scene:
         Read anew at every call. Raises SagaError when there is no photograph.
         """
         return load_photograph(camera)
+
+
+def _file(path: str) -> str:
+    return PurePosixPath(path).name

@@ -37,6 +37,16 @@ def test_binary_and_text_agree(tmp_path, make_colmap):
         assert (one.name, one.fx, one.fy, one.lens) == (other.name, other.fx, other.fy, other.lens)
 
 
+def test_names_with_spaces(tmp_path, make_colmap):
+    """In text too, with points or without, and beside names without spaces."""
+    names = ["my photo (1).jpg", "left eye/b  c.jpg", "plain.jpg"]
+    folder = make_colmap(names)
+    text = (folder / "images.txt").read_text().split("\n")
+    text[text.index("") :: 2] = ["1.5 2.5 -1 3 4 -1", "", *text[text.index("") + 4 :: 2]]
+    (folder / "images.txt").write_text("\n".join(text))
+    assert {camera.name for camera in read_colmap(folder)} == set(names)
+
+
 def test_simple_pinhole_is_a_pinhole(make_colmap):
     camera = read_colmap(make_colmap(["a.jpg"], "SIMPLE_PINHOLE", (9, 4, 3)))[0]
     assert (camera.fx, camera.fy, camera.cx, camera.cy, camera.lens) == (9, 9, 4, 3, None)

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from saga.errors import SagaError
 from saga.scene.image_folder import ImageFolder
+
+NEW = ("t.175304.png", unicodedata.normalize("NFD", "K\u00fcche.jpg"))
 
 
 @pytest.mark.parametrize(
@@ -21,13 +25,16 @@ from saga.scene.image_folder import ImageFolder
         ("3.jpg", "3.JPG"),
         ("DSC.0004", "DSC.0004.jpg"),
         ("left", None),
+        ("t.175304", "t.175304.png"),
+        ("t.175305", None),
+        (unicodedata.normalize("NFC", "K\u00fcche.jpg"), unicodedata.normalize("NFD", "K\u00fcche.jpg")),
     ],
 )
 def test_find(make_images, asked, found):
-    root = make_images("left/1.jpg", "right/1.jpg", "left/2.png", "3.JPG", "DSC.0004.jpg", ".hidden/5.jpg")
+    root = make_images("left/1.jpg", "right/1.jpg", "left/2.png", "3.JPG", "DSC.0004.jpg", ".hidden/5.jpg", *NEW)
     (root / "left" / "notes.txt").write_text("no photograph")
     folder = ImageFolder(root)
-    assert folder.names == ["3.JPG", "DSC.0004.jpg", "left/1.jpg", "left/2.png", "right/1.jpg"]
+    assert folder.names == sorted(["3.JPG", "DSC.0004.jpg", "left/1.jpg", "left/2.png", "right/1.jpg", *NEW])
     assert folder.find(asked) == found
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,8 @@ from saga.scene import Camera, Gaussians, Scene
 
 @pytest.fixture
 def scene():
-    names = ["a/1.jpg", "b/1.jpg", "b/2.jpg", "0003.jpg", "0004.png"]
+    names = ["a/1.jpg", "b/1.jpg", "b/2.jpg", "0003.jpg", "0004.png", "t.175304", "t.175337"]
+    names += [unicodedata.normalize("NFC", "K\u00fcche.jpg")]
     one = np.ones((1, 3))
     gaussians = Gaussians.from_arrays(one, one, np.ones((1, 4)), np.array([0.5]), np.ones((1, 1, 3)))
     return Scene(gaussians, [Camera(name, 8, 6, 8, 8, 4, 3, np.eye(4)) for name in names])
@@ -25,6 +28,9 @@ def scene():
         ("a/1.jpg", "a/1.jpg"),
         ("2.jpg", "b/2.jpg"),
         ("2", "b/2.jpg"),
+        ("t.175304", "t.175304"),
+        ("images/t.175337", "t.175337"),
+        (unicodedata.normalize("NFD", "K\u00fcche"), unicodedata.normalize("NFC", "K\u00fcche.jpg")),
     ],
 )
 def test_camera_by_name(scene, asked, name):
@@ -32,7 +38,7 @@ def test_camera_by_name(scene, asked, name):
 
 
 def test_an_unknown_view_offers_the_nearest(scene):
-    with pytest.raises(SagaError, match=r"0033.jpg: no such view among 5; the nearest are 0003.jpg"):
+    with pytest.raises(SagaError, match=r"0033.jpg: no such view among 8; the nearest are 0003.jpg"):
         scene.camera("0033.jpg")
     with pytest.raises(SagaError, match="no views at all"):
         Scene(scene.gaussians, []).camera("a")
