@@ -28,7 +28,7 @@ NonNegativeInt = Annotated[int, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
 NonNegativeFloat = Annotated[float, Ge(0)]
 Fraction = Annotated[float, Interval(ge=0, le=1)]
-Seed = Annotated[int, Interval(ge=0, lt=2**32)]
+Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 """What a sequence of random numbers begins with; the range is NumPy's."""
 
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
@@ -65,7 +65,7 @@ class ConfigError(SagaError):
 
 
 class Config:
-    """Base class of all configs, which are frozen dataclasses."""
+    """Base class of all configs, which are frozen dataclasses; a value out of its field's range raises ConfigError."""
 
     def __post_init__(self) -> None:
         """Holds every value against its field's annotation.
@@ -137,7 +137,7 @@ def field_docs(config: type) -> Mapping[str, str]:
 
 def fits(value: Any, kind: Any) -> bool:
     """Whether a value is of an annotation's type, finite, and in its range."""
-    bare, extras = _split(kind)
+    bare, extras = annotation(kind)
     if _is_union(bare):
         return any(fits(value, each) for each in get_args(bare))
     if get_origin(bare) is Literal:
@@ -160,23 +160,35 @@ def parse(text: str, kind: Any) -> Any:
 
 def describe(kind: Any) -> str:
     """The values of an annotation in words, e.g. "a whole number, 1 or more"."""
-    bare, extras = _split(kind)
-    if _is_union(bare):
-        return " or ".join(describe(each) for each in get_args(bare))
-    if get_origin(bare) is Literal:
-        return " or ".join(map(str, get_args(bare)))
-    words = [word for extra in extras if isinstance(extra, Names) for word in extra.values]
-    name = _TYPE_NAMES.get(bare, getattr(bare, "__name__", str(bare)))
-    bounds = describe_bounds(kind)
-    return " or ".join([*words, f"{name}, {bounds}" if bounds else name])
+    return either(list(_descriptions(kind)))
 
 
 def describe_bounds(kind: Any) -> str:
     """The range of an annotation in words, e.g. "1 or more"; empty where it has none."""
-    bounds = dict(_bounds(_split(kind)[1]))
+    bounds = dict(_bounds(annotation(kind)[1]))
     if bounds.keys() == {"ge", "le"}:
         return f"from {bounds['ge']} to {bounds['le']}"
     return " and ".join(_BOUNDS[name].format(bound) for name, bound in bounds.items())
+
+
+def either(words: Sequence[str]) -> str:
+    """Alternatives as a person lists them: "a, b or c"."""
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _descriptions(kind: Any) -> Iterator[str]:
+    """The alternatives of an annotation in words."""
+    bare, extras = annotation(kind)
+    for extra in extras:
+        yield from extra.values if isinstance(extra, Names) else ()
+    if _is_union(bare):
+        for each in get_args(bare):
+            yield from _descriptions(each)
+    elif get_origin(bare) is Literal:
+        yield from map(str, get_args(bare))
+    else:
+        name, bounds = _TYPE_NAMES.get(bare, getattr(bare, "__name__", str(bare))), describe_bounds(kind)
+        yield f"{name} {bounds}" if bounds.startswith("from") else f"{name}, {bounds}" if bounds else name
 
 
 def _advice(default: Any) -> str:
@@ -185,7 +197,7 @@ def _advice(default: Any) -> str:
 
 def _readings(text: str, kind: Any) -> Iterator[Any]:
     """Every value that a text could stand for, of the types of a union in turn."""
-    bare, extras = _split(kind)
+    bare, extras = annotation(kind)
     yield from (extra.values[text] for extra in extras if isinstance(extra, Names) and text in extra.values)
     if _is_union(bare):
         for each in get_args(bare):
@@ -207,7 +219,7 @@ def _is_union(bare: Any) -> bool:
     return get_origin(bare) in (Union, types.UnionType)
 
 
-def _split(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+def annotation(kind: Any) -> tuple[Any, tuple[Any, ...]]:
     """An annotation's type and what is annotated."""
     if get_origin(kind) is not Annotated:
         return kind, ()

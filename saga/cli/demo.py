@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from saga.cli.options import Device, NonNegative
 from saga.cli.run import run, say
 from saga.demo.names import CaptureName, LayoutName
 from saga.errors import SagaError
@@ -49,8 +50,8 @@ def demo(
     masks: Literal["exact", "classical"] = "exact",
     scene: LayoutName = "table",
     capture: CaptureName = "perfect",
-    seed: int = 0,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    seed: NonNegative = 0,
+    device: Device = "auto",
 ) -> None:
     """Make a scene, train on it, click every object once and compare with the truth.
 
@@ -75,7 +76,7 @@ def demo(
     start = time.perf_counter()
     chosen = choose_device(device)
     if gaussians < _LEAST_GAUSSIANS:
-        raise SagaError(f"--gaussians: expected at least {_LEAST_GAUSSIANS}, found {gaussians}; the objects need them.")
+        raise SagaError(f"--gaussians: expected {_LEAST_GAUSSIANS} or more, found {gaussians}; give more.")
     made = make_scene(gaussians, seed, layout=scene, capture=capture)
     write_scene(made, out)
     ply = out / "scene.ply"

@@ -2,113 +2,114 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import tyro
 
+from saga.cli.options import (
+    Assignments,
+    Device,
+    ImageFolder,
+    MethodName,
+    OptionalPath,
+    OptionalText,
+    SceneFile,
+    flattened,
+    given,
+    joined,
+)
 from saga.cli.run import free_folder, run, say
-from saga.config import Config, Fraction, NonNegativeInt, Seed
+from saga.config import Config, either, with_assignments
 from saga.errors import SagaError
-
-if TYPE_CHECKING:
-    from saga.query import Segmentation
-    from saga.scene import Scene
-
-
-@dataclass(frozen=True)
-class _Clustering(Config):
-    """What Segmenter.discover takes."""
-
-    similarity: Fraction = 0.6
-    smallest: NonNegativeInt = 50
-    seed: Seed = 0
+from saga.methods.registry import config_class, method_names
+from saga.query.config import DiscoveryConfig
 
 
 def discover(
-    scene: Annotated[Path, tyro.conf.Positional],
-    images: Annotated[Path | None, tyro.conf.Positional] = None,
+    scene: SceneFile,
+    images: ImageFolder = None,
     *,
-    out: Path | None = None,
-    method: Literal["disconerf", "saga"] = "disconerf",
-    cameras: Path | None = None,
-    masks: Path | None = None,
-    sam: str | None = None,
-    field: Path | None = None,
-    settings: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(name="set")] = (),
-    seed: int = 0,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    out: OptionalPath = None,
+    method: MethodName = "disconerf",
+    cameras: OptionalPath = None,
+    masks: OptionalPath = None,
+    sam: OptionalText = None,
+    cache: OptionalPath = None,
+    field: OptionalPath = None,
+    device: Device = "auto",
+    assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
+    config: Config,
 ) -> None:
     """Cut a whole scene into objects.
 
     Args:
-        scene: The trained Gaussian splatting scene, a PLY.
+        scene: The trained Gaussian splatting scene.
         images: Folder of the photographs it was trained from.
         out: Folder for objects/*.ply, labels.npy, objects.json, label_maps of every view, overview.png and report.json;
             the first free of objects-1, objects-2, ... by default.
         method: disconerf fits object slots to the masks of all views; saga clusters the features of saga-train.
+            --method NAME --help lists the options of another method.
         cameras: COLMAP sparse folder, cameras.json or transforms.json; found near the scene by default.
         masks: Folder of your own masks, as for saga-train; made from the photographs by default.
         sam: Segment Anything checkpoint to make the masks with: a file, or vit_h, vit_l or vit_b.
+        cache: Folder where masks that are made are kept; beside the scene, or in your own cache, by default.
         field: With saga, the feature field; beside the scene, with the suffix .saga, by default.
-        settings: Setting of the method, name=value; may be repeated.
-        seed: Seed of everything random.
         device: Where to compute.
+        assignments: Values of the method's config by their names, e.g. iterations=300.
     """
     from saga.export import write_objects
+    from saga.methods.registry import open_method
     from saga.runtime.device import choose_device
     from saga.scene import load_scene
 
     began, chosen = time.perf_counter(), choose_device(device)
-    given = {"--masks": masks, "--sam": sam} if method == "saga" else {"--field": field}
-    for option in (option for option, value in given.items() if value is not None):
-        raise SagaError(f"{option}: --method {method} does not take it; leave it out.")
-    config = _config(method, settings, seed)
+    own: dict[str, Any] = {"--masks": masks, "--sam": sam, "--cache": cache} if method == "saga" else {"--field": field}
+    for option, value in own.items():
+        if value is not None:
+            raise SagaError(f"{option}: expected nothing with --method {method}, found {value}; leave it out.")
+    _require_discovery(method)
+    config = with_assignments(config, joined(assignments), "--set")
     loaded = load_scene(scene, images, cameras)
-    if method == "saga":
-        found = _clusters(loaded, field or scene.with_suffix(".saga"), config, chosen)
+    if isinstance(config, DiscoveryConfig):
+        from saga.train import FeatureField
+
+        trained = FeatureField.load(field or scene.with_suffix(".saga"), loaded)
+        found = open_method("saga", loaded, field=trained, device=chosen).discover(**asdict(config))
     else:
-        found = _slots(loaded, masks, sam, config, chosen)
+        from saga.masks import open_masks
+
+        source = open_masks(loaded, masks, sam, cache, chosen)
+        say(source.description)
+        found = open_method(method, loaded, config, masks=source, device=chosen).discover()
     if not found:
-        raise SagaError(f"{scene}: no object was found; give masks that cover the objects with --masks or --sam.")
+        raise SagaError(f"{scene}: expected objects, found none; give masks that cover them with --masks or --sam.")
     digits = len(str(len(found)))
     named = {f"object_{number:0{max(3, digits)}d}": each for number, each in enumerate(found, 1)}
     seconds = round(time.perf_counter() - began, 2)
     sizes = {name: len(each) for name, each in named.items()}
-    report = {"method": method, "settings": asdict(config), "seconds": seconds, "gaussians": sizes}
+    report = {"method": method, "config": asdict(config), "seconds": seconds, "gaussians": sizes}  # type: ignore[call-overload]
     folder = out or free_folder("objects")
     write_objects(named, loaded, folder, label_maps=True, report=report)
     shared = sum(sizes.values()) / max(1, len(loaded.gaussians))
     say(f"{folder}: {len(found)} objects with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")
 
 
-def _config(method: str, settings: tuple[str, ...], seed: int) -> Any:
-    from saga.config import with_assignments
-    from saga.methods.disconerf import DiscoNerfConfig
+def _require_discovery(method: str) -> None:
+    """Raises SagaError for a method that finds no objects without a prompt."""
+    from saga.methods.registry import method_class
 
-    base = DiscoNerfConfig(seed=seed) if method == "disconerf" else _Clustering(seed=seed)
-    return with_assignments(base, settings, "--set")
-
-
-def _clusters(scene: Scene, path: Path, config: Any, device: str) -> list[Segmentation]:
-    from saga.query import Segmenter
-    from saga.train import FeatureField
-
-    segmenter = Segmenter(scene, FeatureField.load(path, scene), device=device)
-    return segmenter.discover(**asdict(config))
-
-
-def _slots(scene: Scene, masks: Path | None, sam: str | None, config: Any, device: str) -> list[Segmentation]:
-    from saga.masks import open_masks
-    from saga.methods.disconerf import discover_objects
-
-    source = open_masks(scene, masks, sam, device=device)
-    say(source.description)
-    return discover_objects(scene, source, config, device).discover()
+    able = [name for name in method_names() if hasattr(method_class(name), "discover")]
+    if method not in able:
+        raise SagaError(f"--method: expected {either(able)}, found {method!r}; the others need a prompt.")
 
 
 def main() -> None:
     """Entry point of saga-discover."""
-    run(discover, "saga-discover")
+    method = given("--method", sys.argv, "disconerf")
+    method = method if method in method_names() else "disconerf"
+    own = DiscoveryConfig if method == "saga" else config_class(method)
+    prog = "saga-discover" if method == "disconerf" else f"saga-discover --method {method}"
+    run(discover, prog, {"config": flattened(own)})

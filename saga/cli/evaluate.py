@@ -3,41 +3,57 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import tyro
 
-from saga.cli.run import require_positive, run, say
+from saga.cli.options import (
+    SAYS_DEFAULT,
+    Assignments,
+    Device,
+    Lists,
+    MethodName,
+    NonNegative,
+    OptionalPath,
+    OptionalText,
+    Positive,
+    joined,
+    numbers,
+)
+from saga.cli.run import run, say
+from saga.config import PositiveInt, Seed, with_assignments
 from saga.errors import SagaError
+from saga.evaluate.protocols import protocol_names
 
-_Repeated = tyro.conf.UseAppendAction[tuple[str, ...]]
+if TYPE_CHECKING:
+    _ProtocolName: TypeAlias = str
+else:
+    _ProtocolName = Literal[(*protocol_names(), "ablate")]
 
 
 def evaluate(
-    protocol: Annotated[
-        Literal["folder", "nvos", "spin-nerf", "lerf-mask", "replica", "mipnerf360", "ablate"], tyro.conf.Positional
-    ],
-    data: Annotated[Path, tyro.conf.Positional],
+    protocol: Annotated[_ProtocolName, tyro.conf.Positional],
+    data: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")],
     names: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[SCENE ...]")] = (),
     *,
     out: Path,
-    method: Literal["saga", "sa3d", "sanerf-hq", "sgisrf", "disconerf"] = "saga",
-    scenes: Path | None = None,
-    fields: Path | None = None,
-    masks: str | None = None,
-    mask_cache: Path | None = None,
-    images: str | None = None,
-    sam: str | None = None,
-    clicks: tuple[int, ...] = (1,),
-    views: int = 2,
-    prompt: Literal["points", "scribble", "mask"] | None = None,
-    seeds: tuple[int, ...] = (0,),
-    jitter: int = 0,
+    method: MethodName = "saga",
+    scenes: OptionalPath = None,
+    fields: OptionalPath = None,
+    masks: OptionalText = None,
+    mask_cache: OptionalPath = None,
+    images: OptionalText = None,
+    sam: OptionalText = None,
+    clicks: Annotated[Lists[str], tyro.conf.arg(metavar="INT ...")] = (),
+    views: Positive = 2,
+    prompt: Annotated[Literal["points", "scribble", "mask"] | None, SAYS_DEFAULT] = None,
+    seeds: Annotated[Lists[str], tyro.conf.arg(metavar="INT ...")] = (),
+    jitter: NonNegative = 0,
     alone: bool = True,
-    query: Annotated[_Repeated, tyro.conf.arg(name="set")] = (),
-    train: _Repeated = (),
-    groups: tuple[str, ...] = (),
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    query: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
+    train: Assignments = (),
+    groups: Annotated[Lists[str], tyro.conf.arg(metavar="GROUP ...")] = (),
+    device: Device = "auto",
 ) -> None:
     """Measure the quality of segmentations on a dataset.
 
@@ -60,19 +76,18 @@ def evaluate(
             default.
         images: Name of the folder of photographs in the scene's folder.
         sam: Segment Anything checkpoint, to make the masks with and to answer prompts with.
-        clicks: Numbers of clicks to try.
+        clicks: Numbers of clicks to try; 1 by default.
         views: Views that an object is asked for in, one at a time.
         prompt: Kind of prompt, where the protocol leaves a choice.
-        seeds: Seeds of training, one field each; two or more give a standard deviation.
+        seeds: Seeds of training, one field each; two or more give a standard deviation; 0 by default.
         jitter: Random displacements of every click by up to 3 pixels; two or more give a standard deviation.
         alone: Also judge the selected Gaussians rendered by themselves.
-        query: Setting of the queries, or of the other method, name=value; may be repeated.
-        train: Setting of the training, name=value; may be repeated.
+        query: Values of the method's config by their names, e.g. ball_query=false.
+        train: Values of the config of training by their names, e.g. iterations=300.
         groups: Groups of ablations, of losses, post-processing, pixels, iterations, start, options and clicks; all by
             default.
         device: Where to compute.
     """
-    from saga.config import with_assignments
     from saga.evaluate import DatasetPaths, Preparation, PromptConfig, evaluate_dataset
     from saga.evaluate.ablation import GROUPS, ablate
     from saga.evaluate.results_folder import TABLE, WORST
@@ -81,28 +96,23 @@ def evaluate(
     from saga.runtime.device import choose_device
     from saga.train import TrainConfig
 
-    for option, number in (*(("--clicks", count) for count in clicks), ("--views", views)):
-        require_positive(option, number)
-    if jitter < 0:
-        raise SagaError(f"--jitter: expected 0 or more, found {jitter}.")
-    if not clicks or not seeds:
-        raise SagaError("--clicks and --seeds: expected at least one number each.")
     if groups and protocol != "ablate":
-        raise SagaError(f"--groups: only ablate has groups; leave it out with {protocol}.")
+        raise SagaError(f"--groups: expected it with ablate only, found {protocol}; leave it out.")
     chosen = choose_device(device)
     paths = DatasetPaths(data, scenes, images, masks, sam, mask_cache, chosen)
-    training = with_assignments(TrainConfig(), train, "--train")
-    asked = PromptConfig(prompt, clicks, views, jitter)
-    own = method == "saga"
+    training = with_assignments(TrainConfig(), joined(train), "--train")
+    asked = PromptConfig(prompt, numbers("--clicks", clicks, PositiveInt) or (1,), views, jitter)
+    own, drawn = method == "saga", numbers("--seeds", seeds, Seed) or (0,)
     if not own and (protocol == "ablate" or train or fields is not None):
         refused = "ablate" if protocol == "ablate" else "--train" if train else "--fields"
-        raise SagaError(f"{refused}: only --method saga has it; leave it out with {method}.")
-    config = with_assignments(config_class(method)(), query, "--set")
+        raise SagaError(f"{refused}: expected it with --method saga only, found {method}; leave it out.")
+    config = with_assignments(config_class(method)(), joined(query), "--set")
     preparation = Preparation(method, config, training, (fields or out / "fields") if own else None, sam)
     if protocol == "ablate":
-        say(ablate(paths, preparation, out, names, groups or GROUPS, "folder", asked, seeds, chosen, alone, say=say))
+        some = joined(groups) or GROUPS
+        say(ablate(paths, preparation, out, names, some, "folder", asked, drawn, chosen, alone, say=say))
         return
-    results = evaluate_dataset(protocol, paths, preparation, out, names, asked, seeds, chosen, alone, say=say)
+    results = evaluate_dataset(protocol, paths, preparation, out, names, asked, drawn, chosen, alone, say=say)
     say(overview("scene", by_scene(results)))
     say(f"{out / TABLE}: every object, and what it cost; {out / WORST}: the worst answers")
 

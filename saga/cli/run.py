@@ -6,30 +6,34 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
-import tyro
-
+from saga.cli.parse import parse
 from saga.errors import SagaError
 
 EXIT_USER, EXIT_BUG, EXIT_INTERRUPTED = 2, 1, 130
 
 
-def run(command: Callable[..., None], prog: str) -> NoReturn:
-    """Parses the command line into the command's arguments and runs it.
+def run(command: Callable[..., None], prog: str, annotations: Mapping[str, Any] | None = None) -> NoReturn:
+    """Reads the command line into the arguments of a command and runs it.
 
     Exit code 0 is success, 2 a person's mistake (one line on standard error), 1 a bug of ours, 130 an
     interruption.
+
+    Args:
+        command: The function that is the command.
+        prog: The command's name.
+        annotations: Types of parameters that depend on the command line, by the parameter's name.
     """
     # PyTorch's OpenMP threads spin while they wait, which on a machine with other work costs many times what it
     # saves. Only a value set before PyTorch is loaded counts; a person's own choice stands.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.showwarning = _show_warning
     try:
-        tyro.cli(command, prog=prog)
+        parse(command, prog, sys.argv[1:], annotations)()
     except SagaError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -69,12 +73,6 @@ def require_writable(path: Path) -> None:
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         found = "is no folder" if not parent.is_dir() else "may not be written to"
         raise SagaError(f"{path}: cannot be written, {parent} {found}; choose another place with --out.")
-
-
-def require_positive(option: str, value: int | None) -> None:
-    """Raises SagaError when a number was given and is below 1."""
-    if value is not None and value < 1:
-        raise SagaError(f"{option}: expected 1 or more, found {value}.")
 
 
 def _memory_advice(error: MemoryError | RuntimeError) -> str | None:

@@ -3,100 +3,108 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from saga.cli.options import (
+    Assignments,
+    Device,
+    Lists,
+    MethodName,
+    OptionalPath,
+    OptionalText,
+    SceneFile,
+    flattened,
+    given,
+    joined,
+    prefixed,
+)
 from saga.cli.run import free_folder, run, say
+from saga.config import Config, with_assignments
 from saga.errors import SagaError
+from saga.methods.registry import config_class, method_names
 
 if TYPE_CHECKING:
+    from saga.query import Prompt
     from saga.scene import Scene
+
+_Pixels = Annotated[Lists[str], tyro.conf.arg(metavar="X,Y ...")]
+_ViewPixels = Annotated[Lists[str], tyro.conf.arg(metavar="VIEW:X,Y ...")]
 
 
 def segment(
-    scene: Annotated[Path, tyro.conf.Positional],
+    scene: SceneFile,
+    *,
     view: str,
-    out: Path | None = None,
-    points: tuple[str, ...] = (),
-    negative: tuple[str, ...] = (),
-    also: tuple[str, ...] = (),
-    also_negative: tuple[str, ...] = (),
-    box: str | None = None,
-    scribble: Path | None = None,
-    mask: Path | None = None,
-    method: Literal["saga", "sa3d", "sanerf-hq", "sgisrf"] = "saga",
-    masks: Path | None = None,
-    settings: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(name="set")] = (),
-    field: Path | None = None,
-    cameras: Path | None = None,
-    images: Path | None = None,
-    sam: str | None = None,
-    threshold: str | None = None,
-    granularity: str | None = None,
-    filter: bool = True,
-    ball_query: bool = True,
+    out: OptionalPath = None,
+    points: _Pixels = (),
+    negative: _Pixels = (),
+    also: _ViewPixels = (),
+    also_negative: _ViewPixels = (),
+    box: Annotated[OptionalText, tyro.conf.arg(metavar="X0,Y0,X1,Y1")] = None,
+    scribble: OptionalPath = None,
+    mask: OptionalPath = None,
+    method: MethodName = "saga",
+    field: OptionalPath = None,
+    cameras: OptionalPath = None,
+    images: OptionalPath = None,
+    masks: OptionalPath = None,
+    sam: OptionalText = None,
+    cache: OptionalPath = None,
     split_boundary: bool = False,
     prune: bool = False,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
+    assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
+    config: Config,
 ) -> None:
-    """Segment one object.
+    """Segment one object: from a prompt in one view to the object's Gaussians and its mask in every view.
 
     Args:
-        scene: The scene, a PLY.
-        view: The photograph that the prompt is drawn on, e.g. 0003.jpg.
+        scene: The trained Gaussian splatting scene.
+        view: The photograph that the prompt is drawn on, by its file's name.
         out: Folder for object.ply, rest.ply, masks, preview.png and report.json; the first free of object-1,
             object-2, ... by default.
-        points: Pixels on the object, x,y [x,y ...].
-        negative: Pixels that do not belong to it, x,y [x,y ...].
-        also: Points on the object in other views, VIEW:x,y [VIEW:x,y ...].
-        also_negative: The same of pixels that do not belong to it.
-        box: A box around it, x0,y0,x1,y1.
+        points: Pixels on the object.
+        negative: Pixels that do not belong to it.
+        also: Pixels on the object in other views.
+        also_negative: Pixels in other views that do not belong to it.
+        box: A box around it in pixels.
         scribble: A PNG of the view's size with strokes on the object.
         mask: A PNG of the view's size with the object's mask.
         method: saga matches the features of saga-train; the others need no training, but masks of the views.
-        masks: Masks of the views for the other methods, as for saga-train; made from the photographs by default.
-        settings: Setting of the method, name=value; may be repeated.
-        field: Feature field; beside the scene, with the suffix .saga, by default.
+            --method NAME --help lists the options of another method.
+        field: Feature field of saga-train; beside the scene, with the suffix .saga, by default.
         cameras: As for saga-train; the views the field was trained with by default.
         images: Folder of the photographs.
+        masks: Masks of the views for the other methods, as for saga-train; made from the photographs by default.
         sam: Segment Anything checkpoint: for a field that was trained with one, or for another method.
-        threshold: Least score of a selected Gaussian, e.g. 0.6; higher is tighter. adaptive, or paper.
-        granularity: part, object, group, or a number from 0 to 1, for a field trained with --granularity.
-        filter: Statistical filter and region growing.
-        ball_query: Add Gaussians close to the selection.
+        cache: Folder where masks that are made are kept; beside the scene, or in your own cache, by default.
         split_boundary: Split Gaussians that stick out of the object, and give rest.ply what lies outside.
         prune: Leave out of object.ply what is hidden inside it or floats apart from it.
         device: Where to compute.
+        assignments: Values of the method's config by their names, e.g. ball_query=false.
     """
     from saga.export import write_segmentation
     from saga.query import Prompt
     from saga.runtime.device import choose_device
 
     chosen = choose_device(device)
-    prompt = Prompt(
-        view,
-        [_numbers("--points", p, 2) for p in points],
-        [_numbers("--negative", p, 2) for p in negative],
-        scribble,
-        mask,
-        None if box is None else _numbers("--box", box, 4),
-    )
-    prompts = [prompt, *_further(also, also_negative)]
+    clicks, excluded = _pixels("--points", joined(points)), _pixels("--negative", joined(negative))
+    corners = None if box is None else _numbers("--box", box, 4)
+    prompts = [Prompt(view, clicks, excluded, scribble, mask, corners)]
+    prompts += _further({"--also": joined(also), "--also-negative": joined(also_negative)})
+    config = with_assignments(config, joined(assignments), "--set")
     if method == "saga":
-        _refuse(method, {"--masks": masks is not None})
-        changes: dict[str, Any] = {"statistical_filter": filter, "region_growing": filter, "ball_query": ball_query}
-        changes |= {} if threshold is None else {"score_threshold": _threshold(threshold)}
-        changes |= {} if granularity is None else {"granularity": _granularity(granularity)}
-        loaded, segmenter = _saga(scene, field, images, cameras, sam, changes, settings, chosen)
+        _refuse(method, {"--masks": masks, "--cache": cache}, "the masks are those of saga-train")
+        loaded, opened = _open_field(scene, field, images, cameras, sam, config, chosen)
     else:
-        given = {"--field": field, "--threshold": threshold, "--granularity": granularity}
-        given |= {"--no-filter": None if filter else "", "--no-ball-query": None if ball_query else ""}
-        _refuse(method, {option: value is not None for option, value in given.items()})
-        loaded, segmenter = _other(method, scene, images, cameras, masks, sam, settings, chosen)
-    result = segmenter.segment_prompts(prompts)
+        _refuse(method, {"--field": field}, "it needs none")
+        loaded, opened = _open_method(method, scene, images, cameras, masks, sam, cache, config, chosen)
+    result = opened.segment_prompts(prompts)
     folder = out or free_folder("object")
     for warning in result.report["warnings"]:
         say(f"warning: {warning}")
@@ -105,81 +113,82 @@ def segment(
     say(f"{folder}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
 
 
-def _refuse(method: str, given: dict[str, bool]) -> None:
+def _refuse(method: str, options: dict[str, Path | None], reason: str) -> None:
     """Raises SagaError for the first option given that a method does not take."""
-    for option in (option for option, present in given.items() if present):
-        advice = "the masks are those of saga-train" if method == "saga" else "its settings are given with --set"
-        raise SagaError(f"{option}: --method {method} does not take it ({advice}); leave it out.")
+    for option, value in options.items():
+        if value is not None:
+            raise SagaError(
+                f"{option}: expected nothing with --method {method} ({reason}), found {value}; leave it out."
+            )
 
 
-def _saga(
+def _open_field(
     scene: Path,
     field: Path | None,
     images: Path | None,
     cameras: Path | None,
     sam: str | None,
-    changes: dict[str, Any],
-    settings: tuple[str, ...],
+    config: Any,
     device: str,
 ) -> tuple[Scene, Any]:
-    """The scene and the Segmenter of its trained field."""
-    from saga.config import with_assignments
+    """The scene, and its trained field ready for prompts."""
     from saga.masks import Sam, resolve_checkpoint
-    from saga.query import QueryConfig, Segmenter
+    from saga.methods.registry import open_method
     from saga.scene import Gaussians, Scene, load_scene
     from saga.train import FeatureField
 
-    path = field or scene.with_suffix(".saga")
-    config = with_assignments(replace(QueryConfig(), **changes), settings, "--set")
-    if cameras is None and images is None and path.is_file():
-        trained = FeatureField.load(path)
+    trained = FeatureField.load(field or scene.with_suffix(".saga"))
+    if cameras is None and images is None:
         loaded = Scene(Gaussians.read(scene), trained.cameras, scene)
     else:
         loaded = load_scene(scene, images, cameras)
     model = None if sam is None else Sam.load(resolve_checkpoint(sam), device)
-    return loaded, Segmenter(loaded, FeatureField.load(path, loaded), config, device, model)
+    return loaded, open_method("saga", loaded, config, sam=model, field=trained, device=device)
 
 
-def _other(
+def _open_method(
     method: str,
     scene: Path,
     images: Path | None,
     cameras: Path | None,
     masks: Path | None,
     sam: str | None,
-    settings: tuple[str, ...],
+    cache: Path | None,
+    config: Any,
     device: str,
 ) -> tuple[Scene, Any]:
-    """The scene and another method, opened on it; without masks or SAM, masks are made from the photographs."""
-    from saga.config import with_assignments
+    """The scene, and another method opened on it; without masks or SAM, masks are made from the photographs."""
     from saga.masks import Sam, open_masks, resolve_checkpoint
-    from saga.methods.registry import config_class, open_method
+    from saga.methods.registry import open_method
     from saga.scene import load_scene
 
     if masks is not None and sam is not None:
-        raise SagaError(f"--masks and --sam: expected one of them, found {masks} and {sam}.")
-    config = with_assignments(config_class(method)(), settings, "--set")
+        raise SagaError(f"--masks and --sam: expected one of them, found {masks} and {sam}; leave one out.")
     loaded = load_scene(scene, images, cameras)
     if sam is not None:
         model = Sam.load(resolve_checkpoint(sam), device)
         return loaded, open_method(method, loaded, config, sam=model, device=device)
-    source = open_masks(loaded, masks, device=device)
+    source = open_masks(loaded, masks, None, cache, device)
     say(source.description)
     return loaded, open_method(method, loaded, config, masks=source, device=device)
 
 
-def _further(also: tuple[str, ...], also_negative: tuple[str, ...]) -> list[Any]:
-    """Prompts in other views, from VIEW:x,y each."""
+def _further(options: dict[str, Sequence[str]]) -> list[Prompt]:
+    """Prompts in other views, from VIEW:x,y each; those of the second option exclude."""
     from saga.query import Prompt
 
     views: dict[str, tuple[list[Any], list[Any]]] = {}
-    for index, (option, entries) in enumerate((("--also", also), ("--also-negative", also_negative))):
+    for index, (option, entries) in enumerate(options.items()):
         for entry in entries:
             view, _, point = entry.rpartition(":")
             if not view:
-                raise SagaError(f"{option}: expected VIEW:x,y, e.g. 0007.jpg:512,300, found {entry!r}.")
+                raise SagaError(f"{option}: expected VIEW:x,y, found {entry!r}; give e.g. 0007.jpg:512,300.")
             views.setdefault(view, ([], []))[index].append(_numbers(option, point, 2))
     return [Prompt(view, points, negative) for view, (points, negative) in views.items()]
+
+
+def _pixels(option: str, texts: Sequence[str]) -> list[Any]:
+    return [_numbers(option, text, 2) for text in texts]
 
 
 def _numbers(option: str, text: str, count: int) -> Any:
@@ -188,36 +197,14 @@ def _numbers(option: str, text: str, count: int) -> Any:
     except ValueError:
         values = ()
     if len(values) != count or not all(math.isfinite(value) for value in values):
-        expected = "x,y" if count == 2 else "x0,y0,x1,y1"
-        raise SagaError(f"{option}: expected {expected} in pixels, e.g. 512,300, found {text!r}.")
+        expected, example = ("x,y", "512,300") if count == 2 else ("x0,y0,x1,y1", "400,200,620,420")
+        raise SagaError(f"{option}: expected {expected} in pixels, found {text!r}; give e.g. {example}.")
     return values
-
-
-def _threshold(text: str) -> Any:
-    if text in ("adaptive", "paper"):
-        return text
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise SagaError(f"--threshold: expected a number, adaptive or paper, found {text!r}.")
-    return value
-
-
-def _granularity(text: str) -> float:
-    from saga.query import GRANULARITIES
-
-    try:
-        value = GRANULARITIES[text] if text in GRANULARITIES else float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        expected = f"{', '.join(GRANULARITIES)} or a number from 0 to 1"
-        raise SagaError(f"--granularity: expected {expected}, found {text!r}.")
-    return value
 
 
 def main() -> None:
     """Entry point of saga-segment."""
-    run(segment, "saga-segment")
+    method = given("--method", sys.argv, "saga")
+    if method == "saga" or method not in method_names():
+        run(segment, "saga-segment", {"config": flattened(config_class("saga"))})
+    run(segment, f"saga-segment --method {method}", {"config": prefixed(config_class(method), method)})

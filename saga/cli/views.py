@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
-from typing import Annotated, Literal
 
-import tyro
-
-from saga.cli.run import require_positive, run, say
+from saga.cli.options import Device, ImageFolder, NonNegative, OptionalPath, Positive, SceneFile
+from saga.cli.run import run, say
 
 
 def views(
-    scene: Annotated[Path, tyro.conf.Positional],
-    images: Annotated[Path | None, tyro.conf.Positional] = None,
+    scene: SceneFile,
+    images: ImageFolder = None,
     *,
-    out: Path | None = None,
-    cameras: Path | None = None,
+    out: OptionalPath = None,
+    cameras: OptionalPath = None,
     align: str = "auto",
-    count: int = 24,
-    seed: int = 0,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    count: Positive = 24,
+    seed: NonNegative = 0,
+    device: Device = "auto",
 ) -> None:
     """Write a picture of every view with a coordinate grid, to see where to click.
 
@@ -42,7 +39,6 @@ def views(
     from saga.opening import load_scene
     from saga.raster import DeviceScene
 
-    require_positive("--count", count)
     loaded = load_scene(scene, images, cameras, align_frames=align, views=count, seed=seed, device=device, say=say)
     folder = out or scene.with_name(f"{scene.stem}_grid")
     write_grids(DeviceScene(loaded, device), folder)

@@ -9,7 +9,7 @@ from saga.config import Config, Fraction, NonNegativeInt, PositiveInt
 
 @dataclass(frozen=True)
 class ClassicalConfig(Config):
-    """Which regions of an image become masks. Raises ConfigError for values out of range."""
+    """Which regions of an image become masks."""
 
     long_side: PositiveInt = 640
     """Long side in pixels at which larger images are segmented; their masks are enlarged."""
@@ -30,8 +30,7 @@ class ClassicalConfig(Config):
 
 @dataclass(frozen=True)
 class SamConfig(Config):
-    """How Segment Anything makes automatic masks; names and defaults are its own. Raises ConfigError for values out of
-    range."""
+    """How Segment Anything makes automatic masks; names and defaults are its own."""
 
     points_per_side: PositiveInt = 32
     """Point prompts along each side of the grid that is laid over the image."""

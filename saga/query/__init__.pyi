@@ -1,4 +1,5 @@
 from .config import GRANULARITIES as GRANULARITIES
+from .config import DiscoveryConfig as DiscoveryConfig
 from .config import QueryConfig as QueryConfig
 from .prompts import Prompt as Prompt
 from .segmentation import Segmentation as Segmentation

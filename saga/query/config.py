@@ -15,7 +15,7 @@ GRANULARITIES = {"part": 0.2, "object": 0.8, "group": 1.0}
 
 @dataclass(frozen=True)
 class QueryConfig(Config):
-    """How a prompt becomes a selection (SAGA, sections 3.4 and 3.5). Raises ConfigError for values out of range."""
+    """How a prompt becomes a selection (SAGA, sections 3.4 and 3.5)."""
 
     score_threshold: Literal["adaptive", "paper"] | float = "adaptive"
     """Least score of a selected Gaussian, a cosine similarity: higher is tighter, lower is looser. "adaptive" finds the
@@ -31,7 +31,8 @@ class QueryConfig(Config):
     graph_smoothness: NonNegativeFloat = 0.0
     """Weight of neighbors in a graph cut that decides about scores near the threshold; 0 leaves the cut out."""
     statistical_filter: bool = True
-    """Drop Gaussians that lie far from the others (points and scribbles)."""
+    """Drop Gaussians that lie far from the others (points and scribbles). --no-filter switches this and region growing
+    off."""
     filter_deviations: NonNegativeFloat = 3.0
     """Standard deviations above the mean distance beyond which the filter drops a Gaussian; the paper has 1."""
     region_growing: bool = True
@@ -42,3 +43,15 @@ class QueryConfig(Config):
     """Quantile of nearest-neighbor distances that is the ball's radius; 1 is the paper's maximum."""
     seed: Seed = 0
     """Seed of k-means."""
+
+
+@dataclass(frozen=True)
+class DiscoveryConfig(Config):
+    """How the features of a scene are clustered into objects."""
+
+    similarity: Annotated[float, Interval(ge=-1, le=1)] = 0.6
+    """Least cosine similarity of a Gaussian's features to the mean of its object's."""
+    smallest: NonNegativeInt = 50
+    """Number of Gaussians below which an object is left out."""
+    seed: Seed = 0
+    """Seed of the clustering."""

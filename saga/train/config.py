@@ -10,7 +10,7 @@ from saga.config import Config, NonNegativeFloat, NonNegativeInt, PositiveFloat,
 
 @dataclass(frozen=True)
 class TrainConfig(Config):
-    """How a feature field is trained (SAGA, section 3.3). Raises ConfigError for values out of range."""
+    """How a feature field is trained (SAGA, section 3.3)."""
 
     dimensions: PositiveInt = 32
     """Number of features of each Gaussian, C."""

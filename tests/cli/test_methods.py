@@ -45,14 +45,16 @@ def test_settings_are_set_by_name(saga_segment, tiny_folder, click, tmp_path) ->
     assert done.code == 0, done.err
     saga_segment(scene, *given, "--set", "propagated=false", "--out", out).assert_mistake("propagated", "propagate")
     saga_segment(scene, *given, "--set", "points=0", "--out", out).assert_mistake("points", "1 or more")
+    saga_segment(scene, *given, "--sa3d.points", "0", "--out", out).assert_mistake("--sa3d.points", "1 or more")
 
 
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
         (("--method", "sa3d", "--field", "x.saga"), ["--field", "sa3d", "leave it out"]),
-        (("--method", "sanerf-hq", "--threshold", "0.5"), ["--threshold", "--set"]),
-        (("--method", "sgisrf", "--no-filter"), ["--no-filter"]),
+        (("--method", "sanerf-hq", "--threshold", "0.5"), ["--threshold", "saga-segment --method sanerf-hq --help"]),
+        (("--method", "sgisrf", "--no-filter"), ["an option of saga-segment --method sgisrf"]),
+        (("--method", "sa3"), ["--method: expected saga, sa3d,", "found 'sa3'"]),
         (("--masks", "instances"), ["--masks", "saga-train"]),
         (("--method", "sa3d", "--masks", "nowhere"), ["nowhere"]),
         (("--method", "sa3d", "--masks", "nowhere", "--sam", "vit_b"), ["--masks and --sam"]),
@@ -93,5 +95,7 @@ def test_mistakes_of_discovery_are_one_line(saga_discover, tiny_folder, tmp_path
     saga_discover(scene, "--method", "saga", "--masks", "m", *out).assert_mistake("--masks", "leave it out")
     saga_discover(scene, "--field", "f", *out).assert_mistake("--field", "leave it out")
     saga_discover(scene, "--set", "slot=1", *out).assert_mistake("slot", "slots")
+    saga_discover(scene, "--slots", "-1", *out).assert_mistake("--slots: expected a whole number, 0 or more")
+    saga_discover(scene, "--method", "sa3d", *out).assert_mistake("--method: expected saga or disconerf, found 'sa3d'")
     saga_discover(scene, "--method", "saga", *out).assert_mistake("scene.saga")
     assert not (tmp_path / "out").exists()

@@ -106,7 +106,7 @@ def test_a_field_without_a_gate_has_no_granularity(tiny_scene, field):
 
 @pytest.mark.parametrize("granularity", [-0.1, 1.1, float("nan")])
 def test_a_granularity_out_of_range_is_refused(granularity: float):
-    with pytest.raises(SagaError, match=r"part or object or group or a number, from 0 to 1"):
+    with pytest.raises(SagaError, match=r"part, object, group, a number from 0 to 1"):
         QueryConfig(granularity=granularity)
 
 

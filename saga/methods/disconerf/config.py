@@ -10,7 +10,7 @@ from saga.config import Config, Fraction, NonNegativeFloat, NonNegativeInt, Posi
 
 @dataclass(frozen=True)
 class DiscoNerfConfig(Config):
-    """How a scene is cut into objects (DiscoNeRF, sections 3 and 7.3). Raises ConfigError for values out of range."""
+    """How a scene is cut into objects (DiscoNeRF, sections 3 and 7.3)."""
 
     slots: NonNegativeInt = 0
     """Object slots N; 0 takes twice the masks of the view with the most, 2 K_max, as in section 4."""

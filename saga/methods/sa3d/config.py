@@ -13,8 +13,7 @@ from saga.methods.config import ViewOrder
 
 @dataclass(frozen=True)
 class Sa3dConfig(Config):
-    """How masks of single views become one 3D mask (SA3D, sections 3.3 and 3.4). Raises ConfigError for values out of
-    range."""
+    """How masks of single views become one 3D mask (SA3D, sections 3.3 and 3.4)."""
 
     negative_weight: NonNegativeFloat = 0.5
     """Weight of pixels outside a view's mask against those inside, lambda of eq. 5; the paper has 0.15. A Gaussian is

@@ -10,8 +10,7 @@ from saga.config import Config, Fraction, NonNegativeFloat, NonNegativeInt, Posi
 
 @dataclass(frozen=True)
 class SanerfHqConfig(Config):
-    """How prompts become an object field (SANeRF-HQ). Where the paper gives no value, the docstring says so. Raises
-    ConfigError for values out of range."""
+    """How prompts become an object field (SANeRF-HQ). Where the paper gives no value, the docstring says so."""
 
     views: NonNegativeInt = 40
     """Most views that are prompted beside the prompt's own, evenly spaced in the files' order; 0 takes all, as the

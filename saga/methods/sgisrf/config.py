@@ -12,7 +12,7 @@ from saga.config import Config, Fraction, NonNegativeInt, PositiveFloat, Positiv
 
 @dataclass(frozen=True)
 class SgisrfConfig(Config):
-    """How clicks become a segmentation. Raises ConfigError for values out of range."""
+    """How clicks become a segmentation."""
 
     propagation: bool = True
     """Guide by similarity maps and the bilateral filter, P of table 1. Without, each click speaks for its own voxel and
