@@ -137,11 +137,14 @@ def _open_field(
     from saga.scene import Gaussians, Scene, load_scene
     from saga.train import FeatureField
 
-    trained = FeatureField.load(field or scene.with_suffix(".saga"))
+    path = field or scene.with_suffix(".saga")
     if cameras is None and images is None:
-        loaded = Scene(Gaussians.read(scene), trained.cameras, scene)
+        gaussians = Gaussians.read(scene)
+        trained = FeatureField.load(path)
+        loaded = Scene(gaussians, trained.cameras, scene)
     else:
         loaded = load_scene(scene, images, cameras)
+        trained = FeatureField.load(path)
     model = None if sam is None else Sam.load(resolve_checkpoint(sam), device)
     return loaded, open_method("saga", loaded, config, sam=model, field=trained, device=device)
 

@@ -149,7 +149,7 @@ def test_a_place_that_cannot_be_written_is_known_before_training(
 
 @pytest.mark.parametrize(("option", "value"), [("--iterations", -1), ("--pixels-per-view", 0), ("--cached-pixels", 0)])
 def test_numbers_that_make_no_sense(saga_train, folder: Path, option: str, value: int) -> None:
-    _refused(saga_train(folder / "scene.ply", option, value), folder, option, f"found {value}")
+    _refused(saga_train(folder / "scene.ply", option, value), folder, option, f"found '{value}'")
 
 
 def test_the_instant_field_needs_no_iterations(saga_train, folder: Path) -> None:
