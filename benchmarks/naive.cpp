@@ -10,7 +10,8 @@ constexpr int kTile = 16, kSplat = 8, kChannels = 32;
 
 // visit(id, weight) for each Gaussian that pixel (x, y) sees, front to back.
 template <class Visit>
-void walk(const float *splats, const int64_t *tile_offsets, const int32_t *ids, int columns, int x, int y, Visit visit) {
+void walk(const float *splats, const int64_t *tile_offsets, const int32_t *ids, int columns, int x, int y,
+          Visit visit) {
     const int64_t tile = int64_t(y / kTile) * columns + x / kTile;
     float transmittance = 1.0f;
     for (int64_t k = tile_offsets[tile]; k < tile_offsets[tile + 1]; ++k) {
@@ -36,25 +37,25 @@ extern "C" void naive_render(int width, int height, const float *splats, const i
         float sums[kChannels] = {};
         walk(splats, tile_offsets, ids, (width + kTile - 1) / kTile, int(p % width), int(p / width),
              [&](int32_t id, float weight) {
-                 for (int c = 0; c < kChannels; ++c) sums[c] += weight * x[int64_t(id) * kChannels + c];
-             });
+            for (int c = 0; c < kChannels; ++c) sums[c] += weight * x[int64_t(id) * kChannels + c];
+        });
         for (int c = 0; c < kChannels; ++c) out[p * kChannels + c] = sums[c];
     }
 }
 
 // out is zero on entry.
-extern "C" void naive_lift(int width, int height, const float *splats, const int64_t *tile_offsets,
-                           const int32_t *ids, const float *y, float *out) {
+extern "C" void naive_lift(int width, int height, const float *splats, const int64_t *tile_offsets, const int32_t *ids,
+                           const float *y, float *out) {
 #pragma omp parallel for schedule(dynamic, 64)
     for (int64_t p = 0; p < int64_t(width) * height; ++p)
         walk(splats, tile_offsets, ids, (width + kTile - 1) / kTile, int(p % width), int(p / width),
              [&](int32_t id, float weight) {
-                 for (int c = 0; c < kChannels; ++c) {
-                     const float value = weight * y[p * kChannels + c];
+            for (int c = 0; c < kChannels; ++c) {
+                const float value = weight * y[p * kChannels + c];
 #pragma omp atomic
-                     out[int64_t(id) * kChannels + c] += value;
-                 }
-             });
+                out[int64_t(id) * kChannels + c] += value;
+            }
+        });
 }
 
 // Without indices, the number of entries of each row; with them, the rows themselves.
@@ -66,12 +67,12 @@ extern "C" void naive_rows(int width, int64_t count, const int32_t *pixels, cons
         int64_t cursor = indices ? indptr[p] : 0;
         walk(splats, tile_offsets, ids, (width + kTile - 1) / kTile, pixels[2 * p], pixels[2 * p + 1],
              [&](int32_t id, float weight) {
-                 if (indices) {
-                     indices[cursor] = id;
-                     weights[cursor] = weight;
-                 }
-                 ++cursor;
-             });
+            if (indices) {
+                indices[cursor] = id;
+                weights[cursor] = weight;
+            }
+            ++cursor;
+        });
         if (!indices) indptr[p + 1] = cursor;
     }
 }

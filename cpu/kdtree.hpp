@@ -49,9 +49,7 @@ inline float length2(Float4 v) {
 inline float gap2(Float4 low_a, Float4 high_a, Float4 low_b, Float4 high_b) {
     return length2(larger(larger(low_a - high_b, low_b - high_a), Float4{})) * (1 - SLACK);
 }
-inline float gap2(const Node &a, const Node &b) {
-    return gap2(row(a.low), row(a.high), row(b.low), row(b.high));
-}
+inline float gap2(const Node &a, const Node &b) { return gap2(row(a.low), row(a.high), row(b.low), row(b.high)); }
 inline float gap2(const Node &a, const Point &p) {
     return gap2(row(a.low), row(a.high), row(p.position), row(p.position));
 }
@@ -60,9 +58,7 @@ inline float gap2(const Node &a, const Point &p) {
 inline float span2(Float4 low_a, Float4 high_a, Float4 low_b, Float4 high_b) {
     return length2(larger(high_a - low_b, high_b - low_a)) * (1 + SLACK) + std::numeric_limits<float>::min();
 }
-inline float span2(const Node &a, const Node &b) {
-    return span2(row(a.low), row(a.high), row(b.low), row(b.high));
-}
+inline float span2(const Node &a, const Node &b) { return span2(row(a.low), row(a.high), row(b.low), row(b.high)); }
 inline float span2(const Node &a, const Point &p) {
     return span2(row(a.low), row(a.high), row(p.position), row(p.position));
 }
@@ -78,7 +74,8 @@ class Arena {
     explicit Arena(void *workspace) : next(static_cast<char *>(workspace)) {
         next += -reinterpret_cast<uintptr_t>(next) % ALIGNMENT;
     }
-    template <typename T> T *take(int64_t count) {
+    template <typename T>
+    T *take(int64_t count) {
         T *piece = reinterpret_cast<T *>(next);
         next += (count * int64_t(sizeof(T)) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         return piece;
@@ -95,11 +92,9 @@ class Tree {
   public:
     // Leaves have at most leaf_size points and a squared diagonal of at most leaf_diagonal2. But points that
     // coincide share a leaf, however many: those of a node with a squared diagonal of at most coinciding2.
-    Tree(int64_t n, const float *xyz, int32_t leaf_size, double leaf_diagonal2, Arena &arena,
-         double coinciding2 = 0)
-        : points(arena.take<Point>(n)), nodes(arena.take<Node>(2 * n)), size(int32_t(n)),
-          leaf_size(leaf_size), leaf_diagonal2(leaf_diagonal2), coinciding2(coinciding2),
-          spare(arena.take<Point>(n)) {
+    Tree(int64_t n, const float *xyz, int32_t leaf_size, double leaf_diagonal2, Arena &arena, double coinciding2 = 0)
+        : points(arena.take<Point>(n)), nodes(arena.take<Node>(2 * n)), size(int32_t(n)), leaf_size(leaf_size),
+          leaf_diagonal2(leaf_diagonal2), coinciding2(coinciding2), spare(arena.take<Point>(n)) {
 #pragma omp parallel for schedule(static) if (n > PARALLEL_SIZE)
         for (int32_t i = 0; i < size; ++i) {
             points[i] = {{xyz[3 * int64_t(i)], xyz[3 * int64_t(i) + 1], xyz[3 * int64_t(i) + 2]}, i};
@@ -177,7 +172,8 @@ class Tree {
             Node *half = &nodes[child + side];
             half->begin = side ? middle : node.begin;
             half->end = side ? node.end : middle;
-#pragma omp task firstprivate(half, from, to) if (half->size() > PARALLEL_SIZE)
+            const bool large = half->size() > PARALLEL_SIZE;
+#pragma omp task firstprivate(half, from, to) if (large)
             {
                 bound(*half, to);
                 split(*half, to, from);

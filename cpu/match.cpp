@@ -36,8 +36,8 @@ SAGA_INLINE void match_block(const uint16_t *block, int64_t c, int q, const floa
     for (int k = 0; k < q; ++k) *best = sums[k] > *best ? sums[k] : *best;
 }
 
-SAGA_CLONES void match(int64_t begin, int64_t end, int64_t c, const uint16_t *features, int64_t q,
-                       const float *queries, float *scores) {
+SAGA_CLONES void match(int64_t begin, int64_t end, int64_t c, const uint16_t *features, int64_t q, const float *queries,
+                       float *scores) {
     for (int64_t b = begin; b < end; ++b) {
         const uint16_t *block = features + b * c * kLanes;
         Floats best = Floats{} - 3.4e38f;

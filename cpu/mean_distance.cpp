@@ -275,8 +275,8 @@ int32_t cell_size(int64_t k) {
 
 using namespace saga;
 
-extern "C" int saga_mean_distance(int64_t n, const float *points, int64_t k, float *distances,
-                                  void *workspace, void *) {
+extern "C" int saga_mean_distance(int64_t n, const float *points, int64_t k, float *distances, void *workspace,
+                                  void *) {
     if (k <= 1) {  // the point itself
         std::fill(distances, distances + n, 0.0f);
         return 0;

@@ -263,8 +263,7 @@ extern "C" int64_t saga_neighbors_workspace(int64_t n) {
     return Tree::workspace(n) + 16 * n + 2 * Arena::ALIGNMENT;
 }
 
-extern "C" int saga_nearest_distance(int64_t n, const float *points, float *distances, void *workspace,
-                                     void *) {
+extern "C" int saga_nearest_distance(int64_t n, const float *points, float *distances, void *workspace, void *) {
     if (n == 0) return 0;
     Arena arena(workspace);
     const Tree tree(n, points, LEAF_SIZE, NO_LIMIT, arena);
@@ -276,8 +275,8 @@ extern "C" int saga_nearest_distance(int64_t n, const float *points, float *dist
     return 0;
 }
 
-extern "C" int saga_nearest_neighbors(int64_t n, const float *points, int64_t k, int32_t *indices,
-                                       void *workspace, void *) {
+extern "C" int saga_nearest_neighbors(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace,
+                                      void *) {
     if (n == 0) return 0;
     Arena arena(workspace);
     const Tree tree(n, points, LEAF_SIZE, NO_LIMIT, arena);
@@ -289,8 +288,8 @@ extern "C" int saga_nearest_neighbors(int64_t n, const float *points, int64_t k,
     return 0;
 }
 
-extern "C" int saga_within_radius(int64_t n, const float *points, int64_t q, const float *queries,
-                                  double radius, uint8_t *within, void *workspace, void *) {
+extern "C" int saga_within_radius(int64_t n, const float *points, int64_t q, const float *queries, double radius,
+                                  uint8_t *within, void *workspace, void *) {
     if (n == 0) return 0;
     Arena arena(workspace);
     const Tree tree(n, points, LEAF_SIZE, NO_LIMIT, arena);
@@ -303,8 +302,8 @@ extern "C" int saga_within_radius(int64_t n, const float *points, int64_t q, con
     return 0;
 }
 
-extern "C" int saga_grow_region(int64_t n, const float *points, double radius, uint8_t *region,
-                                void *workspace, void *) {
+extern "C" int saga_grow_region(int64_t n, const float *points, double radius, uint8_t *region, void *workspace,
+                                void *) {
     if (n == 0) return 0;
     Arena arena(workspace);
     const Tree tree(n, points, GROWTH_LEAF_SIZE, radius * radius, arena);

@@ -59,7 +59,8 @@ SAGA_INLINE void walk_lanes(const Lists &lists, int64_t tile, Lanes &lanes, Visi
     alignas(64) float weights[kLanes];
     for (int64_t k = lists.tile_offsets[tile]; k < lists.tile_offsets[tile + 1]; ++k) {
         const float *splat = lists.splats + int64_t(lists.ids[k]) * SAGA_SPLAT;
-        if (splat[0] + splat[6] < x0 || splat[0] - splat[6] > x1 || splat[1] + splat[7] < y0 || splat[1] - splat[7] > y1)
+        if (splat[0] + splat[6] < x0 || splat[0] - splat[6] > x1 || splat[1] + splat[7] < y0 ||
+            splat[1] - splat[7] > y1)
             continue;
         const float alive = blend_lanes(splat, lanes, weights);
         visit(lists.ids[k], splat, weights);
@@ -72,7 +73,8 @@ template <class Body>
 void for_each_group(int64_t r, const int64_t *runs, Body body) {
 #pragma omp parallel for schedule(dynamic, 16)
     for (int64_t run = 0; run < r; ++run)
-        for (int64_t p = runs[run]; p < runs[run + 1]; p += kLanes) body(p, int(std::min<int64_t>(kLanes, runs[run + 1] - p)));
+        for (int64_t p = runs[run]; p < runs[run + 1]; p += kLanes)
+            body(p, int(std::min<int64_t>(kLanes, runs[run + 1] - p)));
 }
 
 }  // namespace saga

@@ -25,7 +25,7 @@ constexpr int kPoll = 16;      // Gaussians between two looks at whether the til
 constexpr int kAhead = 8;      // Gaussians between fetching a splat and blending it
 
 struct Tile {
-    float x0, y0;      // first pixel
+    float x0, y0;       // first pixel
     int width, height;  // pixels inside the image
 };
 
@@ -41,10 +41,12 @@ struct Rows {
 
 SAGA_INLINE Rows rows_of(const float *splat, const Tile &tile) {
     const float cy = splat[1] - tile.y0 - 0.5f;
-    return {int(std::ceil(std::max(cy - splat[7], 0.0f))), int(std::floor(std::min(cy + splat[7], tile.height - 1.0f))) + 1};
+    return {int(std::ceil(std::max(cy - splat[7], 0.0f))),
+            int(std::floor(std::min(cy + splat[7], tile.height - 1.0f))) + 1};
 }
 
-SAGA_INLINE void blend_row(const float *splat, float dx0, float dy, float *__restrict transmittance, float *__restrict weights) {
+SAGA_INLINE void blend_row(const float *splat, float dx0, float dy, float *__restrict transmittance,
+                           float *__restrict weights) {
     const float a = splat[2], b = splat[3], c = splat[4], opacity = splat[5];
 #pragma omp simd
     for (int l = 0; l < T; ++l) weights[l] = saga_blend(saga_alpha(a, b, c, opacity, dx0 + l, dy), transmittance + l);
@@ -100,24 +102,21 @@ SAGA_INLINE int place_of(int count, int pixel, int channel) {
 SAGA_INLINE void render_tile(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
                              int64_t c, int count, const float *__restrict x, float *__restrict sums) {
     std::memset(sums, 0, sizeof(float) * T * T * count);
-    walk(
-        tile, splats, ids, begin, end,
-        [&](int32_t id, int r, const float *weights) __attribute__((always_inline)) {
-            const float *value = x + int64_t(id) * c;
-            for (int j = 0; planar(count) && j < count; ++j) {
-                float *__restrict sum = sums + place_of(count, r * T, j);
+    walk(tile, splats, ids, begin, end, [&](int32_t id, int r, const float *weights) __attribute__((always_inline)) {
+        const float *value = x + int64_t(id) * c;
+        for (int j = 0; planar(count) && j < count; ++j) {
+            float *__restrict sum = sums + place_of(count, r * T, j);
 #pragma omp simd
-                for (int l = 0; l < T; ++l) sum[l] += weights[l] * value[j];
-            }
-            if (planar(count)) return;
-            for (uint32_t mask = weighted(weights); mask != 0; mask &= mask - 1) {
-                const int l = __builtin_ctz(mask);
-                float *__restrict sum = sums + place_of(count, r * T + l, 0);
+            for (int l = 0; l < T; ++l) sum[l] += weights[l] * value[j];
+        }
+        if (planar(count)) return;
+        for (uint32_t mask = weighted(weights); mask != 0; mask &= mask - 1) {
+            const int l = __builtin_ctz(mask);
+            float *__restrict sum = sums + place_of(count, r * T + l, 0);
 #pragma omp simd
-                for (int j = 0; j < count; ++j) sum[j] += weights[l] * value[j];
-            }
-        },
-        [](int32_t) {});
+            for (int j = 0; j < count; ++j) sum[j] += weights[l] * value[j];
+        }
+    }, [](int32_t) {});
 }
 
 // add(id, gradient) receives the count channels of each Gaussian once per tile.
@@ -125,28 +124,27 @@ template <class Add>
 SAGA_INLINE void lift_tile_planes(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
                                   int count, const float *block, Add add) {
     alignas(64) float lanes[kPlanes * T] = {};
-    walk(
-        tile, splats, ids, begin, end,
-        [&](int32_t, int r, const float *weights) __attribute__((always_inline)) {
-            for (int j = 0; j < count; ++j) {
-                const float *value = block + place_of(count, r * T, j);
-                float *__restrict lane = lanes + j * T;
-                // Pixels without a weight hold anything, and must not turn it into NaN.
+    walk(tile, splats, ids, begin, end, [&](int32_t, int r, const float *weights) __attribute__((always_inline)) {
+        for (int j = 0; j < count; ++j) {
+            const float *value = block + place_of(count, r * T, j);
+            float *__restrict lane = lanes + j * T;
 #pragma omp simd
-                for (int l = 0; l < T; ++l) lane[l] += weights[l] > 0.0f ? weights[l] * value[l] : 0.0f;
+            for (int l = 0; l < T; ++l) {
+                // Pixels without a weight hold anything, and must not turn it into NaN.
+                lane[l] += weights[l] > 0.0f ? weights[l] * value[l] : 0.0f;
             }
-        },
-        [&](int32_t id) __attribute__((always_inline)) {
-            float gradient[kPlanes];
-            for (int j = 0; j < count; ++j) {
-                float sum = 0.0f;
+        }
+    }, [&](int32_t id) __attribute__((always_inline)) {
+        float gradient[kPlanes];
+        for (int j = 0; j < count; ++j) {
+            float sum = 0.0f;
 #pragma omp simd reduction(+ : sum)
-                for (int l = 0; l < T; ++l) sum += lanes[j * T + l];
-                gradient[j] = sum;
-            }
-            add(id, gradient);
-            for (int j = 0; j < count * T; ++j) lanes[j] = 0.0f;
-        });
+            for (int l = 0; l < T; ++l) sum += lanes[j * T + l];
+            gradient[j] = sum;
+        }
+        add(id, gradient);
+        for (int j = 0; j < count * T; ++j) lanes[j] = 0.0f;
+    });
 }
 
 template <class Add>
@@ -154,24 +152,21 @@ SAGA_INLINE void lift_tile_pixels(const Tile &tile, const float *splats, const i
                                   int count, const float *block, Add add) {
     alignas(64) float gradient[kChannels] = {};
     bool any = false;
-    walk(
-        tile, splats, ids, begin, end,
-        [&](int32_t, int r, const float *weights) __attribute__((always_inline)) {
-            const uint32_t covered = weighted(weights);
-            any |= covered != 0;
-            for (uint32_t mask = covered; mask != 0; mask &= mask - 1) {
-                const int l = __builtin_ctz(mask);
-                const float *value = block + place_of(count, r * T + l, 0);
+    walk(tile, splats, ids, begin, end, [&](int32_t, int r, const float *weights) __attribute__((always_inline)) {
+        const uint32_t covered = weighted(weights);
+        any |= covered != 0;
+        for (uint32_t mask = covered; mask != 0; mask &= mask - 1) {
+            const int l = __builtin_ctz(mask);
+            const float *value = block + place_of(count, r * T + l, 0);
 #pragma omp simd
-                for (int j = 0; j < count; ++j) gradient[j] += weights[l] * value[j];
-            }
-        },
-        [&](int32_t id) __attribute__((always_inline)) {
-            if (!any) return;
-            add(id, gradient);
-            for (int j = 0; j < count; ++j) gradient[j] = 0.0f;
-            any = false;
-        });
+            for (int j = 0; j < count; ++j) gradient[j] += weights[l] * value[j];
+        }
+    }, [&](int32_t id) __attribute__((always_inline)) {
+        if (!any) return;
+        add(id, gradient);
+        for (int j = 0; j < count; ++j) gradient[j] = 0.0f;
+        any = false;
+    });
 }
 
 // Splits tiles into one contiguous span a thread, of about equal pairs.
@@ -203,19 +198,21 @@ SAGA_INLINE void add_to(const Destination &to, int32_t id, int count, const floa
     for (int j = 0; j < count; ++j) target[j] += gradient[j];
 }
 
-using Render = void (*)(const Tile &, const float *, const int32_t *, int64_t, int64_t, int64_t, int, const float *, float *);
-using Lift = void (*)(const Tile &, const float *, const int32_t *, int64_t, int64_t, int, const float *, const Destination &);
+using Render = void (*)(const Tile &, const float *, const int32_t *, int64_t, int64_t, int64_t, int, const float *,
+                        float *);
+using Lift = void (*)(const Tile &, const float *, const int32_t *, int64_t, int64_t, int, const float *,
+                      const Destination &);
 
 // The compiler unrolls kernels of a known number of channels.
-#define SAGA_RENDER(NAME, COUNT)                                                                                        \
-    SAGA_CLONES void NAME(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c,           \
-                          [[maybe_unused]] int count, const float *x, float *sums) {                                    \
-        render_tile(t, s, ids, b, e, c, COUNT, x, sums);                                                                \
+#define SAGA_RENDER(NAME, COUNT)                                                                              \
+    SAGA_CLONES void NAME(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e, int64_t c, \
+                          [[maybe_unused]] int count, const float *x, float *sums) {                          \
+        render_tile(t, s, ids, b, e, c, COUNT, x, sums);                                                      \
     }
-#define SAGA_LIFT(NAME, COUNT, TILE)                                                                                    \
-    SAGA_CLONES void NAME(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e,                      \
-                          [[maybe_unused]] int count, const float *block, const Destination &to) {                      \
-        TILE(t, s, ids, b, e, COUNT, block, [&](int32_t id, const float *g) { add_to(to, id, COUNT, g); });             \
+#define SAGA_LIFT(NAME, COUNT, TILE)                                                                        \
+    SAGA_CLONES void NAME(const Tile &t, const float *s, const int32_t *ids, int64_t b, int64_t e,          \
+                          [[maybe_unused]] int count, const float *block, const Destination &to) {          \
+        TILE(t, s, ids, b, e, COUNT, block, [&](int32_t id, const float *g) { add_to(to, id, COUNT, g); }); \
     }
 SAGA_RENDER(render_1, 1)
 SAGA_RENDER(render_2, 2)
@@ -284,7 +281,8 @@ extern "C" int saga_render(const saga_camera *camera, const float *splats, const
         const Tile at = tile_at(camera, tile);
         for (int64_t first = 0; first < c; first += kChannels) {
             const int count = int(std::min<int64_t>(kChannels, c - first));
-            render_kernel(count)(at, splats, ids, tile_offsets[tile], tile_offsets[tile + 1], c, count, x + first, sums);
+            render_kernel(count)(at, splats, ids, tile_offsets[tile], tile_offsets[tile + 1], c, count, x + first,
+                                 sums);
             for (int r = 0; r < at.height; ++r)
                 for (int l = 0; l < at.width; ++l) {
                     const int64_t pixel = (int64_t(at.y0) + r) * camera->width + int64_t(at.x0) + l;
@@ -296,7 +294,9 @@ extern "C" int saga_render(const saga_camera *camera, const float *splats, const
 }
 
 // Slots of every Gaussian, and a shelf for each thread of at most n shared Gaussians.
-extern "C" int64_t saga_lift_workspace(const saga_camera *, int64_t n, int64_t, int) { return n * int64_t(sizeof(int32_t)); }
+extern "C" int64_t saga_lift_workspace(const saga_camera *, int64_t n, int64_t, int) {
+    return n * int64_t(sizeof(int32_t));
+}
 
 extern "C" int saga_lift(const saga_camera *camera, int64_t n, const float *splats, const int64_t *tile_offsets,
                          const int32_t *ids, int64_t c, const float *y, float *out, int, void *workspace, void *) {

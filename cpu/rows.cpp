@@ -15,7 +15,8 @@ using namespace saga;
 SAGA_CLONES void count_entries(const Lists &lists, const int32_t *pixels, int count, int32_t *counts) {
     alignas(64) int32_t entries[kLanes] = {};
     Lanes lanes = lanes_at(pixels, count);
-    walk_lanes(lists, lists.tile_of(pixels), lanes, [&](int32_t, const float *, const float *weights) __attribute__((always_inline)) {
+    walk_lanes(lists, lists.tile_of(pixels), lanes,
+               [&](int32_t, const float *, const float *weights) __attribute__((always_inline)) {
         for (int l = 0; l < kLanes; ++l) entries[l] += weights[l] > 0.0f;
     });
     std::copy(entries, entries + count, counts);
@@ -26,7 +27,8 @@ SAGA_CLONES void fill_entries(const Lists &lists, const int32_t *pixels, int cou
     int64_t cursor[kLanes];
     std::copy(indptr, indptr + count, cursor);
     Lanes lanes = lanes_at(pixels, count);
-    walk_lanes(lists, lists.tile_of(pixels), lanes, [&](int32_t id, const float *, const float *weights) __attribute__((always_inline)) {
+    walk_lanes(lists, lists.tile_of(pixels), lanes,
+               [&](int32_t id, const float *, const float *weights) __attribute__((always_inline)) {
         for (int l = 0; l < count; ++l)
             if (weights[l] > 0.0f) {
                 indices[cursor[l]] = id;

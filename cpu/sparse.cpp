@@ -71,7 +71,8 @@ struct Adam {
 
 SAGA_INLINE void adam_row(const Adam &adam, int64_t id, int64_t c, float *gradient) {
     const int32_t step = ++adam.steps[id];
-    const float correct1 = 1.0f - __builtin_powif(adam.beta1, step), correct2 = 1.0f - __builtin_powif(adam.beta2, step);
+    const float correct1 = 1.0f - __builtin_powif(adam.beta1, step),
+                correct2 = 1.0f - __builtin_powif(adam.beta2, step);
     const float rate = adam.rate / correct1, inverse = 1.0f / correct2;
     float *x = adam.x + id * c, *first = adam.first + id * c, *second = adam.second + id * c;
     for (int64_t j = 0; j < c; ++j) {

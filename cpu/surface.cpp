@@ -1,4 +1,5 @@
-// Depth of the surface at sampled pixels: the rows of up to 16 pixels are kept side by side until their median is known.
+// Depth of the surface at sampled pixels: rows of up to 16 pixels are kept side by side until their median is known.
+//
 // Each kernel fusing other products and sums would give render, lift, rows and surface different weights.
 #pragma GCC optimize("fp-contract=off")
 
@@ -30,9 +31,11 @@ class Shelf {
 };
 
 // Rows of the lanes: entries front to back, and sums of their weights. Returns the number of entries.
-SAGA_CLONES int64_t gather(const Lists &lists, const float *forms, int64_t tile, Lanes &lanes, Entry *entries, float *alphas) {
+SAGA_CLONES int64_t gather(const Lists &lists, const float *forms, int64_t tile, Lanes &lanes, Entry *entries,
+                           float *alphas) {
     int64_t count = 0;
-    walk_lanes(lists, tile, lanes, [&](int32_t id, const float *splat, const float *weights) __attribute__((always_inline)) {
+    walk_lanes(lists, tile, lanes,
+               [&](int32_t id, const float *splat, const float *weights) __attribute__((always_inline)) {
         const float *form = forms + int64_t(id) * SAGA_RAY;
         Entry &entry = entries[count];
         float any = 0.0f;

@@ -50,7 +50,8 @@ extern "C" int saga_project(const saga_camera *camera, int64_t n, const float *m
     for (int64_t i = 0; i < n; ++i) {
         float *splat = splats + i * SAGA_SPLAT;
         int32_t count = 0;
-        if (saga_project_one(camera, means + 3 * i, quaternions + 4 * i, scales + 3 * i, opacities[i], splat, depths + i))
+        if (saga_project_one(camera, means + 3 * i, quaternions + 4 * i, scales + 3 * i, opacities[i], splat,
+                             depths + i))
             for_each_tile(camera, splat, 0, saga::tile_rows(camera), [&](int64_t) { ++count; });
         tile_counts[i] = count;
         if (count == 0) {
@@ -61,7 +62,9 @@ extern "C" int saga_project(const saga_camera *camera, int64_t n, const float *m
     return 0;
 }
 
-extern "C" int64_t saga_bin_workspace(const saga_camera *, int64_t n, int64_t) { return 2 * n * int64_t(sizeof(Keyed)); }
+extern "C" int64_t saga_bin_workspace(const saga_camera *, int64_t n, int64_t) {
+    return 2 * n * int64_t(sizeof(Keyed));
+}
 
 extern "C" int saga_bin(const saga_camera *camera, int64_t n, const float *splats, const float *depths,
                         const int32_t *tile_counts, int64_t m, int64_t *tile_offsets, int32_t *ids, void *workspace,

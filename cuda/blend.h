@@ -124,9 +124,15 @@ SAGA_INLINE bool saga_touches_tile(const float *splat, int32_t tx, int32_t ty) {
 /* Rotation matrix, row-major, of a quaternion (w first) of any non-zero length. */
 SAGA_INLINE void saga_rotation(const float *q, float *rot) {
     const float s = 2.0f / (q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
-    rot[0] = 1 - s * (q[2] * q[2] + q[3] * q[3]), rot[1] = s * (q[1] * q[2] - q[0] * q[3]), rot[2] = s * (q[1] * q[3] + q[0] * q[2]);
-    rot[3] = s * (q[1] * q[2] + q[0] * q[3]), rot[4] = 1 - s * (q[1] * q[1] + q[3] * q[3]), rot[5] = s * (q[2] * q[3] - q[0] * q[1]);
-    rot[6] = s * (q[1] * q[3] - q[0] * q[2]), rot[7] = s * (q[2] * q[3] + q[0] * q[1]), rot[8] = 1 - s * (q[1] * q[1] + q[2] * q[2]);
+    rot[0] = 1 - s * (q[2] * q[2] + q[3] * q[3]);
+    rot[1] = s * (q[1] * q[2] - q[0] * q[3]);
+    rot[2] = s * (q[1] * q[3] + q[0] * q[2]);
+    rot[3] = s * (q[1] * q[2] + q[0] * q[3]);
+    rot[4] = 1 - s * (q[1] * q[1] + q[3] * q[3]);
+    rot[5] = s * (q[2] * q[3] - q[0] * q[1]);
+    rot[6] = s * (q[1] * q[3] - q[0] * q[2]);
+    rot[7] = s * (q[2] * q[3] + q[0] * q[1]);
+    rot[8] = 1 - s * (q[1] * q[1] + q[2] * q[2]);
 }
 
 /* EWA projection of one Gaussian; false when it is culled. */
@@ -180,20 +186,25 @@ SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, con
 
 /* ---- Depth along a pixel's ray ----
  *
- * Density along the ray o + t d, d = 1 along camera z, is greatest at t = (a . b) / (a . a) with a = M d, b = M (mu - o)
- * and M'M the inverse covariance. Where the ray differs from the one through the center by (dx / fx, dy / fy, 0), a is
- * b / z + e with e linear in dx and dy, and t = z (1 - (a . e) / (a . a)): exact at the center, whatever the Gaussian's size. */
-#define SAGA_RAY 11 /* floats of a Gaussian: b / z, d e / d dx, d e / d dy (3 axes each), z, reach */
-#define SAGA_FLATTEST 1e-4f       /* least axis over the greatest: thinner Gaussians are planes and lines to float32 */
-#define SAGA_REACH 5.0f             /* standard deviations along camera z: alpha ends at 3.4, perspective adds to that */
-#define SAGA_SURFACE_NEAR 0.02f   /* of the median depth: entries this close to it belong to the surface */
-#define SAGA_SURFACE_ALPHA 0.5f   /* least alpha of a pixel that has a surface */
+ * Density along the ray o + t d, d = 1 along camera z, is greatest at t = (a . b) / (a . a), where a = M d,
+ * b = M (mu - o) and M'M is the inverse covariance. Where the ray differs from the one through the center by
+ * (dx / fx, dy / fy, 0), a is b / z + e with e linear in dx and dy, and t = z (1 - (a . e) / (a . a)): exact at
+ * the center, whatever the Gaussian's size. */
+#define SAGA_RAY 11             /* floats of a Gaussian: b / z, d e / d dx, d e / d dy (3 axes each), z, reach */
+#define SAGA_FLATTEST 1e-4f     /* least axis over the greatest: thinner Gaussians are planes and lines to float32 */
+#define SAGA_REACH 5.0f         /* standard deviations along camera z: alpha ends at 3.4, perspective adds to that */
+#define SAGA_SURFACE_NEAR 0.02f /* of the median depth: entries this close to it belong to the surface */
+#define SAGA_SURFACE_ALPHA 0.5f /* least alpha of a pixel that has a surface */
 
-SAGA_INLINE void saga_ray_form(const saga_camera *cam, const float *mean, const float *q, const float *scale, float *form) {
+SAGA_INLINE void saga_ray_form(const saga_camera *cam, const float *mean, const float *q, const float *scale,
+                               float *form) {
     const float *v = cam->view;
     float rot[9], center[3], deviation = 0.0f;
     saga_rotation(q, rot);
-    for (int k = 0; k < 3; ++k) center[k] = v[4 * k] * mean[0] + v[4 * k + 1] * mean[1] + v[4 * k + 2] * mean[2] + v[4 * k + 3];
+    for (int k = 0; k < 3; ++k) {
+        const float *row = v + 4 * k;
+        center[k] = row[0] * mean[0] + row[1] * mean[1] + row[2] * mean[2] + row[3];
+    }
     const float longest = fmaxf(fmaxf(scale[0], scale[1]), fmaxf(scale[2], 1e-30f));
     for (int k = 0; k < 3; ++k) {
         float axis[3]; /* in camera coordinates */

@@ -9,9 +9,9 @@
 #include "saga.h"
 
 // Returns the code of a failed CUDA call from a function of the C interface.
-#define SAGA_TRY(call)                                              \
-    do {                                                            \
-        const cudaError_t saga_status = (call);                     \
+#define SAGA_TRY(call)                                                  \
+    do {                                                                \
+        const cudaError_t saga_status = (call);                         \
         if (saga_status != cudaSuccess) return saga::code(saga_status); \
     } while (0)
 

@@ -8,7 +8,8 @@ __global__ void __launch_bounds__(saga::kFixedThreads)
     unsigned found = 0;
     for (int64_t i = saga::thread_index(); i < count; i += int64_t(gridDim.x) * blockDim.x)
         found = max(found, __float_as_uint(fabsf(values[i])));
-    for (int step = saga::kWarp / 2; step > 0; step /= 2) found = max(found, __shfl_xor_sync(saga::kAllLanes, found, step));
+    for (int step = saga::kWarp / 2; step > 0; step /= 2)
+        found = max(found, __shfl_xor_sync(saga::kAllLanes, found, step));
     if (saga::lane_id() == 0) atomicMax(largest, found);
 }
 
@@ -32,7 +33,8 @@ cudaError_t find_largest(int64_t count, const float *values, unsigned *largest, 
 
 cudaError_t fixed_to_float(int64_t count, const unsigned long long *sums, const unsigned *largest, int64_t terms,
                            float *out, void *stream) {
-    return launch(to_float_kernel, ceil_div(count, kFixedThreads), kFixedThreads, stream, count, sums, largest, terms, out);
+    return launch(to_float_kernel, ceil_div(count, kFixedThreads), kFixedThreads, stream, count, sums, largest, terms,
+                  out);
 }
 
 }  // namespace saga

@@ -82,7 +82,8 @@ struct TensorGather {
 #pragma unroll
             for (int j = 0; j < 4; ++j)
 #pragma unroll
-                for (int odd = 0; odd < 2; ++odd) values[s][j][odd] = to_tf32(source.at(patch, 8 * s + 2 * t + odd, 8 * j + g));
+                for (int odd = 0; odd < 2; ++odd)
+                    values[s][j][odd] = to_tf32(source.at(patch, 8 * s + 2 * t + odd, 8 * j + g));
     }
     template <class Add>
     __device__ void multiply(const Slots &slots, int taken, Add add) const {
@@ -142,7 +143,8 @@ __device__ void lift_tile(const Source &source, int64_t tile, const float *splat
                           const int32_t *ids, Sums sums) {
     __shared__ Slots slots[kTileWarps];
     // Products read all slots, taken or not: none may hold NaN.
-    for (int i = threadIdx.x; i < int(sizeof(slots) / sizeof(float)); i += kTileThreads) reinterpret_cast<float *>(slots)[i] = 0.0f;
+    for (int i = threadIdx.x; i < int(sizeof(slots) / sizeof(float)); i += kTileThreads)
+        reinterpret_cast<float *>(slots)[i] = 0.0f;
     sums.clear();
     __syncthreads();
     const Patch patch(source.camera, tile);
@@ -212,8 +214,8 @@ extern "C" int saga_lift(const saga_camera *camera, int64_t n, const float *spla
     const LiftWorkspace work(n, c, flags, workspace);
     SAGA_TRY(cudaMemsetAsync(work.sums, 0, sizeof(unsigned long long) * n * c, on));
     SAGA_TRY(find_largest(pixels * c, y, work.largest, stream));
-    SAGA_TRY(launch(tensor ? lift_fixed_kernel<TensorGather> : lift_fixed_kernel<ExactGather>, blocks, kTileThreads, stream,
-                    *camera, splats, tile_offsets, ids, c, y, pixels, work.largest, work.sums));
+    SAGA_TRY(launch(tensor ? lift_fixed_kernel<TensorGather> : lift_fixed_kernel<ExactGather>, blocks, kTileThreads,
+                    stream, *camera, splats, tile_offsets, ids, c, y, pixels, work.largest, work.sums));
     SAGA_TRY(fixed_to_float(n * c, work.sums, work.largest, pixels, out, stream));
     return 0;
 }

@@ -12,8 +12,8 @@ namespace {
 using namespace saga;
 
 constexpr int kThreads = 256;
-constexpr int kGaussians = 8;      // of a thread
-constexpr int kMost = 8;           // queries of one pass
+constexpr int kGaussians = 8;        // of a thread
+constexpr int kMost = 8;             // queries of one pass
 constexpr int kShared = 64 * kMost;  // query values in shared memory: 64 channels at a time
 
 __device__ __forceinline__ void widen(const uint4 &halves, float *floats) {
@@ -37,7 +37,8 @@ __global__ void __launch_bounds__(kThreads)
     for (int64_t first = 0; first < c; first += 64) {
         const int count = int(min(int64_t(64), c - first));
         __syncthreads();
-        for (int i = threadIdx.x; i < Q * count; i += kThreads) shared[i / count * 64 + i % count] = queries[i / count * c + first + i % count];
+        for (int i = threadIdx.x; i < Q * count; i += kThreads)
+            shared[i / count * 64 + i % count] = queries[i / count * c + first + i % count];
         __syncthreads();
 #pragma unroll 8
         for (int j = 0; j < count && mine; ++j) {

@@ -91,9 +91,8 @@ __device__ float towards(float k, float radius, Sums at) {
 }
 
 // level: the lowest whose nodes hold k points.
-__global__ void __launch_bounds__(kThreads)
-    mean_kernel(const Tree tree, const Cell *__restrict__ cells, int level, uint32_t coarse, float k,
-                float *__restrict__ distances) {
+__global__ void __launch_bounds__(kThreads) mean_kernel(const Tree tree, const Cell *__restrict__ cells, int level,
+                                                        uint32_t coarse, float k, float *__restrict__ distances) {
     const int64_t i = thread_index();
     bool active = i < tree.n;
     const int64_t own = active ? i : tree.n - 1;
@@ -216,7 +215,7 @@ extern "C" int saga_mean_distance(int64_t n, const float *points, int64_t k, flo
     while ((n >> level) < k) --level;
     uint32_t coarse = 2 * tree.leaves();
     while (coarse > 1 && ceil_div(n, coarse / 2) * kCells <= k) coarse /= 2;
-    SAGA_TRY(launch(mean_kernel, ceil_div(n, kThreads), kThreads, stream, tree, cells, level, coarse, float(k),
-                    distances));
+    SAGA_TRY(
+        launch(mean_kernel, ceil_div(n, kThreads), kThreads, stream, tree, cells, level, coarse, float(k), distances));
     return 0;
 }

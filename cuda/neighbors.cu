@@ -162,9 +162,8 @@ __device__ bool any_within(const Tree &tree, uint32_t root, float4 point, const 
     return false;
 }
 
-__global__ void __launch_bounds__(kThreads)
-    within_kernel(const Tree tree, int64_t q, const float *__restrict__ queries, const Reach reach,
-                  uint8_t *__restrict__ within) {
+__global__ void __launch_bounds__(kThreads) within_kernel(const Tree tree, int64_t q, const float *__restrict__ queries,
+                                                          const Reach reach, uint8_t *__restrict__ within) {
     const int64_t i = thread_index();
     if (i >= q || within[i] != 0) return;
     const float4 query = make_float4(queries[3 * i], queries[3 * i + 1], queries[3 * i + 2], 0);
@@ -324,8 +323,7 @@ extern "C" int64_t saga_neighbors_workspace(int64_t n) {
     return std::max({search.bytes(for_search), growth.tree.bytes(for_growth), mean.bytes(for_cells)});
 }
 
-extern "C" int saga_nearest_distance(int64_t n, const float *points, float *distances, void *workspace,
-                                     void *stream) {
+extern "C" int saga_nearest_distance(int64_t n, const float *points, float *distances, void *workspace, void *stream) {
     if (n == 0) return 0;
     Arena arena(workspace);
     TreePlan plan;
@@ -337,7 +335,7 @@ extern "C" int saga_nearest_distance(int64_t n, const float *points, float *dist
 }
 
 extern "C" int saga_nearest_neighbors(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace,
-                                       void *stream) {
+                                      void *stream) {
     if (n == 0) return 0;
     Arena arena(workspace);
     TreePlan plan;
@@ -356,8 +354,8 @@ extern "C" int saga_within_radius(int64_t n, const float *points, int64_t q, con
     int status = plan_tree(n, kLeafSize, arena, &plan);
     if (status == 0) status = build(plan, points, stream);
     if (status != 0) return status;
-    SAGA_TRY(launch(within_kernel, ceil_div(q, kThreads), kThreads, stream, plan.tree, q, queries, Reach(radius),
-                    within));
+    SAGA_TRY(
+        launch(within_kernel, ceil_div(q, kThreads), kThreads, stream, plan.tree, q, queries, Reach(radius), within));
     return 0;
 }
 

@@ -15,7 +15,8 @@ struct Lists {
 
 // emit(id, weight) sees the entries of this lane's row, front to back.
 template <class Emit>
-__device__ void walk_pixels(const saga_camera &camera, const Lists &lists, const int32_t *pixels, int count, Emit emit) {
+__device__ void walk_pixels(const saga_camera &camera, const Lists &lists, const int32_t *pixels, int count,
+                            Emit emit) {
     const int mine = min(lane_id(), count - 1);
     const float x = pixels[2 * mine] + 0.5f, y = pixels[2 * mine + 1] + 0.5f;
     const float left = warp_min(x), right = warp_max(x), top = warp_min(y), bottom = warp_max(y);
@@ -28,7 +29,8 @@ __device__ void walk_pixels(const saga_camera &camera, const Lists &lists, const
         const bool reached = k < end && reaches(lists.splats + int64_t(id) * SAGA_SPLAT, left, top, right, bottom);
         for (unsigned mask = __ballot_sync(kAllLanes, reached); mask != 0; mask &= mask - 1) {
             const int32_t other = __shfl_sync(kAllLanes, id, __ffs(mask) - 1);
-            const float weight = saga_blend(splat_alpha(lists.splats + int64_t(other) * SAGA_SPLAT, x, y), &transmittance);
+            const float weight =
+                saga_blend(splat_alpha(lists.splats + int64_t(other) * SAGA_SPLAT, x, y), &transmittance);
             if (weight > 0.0f) emit(other, weight);
         }
         if (!__any_sync(kAllLanes, transmittance > 0.0f)) break;
@@ -39,7 +41,8 @@ __device__ void walk_pixels(const saga_camera &camera, const Lists &lists, const
 template <class Body>
 __device__ void for_each_group(const int64_t *runs, Body body) {
     const int64_t end = runs[blockIdx.x + 1];
-    for (int64_t p = runs[blockIdx.x] + warp_id() * kWarp; p < end; p += kPixelThreads) body(p, int(min(int64_t(kWarp), end - p)));
+    for (int64_t p = runs[blockIdx.x] + warp_id() * kWarp; p < end; p += kPixelThreads)
+        body(p, int(min(int64_t(kWarp), end - p)));
 }
 
 }  // namespace saga

@@ -41,13 +41,15 @@ __device__ int for_each_tile(const saga_camera &camera, const float *splat, saga
 }
 
 __global__ void __launch_bounds__(kThreads)
-    project_kernel(saga_camera camera, int64_t n, const float *__restrict__ means, const float *__restrict__ quaternions,
-                   const float *__restrict__ scales, const float *__restrict__ opacities, float *__restrict__ splats,
-                   float *__restrict__ depths, int32_t *__restrict__ tile_counts) {
+    project_kernel(saga_camera camera, int64_t n, const float *__restrict__ means,
+                   const float *__restrict__ quaternions, const float *__restrict__ scales,
+                   const float *__restrict__ opacities, float *__restrict__ splats, float *__restrict__ depths,
+                   int32_t *__restrict__ tile_counts) {
     const int64_t i = saga::thread_index();
     float splat[SAGA_SPLAT] = {}, depth = 0.0f;
     saga_tile_box box = {0, 0, 0, 0};
-    if (i < n && saga_project_one(&camera, means + 3 * i, quaternions + 4 * i, scales + 3 * i, opacities[i], splat, &depth))
+    if (i < n &&
+        saga_project_one(&camera, means + 3 * i, quaternions + 4 * i, scales + 3 * i, opacities[i], splat, &depth))
         box = saga_tiles_of(&camera, splat);
     const int count = for_each_tile(camera, splat, box, [](int, int, int) {});
     if (i >= n) return;
@@ -77,13 +79,15 @@ __global__ void __launch_bounds__(kThreads)
     for_each_tile(camera, splat, box, [&](int owner, int tile, int rank) {
         const int64_t id = warp_first + owner, pair = firsts[id] + rank;
         if (pair >= m) return;
-        keys[pair] = uint64_t(tile) << 32 | __float_as_uint(depths[id]);  // depths are positive: their bits sort as they do
+        keys[pair] =
+            uint64_t(tile) << 32 | __float_as_uint(depths[id]);  // depths are positive: their bits sort as they do
         ids[pair] = int32_t(id);
     });
 }
 
 __global__ void __launch_bounds__(kThreads)
-    tile_offsets_kernel(int64_t tiles, int64_t m, const uint64_t *__restrict__ keys, int64_t *__restrict__ tile_offsets) {
+    tile_offsets_kernel(int64_t tiles, int64_t m, const uint64_t *__restrict__ keys,
+                        int64_t *__restrict__ tile_offsets) {
     const int64_t pair = saga::thread_index();
     if (pair > m) return;
     const int64_t before = pair == 0 ? -1 : int64_t(keys[pair - 1] >> 32);

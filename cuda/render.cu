@@ -89,7 +89,8 @@ struct TensorProduct {
             }
 #pragma unroll
             for (int j = 0; j < 4; ++j) {
-                const uint32_t b[2] = {k0 < 0 ? 0u : to_tf32(values[k0][8 * j + g]), k1 < 0 ? 0u : to_tf32(values[k1][8 * j + g])};
+                const uint32_t b[2] = {k0 < 0 ? 0u : to_tf32(values[k0][8 * j + g]),
+                                       k1 < 0 ? 0u : to_tf32(values[k1][8 * j + g])};
                 mma_tf32(sums[0][j], a[0], b);
                 mma_tf32(sums[1][j], a[1], b);
             }
@@ -107,7 +108,8 @@ struct TensorProduct {
 #pragma unroll
                 for (int j = 0; j < 4; ++j)
                     for (int odd = 0; odd < 2; ++odd)
-                        if (8 * j + 2 * t + odd < image.count) target[8 * j + 2 * t + odd] = sums[half][j][2 * row + odd];
+                        if (8 * j + 2 * t + odd < image.count)
+                            target[8 * j + 2 * t + odd] = sums[half][j][2 * row + odd];
             }
     }
 };
@@ -156,7 +158,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 
 __global__ void __launch_bounds__(kTileThreads)
     render_few_kernel(saga_camera camera, const float *__restrict__ splats, const int64_t *__restrict__ tile_offsets,
-                      const int32_t *__restrict__ ids, int64_t c, const float *__restrict__ x, float *__restrict__ out) {
+                      const int32_t *__restrict__ ids, int64_t c, const float *__restrict__ x,
+                      float *__restrict__ out) {
     __shared__ float values[kBatch][kFew];
     const int64_t tile = blockIdx.x;
     const Image image = image_of(camera, c, 0);

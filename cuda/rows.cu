@@ -27,8 +27,8 @@ __device__ __forceinline__ void for_each_entry(const saga_rows &rows, int64_t ro
 }
 
 __global__ void __launch_bounds__(kThreads)
-    gather_kernel(saga_rows rows, int64_t s, const int64_t *__restrict__ selected, int64_t c, const float *__restrict__ x,
-                  float *__restrict__ out) {
+    gather_kernel(saga_rows rows, int64_t s, const int64_t *__restrict__ selected, int64_t c,
+                  const float *__restrict__ x, float *__restrict__ out) {
     const int64_t k = warp_index();
     if (k >= s) return;
     for (int64_t first = 0; first < c; first += kWarp) {
@@ -56,8 +56,9 @@ __device__ __forceinline__ void scatter(const saga_rows &rows, int64_t k, const 
 }
 
 __global__ void __launch_bounds__(kThreads)
-    scatter_kernel(saga_rows rows, int64_t s, const int64_t *__restrict__ selected, int64_t c, const float *__restrict__ y,
-                   const unsigned *__restrict__ largest, unsigned long long *__restrict__ sums) {
+    scatter_kernel(saga_rows rows, int64_t s, const int64_t *__restrict__ selected, int64_t c,
+                   const float *__restrict__ y, const unsigned *__restrict__ largest,
+                   unsigned long long *__restrict__ sums) {
     const int64_t k = warp_index();
     if (k < s) scatter(rows, k, selected, c, y, fixed_scale(largest, s), sums, [](int32_t) {});
 }

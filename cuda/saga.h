@@ -49,18 +49,17 @@ int saga_threads(void);
 /* EWA projection. splats [n, 8]: x, y (px), conic a, b, c, opacity, half width, half height (px) of the
  * region with alpha >= 1/255; depths [n]: camera z; tile_counts [n]: tiles touched, 0 when culled. */
 int saga_project(const saga_camera *camera, int64_t n, const float *means, const float *quaternions,
-                 const float *scales, const float *opacities, float *splats, float *depths,
-                 int32_t *tile_counts, void *stream);
+                 const float *scales, const float *opacities, float *splats, float *depths, int32_t *tile_counts,
+                 void *stream);
 
 /* Tile lists in depth order: tile_offsets [t + 1], ids [m], m = sum of tile_counts. */
 int64_t saga_bin_workspace(const saga_camera *camera, int64_t n, int64_t m);
-int saga_bin(const saga_camera *camera, int64_t n, const float *splats, const float *depths,
-             const int32_t *tile_counts, int64_t m, int64_t *tile_offsets, int32_t *ids, void *workspace,
-             void *stream);
+int saga_bin(const saga_camera *camera, int64_t n, const float *splats, const float *depths, const int32_t *tile_counts,
+             int64_t m, int64_t *tile_offsets, int32_t *ids, void *workspace, void *stream);
 
 /* out = A x: x [n, c] -> out [height, width, c]. */
-int saga_render(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
-                const int32_t *ids, int64_t c, const float *x, float *out, int flags, void *stream);
+int saga_render(const saga_camera *camera, const float *splats, const int64_t *tile_offsets, const int32_t *ids,
+                int64_t c, const float *x, float *out, int flags, void *stream);
 
 /* out = A^T y: y [height, width, c] -> out [n, c]. */
 int64_t saga_lift_workspace(const saga_camera *camera, int64_t n, int64_t c, int flags);
@@ -69,12 +68,11 @@ int saga_lift(const saga_camera *camera, int64_t n, const float *splats, const i
 
 /* Rows of A at p sampled pixels [p, 2] (x, y), sorted by tile; runs [r + 1] delimits pixels of one tile.
  * First the entries of each row, counts [p]; then the rows themselves at indptr [p + 1]. */
-int saga_rows_count(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
-                    const int32_t *ids, const int32_t *pixels, int64_t r, const int64_t *runs,
-                    int32_t *counts, void *stream);
-int saga_rows_fill(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
-                   const int32_t *ids, const int32_t *pixels, int64_t r, const int64_t *runs,
-                   const int64_t *indptr, int32_t *indices, float *weights, void *stream);
+int saga_rows_count(const saga_camera *camera, const float *splats, const int64_t *tile_offsets, const int32_t *ids,
+                    const int32_t *pixels, int64_t r, const int64_t *runs, int32_t *counts, void *stream);
+int saga_rows_fill(const saga_camera *camera, const float *splats, const int64_t *tile_offsets, const int32_t *ids,
+                   const int32_t *pixels, int64_t r, const int64_t *runs, const int64_t *indptr, int32_t *indices,
+                   float *weights, void *stream);
 
 /* Depth of the surface at p sampled pixels as above. An entry's depth is where the pixel's ray
  * meets most of the Gaussian's density; the surface lies at the mean by weight of the depths within 2 % of the
@@ -83,27 +81,27 @@ int saga_rows_fill(const saga_camera *camera, const float *splats, const int64_t
 int64_t saga_surface_workspace(int64_t n);
 int saga_surface(const saga_camera *camera, int64_t n, const float *means, const float *quaternions,
                  const float *scales, const float *splats, const int64_t *tile_offsets, const int32_t *ids,
-                 const int32_t *pixels, int64_t r, const int64_t *runs, float *depths, float *alphas,
-                 void *workspace, void *stream);
+                 const int32_t *pixels, int64_t r, const int64_t *runs, float *depths, float *alphas, void *workspace,
+                 void *stream);
 
 /* ---- Training on cached rows ------------------------------------------------------------------- */
 
 /* out[k] = sum_i rows[selected[k], i] x[i]: x [n, c] -> out [s, c]. */
-int saga_rows_render(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *x,
-                     float *out, void *stream);
+int saga_rows_render(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *x, float *out,
+                     void *stream);
 
 /* out[i] = sum_k rows[selected[k], i] y[k]: y [s, c] -> out [n, c]. */
 int64_t saga_rows_lift_workspace(int64_t n, int64_t c);
-int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
-                   const float *y, float *out, void *workspace, void *stream);
+int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c, const float *y,
+                   float *out, void *workspace, void *stream);
 
 /* One Adam step on the rows of x that the selected pixels touch, with gradient rows^T y.
  * first, second [n, c]: moments; steps [n]: updates of each row so far; workspace is zero on entry
  * and on return. */
 int64_t saga_rows_adam_workspace(int64_t n, int64_t c);
-int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
-                   const float *y, float *x, float *first, float *second, int32_t *steps, float rate,
-                   float beta1, float beta2, float epsilon, void *workspace, void *stream);
+int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c, const float *y,
+                   float *x, float *first, float *second, int32_t *steps, float rate, float beta1, float beta2,
+                   float epsilon, void *workspace, void *stream);
 
 /* ---- Queries ----------------------------------------------------------------------------------- */
 
@@ -126,22 +124,19 @@ int saga_nearest_distance(int64_t n, const float *points, float *distances, void
 /* indices [n, k]: of each point itself, then of the k - 1 nearest others by distance, and by index where squared
  * distances are equal in double precision; 1 <= k <= min(n, SAGA_MOST_NEIGHBORS). */
 #define SAGA_MOST_NEIGHBORS 32
-int saga_nearest_neighbors(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace,
-                            void *stream);
+int saga_nearest_neighbors(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace, void *stream);
 
 /* distances [n]: approximate mean distance to the k nearest points, itself included, 1 <= k <= n. */
-int saga_mean_distance(int64_t n, const float *points, int64_t k, float *distances, void *workspace,
-                       void *stream);
+int saga_mean_distance(int64_t n, const float *points, int64_t k, float *distances, void *workspace, void *stream);
 
 /* within [q]: set to 1 where a query [q, 3] has a point within the radius. Queries whose entry is
  * already non-zero are skipped and keep it. */
-int saga_within_radius(int64_t n, const float *points, int64_t q, const float *queries, double radius,
-                       uint8_t *within, void *workspace, void *stream);
+int saga_within_radius(int64_t n, const float *points, int64_t q, const float *queries, double radius, uint8_t *within,
+                       void *workspace, void *stream);
 
 /* region [n]: the seeds on entry; on return every point that steps of at most radius from point to
  * point reach from a seed, seeds included. */
-int saga_grow_region(int64_t n, const float *points, double radius, uint8_t *region, void *workspace,
-                     void *stream);
+int saga_grow_region(int64_t n, const float *points, double radius, uint8_t *region, void *workspace, void *stream);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
-// Depth of the surface at sampled pixels. Rows are not kept: a warp walks the list of its tile once for the weight of the
-// rows, once for their median, and once for the mean about it; each walk finds the same weights.
+// Depth of the surface at sampled pixels. Rows are not kept: a warp walks the list of its tile once for the weight of
+// the rows, once for their median, and once for the mean about it; each walk finds the same weights.
 #include "pixels.cuh"
 
 namespace {
@@ -56,8 +56,8 @@ extern "C" int saga_surface(const saga_camera *camera, int64_t n, const float *m
                             void *workspace, void *stream) {
     float *forms = static_cast<float *>(workspace);
     const Lists lists{splats, tile_offsets, ids};
-    SAGA_TRY(launch(form_kernel, ceil_div(n, kThreads), kThreads, stream, *camera, n, means, quaternions, scales, splats,
-                    forms));
+    SAGA_TRY(launch(form_kernel, ceil_div(n, kThreads), kThreads, stream, *camera, n, means, quaternions, scales,
+                    splats, forms));
     SAGA_TRY(launch(surface_kernel, r, kPixelThreads, stream, *camera, lists, forms, pixels, runs, depths, alphas));
     return 0;
 }

@@ -25,8 +25,8 @@ struct Slots {
 
 // The pixels of one warp.
 struct Patch {
-    int x, y;                   // this lane's pixel
-    bool inside;                // the image
+    int x, y;                        // this lane's pixel
+    bool inside;                     // the image
     float left, top, right, bottom;  // pixel centers of the warp inside the image; right < left when there are none
 
     __device__ Patch(const saga_camera &camera, int64_t tile) {

@@ -12,9 +12,8 @@ constexpr int kSums = 256;  // blocks that sum up coordinates, at most
 constexpr int kBits = 21;   // of a coordinate in a code
 
 // Sums per axis of the coordinates or, given a center, of their distances from it: one of each block.
-__global__ void __launch_bounds__(kThreads) sum_kernel(int64_t n, const float *__restrict__ xyz,
-                                                       const double *__restrict__ center,
-                                                       double *__restrict__ sums) {
+__global__ void __launch_bounds__(kThreads)
+    sum_kernel(int64_t n, const float *__restrict__ xyz, const double *__restrict__ center, double *__restrict__ sums) {
     __shared__ double of_warps[kThreads / kWarp][3];
     double sum[3] = {};
     for (int64_t i = thread_index(); i < n; i += int64_t(gridDim.x) * kThreads) {
@@ -88,9 +87,9 @@ __global__ void __launch_bounds__(kThreads)
     rows[i] = int32_t(i);
 }
 
-__global__ void __launch_bounds__(kThreads) gather_kernel(int64_t n, const float *__restrict__ xyz,
-                                                          const int32_t *__restrict__ rows,
-                                                          float4 *__restrict__ points) {
+__global__ void __launch_bounds__(kThreads)
+    gather_kernel(int64_t n, const float *__restrict__ xyz, const int32_t *__restrict__ rows,
+                  float4 *__restrict__ points) {
     const int64_t i = thread_index();
     if (i >= n) return;
     const int64_t row = rows[i];
@@ -153,8 +152,8 @@ int sort_points(const TreePlan &plan, const float *xyz, void *stream) {
     SAGA_TRY(launch(mean_kernel, 1, 3 * kWarp, stream, n, sums, sorting.partial_sums, sorting.deviation));
     SAGA_TRY(launch(code_kernel, blocks, kThreads, stream, n, xyz, sorting.mean, sorting.deviation, sorting.codes[0],
                     sorting.rows[0]));
-    SAGA_TRY(cub::DeviceRadixSort::SortPairs(sorting.storage, sorting.storage_bytes, sorting.codes[0],
-                                             sorting.codes[1], sorting.rows[0], sorting.rows[1], int(n), 0, 3 * kBits,
+    SAGA_TRY(cub::DeviceRadixSort::SortPairs(sorting.storage, sorting.storage_bytes, sorting.codes[0], sorting.codes[1],
+                                             sorting.rows[0], sorting.rows[1], int(n), 0, 3 * kBits,
                                              static_cast<cudaStream_t>(stream)));
     SAGA_TRY(launch(gather_kernel, blocks, kThreads, stream, n, xyz, sorting.rows[1], plan.tree.points));
     return 0;

@@ -3,7 +3,9 @@
 
 #include <cuda_runtime.h>
 
-struct __half2 { uint16_t x, y; };
+struct __half2 {
+    uint16_t x, y;
+};
 
 namespace emulator {
 inline float widen(uint16_t half) {

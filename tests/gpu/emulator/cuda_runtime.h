@@ -25,10 +25,18 @@ struct dim3 {
     unsigned x, y, z;
     dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
-struct float2 { float x, y; };
-struct alignas(16) float4 { float x, y, z, w; };
-struct uint2 { unsigned x, y; };
-struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct float2 {
+    float x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct uint2 {
+    unsigned x, y;
+};
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
 inline float2 make_float2(float x, float y) { return {x, y}; }
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
@@ -76,7 +84,7 @@ namespace emulator {
 void block_barrier(const void *tag);
 void warp_barrier(const void *tag);
 
-int64_t *warp_slots();  // [32]: what the lanes of a warp show each other in this collective
+int64_t *warp_slots();                          // [32]: what the lanes of a warp show each other in this collective
 unsigned warp_vote(bool yes, const void *tag);  // lanes that said yes, a bit each
 int block_vote(bool yes, const void *tag);      // number of threads that said yes
 
@@ -105,10 +113,12 @@ T exchange(T mine, int source, const void *tag) {
 }  // namespace emulator
 
 template <class... Parameters, class... Arguments>
-cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(Parameters...), Arguments... arguments) {
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(Parameters...),
+                               Arguments... arguments) {
     if (config->gridDim.x == 0 || config->blockDim.x == 0 || config->blockDim.x > 1024) return cudaErrorInvalidValue;
     auto body = [&] { kernel(arguments...); };
-    emulator::run(config->gridDim, config->blockDim, [](void *call) { (*static_cast<decltype(body) *>(call))(); }, &body);
+    emulator::run(config->gridDim, config->blockDim, [](void *call) { (*static_cast<decltype(body) *>(call))(); },
+                  &body);
     return cudaSuccess;
 }
 
@@ -140,13 +150,16 @@ T __shfl_up_sync(unsigned, T value, int delta) {
 template <class T>
 T __shfl_down_sync(unsigned, T value, int delta) {
     const int lane = int(threadIdx.x % 32);
-    return emulator::exchange(value, lane + delta < 32 ? lane + delta : lane, reinterpret_cast<void *>(&__shfl_down_sync<T>));
+    return emulator::exchange(value, lane + delta < 32 ? lane + delta : lane,
+                              reinterpret_cast<void *>(&__shfl_down_sync<T>));
 }
 
 // ---- Device functions ----
 
 template <class T>
-T __ldg(const T *address) { return *address; }
+T __ldg(const T *address) {
+    return *address;
+}
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __ffs(int x) { return __builtin_ffs(x); }
 inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(unsigned(x)); }
@@ -164,15 +177,35 @@ inline int64_t min(int64_t a, long long b) { return a < b ? a : b; }
 
 // One block runs at a time and fibers switch only at barriers, so plain operations are atomic.
 template <class T, class U>
-T atomicAdd(T *address, U value) { const T old = *address; *address = T(old + value); return old; }
+T atomicAdd(T *address, U value) {
+    const T old = *address;
+    *address = T(old + value);
+    return old;
+}
 template <class T, class U>
-T atomicMax(T *address, U value) { const T old = *address; *address = std::max(old, T(value)); return old; }
+T atomicMax(T *address, U value) {
+    const T old = *address;
+    *address = std::max(old, T(value));
+    return old;
+}
 template <class T, class U>
-T atomicMin(T *address, U value) { const T old = *address; *address = std::min(old, T(value)); return old; }
+T atomicMin(T *address, U value) {
+    const T old = *address;
+    *address = std::min(old, T(value));
+    return old;
+}
 template <class T, class U>
-T atomicOr(T *address, U value) { const T old = *address; *address = old | T(value); return old; }
+T atomicOr(T *address, U value) {
+    const T old = *address;
+    *address = old | T(value);
+    return old;
+}
 template <class T, class U>
-T atomicExch(T *address, U value) { const T old = *address; *address = T(value); return old; }
+T atomicExch(T *address, U value) {
+    const T old = *address;
+    *address = T(value);
+    return old;
+}
 template <class T, class U, class V>
 T atomicCAS(T *address, U expected, V value) {
     const T old = *address;
