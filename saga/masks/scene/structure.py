@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from saga.files.transaction import atomic_path
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.confirmation import drop_unconfirmed
 from saga.masks.scene.grid import ViewGrid
@@ -19,7 +20,6 @@ from saga.masks.scene.pieces import find_pieces
 from saga.masks.scene.stacks import split_stacks
 from saga.masks.scene.supports import find_supports
 from saga.masks.scene.surface import Lattice, Surface
-from saga.scene.atomic import atomic_path
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-from saga.masks.scene.grid import surface_depth, view_grid
+from saga.masks.scene.grid import view_grid
 from saga.raster import BlendOperator, Geometry
 
 from .conftest import TABLE, THICKNESS, make_grids, make_scene, photograph
@@ -20,11 +19,9 @@ def test_the_surface_of_a_table_is_its_top() -> None:
 
 
 def test_nothing_is_seen_beside_it() -> None:
-    scene = make_scene([TABLE], views=1)
-    operator = BlendOperator(Geometry.from_gaussians(scene.gaussians), scene.cameras[0])
-    depth = surface_depth(operator, torch.tensor([[0, 0], [80, 60]]))
-    assert depth[0] == 0
-    assert abs(float(depth[1]) - 3.0) < THICKNESS / np.sin(np.radians(40)) + 0.01
+    grid = make_grids(make_scene([TABLE], views=1))[0]
+    assert not grid.seen[0].any() and (grid.depth[0] == 0).all()
+    assert abs(grid.depth[60, 80] - 3.0) < THICKNESS / np.sin(np.radians(40)) + 0.01
 
 
 def test_samples_know_their_pixels() -> None:
