@@ -17,6 +17,7 @@ from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
 from saga.files.transaction import atomic_path
+from saga.scene.formats import format_of, written_converted
 from saga.scene.ply import DC, MEANS, OPACITY, QUATERNION, SCALES, ColorLayout, color_layout, read_ply
 from saga.scene.spherical_harmonics import C0, MAX_COEFFICIENTS, evaluate_basis
 
@@ -214,8 +215,12 @@ class Gaussians:
         rows = self.vertices if mask is None else self.vertices[mask]
         elements = [_with_rows(e, rows) if e.name == "vertex" else e for e in self.ply.elements]
         ply = PlyData(elements, self.ply.text, self.ply.byte_order, self.ply.comments, self.ply.obj_info)
+        format = format_of(Path(path))
         with atomic_path(path) as temporary:
-            ply.write(str(temporary))
+            if format is None:
+                ply.write(str(temporary))
+            else:
+                temporary.write_bytes(written_converted(Path(path), ply, format))
 
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of means, scales, quaternions and opacities as stored in the file.
