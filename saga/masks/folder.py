@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from saga.errors import SagaError
 from saga.masks.formats import LAYOUTS, read_masks
 from saga.masks.matching import match_names
+from saga.masks.pictures import MaskKind
 from saga.masks.through_lens import masks_to_pinhole
 from saga.scene.camera import Camera
 
@@ -22,11 +24,19 @@ class FolderMasks:
     photographs lie in subfolders, so may their masks. `match_names` has the rules, in order.
     """
 
-    def __init__(self, folder: str | Path, cameras: Sequence[Camera]) -> None:
+    def __init__(self, folder: str | Path, cameras: Sequence[Camera], kind: MaskKind = "auto") -> None:
         """List the folder and match it with `cameras`; no mask is read.
 
-        Raises SagaError when there is no such folder, when no view has masks, or when a view has two files.
+        Args:
+            folder: the folder of masks.
+            cameras: the views.
+            kind: what gray levels of a picture are: "labels", or one "soft" mask; "auto" tells them apart, and warns
+                once of what it assumed.
+
+        Raises:
+            SagaError: there is no such folder, no view has masks, or a view has two files.
         """
+        self._kind, self._said = kind, False
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise SagaError(f"{self.folder}: no such folder; give the folder that holds one mask file per photograph")
@@ -49,7 +59,7 @@ class FolderMasks:
         path = self._files.get(camera.name)
         if path is None:
             return np.zeros((0, camera.height, camera.width), dtype=bool)
-        masks = read_masks(path)
+        masks = read_masks(path, self._kind, self._say)
         if len(masks):
             _check_aspect(path, masks, camera)
         return masks_to_pinhole(masks, camera)
@@ -61,6 +71,12 @@ class FolderMasks:
     def features(self, camera: Camera) -> None:
         """None: a folder holds no encoder features."""
         return None
+
+    def _say(self, line: str) -> None:
+        """Warns of the first assumption: those of the other files are mostly the same."""
+        if not self._said:
+            self._said = True
+            warnings.warn(f"{line} (and other files likewise)", stacklevel=4)
 
     def _nothing_found(self, cameras: Sequence[Camera]) -> str:
         wanted = ", ".join(f"{camera.stem}.*" for camera in cameras[:3])

@@ -4,47 +4,60 @@ from __future__ import annotations
 
 import json
 import re
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from saga.errors import SagaError
 from saga.masks import rle
+from saga.masks.pictures import MaskKind, Say, object_of, read_masks_picture, read_object, split_labels
 
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""File types of pictures of masks."""
 SUFFIXES = (".png", ".npz", ".npy", ".json")
 """File types that hold all masks of one image; a folder of binary PNGs is the fifth way."""
 LAYOUTS = "label PNG, folder of binary PNGs, .npz, .npy, or segment-anything's JSON"
 """The same for error messages."""
-_MOST_LABELS = 4096
+# numpy's readers let through what zlib, zipfile and the parser of a header raise.
+_UNREADABLE = (
+    OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, RuntimeError, MemoryError, OverflowError,
+    NotImplementedError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
 
 
-def read_masks(path: Path) -> np.ndarray:  # [M, h, w]
-    """All masks of one image, bool [M, h, w], from a file or folder in any supported layout.
+def read_masks(path: Path, kind: MaskKind = "auto", say: Say = lambda line: None) -> np.ndarray:  # [M, h, w]
+    """Return the masks in a file or folder as bool [M, h, w]; M may be 0. Masks without a pixel are left out.
 
-    Masks without a pixel are left out. Raises SagaError when the file cannot be decoded.
+    Args:
+        path: a picture, a folder of pictures, an npy, npz or JSON file.
+        kind: what gray levels of a picture are.
+        say: takes what was assumed.
+
+    Raises:
+        SagaError: the contents cannot be decoded.
     """
     if path.is_dir():
         masks = _from_folder(path)
+    elif path.suffix.lower() in PICTURES:
+        masks = read_masks_picture(path, kind, say)
     else:
-        readers = {".png": _from_png, ".npz": _from_npz, ".npy": _from_npy, ".json": _from_json}
+        readers = {".npz": _from_npz, ".npy": _from_npy, ".json": _from_json}
         masks = readers[path.suffix.lower()](path)
     seen = masks.any(axis=(1, 2))
     return masks if seen.all() else masks[seen]
 
 
-def _from_png(path: Path) -> np.ndarray:  # [M, h, w]
-    return _split_labels(path, _read_png(path))
-
-
 def _from_folder(path: Path) -> np.ndarray:  # [M, h, w]
-    """Binary PNGs in natural order; amg.py's metadata.csv beside them repeats what they show."""
-    files = sorted(path.glob("*.png"), key=lambda file: [int(n) for n in re.findall(r"\d+", file.stem)] or [-1])
+    """Pictures of one object each in natural order; amg.py's metadata.csv beside them repeats what they show."""
+    files = [file for file in path.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
+    files.sort(key=lambda file: ([int(n) for n in re.findall(r"\d+", file.stem)] or [-1], file.name))
     if not files:
-        raise SagaError(f"{path}: no PNG found in this folder of masks; put one binary PNG per mask in it")
-    masks = [_read_png(file) != 0 for file in files]
+        raise SagaError(f"{path}: no picture found in this folder of masks; put one binary PNG per mask in it")
+    masks = [read_object(file) for file in files]
     for file, mask in zip(files, masks, strict=True):
         if mask.shape != masks[0].shape:
             raise SagaError(
@@ -54,42 +67,10 @@ def _from_folder(path: Path) -> np.ndarray:  # [M, h, w]
     return np.stack(masks)
 
 
-def _read_png(path: Path) -> np.ndarray:  # [h, w]
-    """The single channel of a PNG: gray of 1, 8 or 16 bits, or the indices of a palette."""
-    try:
-        with Image.open(path) as image:
-            # Straight from Pillow, the True of a 1-bit picture would be stored as 255.
-            pixels = np.asarray(image.convert("L") if image.mode == "1" else image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SagaError(f"{path}: cannot be read as a PNG ({error}); write it again") from error
-    if pixels.ndim == 2:
-        return pixels
-    colors = pixels[..., : 1 if pixels.shape[2] == 2 else 3]  # without the alpha channel
-    if np.any(colors != colors[..., :1]):
-        raise SagaError(
-            f"{path}: is a color image, a mask PNG has one channel or a palette (0 = none); save it as such"
-        )
-    return colors[..., 0]
-
-
-def _split_labels(
-    path: Path,
-    labels: np.ndarray,  # [h, w]
-) -> np.ndarray:  # [M, h, w]
-    values = np.unique(labels)
-    values = values[values != 0]
-    if len(values) > _MOST_LABELS:
-        raise SagaError(
-            f"{path}: {len(values)} different labels, at most {_MOST_LABELS} expected; "
-            "a label image has one value per object and 0 for none"
-        )
-    return labels[None] == values[:, None, None]
-
-
 def _from_npy(path: Path) -> np.ndarray:  # [M, h, w]
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except _UNREADABLE as error:
         raise SagaError(f"{path}: cannot be read as a NumPy array ({error}); write it again") from error
     return _from_array(path, array)
 
@@ -103,7 +84,9 @@ def _from_npz(path: Path) -> np.ndarray:  # [M, h, w]
                     f"{path}: holds {', '.join(archive.files) or 'nothing'}; one array, or one named masks, expected"
                 )
             array = archive[name]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except SagaError:
+        raise
+    except _UNREADABLE as error:
         raise SagaError(f"{path}: cannot be read as a NumPy archive ({error}); write it again") from error
     return _from_array(path, array)
 
@@ -115,16 +98,26 @@ def _from_array(path: Path, array: np.ndarray) -> np.ndarray:  # [M, h, w]
             f"{path}: is {array.dtype} {list(array.shape)}; binary masks [M, H, W] or integer labels [H, W] expected"
         )
     if array.ndim == 3:
-        return array != 0
+        return np.stack([_object(mask) for mask in array]) if len(array) else array.astype(bool)
     if array.dtype.kind == "f":
         raise SagaError(f"{path}: is {array.dtype} {list(array.shape)}; integer labels expected, save it as integers")
-    return _split_labels(path, array)
+    return split_labels(path, array)
+
+
+def _object(
+    mask: np.ndarray,  # [h, w]
+) -> np.ndarray:  # [h, w] bool
+    """One binary mask, also given as probabilities or logits."""
+    if mask.dtype.kind != "f":
+        return object_of(mask)
+    with np.errstate(invalid="ignore"):
+        return mask > (0 if mask.min() < 0 else 0.5 if mask.max() <= 1 else mask.max() / 2)
 
 
 def _from_json(path: Path) -> np.ndarray:  # [M, h, w]
     try:
-        records: Any = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        records: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
         raise SagaError(f"{path}: cannot be read as JSON ({error}); write it again") from error
     if not isinstance(records, list):
         raise SagaError(f"{path}: holds {type(records).__name__}; a list of masks as segment-anything writes expected")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from saga.errors import SagaError
-from saga.masks.formats import SUFFIXES
+from saga.masks.formats import PICTURES, SUFFIXES
 from saga.scene.names import comparable, tails, unique_stems, without_suffix
 
 _WORDS = r"(?:mask|masks|label|labels|seg|segmentation|instance|instances|gt)"
@@ -40,7 +40,13 @@ def match_names(folder: Path, views: Sequence[str]) -> Matches:
     Raises:
         SagaError: two files belong to a view by the same rule.
     """
-    index = _index(folder)
+    strict = _matched(folder, views, SUFFIXES)
+    # Pictures of other types may be the photographs, so they count only where nothing else is there.
+    return strict if strict.files else _matched(folder, views, PICTURES)
+
+
+def _matched(folder: Path, views: Sequence[str], suffixes: tuple[str, ...]) -> Matches:
+    index = _index(folder, suffixes)
     stems = unique_stems(views)
     known = {view: without_suffix(comparable(view)) for view in views}
     bare, alone = Counter(known.values()), _alone(known)
@@ -72,7 +78,7 @@ def match_names(folder: Path, views: Sequence[str]) -> Matches:
     return Matches(matched, tuple(assumed))
 
 
-def _index(folder: Path) -> dict[str, list[Path]]:
+def _index(folder: Path, suffixes: tuple[str, ...]) -> dict[str, list[Path]]:
     """The mask files and folders by all that they may be called.
 
     "/a/b" is a whole path in the folder and "b" its end; "word:" and "number:" stand before looser names.
@@ -81,7 +87,7 @@ def _index(folder: Path) -> dict[str, list[Path]]:
     for parent, subfolders, files in os.walk(folder, followlinks=True):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         entries = [(name, name) for name in subfolders]
-        entries += [(name, name[: -len(Path(name).suffix)]) for name in sorted(files) if _is_mask(name)]
+        entries += [(name, name[: -len(Path(name).suffix)]) for name in sorted(files) if _is_mask(name, suffixes)]
         for entry, stem in entries:
             path = Path(parent, entry)
             whole = comparable((Path(parent).relative_to(folder) / stem).as_posix())
@@ -119,8 +125,8 @@ def _numbers(view: str, known: dict[str, str]) -> list[int]:
     return [number] if sum(name.isdecimal() and int(name) == number for name in called.values()) == 1 else []
 
 
-def _is_mask(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+def _is_mask(name: str, suffixes: tuple[str, ...]) -> bool:
+    return not name.startswith(".") and name.lower().endswith(suffixes)
 
 
 def _used(path: Path, matched: set[Path]) -> bool:

@@ -13,6 +13,7 @@ from saga.masks.cache import MaskCache
 from saga.masks.checkpoints import resolve_checkpoint
 from saga.masks.classical import ClassicalGenerator
 from saga.masks.folder import FolderMasks
+from saga.masks.pictures import MaskKind
 from saga.masks.sam import SamGenerator
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.source import MaskGenerator, MaskSource, ViewGenerator
@@ -26,6 +27,7 @@ def open_masks(
     cache: str | Path | None = None,
     device: str = "auto",
     progress: bool = True,
+    kind: MaskKind = "auto",
 ) -> MaskSource:
     """Return the masks of a scene, made where they are missing; `description` says in one line which they are.
 
@@ -39,6 +41,7 @@ def open_masks(
             cannot be written, a folder of the user's own cache, which a warning names.
         device: where a model runs: "auto", "cpu" or a CUDA device.
         progress: whether to show a bar on standard error.
+        kind: what gray levels in pictures of a person's own masks are, see `FolderMasks`.
 
     Raises:
         SagaError: masks and a checkpoint are given, or as `FolderMasks`, `resolve_checkpoint` and
@@ -47,7 +50,7 @@ def open_masks(
     if masks is not None and sam is not None:
         raise SagaError(f"{masks}: masks were given and a SAM checkpoint ({sam}) too; give one of them")
     if masks is not None:
-        return FolderMasks(masks, scene.cameras)
+        return FolderMasks(masks, scene.cameras, kind)
     folders = _folders(scene) if cache is None else [Path(cache)]
     if sam is not None:
         return _filled(scene, SamGenerator(resolve_checkpoint(sam), device), folders, progress)

@@ -59,7 +59,8 @@ def ball_query(
     result. Raises SagaError when a shape or type is wrong, a coordinate is not finite, the radius is negative
     or not finite, or the quantile is not in (0, 1].
     """
-    check_quantile(quantile)
+    if not 0 < quantile <= 1:
+        raise SagaError(f"quantile: expected a number above 0 and up to 1, found {quantile}; the paper has 1")
     scene = check_points(points)
     chosen = check_mask("members", members, scene)
     selection = scene[chosen]
@@ -67,12 +68,6 @@ def ball_query(
     if len(selection) > 0:
         chosen = implementation(scene).within_radius(selection, scene, chosen, reach_of(radius))
     return chosen.to(points.device), radius
-
-
-def check_quantile(quantile: float) -> None:
-    """Raises SagaError unless the quantile is in (0, 1]."""
-    if not 0 < quantile <= 1:
-        raise SagaError(f"quantile: expected a number above 0 and up to 1, found {quantile}; the paper has 1")
 
 
 def spacing(

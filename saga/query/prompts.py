@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, UnidentifiedImageError
+from PIL import Image, ImageDraw
 
 from saga.errors import SagaError
+from saga.masks.pictures import read_object
 from saga.scene import Camera
 from saga.scene.lens import image_to_pinhole, points_to_pinhole
 
@@ -32,9 +33,9 @@ class Prompt:
     negative: Sequence[Point] = ()
     """Pixels that do not belong to the object."""
     scribble: str | Path | np.ndarray | Sequence[Point] | None = None
-    """A PNG (drawn where not 0 and not transparent), a bool array [H, W], or a polyline of pixels."""
+    """A PNG (drawn where not transparent, or not black), a bool array [H, W], or a polyline of pixels."""
     mask: str | Path | np.ndarray | None = None
-    """A PNG (object where not 0) or a bool array [H, W]."""
+    """A PNG (the object where not transparent, or not black) or a bool array [H, W]."""
     box: tuple[float, float, float, float] | None = None
     """x0, y0, x1, y1 around the object."""
 
@@ -62,11 +63,6 @@ class CheckedPrompt:
     scribble: np.ndarray | None  # [H, W] bool
     mask: np.ndarray | None  # [H, W] bool
     box: tuple[int, int, int, int] | None
-
-    @property
-    def positive(self) -> bool:
-        """Whether it points at an object, and not only at what the object is not."""
-        return len(self.points) > 0 or any(part is not None for part in (self.scribble, self.mask, self.box))
 
     @property
     def for_sam(self) -> bool:
@@ -191,6 +187,11 @@ def _picture(picture: str | Path | np.ndarray, camera: Camera, kind: str) -> np.
             f"{name}: expected a {kind} of {camera.width} x {camera.height} as {camera.name}, "
             f"found {drawn.shape[-1]} x {drawn.shape[0]}."
         )
+    if kind == "scribble" and drawn.all():
+        raise SagaError(
+            f"{name}: expected strokes on black or on a transparent picture, found every pixel drawn; "
+            "leave out the background."
+        )
     if not drawn.any():
         raise SagaError(f"{name}: expected a {kind} with something drawn on it, found an empty one.")
     return drawn
@@ -198,12 +199,8 @@ def _picture(picture: str | Path | np.ndarray, camera: Camera, kind: str) -> np.
 
 def _read(path: Path, kind: str) -> np.ndarray:  # [H, W]
     try:
-        with Image.open(path) as image:
-            if "A" in image.getbands():
-                bands = np.asarray(image.convert("RGBA"))
-                return (bands[..., 3] > 0) & (bands[..., :3] > 0).any(-1) if kind == "mask" else bands[..., 3] > 0
-            return np.asarray(image.convert("L")) > 0
+        return read_object(path)
     except FileNotFoundError as error:
         raise SagaError(f"{path}: no such {kind}; give a PNG of the view's size.") from error
-    except (UnidentifiedImageError, OSError) as error:
-        raise SagaError(f"{path}: expected a PNG, found something that cannot be decoded.") from error
+    except IsADirectoryError as error:
+        raise SagaError(f"{path}: expected a PNG of a {kind}, found a folder.") from error

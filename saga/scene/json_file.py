@@ -12,8 +12,8 @@ from saga.errors import SagaError
 def read_json(path: Path) -> Any:
     """The contents of a JSON file. Raises SagaError when it is missing or no JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SagaError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SagaError(f"{path}: not a JSON file ({error}); write it again") from error

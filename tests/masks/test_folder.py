@@ -189,6 +189,55 @@ def test_two_files_for_a_view(tmp_path: Path, camera: MakeCamera) -> None:
         FolderMasks(tmp_path, [camera("a.jpg")])
 
 
+def test_a_soft_mask_is_warned_of_once(tmp_path: Path, camera: MakeCamera) -> None:
+    soft = np.zeros((14, 20), np.uint8)
+    soft[4:10, 5:15], soft[3, 5:15], soft[10, 5:15] = 255, 80, 180
+    for name in ("a.png", "b.png"):
+        Image.fromarray(soft).save(tmp_path / name)
+    source = FolderMasks(tmp_path, [camera("a.jpg"), camera("b.jpg")])
+    with pytest.warns(UserWarning, match="a.png: its gray levels are the soft edge") as said:
+        masks = [source.masks(camera(name)) for name in ("a.jpg", "b.jpg")]
+    assert len(said) == 1 and all(np.array_equal(mask, [soft > 127]) for mask in masks)
+    levels = FolderMasks(tmp_path, [camera("a.jpg")], kind="labels").masks(camera("a.jpg"))
+    assert len(levels) == 3
+
+
+def test_a_folder_of_soft_masks(tmp_path: Path, camera: MakeCamera) -> None:
+    (tmp_path / "a").mkdir()
+    soft = np.zeros((14, 20), np.uint8)
+    soft[4:10, 5:15], soft[3, 5:15], soft[10, 5:15] = 255, 80, 180
+    Image.fromarray(soft).save(tmp_path / "a" / "0.png")
+    Image.fromarray(np.where(soft == 255, 1, 0).astype(np.uint8)).save(tmp_path / "a" / "1.png")
+    np.testing.assert_array_equal(read(tmp_path, camera("a.jpg")), [soft > 127, soft == 255])
+
+
+def test_probabilities_and_logits(tmp_path: Path, camera: MakeCamera) -> None:
+    certain = np.where(MASKS, 0.9, 0.2).astype(np.float32)
+    np.save(tmp_path / "a.npy", certain)
+    np.testing.assert_array_equal(read(tmp_path, camera("a.jpg")), MASKS)
+    np.save(tmp_path / "a.npy", np.log(certain / (1 - certain)))
+    np.testing.assert_array_equal(read(tmp_path, camera("a.jpg")), MASKS)
+
+
+def test_photographs_beside_masks_are_no_masks(tmp_path: Path, camera: MakeCamera) -> None:
+    Image.fromarray(LABELS * 30).save(tmp_path / "0003.jpg")
+    Image.fromarray(LABELS).save(tmp_path / "0003_mask.png")
+    np.testing.assert_array_equal(read(tmp_path, camera("0003.jpg")), MASKS)
+
+
+def damaged_npz(path: Path) -> None:
+    np.savez_compressed(path, masks=np.random.default_rng(0).random((3, 14, 20)) < 0.5)
+    raw = bytearray(path.read_bytes())
+    start = 30 + int.from_bytes(raw[26:28], "little") + int.from_bytes(raw[28:30], "little")
+    raw[start : start + 4] = b"\xff" * 4
+    path.write_bytes(raw)
+
+
+def damaged_npy(path: Path, old: bytes, new: bytes) -> None:
+    np.save(path, MASKS)
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+
 def write_text(path: Path, text: str) -> None:
     path.write_text(text)
 
@@ -200,14 +249,18 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "b.npy": lambda path: np.save(path, np.array(["text"])),
     "c.npy": lambda path: np.save(path, np.random.default_rng(0).random((14, 20))),
     "d.npy": lambda path: np.save(path, np.arange(14 * 20 * 20).reshape(70, 80)),
+    "c.npz": damaged_npz,
+    "e.npy": lambda path: damaged_npy(path, b"), }", b"(, }"),
+    "f.npy": lambda path: damaged_npy(path, b"(2, 14, 20)", b"(9999999999)"),
     "a.json": lambda path: write_text(path, "[{"),
+    "g.json": lambda path: write_text(path, "[" * 100_000 + "]" * 100_000),
     "b.json": lambda path: write_text(path, "{}"),
     "c.json": lambda path: write_text(path, '[{"segmentation": [1, 2]}]'),
     "d.json": lambda path: write_text(path, '[{"segmentation": {"size": [2, 2], "counts": [3]}}]'),
     "e.json": lambda path: write_text(path, '[{"segmentation": {"size": [2, 2], "counts": "~"}}]'),
     "f.json": lambda path: write_text(path, '[{"segmentation": {"size": [2, 2]}}]'),
     "a.png": lambda path: write_text(path, "nothing"),
-    "b.png": lambda path: Image.fromarray(np.stack([LABELS, LABELS, LABELS // 2], axis=2)).save(path),
+    "b.png": lambda path: Image.fromarray(np.random.default_rng(0).integers(0, 255, (14, 20, 3), np.uint8)).save(path),
     "a": lambda path: path.mkdir(),
 }  # fmt: skip
 

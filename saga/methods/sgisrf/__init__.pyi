@@ -14,5 +14,5 @@ from .similarity import (
     Similarity as Similarity,
 )
 from .similarity import (
-    open_similarity as open_similarity,
+    similarity_of as similarity_of,
 )

@@ -1,1 +1,0 @@
-from .segmenter import Segmenter as Segmenter
