@@ -33,10 +33,12 @@ CUDA_ARCHS = ("75", "80", "86", "89", "90")
 
 
 def sources(folder: str, suffix: str) -> list[str]:
+    """Returns the files of a folder with a suffix, sorted, relative to the root."""
     return sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob(f"*{suffix}"))
 
 
 def headers() -> list[str]:
+    """Returns the files that sources include or the linker reads."""
     suffixes = (".h", ".hpp", ".cuh", ".map")
     return [path for folder in ("cpu", "cuda") for suffix in suffixes for path in sources(folder, suffix)]
 
@@ -49,9 +51,11 @@ class BuildNative(build_ext):
     """Compiles each extension with its own compiler into saga/native/<name>.so."""
 
     def get_ext_filename(self, fullname: str) -> str:
+        """Returns the library's path; there is no tag of Python's ABI in it."""
         return os.path.join(*fullname.split(".")) + ".so"
 
     def build_extension(self, ext: Extension) -> None:
+        """Builds one library; one that cannot be built is said and left out."""
         target = Path(self.get_ext_fullpath(ext.name))
         target.parent.mkdir(parents=True, exist_ok=True)
         # An older build must not pass for one that failed.
@@ -65,6 +69,7 @@ class BuildNative(build_ext):
             print(f"saga: {target.name} is not built: {error}", file=sys.stderr)
 
     def copy_extensions_to_source(self) -> None:
+        """Copies the libraries into the sources, for editable installations."""
         for ext in self.extensions:
             built = Path(self.build_lib) / self.get_ext_filename(ext.name)
             if built.exists():
@@ -80,6 +85,7 @@ class PlatformWheel(bdist_wheel):
     """Tags the wheel for the platform's libraries, and for every Python 3, whose ABI they do not use."""
 
     def get_tag(self) -> tuple[str, str, str]:
+        """Returns the tags of Python, ABI and platform."""
         _, _, platform = super().get_tag()
         return "py3", "none", platform
 
@@ -88,11 +94,13 @@ class SourceWithHeaders(sdist):
     """Source distributions carry the headers too."""
 
     def make_distribution(self) -> None:
+        """Adds the headers to the files of the distribution."""
         self.filelist.extend(headers())
         super().make_distribution()
 
 
 def build_cpu(ext: Extension, target: Path) -> None:
+    """Compiles the CPU library. Raises BuildError."""
     named = os.environ.get("CXX")
     found = shutil.which("c++") or shutil.which("g++")
     if not named and not found:
@@ -137,6 +145,7 @@ def build_cuda(ext: Extension, target: Path, objects: Path) -> None:
 
 
 def find_nvcc() -> str | None:
+    """Returns the path of nvcc, or None."""
     homes = [os.environ[name] for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)]
     places = [*(shutil.which("nvcc", path=str(Path(home) / "bin")) for home in homes), shutil.which("nvcc")]
     return next(filter(None, places), shutil.which("nvcc", path="/usr/local/cuda/bin"))
@@ -154,6 +163,7 @@ def code_flags(nvcc: str) -> list[str]:
 
 
 def run(command: list[str], consequence: str) -> None:
+    """Runs a command. Raises BuildError, which names the consequence, when it fails."""
     print(shlex.join(command), flush=True)
     if subprocess.run(command, cwd=ROOT).returncode != 0:
         raise BuildError(f"{Path(command[0]).name} failed, its messages are above; {consequence}")

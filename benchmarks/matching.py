@@ -35,6 +35,7 @@ def main(
     queries: tuple[int, ...] = (1, 3, 5),
     repeats: int = 20,
 ) -> None:
+    """Measures matching and prints the table."""
     if device == "cuda":
         gpu.require()
     measure = gpu.milliseconds if device == "cuda" else best

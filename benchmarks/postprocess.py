@@ -72,6 +72,7 @@ def capture(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def procedural() -> tuple[np.ndarray, np.ndarray]:
+    """Returns points [500000, 3] in noisy shells, and the label of each [500000]."""
     rng = np.random.default_rng(0)
     directions = rng.normal(size=(500_000, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -118,6 +119,7 @@ def measure_filter(
     stage: str,
     device: str,
 ) -> Line:
+    """Measures the statistical filter against the exact one."""
     moved = target.to(device)
     ours, keep = timed(lambda: statistical_filter(moved))
     exact, expected = timed(lambda: statistical_filter(target, exact=True), 1)
@@ -129,6 +131,7 @@ def measure(
     selected: Tensor,  # [N] bool
     device: str,
 ) -> list[Line]:
+    """Measures every stage on one selection."""
     target = scene[selected]
     count = len(target)
     # What a mask would validate: a third of the selection, on one side of it.
@@ -170,10 +173,12 @@ def timed(run: Callable[[], T], runs: int = RUNS) -> tuple[float, T]:
 
 
 def share(same: Tensor) -> float:
+    """Returns the share of entries that are true."""
     return float(same.float().mean())
 
 
 def row(line: Line) -> str:
+    """Returns one row of the table, in Markdown."""
     agreement = "" if line.agreement is None else f"{100 * line.agreement:.2f} %"
     times = f"{1e3 * line.ours:.1f} | {1e3 * line.exact:.0f} | {line.exact / line.ours:.0f}x"
     return f"| {line.points} | {line.stage} | {times} | {agreement} |"

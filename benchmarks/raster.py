@@ -58,6 +58,7 @@ class Naive:
     """The per-pixel loop over the tile lists of a view."""
 
     def __init__(self, library: ctypes.CDLL, tiled: tiled_view.TiledView) -> None:
+        """Keeps the tile lists of a view for the compiled loop."""
         self.library, self.tiled = library, tiled
         self.lists = [ctypes.c_void_p(t.data_ptr()) for t in (tiled.splats, tiled.tile_offsets, tiled.ids)]
 
@@ -70,6 +71,7 @@ class Naive:
         return ctypes.CDLL(str(target))
 
     def render(self, x: Tensor) -> Tensor:
+        """Returns A x, [H, W, C]."""
         out = torch.empty(self.tiled.height, self.tiled.width, CHANNELS)
         self.library.naive_render(
             self.tiled.width,
@@ -81,6 +83,7 @@ class Naive:
         return out
 
     def lift(self, y: Tensor) -> Tensor:
+        """Returns the adjoint product with y, [N, C]."""
         out = torch.zeros(len(self.tiled.splats), CHANNELS)
         self.library.naive_lift(
             self.tiled.width,
@@ -92,6 +95,7 @@ class Naive:
         return out
 
     def rows(self, pixels: Tensor) -> SparseRows:
+        """Returns the rows of A of some pixels."""
         small = pixels.to(torch.int32).contiguous()
         count, where = ctypes.c_int64(len(small)), ctypes.c_void_p(small.data_ptr())
         indptr = torch.zeros(len(small) + 1, dtype=torch.int64)
@@ -159,6 +163,8 @@ def measure(library: ctypes.CDLL, count: int, size: tuple[int, int], repeats: in
 
 
 def line(m: Measurement) -> str:
+    """Returns one row of the table, in Markdown."""
+
     def compared(other: float | None) -> str:
         return "- | -" if other is None else f"{1e3 * other:.1f} | {other / m.ours:.1f} x"
 

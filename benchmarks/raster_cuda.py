@@ -39,6 +39,7 @@ class Subject:
     """One scene in one view, with what is rendered and lifted."""
 
     def __init__(self, count: int) -> None:
+        """Makes a scene of so many Gaussians on the GPU."""
         self.count, self.geometry, self.camera = count, surfels(count, "cuda"), view(*SIZE)
         generator = torch.Generator().manual_seed(0)
         self.x = torch.rand(count, CHANNELS, generator=generator).cuda()
@@ -50,7 +51,8 @@ class Subject:
         """What render and lift must move: lists and splats of the seen Gaussians, inputs and outputs, each once."""
         seen = self.operator.lift(torch.ones_like(self.y[..., :1]))[:, 0] > 0
         tiled = self.operator._view
-        assert tiled is not None and not isinstance(tiled, GsplatView)
+        assert tiled is not None
+        assert not isinstance(tiled, GsplatView)
         visible, pairs = int(seen.sum()), int(seen[tiled.ids.long()].sum())
         lists = 4 * pairs + 8 * len(tiled.tile_offsets) + 32 * visible
         image = 4 * channels * SIZE[0] * SIZE[1]
@@ -61,16 +63,20 @@ class Peer:
     """gsplat on the same scene, or nothing where it is missing."""
 
     def __init__(self, geometry: Geometry, camera: Camera) -> None:
+        """Projects the scene once, as gsplat does it."""
         self.geometry, self.camera = geometry, camera
         self.view = GsplatView.build(geometry, camera)
 
     def project(self) -> object:
+        """Projects and sorts the scene again."""
         return GsplatView.build(self.geometry, self.camera)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Renders x."""
         return self.view.rasterize(x)
 
     def both(self, x: Tensor, y: Tensor) -> Tensor:
+        """Renders x and takes the gradient for y, which is lift."""
         return torch.autograd.grad(self.view.rasterize(x), x, y)[0]
 
 

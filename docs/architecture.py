@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 
 LAYERS: list[dict[str, str]] = [
-    {"scene": "Gaussians, cameras, lenses; the formats of both"},
+    {"files": "results appear whole or not at all", "scene": "Gaussians, cameras, lenses; the formats of both"},
     {"native": "the C interface of the CPU and CUDA libraries", "runtime": "device, memory, progress"},
     {"raster": "rendering as a linear operator A; a scene on a device"},
     {
@@ -30,6 +30,7 @@ LAYERS: list[dict[str, str]] = [
 """Floors from the ground up: a package imports from floors below its own, and from its left on its own floor."""
 
 COLORS = {
+    "files": "#e6e2d3",
     "scene": "#c8d9e8",
     "native": "#d9d4e7",
     "runtime": "#d9d4e7",

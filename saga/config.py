@@ -48,7 +48,7 @@ class ConfigError(SagaError):
     """A value that a config does not take."""
 
     def __init__(self, name: str, expected: str, found: str, advice: str) -> None:
-        """Makes the message `<name>: expected <expected>, found <found>; <advice>.`
+        """Makes the message, `<name>: expected <expected>, found <found>; <advice>`.
 
         Args:
             name: The field, or the option that sets it.

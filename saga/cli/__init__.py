@@ -1,0 +1,1 @@
+"""One thin file for each command: it parses, calls the library and prints."""

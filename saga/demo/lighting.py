@@ -47,7 +47,7 @@ def sheen(normals: np.ndarray) -> np.ndarray:  # [N, 3] -> [N, 3]
 
 
 def _lit(points: np.ndarray, normals: np.ndarray, direction: np.ndarray, spacing: float) -> np.ndarray:
-    """1 where nothing stands between a point and the light in `direction`, else 0. [N]"""
+    """Returns 1 where nothing stands between a point and the light in `direction`, else 0: [N]."""
     right = np.cross(direction, [0.31, 0.17, 0.93])
     right /= np.linalg.norm(right)
     up = np.cross(direction, right)

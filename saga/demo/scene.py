@@ -162,7 +162,7 @@ def _scales(extents: np.ndarray) -> np.ndarray:
 
 
 def _quaternions(tangents: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """wxyz rotations whose axes are tangent, bitangent and normal."""
+    """Returns rotations, w x y z, whose axes are tangent, bitangent and normal."""
     frames = np.stack([tangents, np.cross(normals, tangents), normals], axis=2)
     return Rotation.from_matrix(frames).as_quat()[:, [3, 0, 1, 2]].astype(np.float32)
 

@@ -37,7 +37,7 @@ def noise(points: np.ndarray, octaves: int = 3) -> np.ndarray:
 
 
 def hexed(code: str) -> np.ndarray:
-    """sRGB [3] of a color such as "c0392b"."""
+    """Returns sRGB [3] of a color such as "c0392b"."""
     return np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)]) / 255
 
 

@@ -41,6 +41,7 @@ class WorstAnswers:
     """Of every object the answer with the least IoU in its worst view."""
 
     def __init__(self) -> None:
+        """Starts without answers."""
         self._answers: dict[str, WorstAnswer] = {}
 
     def offer(self, answer: WorstAnswer) -> None:

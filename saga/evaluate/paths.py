@@ -100,6 +100,7 @@ class LazyMasks:
     """A MaskSource that is opened when it is first used: fields that were trained before need none."""
 
     def __init__(self, scene: Scene, given: Path | None, sam: str | None, cache: Path, device: str) -> None:
+        """Remembers the arguments of `open_masks`."""
         self._arguments = scene, given, sam, cache, device
 
     @cached_property

@@ -22,8 +22,11 @@ SAGA = "saga"
 
 
 class Promptable(Protocol):
-    """What answers prompts. One that also has `discover() -> list[Segmentation]` (every object of the scene, without
-    a prompt, as `Segmenter.discover`) is scored by its decomposition too."""
+    """What answers prompts.
+
+    One that also has `discover() -> list[Segmentation]` (every object of the scene, without a prompt, as
+    `Segmenter.discover`) is scored by its decomposition too.
+    """
 
     def segment_prompt(self, prompt: Prompt) -> Segmentation:
         """The object of a prompt. Raises SagaError for a prompt that it cannot use."""

@@ -20,6 +20,7 @@ class LabelMaps(Mapping[str, np.ndarray]):
     """Views whose pixels carry the number of their object: view name -> integer [H, W]."""
 
     def __init__(self, maps: Mapping[str, np.ndarray]) -> None:
+        """Counts the pixels of every label in each of the maps, view name -> integer [H, W]."""
         self._maps = dict(maps)
         self._areas = {view: np.bincount(labels.ravel()) for view, labels in self._maps.items()}
 
@@ -33,12 +34,15 @@ class LabelMaps(Mapping[str, np.ndarray]):
         return LabelMaps(maps)
 
     def __getitem__(self, view: str) -> np.ndarray:
+        """Returns the labels of a view, integer [H, W]."""
         return self._maps[view]
 
     def __iter__(self) -> Iterator[str]:
+        """Iterates over the names of the views."""
         return iter(self._maps)
 
     def __len__(self) -> int:
+        """Returns the number of views."""
         return len(self._maps)
 
     def labels(self) -> list[int]:
@@ -56,17 +60,21 @@ class LabelMasks(Mapping[str, np.ndarray]):
     """The masks of one object of `LabelMaps`, made when asked for."""
 
     def __init__(self, maps: LabelMaps, label: int, areas: Mapping[str, int]) -> None:
+        """Takes one label of `maps`; `areas` holds the views that show it, with its pixels in each."""
         self._maps, self._label, self._areas = maps, label, areas
 
     def __getitem__(self, view: str) -> np.ndarray:
+        """Returns the object's mask in a view, bool [H, W]."""
         if view not in self._areas:
             raise KeyError(view)
         return np.asarray(self._maps[view] == self._label)
 
     def __iter__(self) -> Iterator[str]:
+        """Iterates over the names of the views that show the object."""
         return iter(self._areas)
 
     def __len__(self) -> int:
+        """Returns the number of views that show the object."""
         return len(self._areas)
 
 

@@ -30,6 +30,7 @@ class Surroundings:
         geometry: Geometry,
         member: Tensor,  # [N] bool
     ) -> None:
+        """Bounds what is visible of every Gaussian."""
         self._member = member
         self._means = geometry.means
         # A Gaussian fades below the least visible alpha at sqrt(2 ln(255 opacity)) standard deviations.

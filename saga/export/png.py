@@ -21,6 +21,7 @@ class PngWriter:
     """Writes pictures in the background; leaving the `with` block waits for all and raises what failed."""
 
     def __init__(self, threads: int = 2) -> None:
+        """Starts so many threads."""
         self._pool = ThreadPoolExecutor(threads)
         self._pending: deque[Future[None]] = deque()
 
@@ -35,11 +36,13 @@ class PngWriter:
         self._pending.append(self._pool.submit(_save, path, picture))
 
     def __enter__(self) -> PngWriter:
+        """Returns the writer itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Waits for all pictures and raises what failed; after another error, drops those not begun."""
         self._pool.shutdown(wait=True, cancel_futures=kind is not None)
         if kind is None:
             for job in self._pending:

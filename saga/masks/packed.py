@@ -26,6 +26,7 @@ class PackedMasks:
         return PackedMasks(np.packbits(masks.reshape(count, height * width), axis=1), (height, width))
 
     def __len__(self) -> int:
+        """Returns the number of masks."""
         return len(self.bits)
 
     def masks(

@@ -29,6 +29,7 @@ class Sam:
     """A Segment Anything model. The image seen last stays encoded, so prompting it again is cheap."""
 
     def __init__(self, predictor: EncodeOncePredictor, model_type: str, config: SamConfig) -> None:
+        """Wraps a loaded predictor; `load` makes one from a checkpoint."""
         self._predictor = predictor
         self.model_type = model_type
         """ "vit_h", "vit_l", "vit_b", or "vit_t" for MobileSAM."""

@@ -97,6 +97,7 @@ class EncodeOncePredictor(SamPredictor):
     """A predictor that does not run the encoder again on the image it saw last."""
 
     def __init__(self, model: SamModel) -> None:
+        """Starts without an encoded image."""
         super().__init__(model)
         self._seen: tuple[Tensor, Tensor] | None = None
 

@@ -161,7 +161,8 @@ def image_struct(width: int, height: int) -> CameraStruct:
 
 def pointer(tensor: Tensor, dtype: torch.dtype = torch.float32) -> int:
     """Address of a dense tensor of the expected type."""
-    assert tensor.dtype == dtype and tensor.is_contiguous(), (tensor.dtype, tensor.shape, tensor.stride())
+    assert tensor.dtype == dtype, f"expected {dtype}, found {tensor.dtype}"
+    assert tensor.is_contiguous(), f"expected a dense tensor, found {tensor.shape} with strides {tensor.stride()}"
     return tensor.data_ptr()
 
 

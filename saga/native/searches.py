@@ -21,6 +21,7 @@ def available(device_type: str) -> bool:
 def nearest_distance(
     points: Tensor,  # [n, 3]
 ) -> Tensor:
+    """Returns the distance of each point to its nearest neighbor, float32 [n]."""
     distances = torch.empty(len(points), device=points.device)
     _call("saga_nearest_distance", points, _address(points), distances.data_ptr())
     return distances
@@ -30,6 +31,7 @@ def nearest_neighbors(
     points: Tensor,  # [n, 3]
     count: int,  # at most MOST_NEIGHBORS
 ) -> Tensor:
+    """Returns the indices of each point's nearest neighbors, int32 [n, count]."""
     indices = torch.empty(len(points), count, dtype=torch.int32, device=points.device)
     _call("saga_nearest_neighbors", points, _address(points), count, indices.data_ptr())
     return indices
@@ -51,6 +53,7 @@ def within_radius(
     skip: Tensor,  # [q] bool
     reach: float,
 ) -> Tensor:
+    """Returns which queries have a point within `reach`, bool [q]; those to skip count as such."""
     within = skip.clone()
     arguments = (_address(points), len(queries), _address(queries), reach, within.data_ptr())
     _call("saga_within_radius", points, *arguments)
@@ -62,6 +65,7 @@ def grow_region(
     seeds: Tensor,  # [n] bool
     reach: float,
 ) -> Tensor:
+    """Returns which points a chain of steps of at most `reach` connects to a seed, bool [n]."""
     region = seeds.clone()
     _call("saga_grow_region", points, _address(points), reach, region.data_ptr())
     return region

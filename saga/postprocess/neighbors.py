@@ -91,6 +91,7 @@ def check_mask(
 
 
 def check_radius(radius: float) -> float:
+    """Returns the radius as a float. Raises SagaError when it is negative or not finite."""
     if not 0 <= radius < float("inf"):
         raise SagaError(f"radius: expected a finite distance of at least 0, found {radius}; pass scene units")
     return float(radius)

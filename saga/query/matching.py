@@ -55,7 +55,7 @@ def max_product(
     blocks: Tensor,  # [B, C, 16] float16
     queries: Tensor,  # [Q, C] float32
 ) -> Tensor:  # [B * 16] float32
-    """max over queries of feature . query, Q > 0."""
+    """Returns the largest product of every feature with a query; there is at least one query."""
     kind = blocks.device.type
     if bindings.library(kind) is None:
         return max_product_reference(blocks, queries)

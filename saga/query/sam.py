@@ -69,6 +69,6 @@ def threshold(
     scores: Tensor,  # [N]
     config: QueryConfig,
 ) -> float:
-    """tau of SAM queries: mean plus one standard deviation, unless a number is asked for."""
+    """Returns tau of SAM queries: mean plus one standard deviation, unless a number is asked for."""
     chosen = config.score_threshold
     return paper_sam_threshold(scores) if isinstance(chosen, str) else float(chosen)

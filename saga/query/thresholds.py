@@ -15,14 +15,14 @@ _BINS = 100
 def paper_threshold(
     scores: Tensor,  # [N]
 ) -> float:
-    """tau of the point prompt: the mean of the scores (SAGA, section 3.4)."""
+    """Returns tau of the point prompt: the mean of the scores (SAGA, section 3.4)."""
     return float(scores.mean())
 
 
 def paper_sam_threshold(
     scores: Tensor,  # [N]
 ) -> float:
-    """tau of the SAM-based prompt: mean plus one standard deviation of all scores (SAGA, section 3.4)."""
+    """Returns tau of the SAM-based prompt: mean plus one standard deviation of all scores (SAGA, section 3.4)."""
     return float(scores.mean() + scores.std(correction=0))
 
 

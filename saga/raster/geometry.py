@@ -30,6 +30,7 @@ class Geometry:
     """Opacities between 0 and 1."""
 
     def __post_init__(self) -> None:
+        """Detaches the tensors. Raises ValueError for shapes, types or devices that do not agree."""
         count = self.means.shape[:1]
         expected = {
             "means": (*count, 3),
@@ -49,6 +50,7 @@ class Geometry:
             object.__setattr__(self, name, tensor.detach().contiguous())
 
     def __len__(self) -> int:
+        """Returns the number of Gaussians."""
         return self.means.shape[0]
 
     @property

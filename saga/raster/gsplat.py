@@ -80,7 +80,7 @@ class GsplatView:
         self,
         colors: Tensor,  # [N, C], 0 < C <= 32
     ) -> Tensor:  # [H, W, C]
-        """gsplat's own product, with gsplat's own gradient."""
+        """Returns the product as gsplat computes it, with the gradient of gsplat."""
         image: Tensor = _gsplat(colors.device).rasterize_to_pixels(
             self.means2d, self.conics, colors[None], self.opacities, self.width, self.height, TILE,
             self.tile_offsets, self.ids,

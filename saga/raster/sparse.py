@@ -24,6 +24,7 @@ class SparseRows:
     """Number of Gaussians N."""
 
     def __len__(self) -> int:
+        """Returns the number of rows."""
         return len(self.indptr) - 1
 
     @property
@@ -124,6 +125,7 @@ class RowsAdam:
     steps: Tensor = field(init=False)  # [N] int32
 
     def __post_init__(self) -> None:
+        """Makes the moments, and the space in memory that the native step needs."""
         self.first, self.second = torch.zeros_like(self.x), torch.zeros_like(self.x)
         self.steps = torch.zeros(len(self.x), dtype=torch.int32, device=self.x.device)
         self._workspace = torch.empty(0, dtype=torch.uint8)

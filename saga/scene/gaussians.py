@@ -54,6 +54,7 @@ class Gaussians:
     """The properties of `vertices` that hold the color."""
 
     def __len__(self) -> int:
+        """Returns the number of Gaussians."""
         return len(self.vertices)
 
     @classmethod

@@ -160,8 +160,11 @@ def _folded(
     rays: np.ndarray,  # [K, 2]
     pixels: np.ndarray,  # [K, 2]
 ) -> np.ndarray:  # [K] bool
-    """Where the distortion folds back: a polynomial lens model is only meaningful up to the radius where it stops
-    growing, and beyond it shows the picture a second time."""
+    """Tells where the distortion folds back.
+
+    A polynomial lens model is only meaningful up to the radius where it stops growing, and beyond it shows the picture
+    a second time.
+    """
     off = np.linalg.norm(lens.cam_from_img(pixels) - rays, axis=1)
     return ~(off < 0.01 * (1 + np.linalg.norm(rays, axis=1)))
 

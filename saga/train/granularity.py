@@ -25,6 +25,7 @@ class ScaleGate(nn.Module):
     """Factors in (0, 1) of the features' channels at a scale; a scale is a rank in [0, 1] among the scene's masks."""
 
     def __init__(self, dimensions: int = 32) -> None:
+        """Makes a gate for features of so many channels."""
         super().__init__()
         self.linear = nn.Linear(1, dimensions)
         # Every channel starts with a scale where it opens or closes, spread over all scales: scales differ at once.
@@ -60,6 +61,7 @@ class GranularityLoss:
         cache: PixelCache,
         dimensions: int,
     ) -> None:
+        """Computes the scales of the masks and makes a gate."""
         self.gate = ScaleGate(dimensions).to(means.device)
         self.adam = torch.optim.Adam(self.gate.parameters(), _GATE_RATE)
         scales = mask_scales(means, cache)

@@ -13,6 +13,7 @@ class SamProjection(nn.Module):
     """A two-layer perceptron applied to every position of SAM's feature map."""
 
     def __init__(self, dimensions: int = 32) -> None:
+        """Makes a projection to features of so many channels, with random weights."""
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(SAM_FEATURE_CHANNELS, _HIDDEN),

@@ -42,6 +42,7 @@ class Trainer:
     def __init__(
         self, geometry: Geometry, cache: PixelCache, average: SparseRows | None, masks: MaskSource, config: TrainConfig
     ) -> None:
+        """Makes the features to start from, and everything that is trained along with them."""
         device = geometry.means.device
         self.config, self.cache, self.average, self.masks = config, cache, average, masks
         self.random = torch.Generator().manual_seed(config.seed)

@@ -83,10 +83,11 @@ def folder(tiny_folder: Path, tmp_path: Path) -> Path:
 def field(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A field of the tiny scene, trained briefly by the command."""
     path = tmp_path_factory.mktemp("field") / "scene.saga"
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
-        arguments = ["saga-train", tiny_folder / "scene.ply", "--masks", tiny_folder / "instances", "--out", path]
+    arguments = ["saga-train", tiny_folder / "scene.ply", "--masks", tiny_folder / "instances", "--out", path]
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [*map(str, arguments), "--iterations", "150", "--device", "cpu"])
-        train.main()
+        with pytest.raises(SystemExit) as end:
+            train.main()
     assert end.value.code == 0
     return path
 

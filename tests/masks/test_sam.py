@@ -162,9 +162,9 @@ def test_a_mask_prompt_is_its_logits_and_its_box(sam: Sam, model: Any, image: np
 
 
 def test_a_prompt_must_be_given(sam: Sam, image: np.ndarray) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="give points, a box or a mask"):
         sam.predict(image)
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="the mask prompt is empty"):
         sam.predict(image, mask=np.zeros((60, 80), dtype=bool))
 
 

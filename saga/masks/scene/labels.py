@@ -31,6 +31,7 @@ class Labels:
     """The support that each label is, or stands on, in the order of the supports; -1 for others."""
 
     def __len__(self) -> int:
+        """Returns the number of labels."""
         return len(self.kinds)
 
     def add(self, kind: Kind, support: int = -1) -> int:

@@ -83,6 +83,7 @@ class Surface:
     """Views that see each voxel, int64 [V]."""
 
     def __len__(self) -> int:
+        """Returns the number of voxels."""
         return len(self.points)
 
     @property
