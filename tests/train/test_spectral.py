@@ -45,8 +45,8 @@ def test_the_instant_field_tells_objects_apart(tiny_scene, tiny_demo, instances,
         own = labels == tiny_demo.names[name]
         center = directions[own].mean(0)
         cosine = directions @ (center / np.linalg.norm(center))
-        assert np.median(cosine[own]) > 0.8
-        assert np.median(cosine[(labels > 0) & ~own]) < 0.4
+        assert np.median(cosine[own]) > 0.98
+        assert np.median(cosine[(labels > 0) & ~own]) < 0.15
 
 
 def test_training_goes_on_from_it(tiny_scene, instances, quick):
