@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from saga.config import Config, NonNegativeInt, PositiveInt, Seed
 from saga.evaluate.truth import LabelMaps, TrueMasks
 from saga.query.prompts import Prompt
 from saga.scene import Scene
@@ -19,20 +20,20 @@ PromptKind = Literal["points", "scribble", "mask"]
 
 
 @dataclass(frozen=True)
-class PromptConfig:
-    """How the prompts of tasks are made."""
+class PromptConfig(Config):
+    """How the prompts of tasks are made. Raises ConfigError for values out of range."""
 
     kind: PromptKind | None = None
     """Kind of prompt; None takes the protocol's own."""
-    clicks: tuple[int, ...] = (1,)
+    clicks: tuple[PositiveInt, ...] = (1,)
     """Numbers of clicks to try."""
-    views: int = 2
+    views: PositiveInt = 2
     """Views an object is asked for in, one at a time."""
-    jitter: int = 0
+    jitter: NonNegativeInt = 0
     """Random displacements of every click."""
-    jitter_radius: int = 3
+    jitter_radius: NonNegativeInt = 3
     """Largest displacement in pixels."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of displacements and of points drawn from scribbles."""
 
 

@@ -37,6 +37,21 @@ def test_gaussians_of_one_mask_are_alike_and_of_different_ones_are_not(tiny_scen
     assert features[12].abs().sum() == 0, "no mask shows it"
 
 
+def test_what_one_view_of_many_tells_apart_stays_alike(tiny_scene):
+    """Objects of Gaussians 0 to 3 and 4 to 7; the last of eight views has two masks for the halves of the first."""
+    camera, views, each = tiny_scene.cameras[0], 8, 10
+    gaussian = torch.arange(8).repeat_interleave(each)
+    whole, halves = torch.eye(2).bool(), torch.eye(3).bool()
+    cached = [CachedView(camera, v * len(gaussian), gaussian // 4, whole, None) for v in range(views - 1)]
+    split = torch.tensor([0, 0, 1, 1, 2, 2, 2, 2])[gaussian]
+    cached.append(CachedView(camera, (views - 1) * len(gaussian), split, halves, None))
+    count = views * len(gaussian)
+    rows = SparseRows(torch.arange(count + 1), gaussian.repeat(views).int(), torch.ones(count), columns=8)
+    features = spectral_start(PixelCache(cached, rows), 8, torch.Generator().manual_seed(0))
+    assert float(features[0] @ features[3]) > 0.99
+    assert abs(float(features[0] @ features[4])) < 0.01
+
+
 def test_the_instant_field_tells_objects_apart(tiny_scene, tiny_demo, instances, quick):
     field = train(tiny_scene, instances(), quick(iterations=0, start="spectral"), progress=False)
     directions = torch.nn.functional.normalize(field.features, dim=1).numpy()
