@@ -70,8 +70,8 @@ def evaluate(
         scenes: Folder of the trained scenes: SCENE.ply, SCENE/scene.ply or SCENE/point_cloud/iteration_*/.
         fields: Folder of feature fields, SCENE-seedN.saga: used when there, else trained and kept there; fields in the
             results' folder by default.
-        masks: Masks to train with: a folder's name in the scene's folder, or classical; masks_samlike by default when
-            it is there.
+        masks: Masks to train with: a folder's name in the scene's folder, classical, or own for those that training
+            makes by default; masks_samlike by default when it is there, else own.
         mask_cache: Folder where masks that are made are kept, for further evaluations; masks in the results' folder by
             default.
         images: Name of the folder of photographs in the scene's folder.

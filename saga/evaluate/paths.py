@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from saga.errors import SagaError
-from saga.masks import MaskSource, open_masks
+from saga.masks import ClassicalGenerator, MaskCache, MaskSource, open_masks
+from saga.masks.source import WeightedMasks
 from saga.scene import Camera, Scene, load_scene
 
 PHOTOGRAPH_FOLDERS = ("images", "rgb")
 _PARENTS = ("", "scenes", "nerf_llff_data", "nerf_real_360")
 _SUFFIXES = ("", "_undistort")
 _SAM_LIKE = "masks_samlike"
-CLASSICAL = "classical"
+CLASSICAL, OWN = "classical", "own"
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class DatasetPaths:
     images: str | None = None
     """Name of the folder of photographs in a scene's folder; None takes images or rgb."""
     masks: str | None = None
-    """Masks to train with: a folder's name in the scene's folder, or "classical"; None takes masks_samlike when it
-    is there, else classical ones."""
+    """Masks to train with: a folder's name in the scene's folder, "classical", or "own" for those that training makes
+    of a scene by default; None takes masks_samlike when it is there, else "own"."""
     sam: str | None = None
     """Segment Anything checkpoint to make masks with, instead."""
     cache: Path | None = None
     """Where masks that are made are kept; beside the PLY by default."""
-    device: str = "cpu"
+    device: str = "auto"
     """Where masks are made."""
 
     def folders(self, name: str) -> list[Path]:
@@ -84,28 +84,29 @@ class DatasetPaths:
 
     def training_masks(self, scene: Scene, folder: Path, name: str) -> MaskSource:
         """Masks to train with, as `masks` and `sam` say; read or made when first asked for."""
-        given: Path | None = None
-        if self.sam is None and self.masks != CLASSICAL:
-            given = folder / (self.masks or _SAM_LIKE)
-            if self.masks is None and not given.is_dir():
-                given = None
-            elif not given.is_dir():
-                raise SagaError(f"{given}: no such folder of masks; give another --masks, or --masks {CLASSICAL}.")
         cache = (self.cache or folder) / f"{name}.masks"
-        # The protocol wants a description that can be set, which nobody does.
-        return cast(MaskSource, LazyMasks(scene, given, self.sam, cache, self.device))
+        if self.sam is not None:
+            return LazyMasks(lambda: open_masks(scene, None, self.sam, cache, self.device))
+        if self.masks == CLASSICAL:
+            return LazyMasks(lambda: _classical(scene, cache))
+        given = folder / (self.masks or _SAM_LIKE)
+        if given.is_dir():
+            return LazyMasks(lambda: open_masks(scene, given))
+        if self.masks in (None, OWN):
+            return LazyMasks(lambda: open_masks(scene, None, None, cache, self.device))
+        raise SagaError(f"{given}: no such folder of masks; give another --masks, or --masks {CLASSICAL}.")
 
 
 class LazyMasks:
     """A MaskSource that is opened when it is first used: fields that were trained before need none."""
 
-    def __init__(self, scene: Scene, given: Path | None, sam: str | None, cache: Path, device: str) -> None:
-        """Remembers the arguments of `open_masks`."""
-        self._arguments = scene, given, sam, cache, device
+    def __init__(self, opened: Callable[[], MaskSource]) -> None:
+        """Takes what opens the source."""
+        self._opened = opened
 
     @cached_property
     def _source(self) -> MaskSource:
-        return open_masks(*self._arguments)
+        return self._opened()
 
     @cached_property
     def description(self) -> str:
@@ -123,6 +124,16 @@ class LazyMasks:
     def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
         """As MaskSource."""
         return self._source.features(camera)
+
+    def weights(self, camera: Camera) -> np.ndarray | None:  # [M]
+        """As WeightedMasks; None of a source without weights."""
+        return self._source.weights(camera) if isinstance(self._source, WeightedMasks) else None
+
+
+def _classical(scene: Scene, cache: Path) -> MaskSource:
+    store = MaskCache(cache, ClassicalGenerator())
+    store.prepare(scene)
+    return store
 
 
 def first(candidates: Iterable[Path], what: str, advice: str = "give the folder of the dataset as published") -> Path:

@@ -14,8 +14,10 @@ from saga.scene.scene import Scene
 class MaskSource(Protocol):
     """Masks of the views of a scene, read one view at a time."""
 
-    description: str
-    """One line for people: which masks these are."""
+    @property
+    def description(self) -> str:
+        """One line for people: which masks these are."""
+        ...
 
     def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
         """Return the masks bool [M, H, W] of a view in pixels of its ideal pinhole; M may be 0. Raises SagaError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,12 @@ from PIL import Image
 
 from saga.errors import SagaError
 from saga.evaluate import Case, DatasetPaths, PromptConfig, evaluate, open_case, protocol_names, protocols, scene_names
+from saga.evaluate.paths import LazyMasks
 from saga.evaluate.protocols import register
 from saga.evaluate.protocols.replica import OBJECTS
+from saga.masks import ArrayMasks
+from saga.masks.source import WeightedMasks
+from saga.scene import Camera
 
 
 def test_folder_with_labels_judges_all_but_the_table(tiny_folder: Path, oracle) -> None:
@@ -142,11 +147,38 @@ def test_masks_of_another_shape_are_refused(nvos: Path) -> None:
         open_case("nvos", DatasetPaths(nvos), "horns", PromptConfig())
 
 
-def test_masks_to_train_with_are_those_beside_the_scene(tiny_folder: Path) -> None:
-    paths = DatasetPaths(tiny_folder.parent, masks="instances")
-    assert "instances (6 of 6 views)" in open_case("folder", paths, "scene", PromptConfig()).masks.description
+@pytest.mark.parametrize(
+    ("masks", "description"), [("instances", r"instances \(6 of 6 views\)"), ("classical", "classical")]
+)
+def test_masks_to_train_with_are_those_asked_for(
+    tiny_folder: Path, tmp_path: Path, masks: str, description: str
+) -> None:
+    paths = DatasetPaths(tiny_folder.parent, masks=masks, cache=tmp_path)
+    case = open_case("folder", paths, "scene", PromptConfig())
+    assert re.search(description, case.masks.description)
     with pytest.raises(SagaError, match="nowhere: no such folder of masks"):
         open_case("folder", replace(paths, masks="nowhere"), "scene", PromptConfig())
+
+
+def test_masks_are_opened_when_they_are_used_and_keep_their_weights() -> None:
+    opened: list[ArrayMasks] = []
+
+    class Weighted(ArrayMasks):
+        def weights(self, camera: Camera) -> np.ndarray:
+            return np.array([1.0, 3.0])
+
+    def opens(kind: type[ArrayMasks]) -> ArrayMasks:
+        opened.append(kind({"a": np.ones((2, 3, 4), bool)}))
+        return opened[-1]
+
+    camera = Camera("a", 4, 3, 1, 1, 2, 1.5, np.eye(4))
+    lazy = LazyMasks(lambda: opens(Weighted))
+    assert opened == []
+    assert isinstance(lazy, WeightedMasks)
+    assert lazy.masks(camera).shape == (2, 3, 4)
+    assert lazy.weights(camera).tolist() == [1.0, 3.0]
+    assert len(opened) == 1
+    assert LazyMasks(lambda: opens(ArrayMasks)).weights(camera) is None
 
 
 class OneBall:
