@@ -39,9 +39,10 @@ def quality(case: Case, on_device: DeviceScene, trainer: Trainer) -> float:
     """Mean 2D IoU of one click on each object."""
     scene, features = case.scene, trainer.features.clone()
     field = FeatureField(features, scene.gaussians.digest(), trainer.config, scene.cameras, trainer.phi, None)
-    segmenter = Segmenter(scene, field, device=str(on_device.device))
+    segmenter = Segmenter(on_device, field)
     answers = [(task, segmenter.segment_prompt(task.prompts[0].prompt)) for task in case.tasks]
-    return float(np.mean([score_selection(on_device, task, each.mask, alone=False).iou for task, each in answers]))
+    scores = [score_selection(on_device, task, found.tensor.mask, alone=False) for task, found in answers]
+    return float(np.mean([each.iou for each in scores]))
 
 
 def prepare(scene: Scene, geometry: Geometry, folder: Path, config: TrainConfig, device: str) -> Trainer:

@@ -1,9 +1,9 @@
 from .errors import SagaError as SagaError
+from .methods import Segmenter as Segmenter
 from .opening import load_scene as load_scene
 from .query import Prompt as Prompt
 from .query import QueryConfig as QueryConfig
 from .query import Segmentation as Segmentation
-from .query import Segmenter as Segmenter
 from .scene import Scene as Scene
 from .train import FeatureField as FeatureField
 from .train import TrainConfig as TrainConfig

@@ -125,7 +125,7 @@ def test_text_takes_the_type_of_its_field() -> None:
         ("ball_query=perhaps", ["true or false", "'perhaps'", "default, True."]),
         ("clusters=2.5", ["a whole number, 1 or more", "'2.5'"]),
         ("clusters=0", ["--set clusters=0: expected a whole number, 1 or more, found '0'; leave it out"]),
-        ("filter_deviations=nan", ["a number, 0 or more, found 'nan'"]),
+        ("filter_deviations=nan", ["a number, 0 or more or none, found 'nan'"]),
         ("score_threshold=tight", ["adaptive, paper or a number, found 'tight'"]),
         ("granularity=huge", ["part, object, group, a number from 0 to 1 or none, found 'huge'"]),
     ],

@@ -51,14 +51,15 @@ def train(
     chosen = choose_device(device)
     target = out or scene.with_suffix(".saga")
     if render_views > 0:
-        from saga.scene import Gaussians
+        from saga.scene import Gaussians, Scene
 
         folder = scene.with_name(f"{scene.stem}_views")
         if folder.exists():
             say(f"using the views in {folder}, made earlier; delete it to make others")
         else:
             gaussians = Gaussians.read(scene, strict)
-            render(gaussians, orbit_cameras(gaussians, render_views, *_RENDERED_SIZE), folder, device=chosen)
+            cameras_around = orbit_cameras(gaussians, render_views, *_RENDERED_SIZE)
+            render(Scene(gaussians, cameras_around, scene), folder, device=chosen)
             say(f"rendered {render_views} views into {folder}")
         images, cameras = folder / "images", folder / "transforms.json"
     loaded = load_scene(scene, images, cameras, strict)

@@ -13,8 +13,8 @@ from saga.demo.scene import DemoScene
 from saga.export.png import PngWriter
 from saga.export.rendering import MIN_ALPHA, Color, over_background
 from saga.files.transaction import staged_folder
-from saga.raster import BlendOperator, Geometry
-from saga.scene import Camera, write_transforms
+from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.scene import Camera, Scene, write_transforms
 
 BACKDROP: Color = (0.88, 0.89, 0.90)
 """What the demo's photographs show around the table."""
@@ -32,7 +32,7 @@ def write_scene(scene: DemoScene, folder: str | Path) -> None:
     The files appear together or not at all. Raises SagaError when `folder` holds anything else than an
     earlier demo, or cannot be written.
     """
-    geometry = Geometry.from_gaussians(scene.gaussians)
+    geometry = DeviceScene(Scene(scene.gaussians, scene.cameras), "cpu").geometry
     if scene.floating is not None:  # a floater is in the scene and in no photograph
         hidden = torch.where(torch.from_numpy(scene.floating), 0.0, geometry.opacities)
         geometry = replace(geometry, opacities=hidden)

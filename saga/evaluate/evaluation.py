@@ -188,7 +188,7 @@ class _Run:
         found, error = self._answer(asked)
         synchronize(self.scene.device)
         milliseconds = (time.perf_counter() - start) * 1e3
-        scores = score_selection(self.scene, task, found.mask, self.alone)
+        scores = score_selection(self.scene, task, found.tensor.mask, self.alone)
         details: dict[str, Any] = {key: found.report[key] for key in _DETAILS if key in found.report}
         record = Record(
             task.scene,

@@ -93,7 +93,7 @@ def score_decomposition(
     """
     labels = np.zeros(len(scene.geometry), np.int32)
     for number, found in enumerate(objects, 1):
-        labels[found.mask.cpu().numpy()] = number
+        labels[found.mask] = number
     records = []
     for view, numbers in truth.items():
         rendered = render_labels(scene.geometry, scene.scene.camera(view), labels)

@@ -19,8 +19,8 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.export.culling import Surroundings
 from saga.export.rendering import MIN_ALPHA, select
-from saga.raster import BlendOperator, Geometry
-from saga.scene import Camera, Gaussians
+from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.scene import Camera, Gaussians, Scene
 from saga.scene.ply import MEANS, SCALES
 
 _VIEWS = 12
@@ -54,8 +54,7 @@ class Parts:
 
 
 def split_boundary(
-    gaussians: Gaussians,
-    cameras: Sequence[Camera],
+    scene: Scene | DeviceScene,
     member: Tensor,  # [N] bool
 ) -> Parts:
     """Splits the members that straddle the object's border, and hands over what lies outside.
@@ -66,15 +65,17 @@ def split_boundary(
     mostly the background that shines through.
 
     Untouched rows keep their bits, and parts have their parent's properties but for the center and the scales.
-    At most 12 views are looked at, evenly spaced. Computes on the device of `member`.
+    At most 12 views are looked at, evenly spaced. Computes on the device of the scene, else on that of `member`.
 
     Raises SagaError when there are members and no cameras.
     """
+    device_scene = DeviceScene.of(scene, member.device)
+    geometry, gaussians, cameras = device_scene.geometry, device_scene.scene.gaussians, device_scene.scene.cameras
     if not bool(member.any()):
         return Parts(gaussians, member.cpu().numpy(), 0, 0)
     if not cameras:
-        raise SagaError("expected views to find the object's border in, found none; give cameras, or do not split")
-    geometry = Geometry.from_gaussians(gaussians, member.device)
+        raise SagaError("split_boundary: expected views, found none; give cameras, or do not split.")
+    member = member.to(geometry.device)
     extent = _extent(geometry, member)
     outline = Outline(geometry, member, extent > _LONG, cameras[:: -(-len(cameras) // _VIEWS)])
     share = outline.share_inside(geometry, member)

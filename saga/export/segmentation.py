@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from saga.errors import SagaError
 from saga.export import boundary
@@ -20,7 +22,7 @@ from saga.export.preview import best_view, draw_overview, draw_preview
 from saga.export.pruning import floating_members, hidden_members
 from saga.export.rendering import render_labels, render_masks, select
 from saga.files.transaction import staged_folder
-from saga.raster import Geometry
+from saga.raster import DeviceScene
 from saga.scene import Scene
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _OBJECTS = ("objects/*.ply", "labels.npy", "objects.json", "overview.png", "labe
 
 def write_segmentation(
     segmentation: Segmentation,
-    scene: Scene,
+    scene: Scene | DeviceScene,
     out: str | Path,
     masks: bool = True,
     split_boundary: bool = False,
@@ -51,21 +53,20 @@ def write_segmentation(
     not changed by it. Neither touches the other files; report.json counts what they did under "export".
 
     The files appear together when all are written; until then an earlier segmentation in `out` stays, and
-    other files there are never touched. Renders on the device of the segmentation.
+    other files there are never touched. Renders on the device of the scene, else on that of the segmentation.
 
     Raises SagaError when `out` holds anything but an earlier segmentation, or cannot be written, and with
     `split_boundary` when the scene has no cameras.
     """
-    member = segmentation.mask
-    rows = member.cpu().numpy()
+    device_scene = DeviceScene.of(scene, segmentation.tensor.mask.device)
+    scene, geometry = device_scene.scene, device_scene.geometry
+    member, rows = segmentation.tensor.mask.to(device_scene.device), segmentation.mask
     timings: dict[str, float] = {}
     with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, ThreadPoolExecutor(1) as background:
         # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
-        parts, kept, cleaned = _clean(segmentation, scene, split_boundary, prune, timings)
+        parts, kept, cleaned = _clean(member, device_scene, split_boundary, prune, timings)
         plys = background.submit(_write_plys, parts, kept, stage, timings)
-        scores = segmentation.scores.cpu().numpy().astype(np.float32)
-        np.savez(stage / "segmentation.npz", mask=rows, scores=scores)
-        geometry = Geometry.from_gaussians(scene.gaussians, member.device)
+        np.savez(stage / "segmentation.npz", mask=rows, scores=segmentation.scores)
         if masks:
             with _timed(timings, "write_masks"), PngWriter() as pictures:
                 (stage / "masks").mkdir()
@@ -86,7 +87,7 @@ def write_segmentation(
 
 def write_objects(
     segmentations: Mapping[str, Segmentation],
-    scene: Scene,
+    scene: Scene | DeviceScene,
     out: str | Path,
     label_maps: bool = False,
     report: Mapping[str, Any] | None = None,
@@ -107,16 +108,16 @@ def write_objects(
     for name in segmentations:
         if name in ("", ".", "..") or any(mark in name for mark in '/\\:*?"<>|\0'):
             raise SagaError(f'{name!r}: expected a name that can name a file; leave out / \\ : * ? " < > |')
+    device_scene = DeviceScene.of(scene, next(iter(segmentations.values())).tensor.mask.device)
+    scene, geometry = device_scene.scene, device_scene.geometry
     labels = _merge_labels(segmentations, len(scene.gaussians))
     names = {name: label for label, name in enumerate(segmentations, 1)}
-    device = next(iter(segmentations.values())).mask.device
     with staged_folder(out, _OBJECTS, _is_batch) as stage, PngWriter() as pictures:
         for name, segmentation in segmentations.items():
-            scene.gaussians.write(stage / "objects" / f"{name}.ply", segmentation.mask.cpu().numpy())
+            scene.gaussians.write(stage / "objects" / f"{name}.ply", segmentation.mask)
         np.save(stage / "labels.npy", labels)
         (stage / "objects.json").write_text(json.dumps(names, indent=1, ensure_ascii=False), encoding="utf-8")
         if scene.cameras:
-            geometry = Geometry.from_gaussians(scene.gaussians, device)
             camera = best_view(scene.cameras, scene.gaussians.means, labels)
             overview = draw_overview(scene, geometry, camera, labels, list(names))
             pictures.write(stage / "overview.png", overview)
@@ -130,21 +131,25 @@ def write_objects(
 
 
 def _clean(
-    segmentation: Segmentation, scene: Scene, split: bool, prune: bool, timings: dict[str, float]
+    member: Tensor,  # [N] bool
+    scene: DeviceScene,
+    split: bool,
+    prune: bool,
+    timings: dict[str, float],
 ) -> tuple[boundary.Parts, np.ndarray, dict[str, int]]:
     """What goes into the PLYs, which of it into object.ply, and the counts for the report."""
-    member = segmentation.mask
-    parts = boundary.Parts(scene.gaussians, member.cpu().numpy(), 0, 0)
+    parts = boundary.Parts(scene.scene.gaussians, member.cpu().numpy(), 0, 0)
     kept, counts = parts.member, {}
     if split:
         with _timed(timings, "split_boundary"):
-            parts = boundary.split_boundary(scene.gaussians, scene.cameras, member)
+            parts = boundary.split_boundary(scene, member)
         kept, counts = parts.member, {"split": parts.split, "moved": parts.moved}
     if prune:
         with _timed(timings, "prune"):
-            everything = Geometry.from_gaussians(parts.gaussians, member.device)
-            own = select(everything, torch.from_numpy(parts.member).to(member.device))
-            hidden = hidden_members(own, scene.cameras)
+            whole = replace(scene.scene, gaussians=parts.gaussians)
+            everything = DeviceScene(whole, str(scene.device)) if split else scene
+            own = select(everything.geometry, torch.from_numpy(parts.member).to(scene.device))
+            hidden = hidden_members(own, scene.scene.cameras)
             floating = floating_members(select(own, ~hidden))
             kept = parts.member.copy()
             for useless in (hidden, floating):
@@ -172,8 +177,8 @@ def _write_report(
 def _merge_labels(segmentations: Mapping[str, Segmentation], count: int) -> np.ndarray:  # [N]
     labels, best = np.zeros(count, np.int32), np.full(count, -np.inf, np.float32)
     for label, segmentation in enumerate(segmentations.values(), 1):
-        scores = segmentation.scores.cpu().numpy()
-        wins = segmentation.mask.cpu().numpy() & ((labels == 0) | (scores > best))
+        scores = segmentation.scores
+        wins = segmentation.mask & ((labels == 0) | (scores > best))
         labels[wins], best[wins] = label, scores[wins]
     return labels
 

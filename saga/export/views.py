@@ -14,7 +14,7 @@ from saga.export.rendering import WHITE, Color, render_color
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene, Geometry
 from saga.runtime.progress import ticking
-from saga.scene import Camera, Gaussians, write_transforms
+from saga.scene import Camera, Gaussians, Scene, write_transforms
 from saga.scene.names import unique_stems
 from saga.views.planning import plan_views
 
@@ -23,11 +23,7 @@ _VERSION = 1
 
 
 def render_views(
-    gaussians: Gaussians,
-    cameras: Sequence[Camera],
-    folder: str | Path,
-    background: Color = WHITE,
-    device: str = "cpu",
+    scene: Scene | DeviceScene, folder: str | Path, background: Color = WHITE, device: str = "auto"
 ) -> None:
     """Renders every view of a scene into `folder`, which then loads as a folder of photographs.
 
@@ -37,11 +33,11 @@ def render_views(
     Raises SagaError when there are no cameras, or `folder` already holds files: these are never replaced,
     because rendered views cannot be told from a person's photographs.
     """
-    if not cameras:
-        raise SagaError(f"{folder}: no cameras to render from; give a scene with cameras")
-    geometry = Geometry.from_gaussians(gaussians, device)
+    placed = DeviceScene.of(scene, device)
+    if not placed.scene.cameras:
+        raise SagaError(f"{folder}: expected cameras to render from, found none; give a scene with cameras.")
     with staged_folder(folder, owned=(), is_earlier=lambda _: False) as stage:
-        _write_views(gaussians, geometry, cameras, stage, background)
+        _write_views(placed.scene.gaussians, placed.geometry, placed.scene.cameras, stage, background)
 
 
 def prepare_views(

@@ -1,6 +1,10 @@
+from .base import DiscoveringMethod as DiscoveringMethod
+from .base import Method as Method
+from .base import ViewPrompt as ViewPrompt
 from .disconerf.config import DiscoNerfConfig as DiscoNerfConfig
 from .disconerf.slots import ObjectSlots as ObjectSlots
-from .disconerf.trainer import discover_objects as discover_objects
+from .disconerf.slots import discover_objects as discover_objects
+from .prompted import PromptedMethod as PromptedMethod
 from .prompter import MaskPrompter as MaskPrompter
 from .prompter import Prompter as Prompter
 from .prompter import SamPrompter as SamPrompter
@@ -21,6 +25,7 @@ from .registry import (
 )
 from .sa3d.config import Sa3dConfig as Sa3dConfig
 from .sa3d.method import Sa3d as Sa3d
+from .saga.segmenter import Segmenter as Segmenter
 from .sanerf_hq.config import SanerfHqConfig as SanerfHqConfig
 from .sanerf_hq.method import SanerfHq as SanerfHq
 from .sgisrf.config import SgisrfConfig as SgisrfConfig

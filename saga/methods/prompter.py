@@ -15,8 +15,7 @@ from saga.masks.packed import PackedMasks
 from saga.methods.consensus import Consensus
 from saga.methods.fusion import mask_iou
 from saga.methods.scribbles import POSITIVE_SHARE, skeleton_points
-from saga.query import Prompt
-from saga.query.prompts import CheckedPrompt, check
+from saga.query.prompts import CheckedPrompt
 from saga.raster.device_scene import DeviceScene
 from saga.scene import Camera
 
@@ -125,29 +124,36 @@ class MaskPrompter:
         return PackedMasks.pack(self.source.masks(self.views.scene.camera(name)))
 
 
-def reference_mask(
-    views: DeviceScene, prompter: Prompter, prompt: Prompt, seed: int = 0
-) -> tuple[CheckedPrompt, np.ndarray]:  # [H, W]
-    """The prompt, checked, and the mask bool [H, W] it asks for in its view; a given mask stands for itself.
+def open_prompter(device_scene: DeviceScene, masks: MaskSource | None, sam: Sam | None) -> Prompter:
+    """Returns what makes masks of prompts: SAM if it is given, else the choice among masks.
+
+    With SAM, `masks` hands out the features that were kept when they were made. Raises SagaError with neither.
+    """
+    if sam is not None:
+        return SamPrompter(device_scene, sam, masks)
+    if masks is None:
+        raise SagaError("masks: expected masks of the views or Segment Anything, found neither; give one of them.")
+    return MaskPrompter(device_scene, masks)
+
+
+def reference_mask(prompter: Prompter, camera: Camera, prompt: CheckedPrompt, seed: int = 0) -> np.ndarray:  # [H, W]
+    """Returns the mask bool [H, W] that a prompt asks for in its view; a given mask stands for itself.
 
     Scribbles become points by the rule of SA3D's appendix C.
 
     Raises:
-        SagaError: a prompt that does not fit its view, or one that finds no mask there.
+        SagaError: the prompt finds no mask there.
     """
-    camera = views.scene.camera(prompt.view)
-    checked = check(prompt, camera)
-    if checked.mask is not None:
-        mask = checked.mask.copy()
-        return checked, mask
-    points, labels = prompt_points(checked, seed)
-    found = prompter.mask(camera, points, labels, checked.box)
+    if prompt.mask is not None:
+        return prompt.mask.copy()
+    points, labels = prompt_points(prompt, seed)
+    found = prompter.mask(camera, points, labels, prompt.box)
     if found is None:
         raise SagaError(
             f"prompt: {prompter.description} show nothing there in {camera.name}; click elsewhere on the object, or "
             "give its mask with --mask."
         )
-    return checked, found
+    return found
 
 
 def prompt_points(prompt: CheckedPrompt, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:  # [K, 2], [K]

@@ -18,12 +18,13 @@ from saga.errors import SagaError
 
 if TYPE_CHECKING:
     from saga.masks import MaskSource, Sam
+    from saga.methods.base import Method
     from saga.raster.device_scene import DeviceScene
     from saga.scene import Scene
     from saga.train import FeatureField
 
 BUILTIN = {
-    "saga": ("saga.query.config:QueryConfig", "saga.query.segmenter:Segmenter"),
+    "saga": ("saga.query.config:QueryConfig", "saga.methods.saga.segmenter:Segmenter"),
     "sa3d": ("saga.methods.sa3d.config:Sa3dConfig", "saga.methods.sa3d.method:Sa3d"),
     "sanerf-hq": ("saga.methods.sanerf_hq.config:SanerfHqConfig", "saga.methods.sanerf_hq.method:SanerfHq"),
     "sgisrf": ("saga.methods.sgisrf.config:SgisrfConfig", "saga.methods.sgisrf.segmenter:Sgisrf"),
@@ -51,6 +52,7 @@ def register(name: str, config: type[Any]) -> Callable[[_Class], _Class]:
         taken = _registered.get(name)
         if name in BUILTIN or (taken is not None and taken[1].__qualname__ != method.__qualname__):
             raise SagaError(f"method {name}: expected a name that is free, found one that is taken; choose another.")
+        method.Config = config  # type: ignore[attr-defined]
         _registered[name] = (config, method)
         return method
 
@@ -82,7 +84,7 @@ def open_method(
     field: FeatureField | None = None,
     device: str = "auto",
     progress: bool = True,
-) -> Any:
+) -> Method[Any]:
     """Opens a method on a scene, ready for prompts.
 
     Args:
@@ -104,9 +106,10 @@ def open_method(
         raise SagaError(
             f"method {name}: expected settings of {expected.__name__}, found {type(config).__name__}; give its own."
         )
-    from saga.methods.methods import open_builtin
-
-    return open_builtin(name, scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
+    opened: Method[Any] = method_class(name)(
+        scene, config=config, masks=masks, sam=sam, field=field, device=device, progress=progress
+    )
+    return opened
 
 
 def _loaded(name: str, which: int) -> type[Any]:

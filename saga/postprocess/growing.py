@@ -59,8 +59,7 @@ def ball_query(
     result. Raises SagaError when a shape or type is wrong, a coordinate is not finite, the radius is negative
     or not finite, or the quantile is not in (0, 1].
     """
-    if not 0 < quantile <= 1:
-        raise SagaError(f"quantile: expected a number above 0 and up to 1, found {quantile}; the paper has 1")
+    check_quantile(quantile)
     scene = check_points(points)
     chosen = check_mask("members", members, scene)
     selection = scene[chosen]
@@ -68,6 +67,12 @@ def ball_query(
     if len(selection) > 0:
         chosen = implementation(scene).within_radius(selection, scene, chosen, reach_of(radius))
     return chosen.to(points.device), radius
+
+
+def check_quantile(quantile: float) -> None:
+    """Raises SagaError unless the quantile is in (0, 1]."""
+    if not 0 < quantile <= 1:
+        raise SagaError(f"quantile: expected a number above 0 and up to 1, found {quantile}; the paper has 1")
 
 
 def spacing(

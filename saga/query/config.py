@@ -33,14 +33,19 @@ class QueryConfig(Config):
     statistical_filter: bool = True
     """Drop Gaussians that lie far from the others (points and scribbles). --no-filter switches this and region growing
     off."""
-    filter_deviations: NonNegativeFloat = 3.0
-    """Standard deviations above the mean distance beyond which the filter drops a Gaussian; the paper has 1."""
+    filter: Literal["fast", "open3d"] = "fast"
+    """Searches behind the filter, region growing and the ball query: "fast" are saga's own; "open3d" are Open3D's, the
+    paper's, which are slower (pip install "saga-splat[open3d]")."""
+    filter_deviations: NonNegativeFloat | None = None
+    """Standard deviations above the mean distance beyond which the filter drops a Gaussian: 3 by default, and the
+    paper's 1 with Open3D."""
     region_growing: bool = True
     """Keep what hangs together with the Gaussians that are seen under the mask (masks, boxes and SAM)."""
     ball_query: bool = True
     """Add Gaussians that lie close to the selection."""
-    ball_quantile: Annotated[float, Gt(0), Le(1)] = 0.99
-    """Quantile of nearest-neighbor distances that is the ball's radius; 1 is the paper's maximum."""
+    ball_quantile: Annotated[float, Gt(0), Le(1)] | None = None
+    """Quantile of nearest-neighbor distances that is the ball's radius: 0.99 by default, and the paper's maximum (1)
+    with Open3D."""
     seed: Seed = 0
     """Seed of k-means."""
 

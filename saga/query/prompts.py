@@ -65,6 +65,11 @@ class CheckedPrompt:
     box: tuple[int, int, int, int] | None
 
     @property
+    def positive(self) -> bool:
+        """Whether it points at an object, and not only at what the object is not."""
+        return len(self.points) > 0 or any(part is not None for part in (self.scribble, self.mask, self.box))
+
+    @property
     def for_sam(self) -> bool:
         """Whether SAM can make a mask of it."""
         return len(self.points) > 0 or self.mask is not None or self.box is not None

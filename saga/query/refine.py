@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from saga.postprocess import ball_query, grow_region, statistical_filter
+from saga import postprocess
+from saga.postprocess import open3d
 from saga.query.config import QueryConfig
 from saga.query.report import Report
 from saga.raster import BlendOperator
 
 _VISIBLE = 0.05
 """Blended weight, summed over a view's pixels, above which a Gaussian counts as seen."""
+
+_DEVIATIONS = {"fast": 3.0, "open3d": 1.0}
+"""Standard deviations of the statistical filter where the config leaves them open."""
+_BALL_QUANTILE = {"fast": 0.99, "open3d": 1.0}
+"""Quantile of the ball query where the config leaves it open."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +62,24 @@ def refine(
     Points and scribbles: statistical filter, then ball query. With a mask's evidence: region growing from
     the confirmed Gaussians, then ball query, then without the Gaussians that the mask rules out.
     """
+    searches: Any = open3d if config.filter == "open3d" else postprocess
+    deviations = _DEVIATIONS[config.filter] if config.filter_deviations is None else config.filter_deviations
+    quantile = _BALL_QUANTILE[config.filter] if config.ball_quantile is None else config.ball_quantile
     report.count("selected", selected)
     if evidence is not None:
         selected = selected & ~evidence.outside
         if config.region_growing:
             with report.timed("region_growing"):
-                selected = _grow(selected, points, evidence, report)
+                selected = _grow(selected, points, evidence, searches, report)
             report.count("after_region_growing", selected)
     elif config.statistical_filter:
         with report.timed("statistical_filter"):
-            selected = _within(selected, statistical_filter(points[selected], std_ratio=config.filter_deviations))
+            near = searches.statistical_filter(points[selected], std_ratio=deviations)
+            selected = _within(selected, near)
         report.count("after_statistical_filter", selected)
     if config.ball_query and bool(selected.any()):
         with report.timed("ball_query"):
-            selected, radius = ball_query(points, selected, quantile=config.ball_quantile)
+            selected, radius = searches.ball_query(points, selected, quantile=quantile)
         report.thresholds["ball_radius"] = radius
         if evidence is not None:
             selected = selected & ~evidence.outside
@@ -76,11 +87,18 @@ def refine(
     return selected
 
 
-def _grow(selected: Tensor, points: Tensor, evidence: MaskEvidence, report: Report) -> Tensor:  # [N]
+def _grow(
+    selected: Tensor,  # [N] bool
+    points: Tensor,  # [N, 3]
+    evidence: MaskEvidence,
+    searches: Any,
+    report: Report,
+) -> Tensor:  # [N] bool
+    """The part of a selection that hangs together with what the masks confirm; all of it where they confirm none."""
     seeds = selected & evidence.inside
     if not bool(seeds.any()):
         return selected
-    region, radius = grow_region(points[selected], seeds[selected])
+    region, radius = searches.grow_region(points[selected], seeds[selected])
     report.thresholds["growing_radius"] = radius
     return _within(selected, region)
 

@@ -1,7 +1,8 @@
-"""What a query did: time of each stage, counts and thresholds."""
+"""What a query did: the time of each stage, counts, thresholds, losses and warnings."""
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,17 @@ class Report:
     """Collects the facts of one query."""
 
     timings_ms: dict[str, float] = field(default_factory=dict)
+    """Milliseconds of each stage."""
     counts: dict[str, int] = field(default_factory=dict)
+    """How many Gaussians, views or voxels a stage left."""
     thresholds: dict[str, float] = field(default_factory=dict)
+    """Thresholds and radii that were decided on the way."""
+    losses: dict[str, float] = field(default_factory=dict)
+    """Last losses of what a prompt had to be fitted for."""
     warnings: list[str] = field(default_factory=list)
+    """What a person should know, one line each."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What a method says beside these, JSON values by name."""
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -38,11 +47,17 @@ class Report:
         """Records how many Gaussians a stage left."""
         self.counts[stage] = int(mask.sum())
 
+    def copy(self) -> Report:
+        """Returns a report that starts from what this one has; neither changes the other afterwards."""
+        return copy.deepcopy(self)
+
     def as_json(self) -> dict[str, Any]:
-        """The facts as JSON values."""
+        """Returns the facts as JSON values."""
         return {
+            **self.extra,
             "timings_ms": self.timings_ms,
             "counts": self.counts,
             "thresholds": self.thresholds,
+            "losses": self.losses,
             "warnings": self.warnings,
         }

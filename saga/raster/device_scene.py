@@ -33,6 +33,11 @@ class DeviceScene:
         self._surface = lru_cache(remembered)(self._surface_of)
         self._weight = lru_cache(remembered)(self._lifted_ones)
 
+    @staticmethod
+    def of(scene: Scene | DeviceScene, device: str | torch.device = "auto") -> DeviceScene:
+        """Returns a scene on a device; one that is on a device already stays there, whatever `device` says."""
+        return scene if isinstance(scene, DeviceScene) else DeviceScene(scene, str(device))
+
     def operator(self, name: str) -> BlendOperator:
         """The blending operator of a view, by the camera's name. Raises SagaError for a view that does not exist."""
         return self._operator(self.scene.camera(name).name)

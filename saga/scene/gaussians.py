@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
 from saga.files.transaction import atomic_path
+from saga.scene.formats import format_of, written_converted
 from saga.scene.ply import DC, MEANS, OPACITY, QUATERNION, SCALES, ColorLayout, color_layout, read_ply
 from saga.scene.spherical_harmonics import C0, MAX_COEFFICIENTS, evaluate_basis
 
@@ -166,6 +168,11 @@ class Gaussians:
         out += 0.5
         return np.maximum(out, 0, out=out)
 
+    def base_colors(self) -> np.ndarray:  # [N, 3]
+        """RGB of every Gaussian's constant spherical harmonics, the mean over all directions: float32 in [0, 1]."""
+        parts = [self._read_sh(rows)[:, :, 0] for rows in _blocks(len(self))]
+        return np.clip(0.5 + C0 * np.concatenate(parts), 0, 1)
+
     def _read_sh(self, rows: slice) -> np.ndarray:  # [n, 3, K]
         """Spherical harmonics of some rows, channel-major as the file has them; zeros for invalid rows."""
         block = self.vertices[rows]
@@ -176,6 +183,22 @@ class Gaussians:
         sh = np.concatenate([constant[:, :, None], rest], axis=2)
         sh[~self.valid[rows]] = 0
         return sh
+
+    def to_open3d(
+        self,
+        mask: np.ndarray | None = None,  # [N] bool
+    ) -> Any:
+        """The rows of `mask` (all without it) as an open3d.geometry.PointCloud: means, colors and normals.
+
+        Colors are those of the constant spherical harmonics, in [0, 1]; normals are the shortest axes, of either
+        sign. Rows that are not valid are left out.
+
+        Raises:
+            SagaError: Open3D (extra `open3d`), or a library of the system that it loads, is missing.
+        """
+        from saga.scene.point_cloud import point_cloud
+
+        return point_cloud(self, mask)
 
     def write(
         self,
@@ -193,8 +216,12 @@ class Gaussians:
         rows = self.vertices if mask is None else self.vertices[mask]
         elements = [_with_rows(e, rows) if e.name == "vertex" else e for e in self.ply.elements]
         ply = PlyData(elements, self.ply.text, self.ply.byte_order, self.ply.comments, self.ply.obj_info)
+        format = format_of(Path(path))
         with atomic_path(path) as temporary:
-            ply.write(str(temporary))
+            if format is None:
+                ply.write(str(temporary))
+            else:
+                temporary.write_bytes(written_converted(Path(path), ply, format))
 
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of means, scales, quaternions and opacities as stored in the file.

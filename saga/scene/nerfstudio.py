@@ -77,9 +77,9 @@ def _photograph(name: str, root: Path, photographs: ImageFolder | None) -> tuple
         found = photographs.find(name)
         return (None, name) if found is None else (photographs.root / found, name)
     for suffix in ("", *IMAGE_SUFFIXES, *(suffix.upper() for suffix in IMAGE_SUFFIXES)):
-        found = existing(root / (name + suffix))
-        if found is not None and found.is_file():
-            return found, name + suffix
+        file = existing(root / (name + suffix))
+        if file is not None and file.is_file():
+            return file, name + suffix
     return None, name
 
 

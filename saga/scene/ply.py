@@ -10,6 +10,7 @@ from pathlib import Path
 from plyfile import PlyData, PlyHeaderParseError, PlyParseError
 
 from saga.errors import SagaError
+from saga.scene.formats import format_of, read_converted, refuse_others
 
 MEANS = ("x", "y", "z")
 SCALES = ("scale_0", "scale_1", "scale_2")
@@ -46,8 +47,12 @@ def read_ply(path: Path) -> PlyData:
     """
     if not path.exists():
         raise SagaError(f"{path}: no such file; give the PLY of a trained Gaussian splatting scene")
+    format = format_of(path)
+    if format is not None:
+        return read_converted(path, format)
     if path.is_dir():
         raise SagaError(f"{path}: is a folder; give the PLY file itself")
+    refuse_others(path)
     try:
         with path.open("rb") as stream:
             start = stream.read(8)
@@ -99,8 +104,8 @@ def _rest_names(path: Path, names: set[str]) -> tuple[str, ...]:
 
 
 def _looks_like(elements: set[str], names: set[str]) -> str:
-    if "packed_position" in names:
-        return "; it looks like a compressed PLY, not supported yet: export it uncompressed"
+    if any(name.startswith("f_anchor_feat") for name in names):
+        return "; it looks like anchors of Scaffold-GS: export explicit Gaussians"
     if "face" in elements or "tristrips" in elements:
         return "; it looks like a mesh: give the PLY that a splatting trainer wrote"
     if names.issuperset(MEANS) and not names & {*OPACITY, *SCALES, *QUATERNION}:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -107,26 +108,30 @@ class FeatureField:
                 f"{path}: expected format version {FORMAT_VERSION}, "
                 f"found {metadata.get('format_version')}; train again."
             )
-        if scene is not None and metadata["scene_digest"] != scene.gaussians.digest():
-            raise SagaError(
-                f"{path}: this field was trained for another scene ({len(tensors['features'])} Gaussians, "
-                f"{scene.path} has {len(scene.gaussians)}); train one for it with saga-train."
-            )
         config = TrainConfig(**metadata["config"])
         phi, gate = _network(SamProjection, "phi.", config, tensors), _network(ScaleGate, "gate.", config, tensors)
         cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
         lost = [lost_photograph(*pair) for pair in zip(metadata["cameras"], cameras, strict=True)]
         _warn_of_lost(path, [place for place in lost if place is not None], len(cameras))
-        return FeatureField(
-            tensors["features"], metadata["scene_digest"], config, cameras, phi, metadata["report"], gate
-        )
+        digest, report = metadata["scene_digest"], metadata["report"]
+        field = FeatureField(tensors["features"], digest, config, cameras, phi, report, gate)
+        if scene is not None:
+            field.check(scene, path)
+        return field
 
     def to(self, device: str | torch.device) -> FeatureField:
-        """The field with its tensors on a device."""
-        self.features = self.features.to(device)
-        self.phi = None if self.phi is None else self.phi.to(device)
-        self.gate = None if self.gate is None else self.gate.to(device)
-        return self
+        """Returns the field with its tensors on a device; this one stays where it is."""
+        phi = None if self.phi is None else copy.deepcopy(self.phi).to(device)
+        gate = None if self.gate is None else copy.deepcopy(self.gate).to(device)
+        return replace(self, features=self.features.to(device), phi=phi, gate=gate)
+
+    def check(self, scene: Scene, path: str | Path | None = None) -> None:
+        """Raises SagaError when the field was trained for another scene; `path` is named then."""
+        if self.scene_digest != scene.gaussians.digest() or len(self.features) != len(scene.gaussians):
+            raise SagaError(
+                f"{path or 'field'}: this field was trained for another scene ({len(self.features)} Gaussians, "
+                f"{scene.path} has {len(scene.gaussians)}); train one for it with saga-train."
+            )
 
 
 def _warn_of_lost(path: Path, lost: list[str], count: int) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import MaskSource
-from saga.raster import Geometry, RowsAdam, SparseRows
+from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
 from saga.runtime.memory import peak_memory_megabytes
 from saga.runtime.progress import progress_bar
@@ -143,10 +143,10 @@ class Trainer:
 
 
 def train(
-    scene: Scene,
+    scene: Scene | DeviceScene,
     masks: MaskSource | None = None,
     config: TrainConfig | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> FeatureField:
@@ -156,7 +156,7 @@ def train(
         scene: Gaussians and cameras; photographs are needed only to make masks.
         masks: masks of the views; None makes classical ones, kept in `<scene>.masks` beside the PLY.
         config: settings; None takes the defaults.
-        device: "cpu" or "cuda".
+        device: "auto", "cpu" or "cuda"; without effect when the scene is on a device already.
         checkpoint: file where an interrupted run is kept and resumed from; None keeps nothing.
         progress: whether to show a progress bar on standard error.
 
@@ -165,18 +165,19 @@ def train(
         KeyboardInterrupt: interrupted; the checkpoint, if any, has been written.
     """
     config = config or TrainConfig()
+    placed = DeviceScene.of(scene, device)
+    scene, geometry = placed.scene, placed.geometry
     if not scene.cameras:
         raise SagaError(f"{scene.path}: training needs cameras; give --cameras, or --render-views N to make views.")
     masks = masks if masks is not None else _default_masks(scene, progress)
     seconds: dict[str, float] = {}
-    geometry = Geometry.from_gaussians(scene.gaussians, device=device)
     with progress_bar(progress) as bar:
         clock = time.perf_counter()
         cache_task = bar.add_task("sampling views", total=len(scene.cameras))
         rng = np.random.default_rng(config.seed)
         cache = build_cache(geometry, scene.cameras, masks, config, rng, lambda: bar.advance(cache_task))
         bar.update(cache_task, total=len(scene.cameras), completed=len(scene.cameras))
-        synchronize(device)
+        synchronize(placed.device)
         seconds["rows"] = time.perf_counter() - clock
         clock = time.perf_counter()
         average = neighbor_average(geometry, config.smooth_neighbors) if config.smooth_every > 0 else None
@@ -184,7 +185,7 @@ def train(
         trainer = Trainer(geometry, cache, average, masks, config)
         clock = time.perf_counter()
         _run(trainer, _open_checkpoint(checkpoint, scene, config), bar)
-        synchronize(device)
+        synchronize(placed.device)
         seconds["steps"] = time.perf_counter() - clock
     report = {
         "seconds": {name: round(value, 3) for name, value in seconds.items()},

@@ -52,7 +52,7 @@ def wall_and(*extra: tuple[tuple[float, float, float], float, float]) -> tuple[G
 
 def test_a_needle_over_the_border_is_split_and_each_part_goes_to_its_side() -> None:
     gaussians, member = wall_and(((-0.1, 0.0, -0.05), 0.2, 0.9))
-    parts = split_boundary(gaussians, cameras(), torch.from_numpy(member))
+    parts = split_boundary(Scene(gaussians, cameras()), torch.from_numpy(member))
     needle = len(member) - 1
     assert (parts.split, parts.moved) == (1, 0)
     assert np.array_equal(parts.gaussians.vertices[:needle], gaussians.vertices[:needle])
@@ -66,7 +66,7 @@ def test_a_needle_over_the_border_is_split_and_each_part_goes_to_its_side() -> N
 
 def test_the_object_alone_keeps_within_its_border_afterwards() -> None:
     gaussians, member = wall_and(((-0.1, 0.0, -0.05), 0.2, 0.9))
-    parts = split_boundary(gaussians, cameras(), torch.from_numpy(member))
+    parts = split_boundary(Scene(gaussians, cameras()), torch.from_numpy(member))
     beyond = 50 + round(80 * (BORDER + 0.08) / 2)  # pixel columns in the middle view
 
     def spill(scene: Gaussians, rows: np.ndarray) -> float:
@@ -80,7 +80,7 @@ def test_the_object_alone_keeps_within_its_border_afterwards() -> None:
 
 def test_the_whole_scene_looks_as_before() -> None:
     gaussians, member = wall_and(((-0.1, 0.0, -0.05), 0.2, 0.9))
-    parts = split_boundary(gaussians, cameras(), torch.from_numpy(member))
+    parts = split_boundary(Scene(gaussians, cameras()), torch.from_numpy(member))
     for camera in cameras():
         before, after = (
             BlendOperator(Geometry.from_gaussians(g), camera).render(torch.from_numpy(g.colors(camera.position)))
@@ -91,7 +91,7 @@ def test_the_whole_scene_looks_as_before() -> None:
 
 def test_parts_have_their_parents_other_properties() -> None:
     gaussians, member = wall_and(((-0.1, 0.0, -0.05), 0.2, 0.9))
-    parts = split_boundary(gaussians, cameras(), torch.from_numpy(member))
+    parts = split_boundary(Scene(gaussians, cameras()), torch.from_numpy(member))
     parent, rows = gaussians.vertices[-1], parts.gaussians.vertices[len(member) - 1 :]
     for name in gaussians.vertices.dtype.names:
         if name not in ("x", "y", "z", "scale_2"):
@@ -101,7 +101,7 @@ def test_parts_have_their_parents_other_properties() -> None:
 
 def test_a_member_on_the_other_side_is_handed_over_whole() -> None:
     gaussians, member = wall_and(((0.5, 0.1, -0.05), 0.1, 0.9))
-    parts = split_boundary(gaussians, cameras(), torch.from_numpy(member))
+    parts = split_boundary(Scene(gaussians, cameras()), torch.from_numpy(member))
     assert (parts.split, parts.moved) == (0, 1)
     assert np.array_equal(parts.gaussians.vertices, gaussians.vertices)
     member[-1] = False
@@ -111,7 +111,7 @@ def test_a_member_on_the_other_side_is_handed_over_whole() -> None:
 @pytest.mark.parametrize("needles", [(), (((-0.7, 0.0, -0.05), 0.1, 0.9),)])
 def test_where_nothing_straddles_nothing_changes(needles: tuple) -> None:
     gaussians, member = wall_and(*needles)
-    parts = split_boundary(gaussians, cameras(), torch.from_numpy(member))
+    parts = split_boundary(Scene(gaussians, cameras()), torch.from_numpy(member))
     assert (parts.split, parts.moved) == (0, 0)
     assert np.array_equal(parts.gaussians.vertices, gaussians.vertices)
     assert np.array_equal(parts.member, member)
@@ -119,7 +119,7 @@ def test_where_nothing_straddles_nothing_changes(needles: tuple) -> None:
 
 def test_what_no_view_shows_stays() -> None:
     gaussians, member = wall_and(((0.5, 0.0, 0.5), 0.2, 0.9), ((0.5, 0.0, -5.0), 0.2, 0.9))  # behind wall and cameras
-    parts = split_boundary(gaussians, cameras(), torch.from_numpy(member))
+    parts = split_boundary(Scene(gaussians, cameras()), torch.from_numpy(member))
     assert parts.member[-1]
     assert parts.split == 0
 
@@ -127,9 +127,9 @@ def test_what_no_view_shows_stays() -> None:
 def test_an_empty_selection_needs_no_views_and_others_do() -> None:
     gaussians, member = wall_and()
     nothing = torch.zeros(len(member), dtype=torch.bool)
-    assert not split_boundary(gaussians, [], nothing).member.any()
+    assert not split_boundary(Scene(gaussians, []), nothing).member.any()
     with pytest.raises(SagaError, match="expected views"):
-        split_boundary(gaussians, [], torch.from_numpy(member))
+        split_boundary(Scene(gaussians, []), torch.from_numpy(member))
 
 
 def test_halves_lie_along_the_longest_axis_and_cover_as_much() -> None:

@@ -43,10 +43,10 @@ def test_every_file_is_there_and_says_the_same(tiny_demo: DemoScene, tiny_scene:
 
     with np.load(tmp_path / "mug" / "segmentation.npz") as arrays:
         assert (arrays["mask"].dtype, arrays["scores"].dtype) == (bool, np.float32)
-        assert np.array_equal(arrays["mask"], mug.mask.numpy())
-        assert np.array_equal(arrays["scores"], mug.scores.numpy())
+        assert np.array_equal(arrays["mask"], mug.mask)
+        assert np.array_equal(arrays["scores"], mug.scores)
     mine, rest = (Gaussians.read(tmp_path / "mug" / f) for f in ("object.ply", "rest.ply"))
-    rows = mug.mask.numpy()
+    rows = mug.mask
     assert np.array_equal(mine.vertices, tiny_scene.gaussians.vertices[rows])
     assert np.array_equal(rest.vertices, tiny_scene.gaussians.vertices[~rows])
     report = json.loads((tmp_path / "mug" / "report.json").read_text(encoding="utf-8"))
@@ -137,7 +137,7 @@ def test_a_batch_labels_every_gaussian_by_its_best_object(
     tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path
 ) -> None:
     mug, ball = segment(tiny_demo, "mug"), segment(tiny_demo, "ball")
-    both = Segmentation(mug.mask | ball.mask, torch.where(ball.mask, 0.9, 0.1), {})
+    both = Segmentation(mug.mask | ball.mask, np.where(ball.mask, 0.9, 0.1).astype(np.float32), {})
     write_objects({"mug": mug, "both": both, "ball": ball}, tiny_scene, tmp_path / "out")
     assert names(tmp_path / "out") == ["labels.npy", "objects", "objects.json", "overview.png"]
     assert names(tmp_path / "out" / "objects") == ["ball.ply", "both.ply", "mug.ply"]
@@ -167,7 +167,7 @@ def test_a_name_that_is_no_file_name_is_refused(
 
 def test_rendered_views_load_as_photographs(tiny_scene: Scene, tiny_folder: Path, tmp_path: Path) -> None:
     cameras = [replace(camera, name=camera.stem + ".JPG", image_path=None) for camera in tiny_scene.cameras]
-    render_views(tiny_scene.gaussians, cameras, tmp_path / "views", background=(0.88, 0.89, 0.90))
+    render_views(Scene(tiny_scene.gaussians, cameras), tmp_path / "views", background=(0.88, 0.89, 0.90))
     scene = load_scene(tiny_folder / "scene.ply", cameras=tmp_path / "views")
     for camera, original in zip(scene.cameras, tiny_scene.cameras, strict=True):
         assert np.allclose(camera.world_to_camera, original.world_to_camera)
@@ -181,5 +181,5 @@ def test_rendered_views_never_replace_photographs(tiny_scene: Scene, tmp_path: P
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "000.png").write_text("a photograph")
     with pytest.raises(SagaError, match="found images"):
-        render_views(tiny_scene.gaussians, tiny_scene.cameras, tmp_path)
+        render_views(tiny_scene, tmp_path)
     assert (tmp_path / "images" / "000.png").read_text() == "a photograph"

@@ -65,14 +65,15 @@ def test_other_views_tell_an_object_from_it_and_its_neighbor(
 
 def test_a_given_mask_stands_for_itself(tiny_views: DeviceScene, nested: np.ndarray) -> None:
     asked = nested[2] & (np.arange(160) > 100)
-    _, mask = reference_mask(tiny_views, MaskPrompter(tiny_views, ArrayMasks({VIEW: nested})), Prompt(VIEW, mask=asked))
+    prompter, camera = MaskPrompter(tiny_views, ArrayMasks({VIEW: nested})), tiny_views.scene.camera(VIEW)
+    mask = reference_mask(prompter, camera, check(Prompt(VIEW, mask=asked), camera))
     assert np.array_equal(mask, asked)
 
 
 def test_a_prompt_on_nothing_is_one_line(tiny_views: DeviceScene, nested: np.ndarray) -> None:
-    prompter = MaskPrompter(tiny_views, ArrayMasks({VIEW: nested[1:2]}))
+    prompter, camera = MaskPrompter(tiny_views, ArrayMasks({VIEW: nested[1:2]})), tiny_views.scene.camera(VIEW)
     with pytest.raises(SagaError, match="masks in memory show nothing there in 000.png; click elsewhere"):
-        reference_mask(tiny_views, prompter, Prompt(VIEW, points=[(100, 100)]))
+        reference_mask(prompter, camera, check(Prompt(VIEW, points=[(100, 100)]), camera))
 
 
 def test_scribbles_become_points_on_them(tiny_scene: Scene) -> None:

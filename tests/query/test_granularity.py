@@ -60,7 +60,7 @@ def select(tiny_scene: Scene, gated: FeatureField, nested: NestedMasks) -> Calla
     def click(k: int, granularity: float | None) -> np.ndarray:  # [N]
         segmenter.config = QueryConfig(granularity=granularity)
         y, x = np.unravel_index(distance_transform_edt(masks[k]).argmax(), masks[k].shape)
-        return segmenter.segment(camera.name, points=[(int(x), int(y))]).mask.numpy()
+        return segmenter.segment(camera.name, points=[(int(x), int(y))]).mask
 
     return click
 
@@ -90,7 +90,7 @@ def test_discovery_goes_by_granularity(tiny_scene, gated, nested):
     sizes = {}
     for granularity in (0.0, 1.0):
         segmenter = Segmenter(tiny_scene, gated, QueryConfig(granularity=granularity))
-        found = [segmentation.mask.numpy() for segmentation in segmenter.discover(smallest=20)]
+        found = [segmentation.mask for segmentation in segmenter.discover(smallest=20)]
         sizes[granularity] = max(overlap(mask, nested.parts[0]) for mask in found)
     assert sizes[0.0] > sizes[1.0]
 

@@ -62,12 +62,6 @@ def test_a_mesh_is_recognized(tmp_path):
     assert "a mesh" in message(write(tmp_path / "a.ply", vertex=points("x", "y", "z"), face=faces))
 
 
-def test_a_compressed_ply_is_recognized(tmp_path):
-    packed = points("packed_position", "packed_rotation", "packed_scale", "packed_color", kind="u4")
-    text = message(write(tmp_path / "a.ply", chunk=points("min_x", "max_x"), vertex=packed))
-    assert "compressed PLY, not supported yet" in text
-
-
 def test_a_ply_without_vertices_is_recognized(tmp_path):
     assert "no element 'vertex'" in message(write(tmp_path / "a.ply", splat=points("x")))
 

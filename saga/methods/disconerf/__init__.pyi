@@ -1,4 +1,4 @@
 from .config import DiscoNerfConfig as DiscoNerfConfig
 from .field import SlotField as SlotField
 from .slots import ObjectSlots as ObjectSlots
-from .trainer import discover_objects as discover_objects
+from .slots import discover_objects as discover_objects

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.masks import MaskSource, Sam
+from saga.methods.base import DiscoveringMethod, ViewPrompt
 from saga.methods.disconerf.components import find_objects
+from saga.methods.disconerf.config import DiscoNerfConfig
 from saga.methods.disconerf.field import SlotField
 from saga.methods.disconerf.selection import choose_objects
+from saga.methods.disconerf.trainer import fit_slots
 from saga.methods.fusion import probability
-from saga.query.prompts import Prompt, check
 from saga.query.report import Report
-from saga.query.segmentation import Segmentation
 from saga.raster import BlendOperator
 from saga.raster.device_scene import DeviceScene
 from saga.scene import Camera, Scene
+from saga.train import FeatureField
 from saga.train.smoothing import neighbor_average
 
 _REMEMBERED_VIEWS = 8
@@ -30,29 +32,60 @@ _LEAST_ALPHA = 0.5
 """A pixel shows an object only where Gaussians cover at least half of it."""
 
 
-class ObjectSlots:
-    """The objects of one scene. Every Gaussian belongs to at most one; objects are numbered 1, 2, ... largest first."""
+class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
+    """The objects of one scene. Every Gaussian belongs to at most one; objects are numbered 1, 2, ... largest first.
 
-    def __init__(self, scene: Scene, field: SlotField, device: str = "cpu") -> None:
-        """Assigns every Gaussian of a scene to the object of its most probable slot.
+    Prompts choose among them: points take the most probable object of each pixel, scribbles those that they run over,
+    masks those that together fit it best, boxes the one that fits best. Objects at negative points of any prompt are
+    left out. Scores are probabilities in [0, 1]; the report's "objects" are the numbers of those chosen.
+    """
+
+    Config = DiscoNerfConfig
+    advice = "a negative point lies on the same object as the prompt"
+
+    def __init__(
+        self,
+        scene: Scene | DeviceScene,
+        config: DiscoNerfConfig | None = None,
+        *,
+        masks: MaskSource | None = None,
+        sam: Sam | None = None,
+        field: FeatureField | None = None,
+        device: str = "auto",
+        progress: bool = True,
+        slots: SlotField | None = None,
+    ) -> None:
+        """Fits slots to masks, and assigns every Gaussian to the object of its most probable one.
 
         Args:
-            scene: the scene the field was trained for.
-            field: its slots.
-            device: "cpu" or "cuda".
+            scene: as for Method.
+            config: as for Method; that of `slots` if these are given.
+            masks: masks of the views, which need not agree between views.
+            sam: not needed.
+            field: not needed.
+            device: as for Method.
+            progress: as for Method.
+            slots: slots that were fitted to the scene before, instead of `masks`.
 
         Raises:
-            SagaError: a field of another scene.
+            SagaError: neither masks nor slots, slots of another scene, no cameras, no masks on the scene, or settings
+                out of range.
+            KeyboardInterrupt: interrupted; nothing has been written.
         """
-        if len(field.features) != len(scene.gaussians) or field.scene_digest != scene.gaussians.digest():
-            raise SagaError(f"{scene.path}: the slot field was trained for another scene; train one for this one.")
-        self.scene, self.field = scene, field.to(device)
-        self.views = DeviceScene(scene, device, remembered=_REMEMBERED_VIEWS)
+        config = config if slots is None else slots.config
+        super().__init__(scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
+        if slots is None:
+            if masks is None:
+                raise SagaError("method disconerf: expected masks of the views, found none; give a folder of masks.")
+            slots = fit_slots(self.device_scene, masks, self.config, progress)
+        if len(slots.features) != len(self.scene.gaussians) or slots.scene_digest != self.scene.gaussians.digest():
+            raise SagaError(f"{self.scene.path}: the slots were fitted to another scene; fit some to this one.")
+        self.field = slots.to(self.device_scene.device)
         average = None
-        if field.config.separate:
-            average = neighbor_average(self.views.geometry, field.config.neighbors)
-        self._objects = find_objects(self.field, self.views.valid, average)
-        self._label_map = lru_cache(_REMEMBERED_VIEWS)(lambda name: self.label_map(scene.camera(name)))
+        if self.config.separate:
+            average = neighbor_average(self.device_scene.geometry, self.config.neighbors)
+        self._objects = find_objects(self.field, self.device_scene.valid, average)
+        self._label_map = lru_cache(_REMEMBERED_VIEWS)(lambda name: self.label_map(self.scene.camera(name)))
 
     def __len__(self) -> int:
         """Number of objects."""
@@ -73,9 +106,10 @@ class ObjectSlots:
         self.field.save(path)
 
     @staticmethod
-    def load(path: str | Path, scene: Scene, device: str = "cpu") -> ObjectSlots:
+    def load(path: str | Path, scene: Scene | DeviceScene, device: str = "auto") -> ObjectSlots:
         """Reads what `save` wrote. Raises SagaError as SlotField.load does."""
-        return ObjectSlots(scene, SlotField.load(path, scene), device)
+        device_scene = DeviceScene.of(scene, device)
+        return ObjectSlots(device_scene, slots=SlotField.load(path, device_scene.scene))
 
     def object_probabilities(
         self,
@@ -88,21 +122,21 @@ class ObjectSlots:
         owner = torch.where(self.labels > 0, self._objects.slots[self.labels.long() - 1], -1)
         own = self.labels[:, None] == numbers
         elsewhere = main & (owner[:, None] != slots)
-        return torch.where((own | elsewhere) & self.views.valid[:, None], values, 0.0)
+        return torch.where((own | elsewhere) & self.device_scene.valid[:, None], values, 0.0)
 
     def probabilities(self, camera: Camera) -> Tensor:  # [H, W, K]
         """Object probabilities O of a view (eq. 1 and 3), float32 [H, W, objects] in [0, 1]; channel k is object k + 1.
 
         Blended probabilities over blended opacity, so half transparent pixels count in full; 0 where nothing is shown.
         """
-        operator = BlendOperator(self.views.geometry, camera)
+        operator = BlendOperator(self.device_scene.geometry, camera)
         parts = [probability(operator, self.object_probabilities(some)) for some in self._numbers().split(_BATCH)]
         return torch.cat(parts, dim=-1)
 
     def label_map(self, camera: Camera) -> Tensor:  # [H, W]
         """The most probable object of every pixel of a view, int32 [H, W]; 0 where alpha <= 0.5."""
-        operator = BlendOperator(self.views.geometry, camera)
-        best = torch.zeros(camera.height, camera.width, device=self.views.device)
+        operator = BlendOperator(self.device_scene.geometry, camera)
+        best = torch.zeros(camera.height, camera.width, device=self.device_scene.device)
         winner = torch.zeros_like(best, dtype=torch.int64)
         for some in self._numbers().split(_BATCH):
             values, places = probability(operator, self.object_probabilities(some)).max(-1)
@@ -110,61 +144,40 @@ class ObjectSlots:
             best = torch.maximum(best, values)
         return torch.where(operator.alpha() > _LEAST_ALPHA, winner, 0).to(torch.int32)
 
-    def discover(self) -> list[Segmentation]:
-        """Every object of the scene, largest first; scores are probabilities in [0, 1]."""
-        found = []
+    def _discover(self, report: Report) -> Iterator[tuple[Tensor, Tensor]]:  # each [N] bool, [N]
         for some in self._numbers().split(_BATCH):
             values = self.object_probabilities(some)
             for place, number in enumerate(some.tolist()):
-                report, mask = Report(), self.labels == number
-                report.count("selected", mask)
-                facts = {"view": None, "prompt": {}, **report.as_json()}
-                found.append(Segmentation(mask, values[:, place].clone(), facts))
-        return found
+                yield self.labels == number, values[:, place].clone()
 
-    def segment(self, view: str, **prompt: Any) -> Segmentation:
-        """As `segment_prompt`: points, scribble, mask or box in a view, and optionally negative; see Prompt."""
-        return self.segment_prompt(Prompt(view, **prompt))
-
-    def segment_prompt(self, prompt: Prompt) -> Segmentation:
-        """As `segment_prompts`, from one prompt."""
-        return self.segment_prompts([prompt])
-
-    def segment_prompts(self, prompts: Sequence[Prompt]) -> Segmentation:
-        """The objects that prompts in several views (or several in one) point at, as one.
-
-        Points take the most probable object of each pixel, scribbles those that they run over, masks those that
-        together fit it best, boxes the one that fits best. Objects at negative points of any prompt are left out;
-        all prompts but the first may have negative points only.
-
-        Raises:
-            SagaError: no prompt, no such view, or a prompt that does not fit it or points at nothing.
-        """
-        if not prompts:
-            raise SagaError("segment_prompts: expected at least one prompt, found none.")
-        report = Report()
+    def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
+        """Selects the objects that prompts point at, as one. Raises SagaError for one that points at nothing."""
         meant: set[int] = set()
         excluded: set[int] = set()
-        for index, prompt in enumerate(prompts):
-            camera = self.scene.camera(prompt.view)
-            checked = check(prompt, camera, only_negative=index > 0)
+        for prompt in prompts:
+            name = prompt.camera.name
             with report.timed("objects"):
-                found, left_out = choose_objects(self._label_map(camera.name).cpu().numpy(), checked, camera.name)
+                found, left_out = choose_objects(self._label_map(name).cpu().numpy(), prompt.parts, name)
             meant, excluded = meant | found, excluded | left_out
         numbers = sorted(meant - excluded)
         with report.timed("selection"):
-            chosen = torch.tensor(numbers, dtype=torch.int64, device=self.views.device)
+            chosen = torch.tensor(numbers, dtype=torch.int64, device=self.device_scene.device)
             mask = torch.isin(self.labels, chosen)
             scores = self.object_probabilities(chosen).sum(1) if numbers else torch.zeros(len(mask), device=mask.device)
         report.count("selected", mask)
-        if not numbers:
-            report.warnings.append("nothing was selected: a negative point lies on the same object as the prompt")
-        views = [self.scene.camera(prompt.view).name for prompt in prompts]
-        facts = {"view": views[0], "prompt": prompts[0].describe(), "objects": numbers, **report.as_json()}
-        if len(prompts) > 1:
-            others = zip(views[1:], prompts[1:], strict=True)
-            facts["further_prompts"] = [{"view": view, "prompt": prompt.describe()} for view, prompt in others]
-        return Segmentation(mask, scores, facts)
+        report.extra["objects"] = numbers
+        return mask, scores
 
     def _numbers(self) -> Tensor:  # [K] int64
-        return torch.arange(1, len(self) + 1, device=self.views.device)
+        return torch.arange(1, len(self) + 1, device=self.device_scene.device)
+
+
+def discover_objects(
+    scene: Scene | DeviceScene,
+    masks: MaskSource,
+    config: DiscoNerfConfig | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> ObjectSlots:
+    """Cuts a whole scene into objects without a prompt: ObjectSlots, fitted. Raises as that does."""
+    return ObjectSlots(scene, config, masks=masks, device=device, progress=progress)

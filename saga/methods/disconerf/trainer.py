@@ -14,11 +14,9 @@ from saga.methods.disconerf.config import DiscoNerfConfig
 from saga.methods.disconerf.field import SlotField
 from saga.methods.disconerf.losses import affinity, assign, false_positive_loss, matching_loss
 from saga.methods.disconerf.sampling import MaskedPixels, Supervision, sample_supervision
-from saga.methods.disconerf.slots import ObjectSlots
 from saga.methods.disconerf.start import start_features
-from saga.raster import Geometry, RowsAdam, SparseRows
+from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.progress import progress_bar
-from saga.scene import Scene
 from saga.train.smoothing import neighbor_average
 
 _EPSILON = 1e-12
@@ -149,30 +147,24 @@ class _Blend(torch.autograd.Function):
         return ctx.rows.lift(gradients[0]), None
 
 
-def discover_objects(
-    scene: Scene,
-    masks: MaskSource,
-    config: DiscoNerfConfig | None = None,
-    device: str = "cpu",
-    progress: bool = True,
-) -> ObjectSlots:
-    """Cuts a whole scene into objects without a prompt (DiscoNeRF, section 3).
+def fit_slots(
+    device_scene: DeviceScene, masks: MaskSource, config: DiscoNerfConfig, progress: bool = True
+) -> SlotField:
+    """Fits the slots of a scene to masks of its views (DiscoNeRF, section 3).
 
     Args:
-        scene: Gaussians and cameras.
+        device_scene: Gaussians and cameras, on the device that computes.
         masks: masks of the views, which need not agree between views.
-        config: settings; None takes the defaults.
-        device: "cpu" or "cuda".
+        config: settings.
         progress: whether to show a progress bar on standard error.
 
     Raises:
         SagaError: no cameras, or no masks on the scene.
         KeyboardInterrupt: interrupted; nothing has been written.
     """
-    config = config or DiscoNerfConfig()
+    scene, geometry = device_scene.scene, device_scene.geometry
     if not scene.cameras:
-        raise SagaError(f"{scene.path}: finding objects needs cameras; give the cameras of the photographs.")
-    geometry = Geometry.from_gaussians(scene.gaussians, device=device)
+        raise SagaError(f"{scene.path}: finding objects needs cameras, found none; give those of the photographs.")
     seconds: dict[str, float] = {}
     with progress_bar(progress) as bar:
         clock = time.perf_counter()
@@ -197,5 +189,4 @@ def discover_objects(
         "slots": len(trainer.decoder.bias),
     }
     weight, bias = trainer.decoder.weight.detach(), trainer.decoder.bias.detach()
-    field = SlotField(trainer.features, weight, bias, scene.gaussians.digest(), config, report)
-    return ObjectSlots(scene, field, device)
+    return SlotField(trainer.features, weight, bias, scene.gaussians.digest(), config, report)

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.methods.base import ViewPrompt
 from saga.methods.prompter import Prompter, prompt_points, reference_mask
 from saga.methods.sanerf_hq.config import SanerfHqConfig
 from saga.methods.sanerf_hq.evidence import Evidence
 from saga.methods.sanerf_hq.points import WorldPoints, spread
 from saga.methods.sanerf_hq.rays import RayCache
 from saga.methods.view_order import choose_views
-from saga.query import Prompt
-from saga.query.prompts import check
 from saga.scene import Camera
 
 _FEWEST_RAYS = 6
@@ -56,19 +55,17 @@ class MaskCollector:
     def __init__(self, cache: RayCache, prompter: Prompter, config: SanerfHqConfig) -> None:
         self.cache, self.views, self.prompter, self.config = cache, cache.views, prompter, config
 
-    def from_prompts(self, prompts: Sequence[Prompt], tick: Callable[[], None]) -> ObjectMasks:
+    def from_prompts(self, prompts: Sequence[ViewPrompt], tick: Callable[[], None]) -> ObjectMasks:
         """The masks that prompts of one object lead to; `tick` is called for each view.
 
         Raises:
-            SagaError: no prompt, one that does not fit its view, or one that finds no mask there.
+            SagaError: a prompt that finds no mask in its view.
         """
-        if not prompts:
-            raise SagaError("prompts: expected at least one for each object, found none.")
         found = ObjectMasks(Evidence(self.cache))
         parts = []
-        for index, prompt in enumerate(prompts):
-            camera = self.views.scene.camera(prompt.view)
-            pixels, labels, mask = self._read(prompt, camera, index > 0)
+        for prompt in prompts:
+            camera = prompt.camera
+            pixels, labels, mask = self._read(prompt)
             parts.append(WorldPoints.of(self.views, camera.name, pixels, labels))
             if mask is not None:
                 shown = torch.from_numpy(mask).to(self.views.device)
@@ -77,8 +74,7 @@ class MaskCollector:
                     found.drop(camera.name, "")
                 found.put(camera.name, shown)
                 found.fixed.add(camera.name)
-        first = self.views.scene.camera(prompts[0].view)
-        self._propagate(found, WorldPoints.joined(parts), first, tick)
+        self._propagate(found, WorldPoints.joined(parts), prompts[0].camera, tick)
         return found
 
     def from_points(self, points: WorldPoints, tick: Callable[[], None]) -> ObjectMasks:
@@ -100,17 +96,12 @@ class MaskCollector:
             raise SagaError(f"points: {self.prompter.description} show nothing there in any view; give other points.")
         return found
 
-    def _read(
-        self, prompt: Prompt, camera: Camera, further: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:  # [K, 2], [K], [H, W]
+    def _read(self, prompt: ViewPrompt) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:  # [K, 2], [K], [H, W]
         """Pixels and labels of a prompt, and the mask it asks for in its own view, if it asks for one."""
-        checked = check(prompt, camera, only_negative=further)
-        if checked.mask is None and checked.box is None:
-            pixels, labels = prompt_points(checked, self.config.seed)
-            if not labels.any():
-                return pixels, labels, None
-            return pixels, labels, reference_mask(self.views, self.prompter, prompt, self.config.seed)[1]
-        mask = reference_mask(self.views, self.prompter, prompt, self.config.seed)[1]
+        checked, seed = prompt.parts, self.config.seed
+        mask = reference_mask(self.prompter, prompt.camera, checked, seed) if checked.positive else None
+        if mask is None or (checked.mask is None and checked.box is None):
+            return *prompt_points(checked, seed), mask
         inside = spread(mask, self.config.spread_points)
         labels = np.repeat([1, 0], [len(inside), len(checked.negative)])
         return np.concatenate([inside, checked.negative]), labels, mask

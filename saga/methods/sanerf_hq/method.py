@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.masks import MaskSource, Sam
+from saga.methods.base import ViewPrompt
+from saga.methods.prompted import PromptedMethod
 from saga.methods.prompter import Prompter, SamPrompter
 from saga.methods.sanerf_hq.config import SanerfHqConfig
 from saga.methods.sanerf_hq.features import DistilledPrompter
@@ -24,82 +26,100 @@ from saga.query.report import Report
 from saga.raster import SparseRows
 from saga.raster.device_scene import DeviceScene
 from saga.runtime.progress import ticking
+from saga.scene import Scene
+from saga.train import FeatureField
 from saga.train.smoothing import neighbor_average
 
 
-class SanerfHq:
-    """Turns prompts into objects of one scene (SANeRF-HQ). Rays and colors of the views serve all prompts."""
+class SanerfHq(PromptedMethod[SanerfHqConfig]):
+    """Fits an object field to the masks that prompts lead to in many views (SANeRF-HQ).
+
+    Rays and colors of the views serve all prompts. Scores are probabilities. The report's "losses" are the last ones of
+    the field, its "views_left_out" says why views have no mask.
+    """
+
+    Config = SanerfHqConfig
+    advice = "give more points, or the object's mask with --mask"
 
     def __init__(
-        self, views: DeviceScene, prompter: Prompter, config: SanerfHqConfig | None = None, progress: bool = True
+        self,
+        scene: Scene | DeviceScene,
+        config: SanerfHqConfig | None = None,
+        *,
+        masks: MaskSource | None = None,
+        sam: Sam | None = None,
+        field: FeatureField | None = None,
+        device: str = "auto",
+        progress: bool = True,
+        prompter: Prompter | None = None,
     ) -> None:
-        """Prepares a scene; nothing is computed yet.
-
-        Args:
-            views: the scene on a device.
-            prompter: makes the masks of views.
-            config: settings; None takes the defaults.
-            progress: whether to show progress bars on standard error.
+        """As PromptedMethod; nothing is computed yet.
 
         Raises:
-            SagaError: distilled features with a prompter that is not Segment Anything, or a scene without cameras.
+            SagaError: neither masks nor SAM, distilled features without SAM, or a scene without cameras.
         """
-        if not views.scene.cameras:
-            raise SagaError(f"{views.scene.path}: SANeRF-HQ needs cameras; give --cameras.")
-        config = config or SanerfHqConfig()
-        self.views, self.config, self.progress = views, config, progress
-        self.prompter = prompter
-        if config.features == "distilled":
-            if not isinstance(prompter, SamPrompter):
+        super().__init__(
+            scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress, prompter=prompter
+        )
+        if not self.scene.cameras:
+            raise SagaError(f"{self.scene.path}: SANeRF-HQ needs cameras, found none; give --cameras.")
+        if self.config.features == "distilled":
+            if not isinstance(self.prompter, SamPrompter):
                 raise SagaError("features distilled: needs Segment Anything; give its checkpoint, or take cache.")
-            self.prompter = DistilledPrompter(prompter, config, progress)
-        self.rays = RayCache(views, config.grid, config.cached_rays)
-        self._collector = MaskCollector(self.rays, self.prompter, config)
-
-    def segment_prompt(self, prompt: Prompt) -> Segmentation:
-        """One object from one prompt.
-
-        Raises:
-            SagaError: a prompt that does not fit its view, or that finds no mask there.
-        """
-        return self.segment_prompts([prompt])
-
-    def segment_prompts(self, prompts: Sequence[Prompt]) -> Segmentation:
-        """One object from prompts in several views (or several in one). Errors as in `segment_prompt`."""
-        return self.segment_objects([prompts])[0]
+            self.prompter = DistilledPrompter(self.prompter, self.config, progress)
+        self.rays = RayCache(self.device_scene, self.config.grid, self.config.cached_rays)
+        self._collector = MaskCollector(self.rays, self.prompter, self.config)
 
     def segment_objects(self, prompts: Sequence[Sequence[Prompt]]) -> list[Segmentation]:
-        """Several objects at once, each from its prompts: one field of L = objects + 1 labels (eq. 7), so that every
-        Gaussian belongs to one object at most. Errors as in `segment_prompt`."""
-        report = Report()
-        with (
-            ticking(self.progress, "masks", len(prompts) * self._view_count(), transient=True) as tick,
-            report.timed("masks"),
-        ):
-            found = [self._collector.from_prompts(own, tick) for own in prompts]
-        facts = [_described(self.views, own) for own in prompts]
-        return self._segment(found, facts, report)
+        """Segments several objects at once, each from its own prompts.
+
+        One field has L = objects + 1 labels (eq. 7), so that every Gaussian belongs to one object at most.
+
+        Raises:
+            SagaError: as `segment_prompts`.
+        """
+        checked, report = [self._checked(own) for own in prompts], Report()
+        found = self._fit(self._masks_of(checked, report), report)
+        return [
+            self._answer(mask, scores, own, asked) for (mask, scores, own), asked in zip(found, checked, strict=True)
+        ]
 
     def segment_points(
         self,
         points: Tensor,  # [K, 3]
         negative: Tensor | None = None,  # [L, 3]
     ) -> Segmentation:
-        """One object from points of the world on it, and others that are not.
+        """Segments one object from points of the world on it, and others that are not.
 
         Raises:
             SagaError: no points, or none that a view sees on a mask.
         """
         negative = points[:0] if negative is None else negative
         labels = np.repeat([1, 0], [len(points), len(negative)])
-        world = WorldPoints(torch.cat([points, negative]).to(self.views.device, torch.float64), labels)
+        world = WorldPoints(torch.cat([points, negative]).to(self.device_scene.device, torch.float64), labels)
         report = Report()
         with ticking(self.progress, "masks", self._view_count(), transient=True) as tick, report.timed("masks"):
             found = self._collector.from_points(world, tick)
+        mask, scores, own = self._fit([found], report)[0]
         described = {"points": points.tolist(), "negative": negative.tolist()}
-        return self._segment([found], [{"view": None, "prompt": described}], report)[0]
+        return self._answer(mask, scores, own, described={"view": None, "prompt": described})
 
-    def _segment(self, found: list[ObjectMasks], facts: Sequence[dict[str, Any]], report: Report) -> list[Segmentation]:
+    def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
+        mask, scores, own = self._fit(self._masks_of([prompts], report), report)[0]
+        vars(report).update(vars(own))
+        return mask, scores
+
+    def _masks_of(self, prompts: Sequence[Sequence[ViewPrompt]], report: Report) -> list[ObjectMasks]:
+        """Asks for the masks of objects in all views."""
+        total = len(prompts) * self._view_count()
+        with ticking(self.progress, "masks", total, transient=True) as tick, report.timed("masks"):
+            return [self._collector.from_prompts(own, tick) for own in prompts]
+
+    def _fit(
+        self, found: Sequence[ObjectMasks], report: Report
+    ) -> list[tuple[Tensor, Tensor, Report]]:  # each [N] bool, [N]
+        """Fits one field to the masks of some objects; returns what is selected, the probabilities and the facts of
+        each."""
         if not found:
             return []
         with report.timed("rays"):
@@ -112,34 +132,21 @@ class SanerfHq:
         with report.timed("selection"):
             probabilities = field.probabilities()
             winner = probabilities.argmax(1)
-        for name, loss in field.losses.items():
-            report.thresholds[name] = round(loss, 6)
+        report.losses |= {name: round(loss, 6) for name, loss in field.losses.items()}
         objects = []
-        for number, (masks, own) in enumerate(zip(found, facts, strict=True), 1):
-            selected = (winner == number) & self.views.valid
-            objects.append(Segmentation(selected, probabilities[:, number], own | _facts(masks, selected, report)))
+        for number, masks in enumerate(found, 1):
+            selected, own = (winner == number) & self.device_scene.valid, report.copy()
+            own.count("selected", selected)
+            own.counts |= {"views_used": len(masks.masks), "views_left_out": len(masks.left_out)}
+            own.extra["views_left_out"] = dict(Counter(masks.left_out.values()))
+            objects.append((selected, probabilities[:, number], own))
         return objects
 
     @cached_property
     def _average(self) -> SparseRows | None:
         neighbors = self.config.neighbors
-        return neighbor_average(self.views.geometry, neighbors) if neighbors > 0 else None
+        return neighbor_average(self.device_scene.geometry, neighbors) if neighbors > 0 else None
 
     def _view_count(self) -> int:
-        count = len(self.views.scene.cameras)
+        count = len(self.scene.cameras)
         return min(count, self.config.views + 1) if self.config.views > 0 else count
-
-
-def _described(views: DeviceScene, prompts: Sequence[Prompt]) -> dict[str, Any]:
-    named = [{"view": views.scene.camera(prompt.view).name, "prompt": prompt.describe()} for prompt in prompts]
-    return named[0] | ({"further_prompts": named[1:]} if len(named) > 1 else {})
-
-
-def _facts(masks: ObjectMasks, selected: Tensor, shared: Report) -> dict[str, Any]:
-    """What is reported of one object."""
-    own = Report(dict(shared.timings_ms), dict(shared.counts), dict(shared.thresholds), list(shared.warnings))
-    own.count("selected", selected)
-    own.counts["views_used"], own.counts["views_left_out"] = len(masks.masks), len(masks.left_out)
-    if not bool(selected.any()):
-        own.warnings.append("nothing was selected: give more points, or the object's mask with --mask")
-    return own.as_json() | {"views_left_out": dict(Counter(masks.left_out.values()))}

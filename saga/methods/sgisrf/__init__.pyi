@@ -14,5 +14,5 @@ from .similarity import (
     Similarity as Similarity,
 )
 from .similarity import (
-    similarity_of as similarity_of,
+    open_similarity as open_similarity,
 )

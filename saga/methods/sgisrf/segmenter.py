@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga.errors import SagaError
+from saga.masks import MaskSource, Sam
+from saga.methods.base import Method, ViewPrompt
 from saga.methods.sgisrf.config import SgisrfConfig
 from saga.methods.sgisrf.grid import Box
 from saga.methods.sgisrf.guidance import Lifted
@@ -17,12 +18,11 @@ from saga.methods.sgisrf.model import SgisrfModel
 from saga.methods.sgisrf.pixels import Click, Lattice, Owners, clicks_of, echoes, lattice
 from saga.methods.sgisrf.predict import OUTSIDE, Volume, predict_coarse, predict_refined
 from saga.methods.sgisrf.region import click_region, fitted, median_box, region_box, union
-from saga.methods.sgisrf.similarity import Similarity
-from saga.query import Prompt, Segmentation
-from saga.query.prompts import check
+from saga.methods.sgisrf.similarity import Similarity, open_similarity
 from saga.query.report import Report
 from saga.raster.device_scene import DeviceScene
 from saga.scene import Scene
+from saga.train import FeatureField
 
 _SMALLEST = 0.01
 """Half of the least cube's side, relative to the radius of the scene."""
@@ -33,70 +33,67 @@ _Group = list[list[Click]]
 """Clicks of one sign and one prompt, each with those that repeat it in other views."""
 
 
-class Sgisrf:
-    """Turns clicks into objects of one scene, without training on it."""
+class Sgisrf(Method[SgisrfConfig]):
+    """Turns clicks into objects of one scene, without training on it.
+
+    Prompts are taken one after another, in any views: each refines the mask of those before (eq. 1). Scores are
+    probabilities.
+    """
+
+    Config = SgisrfConfig
+    advice = "lower the threshold, or click elsewhere on the object"
 
     def __init__(
         self,
-        scene: Scene,
-        similarity: Similarity,
-        model: SgisrfModel | None = None,
+        scene: Scene | DeviceScene,
         config: SgisrfConfig | None = None,
-        device: str = "cpu",
+        *,
+        masks: MaskSource | None = None,
+        sam: Sam | None = None,
+        field: FeatureField | None = None,
+        device: str = "auto",
+        progress: bool = True,
+        similarity: Similarity | None = None,
+        model: SgisrfModel | None = None,
     ) -> None:
         """Prepares a scene for clicks.
 
         Args:
-            scene: the scene.
-            similarity: the feature space in which clicks spread over an image; `similarity_of` chooses one.
+            scene: as for Method.
+            config: as for Method.
+            masks: masks of the views; clicks spread over what lies in the same ones.
+            sam: Segment Anything, over whose encoder's features clicks spread instead.
+            field: not needed.
+            device: as for Method.
+            progress: not needed.
+            similarity: another feature space in which clicks spread over an image, instead of `masks` and `sam`.
             model: the trained model; None takes the one that comes with the package.
-            config: settings; None takes the defaults.
-            device: "cpu" or "cuda".
 
         Raises:
-            SagaError: the model that comes with the package is missing.
+            SagaError: no feature space, or the model that comes with the package is missing.
         """
-        self.views, self.similarity, self.config = DeviceScene(scene, device), similarity, config or SgisrfConfig()
+        super().__init__(scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
+        self.similarity = open_similarity(self.device_scene, masks, sam) if similarity is None else similarity
         self.model = model or SgisrfModel.load()
-        self.model.network.to(self.views.device)
-        self._owners = Owners(self.views)
+        self.model.network.to(self.device_scene.device)
+        self._owners = Owners(self.device_scene)
         self._map = lru_cache(_REMEMBERED)(self._similarity_map)
         self._echoes = lru_cache(_REMEMBERED)(self._find_echoes)
-        self._smallest = _SMALLEST * _radius(self.views)
+        self._smallest = _SMALLEST * _radius(self.device_scene)
 
-    def segment_prompt(self, prompt: Prompt) -> Segmentation:
-        """The object of one prompt. Raises SagaError for a prompt that does not fit its view."""
-        return self.segment_prompts([prompt])
-
-    def segment_prompts(self, prompts: Sequence[Prompt]) -> Segmentation:
-        """One object from prompts given one after another, in any views: each refines the mask of those before (eq. 1).
-
-        All prompts but the first may have negative points only. The scores are probabilities.
-
-        Raises:
-            SagaError: no prompt, no such view, or a prompt that does not fit its view.
-        """
-        if not prompts:
-            raise SagaError("segment_prompts: expected at least one prompt, found none.")
-        report, turn = Report(), _Turn(len(self.views.geometry), self.views.device)
-        for index, prompt in enumerate(prompts):
-            camera = self.views.scene.camera(prompt.view)
-            checked = check(prompt, camera, index > 0)
-            turn.clicks += self._repeated(clicks_of(camera, checked, self.config.scribble_clicks), report)
+    def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
+        """Selects the Gaussians whose probability is above the threshold after the last prompt."""
+        turn = _Turn(len(self.device_scene.geometry), self.device_scene.device)
+        for prompt in prompts:
+            clicks = clicks_of(prompt.camera, prompt.parts, self.config.scribble_clicks)
+            turn.clicks += self._repeated(clicks, report)
             self._predict(turn, report)
-        selected = (turn.probability > self.config.threshold) & self.views.valid
+        selected = (turn.probability > self.config.threshold) & self.device_scene.valid
         report.thresholds["probability"] = self.config.threshold
         report.count("selected", selected)
         if turn.box is None:
             report.warnings.append("the clicks show nothing of the scene: click where there is an object")
-        elif not bool(selected.any()):
-            report.warnings.append("nothing was selected: lower the threshold, or click elsewhere on the object")
-        views = [self.views.scene.camera(prompt.view).name for prompt in prompts]
-        facts = {"view": views[0], "prompt": prompts[0].describe(), **report.as_json()}
-        if len(prompts) > 1:
-            others = [prompt.describe() for prompt in prompts[1:]]
-            facts["further"] = [{"view": v, "prompt": p} for v, p in zip(views[1:], others, strict=True)]
-        return Segmentation(selected, turn.probability.float(), facts)
+        return selected, turn.probability.float()
 
     def _repeated(self, clicks: list[Click], report: Report) -> list[_Group]:
         """A prompt's clicks of either sign, each with those that repeat it in other views."""
@@ -124,7 +121,7 @@ class Sgisrf:
 
     def _predict_in(self, turn: _Turn, box: Box, fit: bool, report: Report) -> Box | None:
         """One prediction in a cube; with `fit`, a better cube instead of the refinement if there is one."""
-        geometry, config, model = self.views.geometry, self.config, self.model
+        geometry, config, model = self.device_scene.geometry, self.config, self.model
         with report.timed("grid"):
             volume = Volume.build(geometry, box, model.resolution)
         with report.timed("guidance"):
@@ -161,27 +158,27 @@ class Sgisrf:
         return union(boxes) if boxes else None
 
     def _box_of(self, click: Click) -> Box | None:
-        where = lattice(self.views.scene.camera(click.view), _REGION_PIXELS)
+        where = lattice(self.scene.camera(click.view), _REGION_PIXELS)
         place = where.place(click.pixel)
         assert place is not None, "the lattice covers the image"
         owners = self._owners.clicked(click.view, where, click.pixel)
-        region = torch.from_numpy(click_region(self._alike(click, where), place, owners)).to(self.views.device)
-        return region_box(self.views.geometry.means[region], self.config.margin, self._smallest)
+        region = torch.from_numpy(click_region(self._alike(click, where), place, owners)).to(self.device_scene.device)
+        return region_box(self.device_scene.geometry.means[region], self.config.margin, self._smallest)
 
     def _by_view(self, group: _Group, box: Box, propagation: bool) -> list[Lifted]:
         """What a prompt's clicks say in each view: the maximum over those in it."""
         by_view: dict[str, list[Lifted]] = {}
         for click in (each for views in group for each in views):
             by_view.setdefault(click.view, []).append(self._lift(click, box, propagation))
-        return [Lifted.fused(parts, self.views.device) for parts in by_view.values()]
+        return [Lifted.fused(parts, self.device_scene.device) for parts in by_view.values()]
 
     def _lift(self, click: Click, box: Box, propagation: bool) -> Lifted:
         """A click's confidences inherited by the Gaussians that the view shows in a box."""
-        device = self.views.device
+        device = self.device_scene.device
         if not propagation:
             owner = torch.tensor([self._owners.at(click.view, click.pixel)], device=device)
             return Lifted.of(owner, torch.ones(1, device=device))
-        where = lattice(self.views.scene.camera(click.view), self.config.lifted_pixels, box)
+        where = lattice(self.scene.camera(click.view), self.config.lifted_pixels, box)
         owners = torch.from_numpy(self._owners.clicked(click.view, where, click.pixel).reshape(-1))
         return Lifted.of(owners.to(device), torch.from_numpy(self._alike(click, where).reshape(-1)).to(device))
 
@@ -190,7 +187,7 @@ class Sgisrf:
         if click.positive and self.similarity.nested:
             found = np.sign(found) * np.abs(found) ** self.config.exponent
         if click.within is not None:
-            camera = self.views.scene.camera(click.view)
+            camera = self.scene.camera(click.view)
             inside = np.zeros((camera.height, camera.width), bool)
             x0, y0, x1, y1 = click.within
             inside[y0:y1, x0:x1] = True
@@ -201,7 +198,7 @@ class Sgisrf:
         return found
 
     def _similarity_map(self, view: str, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
-        return self.similarity.similarity(self.views.scene.camera(view), pixel)
+        return self.similarity.similarity(self.scene.camera(view), pixel)
 
 
 class _Turn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
@@ -10,8 +11,10 @@ import torch
 from skimage.color import rgb2lab
 from torch.nn import functional
 
-from saga.masks import MaskSource
-from saga.raster import BlendOperator, Geometry
+from saga.errors import SagaError
+from saga.masks import MaskSource, Sam
+from saga.methods.prompter import SamPrompter
+from saga.raster import DeviceScene
 from saga.scene import Camera, Scene
 
 _REMEMBERED = 24
@@ -40,9 +43,9 @@ class ColorSimilarity:
     description = "likeness of color"
     nested = False
 
-    def __init__(self, scene: Scene) -> None:
-        """Colors come from photographs, or from the scene's own rendering where there are none."""
-        self._scene = scene
+    def __init__(self, scene: Scene | DeviceScene) -> None:
+        """Takes colors from photographs, or from the scene's own rendering where there are none."""
+        self._device_scene = DeviceScene.of(scene)
         self._lab = lru_cache(_REMEMBERED)(self._read)
 
     def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
@@ -50,12 +53,13 @@ class ColorSimilarity:
         return color_likeness(self._lab(camera.name), pixel)
 
     def _read(self, name: str) -> np.ndarray:  # [H, W, 3]
-        camera, gaussians = self._scene.camera(name), self._scene.gaussians
+        scene = self._device_scene.scene
+        camera = scene.camera(name)
         if camera.image_path is not None:
-            return np.asarray(rgb2lab(self._scene.image(camera)), np.float32)
-        colors = torch.from_numpy(gaussians.colors(camera.position))
-        rendered = BlendOperator(Geometry.from_gaussians(gaussians), camera).render(colors).clamp(0, 1)
-        return np.asarray(rgb2lab(rendered.numpy()), np.float32)
+            return np.asarray(rgb2lab(scene.image(camera)), np.float32)
+        colors = torch.from_numpy(scene.gaussians.colors(camera.position)).to(self._device_scene.device)
+        rendered = self._device_scene.operator(name).render(colors).clamp(0, 1)
+        return np.asarray(rgb2lab(rendered.cpu().numpy()), np.float32)
 
 
 class MaskSimilarity:
@@ -67,10 +71,11 @@ class MaskSimilarity:
 
     nested = True
 
-    def __init__(self, scene: Scene, source: MaskSource) -> None:
-        """`source` hands out the masks."""
-        self._color = ColorSimilarity(scene)
-        self._masks = lru_cache(_REMEMBERED)(lambda name: source.masks(scene.camera(name)))
+    def __init__(self, scene: Scene | DeviceScene, source: MaskSource) -> None:
+        """Takes masks from `source`, and colors as ColorSimilarity does."""
+        device_scene = DeviceScene.of(scene)
+        self._color = ColorSimilarity(device_scene)
+        self._masks = lru_cache(_REMEMBERED)(lambda name: source.masks(device_scene.scene.camera(name)))
         self.description = f"membership in {source.description}"
 
     def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
@@ -87,9 +92,9 @@ class FeatureSimilarity:
     description = "features of Segment Anything's encoder"
     nested = False
 
-    def __init__(self, scene: Scene, source: MaskSource) -> None:
-        """`source.features` hands out the features [256, 64, 64] of a view; a view without them gets zeros."""
-        self._features = lru_cache(_REMEMBERED)(lambda name: source.features(scene.camera(name)))
+    def __init__(self, features: Callable[[str], np.ndarray | None]) -> None:  # [256, 64, 64]
+        """Takes what hands out the features [256, 64, 64] of a view by its name; a view without them gets zeros."""
+        self._features = lru_cache(_REMEMBERED)(features)
 
     def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
         """As in Similarity; the map has the resolution of the features, interpolated."""
@@ -99,13 +104,16 @@ class FeatureSimilarity:
         return feature_cosine(features, camera, pixel)
 
 
-def similarity_of(scene: Scene, source: MaskSource | None = None) -> Similarity:
-    """The best feature space there is: the encoder's features, else the masks', else color."""
-    if source is None:
-        return ColorSimilarity(scene)
-    if scene.cameras and source.features(scene.cameras[0]) is not None:
-        return FeatureSimilarity(scene, source)
-    return MaskSimilarity(scene, source)
+def open_similarity(device_scene: DeviceScene, masks: MaskSource | None, sam: Sam | None) -> Similarity:
+    """Returns the feature space of what there is: the encoder's features if SAM is given, else the masks.
+
+    Raises SagaError with neither.
+    """
+    if sam is not None:
+        return FeatureSimilarity(SamPrompter(device_scene, sam, masks).features)
+    if masks is None:
+        raise SagaError("masks: expected masks of the views or Segment Anything, found neither; give one of them.")
+    return MaskSimilarity(device_scene, masks)
 
 
 def membership_cosine(

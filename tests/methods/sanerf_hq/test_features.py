@@ -13,7 +13,6 @@ import torch
 
 from saga.demo import DemoScene
 from saga.masks import Sam
-from saga.methods.prompter import SamPrompter
 from saga.methods.sanerf_hq import SanerfHq, SanerfHqConfig
 from saga.methods.sanerf_hq.features import DistilledPrompter, feature_camera, fit_features, render_features
 from saga.query import Prompt
@@ -66,7 +65,7 @@ def test_views_without_photographs_are_prompted(
     bare = [replace(camera, image_path=None) for camera in scene.cameras[2:]]
     views = DeviceScene(Scene(scene.gaussians, [*scene.cameras[:2], *bare], None))
     config = SanerfHqConfig(features="distilled", iterations=5, warm_up=2, rays=64, agreement=0.0)
-    method = SanerfHq(views, SamPrompter(views, sam), config, progress=False)
+    method = SanerfHq(views, config, sam=sam, progress=False)
     assert isinstance(method.prompter, DistilledPrompter)
     assert method.prompter.features(bare[0].name).shape == (256, 64, 64)
     found = method.segment_prompt(Prompt(scene.cameras[0].name, [middle(label)]))

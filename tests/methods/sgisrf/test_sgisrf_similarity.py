@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from saga.errors import SagaError
 from saga.masks import ArrayMasks
-from saga.methods.sgisrf import ColorSimilarity, FeatureSimilarity, MaskSimilarity, similarity_of
+from saga.methods.sgisrf import ColorSimilarity, FeatureSimilarity, MaskSimilarity, open_similarity
 from saga.methods.sgisrf.similarity import color_likeness, feature_cosine, membership_cosine
+from saga.raster import DeviceScene
 from saga.scene import Camera, Scene
 
 CAMERA = Camera("a.png", 64, 32, 50.0, 50.0, 32.0, 16.0, np.eye(4))
@@ -49,13 +51,26 @@ def test_features_fill_a_square_from_the_top_left() -> None:
     assert found[:28, :30].min() > 0.99 and np.abs(found[:28, 34:]).max() < 0.01
 
 
-def test_the_best_space_there_is_gets_chosen(tiny_scene: Scene) -> None:
-    masks = np.zeros((0, 120, 160), bool)
-    assert isinstance(similarity_of(tiny_scene), ColorSimilarity)
-    assert isinstance(similarity_of(tiny_scene, source(tiny_scene, masks)), MaskSimilarity)
-    assert isinstance(
-        similarity_of(tiny_scene, source(tiny_scene, masks, np.ones((256, 64, 64), np.float16))), FeatureSimilarity
-    )
+class _Sam:
+    """Features that are alike everywhere."""
+
+    model_type = "vit_t"
+
+    def features(self, image: np.ndarray) -> np.ndarray:  # [256, 64, 64]
+        return np.ones((256, 64, 64), np.float16)
+
+
+def test_the_space_is_that_of_sam_else_that_of_the_masks(tiny_scene: Scene) -> None:
+    device_scene, masks, camera = DeviceScene(tiny_scene), np.ones((1, 120, 160), bool), tiny_scene.cameras[0]
+    assert isinstance(open_similarity(device_scene, source(tiny_scene, masks), None), MaskSimilarity)
+    found = open_similarity(device_scene, None, _Sam())  # type: ignore[arg-type]
+    assert isinstance(found, FeatureSimilarity) and found.similarity(camera, (20, 60)).min() > 0.99
+    halves = np.zeros((256, 64, 64), np.float16)
+    halves[0, :, :32], halves[1, :, 32:] = 1, 1
+    kept = open_similarity(device_scene, source(tiny_scene, masks, halves), _Sam())  # type: ignore[arg-type]
+    assert kept.similarity(camera, (20, 60))[60, 150] < 0.01, "features that were kept come first"
+    with pytest.raises(SagaError, match="found neither"):
+        open_similarity(device_scene, None, None)
 
 
 def test_where_no_mask_is_color_decides_among_what_no_mask_covers(tiny_scene: Scene) -> None:

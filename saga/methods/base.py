@@ -1,0 +1,187 @@
+"""Method: what every method shares, so that each is left with what is its own.
+
+A method implements `_segment`, which gets prompts that are known to fit their views and a report to fill. Everything
+around it is here: checking, the ways to ask, invalid Gaussians, warnings, and the facts that go with an answer.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.masks import MaskSource, Sam
+from saga.query.prompts import CheckedPrompt, Prompt, check
+from saga.query.report import Report
+from saga.query.segmentation import Segmentation
+from saga.raster.device_scene import DeviceScene
+from saga.scene import Camera, Scene
+from saga.train import FeatureField
+
+ConfigT = TypeVar("ConfigT")
+
+
+@dataclass(frozen=True)
+class ViewPrompt:
+    """A prompt that fits its view."""
+
+    camera: Camera
+    """The view it is given in."""
+    given: Prompt
+    """The prompt as a person gave it."""
+    parts: CheckedPrompt
+    """Its parts in the camera's pixels, of which all are known to lie in the image."""
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the view's name and the prompt as JSON values."""
+        return {"view": self.camera.name, "prompt": self.given.describe()}
+
+
+class Method(ABC, Generic[ConfigT]):
+    """A method of segmentation, opened on one scene: prompts in, objects out.
+
+    Attributes:
+        device_scene: the scene on a device; methods, export and evaluation share what it remembers of its views.
+        scene: the scene.
+        config: settings of the method.
+        masks: masks of the views, if there are any.
+        sam: Segment Anything, if it answers prompts.
+        progress: whether long work shows a bar on standard error.
+    """
+
+    Config: ClassVar[type[Any]]
+    """The dataclass of the method's settings."""
+    advice: ClassVar[str] = "prompt where the object is in full view"
+    """What to do when nothing was selected."""
+
+    def __init__(
+        self,
+        scene: Scene | DeviceScene,
+        config: ConfigT | None = None,
+        *,
+        masks: MaskSource | None = None,
+        sam: Sam | None = None,
+        field: FeatureField | None = None,
+        device: str = "auto",
+        progress: bool = True,
+    ) -> None:
+        """Opens the method on a scene.
+
+        All methods are opened with the same words; each takes what it needs of masks, SAM and features.
+
+        Args:
+            scene: the scene, or the scene on a device, which several methods then share.
+            config: settings; None takes the defaults.
+            masks: masks of the views, made beforehand.
+            sam: makes the masks of prompts.
+            field: features of the scene's Gaussians.
+            device: "auto", "cpu" or "cuda"; without effect when the scene is on a device already.
+            progress: whether long work shows a bar on standard error.
+
+        Raises:
+            SagaError: something is missing that the method needs.
+        """
+        self.device_scene = DeviceScene.of(scene, device)
+        self.scene = self.device_scene.scene
+        self.config: ConfigT = self.Config() if config is None else config
+        self.masks, self.sam, self.progress = masks, sam, progress
+
+    @abstractmethod
+    def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
+        """Finds the object that prompts of one or several views mean together.
+
+        Args:
+            prompts: at least one; all but the first may have negative points only.
+            report: gets times, counts, thresholds, losses and warnings.
+
+        Returns:
+            mask: which Gaussians belong to the object, bool [N].
+            scores: how well each fits, float32 [N].
+        """
+
+    def segment(self, view: str, **prompt: Any) -> Segmentation:
+        """Segments one object from one prompt in one view.
+
+        Args:
+            view: name of the view, e.g. "0003.jpg".
+            prompt: one of `points`, `scribble`, `mask` or `box`, and optionally `negative`: see Prompt.
+
+        Raises:
+            SagaError: there is no such view, or the prompt does not fit it.
+        """
+        return self.segment_prompt(Prompt(view, **prompt))
+
+    def extract(self, prompts: Iterable[Prompt]) -> list[Segmentation]:
+        """Segments one object per prompt; views are projected once however many prompts they carry.
+
+        Raises:
+            SagaError: as `segment_prompts`.
+        """
+        return [self.segment_prompt(prompt) for prompt in prompts]
+
+    def segment_prompt(self, prompt: Prompt) -> Segmentation:
+        """Segments one object from a Prompt. Raises SagaError as `segment_prompts` does."""
+        return self.segment_prompts([prompt])
+
+    def segment_prompts(self, prompts: Sequence[Prompt]) -> Segmentation:
+        """Segments one object from prompts in several views (or several in one).
+
+        All prompts but the first may have negative points only.
+
+        Raises:
+            SagaError: no prompt, no such view, a prompt that does not fit its view, or one that shows nothing.
+        """
+        checked, report = self._checked(prompts), Report()
+        mask, scores = self._segment(checked, report)
+        return self._answer(mask, scores, report, checked)
+
+    def _checked(self, prompts: Sequence[Prompt]) -> list[ViewPrompt]:
+        """Looks up the views of prompts and reads what they point at there, once."""
+        if not prompts:
+            raise SagaError("prompts: expected at least one prompt, found none; give points, say.")
+        checked = []
+        for index, prompt in enumerate(prompts):
+            camera = self.scene.camera(prompt.view)
+            checked.append(ViewPrompt(camera, prompt, check(prompt, camera, only_negative=index > 0)))
+        return checked
+
+    def _answer(
+        self,
+        mask: Tensor,  # [N] bool
+        scores: Tensor,  # [N]
+        report: Report,
+        prompts: Sequence[ViewPrompt] = (),
+        described: dict[str, Any] | None = None,
+    ) -> Segmentation:
+        """Returns a selection with its facts; Gaussians that are no numbers are never part of it.
+
+        `described` stands for "view" and "prompt" where no view was prompted.
+        """
+        mask = mask & self.device_scene.valid
+        report.counts.setdefault("selected", int(mask.sum()))
+        if not bool(mask.any()):
+            report.warnings.append(f"nothing was selected: {self.advice}")
+        first = prompts[0].describe() if prompts else described or {"view": None, "prompt": {}}
+        facts = {**first, "further_prompts": [prompt.describe() for prompt in prompts[1:]], **report.as_json()}
+        return Segmentation(mask, scores.float(), facts, self.device_scene)
+
+
+class DiscoveringMethod(Method[ConfigT]):
+    """A method that also finds the objects of a scene without a prompt."""
+
+    @abstractmethod
+    def _discover(self, report: Report) -> Iterable[tuple[Tensor, Tensor]]:  # each [N] bool, [N]
+        """Finds the masks and scores of all objects, largest first; `report` gets what is common to all."""
+
+    def discover(self) -> list[Segmentation]:
+        """Finds every object of the scene without a prompt, largest first; none shares a Gaussian with another."""
+        report = Report()
+        return self._answers(self._discover(report), report)
+
+    def _answers(self, found: Iterable[tuple[Tensor, Tensor]], report: Report) -> list[Segmentation]:
+        """Returns objects with what is common to all, and what is their own, in a report each."""
+        return [self._answer(mask, scores, report.copy()) for mask, scores in found]

@@ -1,0 +1,48 @@
+"""PromptedMethod: a method that asks for 2D masks, view by view."""
+
+from __future__ import annotations
+
+from saga.masks import MaskSource, Sam
+from saga.methods.base import ConfigT, Method
+from saga.methods.prompter import Prompter, open_prompter
+from saga.raster.device_scene import DeviceScene
+from saga.scene import Scene
+from saga.train import FeatureField
+
+
+class PromptedMethod(Method[ConfigT]):
+    """A method that has something make, or choose, the mask of a prompt in a view.
+
+    Attributes:
+        prompter: what makes the masks.
+    """
+
+    def __init__(
+        self,
+        scene: Scene | DeviceScene,
+        config: ConfigT | None = None,
+        *,
+        masks: MaskSource | None = None,
+        sam: Sam | None = None,
+        field: FeatureField | None = None,
+        device: str = "auto",
+        progress: bool = True,
+        prompter: Prompter | None = None,
+    ) -> None:
+        """As Method.
+
+        Args:
+            scene: as for Method.
+            config: as for Method.
+            masks: masks among which prompts choose.
+            sam: Segment Anything, which makes the masks of prompts instead.
+            field: not needed.
+            device: as for Method.
+            progress: as for Method.
+            prompter: makes the masks in a way of its own, instead of `masks` and `sam`.
+
+        Raises:
+            SagaError: neither masks nor SAM.
+        """
+        super().__init__(scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
+        self.prompter = open_prompter(self.device_scene, masks, sam) if prompter is None else prompter

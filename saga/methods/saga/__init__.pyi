@@ -1,0 +1,1 @@
+from .segmenter import Segmenter as Segmenter

@@ -1,0 +1,209 @@
+"""The Segmenter: SAGA's queries (section 3.4); loaded once, asked often."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga.errors import SagaError
+from saga.masks import MaskSource, Sam
+from saga.methods.base import DiscoveringMethod, ViewPrompt
+from saga.query import graph_cut
+from saga.query import sam as sam_prompts
+from saga.query.config import QueryConfig
+from saga.query.discovery import cluster
+from saga.query.matching import Matcher
+from saga.query.prompts import CheckedPrompt
+from saga.query.queries import centered, positive_and_negative
+from saga.query.refine import MaskEvidence, refine
+from saga.query.report import Report
+from saga.query.segmentation import Segmentation
+from saga.query.thresholds import paper_threshold, valley_threshold
+from saga.raster import BlendOperator, DeviceScene, SparseRows
+from saga.scene import Scene
+from saga.train import FeatureField
+from saga.train.smoothing import neighbor_average
+
+_REMEMBERED_GRANULARITIES = 4
+
+
+@dataclass(frozen=True)
+class _Match:
+    """What one prompt says about every Gaussian."""
+
+    scores: Tensor  # [N]
+    threshold: float
+    negative: Tensor  # [Q, C]
+    """Queries of what the object is not."""
+    evidence: MaskEvidence | None
+    """Of the prompt's mask, if it has one."""
+
+
+class Segmenter(DiscoveringMethod[QueryConfig]):
+    """Turns prompts into objects of one scene, by the features that training gave its Gaussians."""
+
+    Config = QueryConfig
+    advice = "lower the score threshold, or click where the object is in full view"
+
+    def __init__(
+        self,
+        scene: Scene | DeviceScene,
+        field: FeatureField | None = None,
+        config: QueryConfig | None = None,
+        device: str = "auto",
+        sam: Sam | None = None,
+        *,
+        masks: MaskSource | None = None,
+        progress: bool = True,
+    ) -> None:
+        """Prepares a scene for queries.
+
+        Args:
+            scene: the scene the field was trained for, or the scene on a device.
+            field: features of its Gaussians, which training makes.
+            config: thresholds and post-processing; None takes the defaults.
+            device: "auto", "cpu" or "cuda"; without effect when the scene is on a device already.
+            sam: turns points and boxes into SAM's masks first; needs a field trained with SAM's features.
+            masks: not needed, what they say is in the field.
+            progress: not needed, a query takes milliseconds.
+
+        Raises:
+            SagaError: no field or one of another scene, or SAM or a granularity with a field trained without it.
+        """
+        if field is None:
+            raise SagaError("method saga: expected features of the scene, found none; train them with saga-train.")
+        super().__init__(scene, config, masks=masks, sam=sam, device=device, progress=progress)
+        field.check(self.scene)
+        if sam is not None and field.phi is None:
+            raise SagaError(
+                "SAM prompts: expected a field trained with SAM's features, found one without; run saga-train with "
+                "--sam CHECKPOINT, and neither --iterations 0 nor --sam-guidance 0."
+            )
+        self.field = field.to(self.device_scene.device)
+        self._features_at = lru_cache(1)(self._gated_features)
+        self._matcher_at = lru_cache(_REMEMBERED_GRANULARITIES)(lambda rank: Matcher.build(self._features_at(rank)))
+        self._matcher_at(self.config.granularity)
+
+    @property
+    def features(self) -> Tensor:  # [N, C]
+        """The field's features, gated if the settings ask for a granularity."""
+        return self._features_at(self.config.granularity)
+
+    @property
+    def matcher(self) -> Matcher:
+        """Scores of `features`."""
+        return self._matcher_at(self.config.granularity)
+
+    def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
+        """Selects what the scores of any prompt select.
+
+        Negative points only ever remove: the result is a part of what the same prompts select without them.
+        """
+        matches = [self._match_prompt(prompt, report) for prompt in prompts]
+        scores = torch.stack([match.scores for match in matches]).amax(0)
+        with report.timed("selection"):
+            selected = torch.stack([self._select(match) for match in matches]).any(0) & self.device_scene.valid
+        report.thresholds["score"] = min(match.threshold for match in matches)
+        evidence = MaskEvidence.joined([match.evidence for match in matches if match.evidence is not None])
+        means = self.device_scene.geometry.means
+        selected = refine(selected, means, evidence, self.config, report) & self.device_scene.valid
+        negative = torch.cat([match.negative for match in matches])
+        if len(negative) > 0:
+            with report.timed("negative"):
+                selected &= scores > self.matcher.cosine(negative)
+            report.count("after_negative", selected)
+        return selected, scores
+
+    def discover(self, similarity: float = 0.6, smallest: int = 50, seed: int = 0) -> list[Segmentation]:
+        """Finds every object of the scene without a prompt, largest first.
+
+        Gaussians are clustered by the direction of their features; each belongs to at most one object.
+
+        Args:
+            similarity: least cosine similarity of a member to its object's mean feature.
+            smallest: objects of fewer Gaussians are left out.
+            seed: seed of the clustering.
+        """
+        report = Report()
+        return self._answers(self._clusters(report, similarity, smallest, seed), report)
+
+    def _discover(self, report: Report) -> Iterator[tuple[Tensor, Tensor]]:  # each [N] bool, [N]
+        return self._clusters(report)
+
+    def _clusters(
+        self, report: Report, similarity: float = 0.6, smallest: int = 50, seed: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor]]:  # each [N] bool, [N]
+        with report.timed("cluster"):
+            candidates = self.device_scene.valid & (self.matcher.lengths > 0)
+            objects = cluster(self.features, candidates, similarity, smallest, seed)
+        for center, members in objects:
+            yield members, self.matcher.cosine(center[None])
+
+    def _gated_features(self, granularity: float | None) -> Tensor:  # [N, C]
+        features = self.field.features
+        return features if granularity is None else features * self.field.factors(granularity)
+
+    def _match_prompt(self, prompt: ViewPrompt, report: Report) -> _Match:
+        checked = prompt.parts
+        with report.timed("view"):
+            operator = self.device_scene.operator(prompt.camera.name)
+        if self.sam is not None and checked.for_sam:
+            return self._match_sam(operator, checked, report)
+        with report.timed("queries"):
+            positive, negative = positive_and_negative(
+                operator, self.features, checked, self.config.clusters, self.config.seed
+            )
+        with report.timed("matching"):
+            positive, negative = self._with_centers(positive), self._with_centers(negative)
+            scores = self.matcher.cosine(positive)
+            threshold = self._threshold(scores) if len(positive) > 0 else math.inf
+        return _Match(scores, threshold, negative, self._evidence(operator, checked.mask, report))
+
+    def _match_sam(self, operator: BlendOperator, prompt: CheckedPrompt, report: Report) -> _Match:
+        """SAM has the negative points already: its mask leaves them out."""
+        assert self.sam is not None
+        with report.timed("sam"):
+            mask, features = sam_prompts.reference_mask(self.sam, self.scene.image(operator.camera), prompt)
+        with report.timed("queries"):
+            queries = sam_prompts.queries(operator, self.field, features, mask, self.config)
+        with report.timed("matching"):
+            scores = self.matcher.product(queries)
+            threshold = sam_prompts.threshold(scores, self.config)
+        return _Match(scores, threshold, queries[:0], self._evidence(operator, mask, report))
+
+    def _with_centers(
+        self,
+        queries: Tensor,  # [Q, C]
+    ) -> Tensor:  # [2 Q, C]
+        """The queries as they are and moved to the middle of what they point at."""
+        return torch.cat([queries, centered(self.matcher, self.features, queries, self.config.query_shifts)])
+
+    def _select(self, match: _Match) -> Tensor:  # [N]
+        if self.config.graph_smoothness <= 0 or math.isinf(match.threshold):
+            return match.scores > match.threshold
+        neighbors, smoothness = self._neighbors, self.config.graph_smoothness
+        return graph_cut.cut(match.scores, match.threshold, self.features, neighbors, smoothness)
+
+    @cached_property
+    def _neighbors(self) -> SparseRows:
+        return neighbor_average(self.device_scene.geometry, self.field.config.smooth_neighbors)
+
+    def _evidence(self, operator: BlendOperator, mask: np.ndarray | None, report: Report) -> MaskEvidence | None:
+        if mask is None:
+            return None
+        with report.timed("mask_evidence"):
+            return MaskEvidence.of(operator, torch.from_numpy(mask).to(self.device_scene.device))
+
+    def _threshold(self, scores: Tensor) -> float:
+        chosen = self.config.score_threshold
+        if chosen == "paper":
+            return paper_threshold(scores[self.device_scene.valid])
+        if chosen == "adaptive":
+            return valley_threshold(scores[self.device_scene.valid])
+        return float(chosen)

@@ -1,0 +1,140 @@
+"""The methods by name, the envelope that they share, and a further method from one file of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from saga.errors import SagaError
+from saga.masks import ArrayMasks
+from saga.methods import Method, config_class, method_class, method_names, open_method, register, registry
+from saga.methods.base import DiscoveringMethod
+from saga.query import Prompt
+from saga.raster import DeviceScene
+from saga.scene import Gaussians, Scene
+
+FILE = Path(__file__).parent / "sphere_method.py"
+VIEW = "000.png"
+FACTS = ["view", "prompt", "further_prompts", "timings_ms", "counts", "thresholds", "losses", "warnings"]
+
+
+@pytest.fixture
+def sphere() -> Iterator[ModuleType]:
+    """The module of the further method, whose import registers it."""
+    spec = importlib.util.spec_from_file_location(FILE.stem, FILE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[FILE.stem] = module
+    spec.loader.exec_module(module)
+    yield module
+    del registry._registered["sphere"], sys.modules[FILE.stem]
+
+
+@pytest.mark.parametrize("name", registry.BUILTIN)
+def test_every_method_of_the_package_has_a_config_and_a_class(name: str) -> None:
+    config, method = config_class(name), method_class(name)
+    assert issubclass(method, Method) and method.Config is config
+    assert config() == config(), "defaults suffice"
+
+
+def test_names_that_nobody_has_are_refused_with_those_there_are() -> None:
+    for look_up in (config_class, method_class):
+        with pytest.raises(SagaError, match="expected one of saga, sa3d, .* found 'sa4d'"):
+            look_up("sa4d")
+
+
+def test_a_method_refuses_what_it_cannot_work_with(tiny_scene: Scene) -> None:
+    with pytest.raises(SagaError, match="expected settings of Sa3dConfig, found QueryConfig"):
+        open_method("sa3d", tiny_scene, config_class("saga")())
+    for name in ("sa3d", "sanerf-hq", "sgisrf", "disconerf"):
+        with pytest.raises(SagaError, match="expected masks of the views"):
+            open_method(name, tiny_scene)
+    with pytest.raises(SagaError, match="expected features of the scene"):
+        open_method("saga", tiny_scene)
+
+
+def test_one_file_is_a_method(sphere: ModuleType, tiny_scene: Scene) -> None:
+    assert method_names()[-1] == "sphere" and config_class("sphere") is sphere.SphereConfig
+    opened = open_method("sphere", tiny_scene, sphere.SphereConfig(radius=0.2))
+    found = opened.segment(VIEW, points=[(80, 60)])
+    assert 0 < len(found) < len(tiny_scene.gaussians)
+    assert found.report["thresholds"] == {"radius": 0.2} and "distances" in found.report["timings_ms"]
+    assert found.report["counts"] == {"selected": len(found)}
+
+
+def test_a_name_is_taken_once(sphere: ModuleType) -> None:
+    for name in ("sphere", "saga"):
+        with pytest.raises(SagaError, match=f"method {name}: expected a name that is free"):
+            register(name, sphere.SphereConfig)(type("Other", (Method,), {}))
+    register("sphere", sphere.SphereConfig)(sphere.Sphere)
+
+
+def test_the_facts_are_the_same_whatever_the_method(sphere: ModuleType, tiny_scene: Scene) -> None:
+    opened = open_method("sphere", tiny_scene)
+    one = opened.segment(VIEW, points=[(80, 60)])
+    two = opened.segment_prompts([Prompt("000", [(80, 60)]), Prompt("001.png", [(70, 60)])])
+    assert list(one.report) == list(two.report) == FACTS
+    assert one.report["further_prompts"] == []
+    assert two.report["view"] == VIEW, "a view is reported by its camera's name"
+    assert two.report["further_prompts"] == [{"view": "001.png", "prompt": {"points": [[70, 60]]}}]
+    assert "Gaussians, from 000.png)" in repr(one) and len(repr(one)) < 80
+
+
+def test_prompts_are_checked_before_the_method_sees_them(
+    sphere: ModuleType, tiny_scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(sphere.Sphere, "_segment", lambda self, prompts, report: seen.append(prompts))
+    opened = open_method("sphere", tiny_scene)
+    wrong = {
+        "at least one prompt": [],
+        "no such view": [Prompt("nowhere.png", [(1, 1)])],
+        "which is 160 x 120": [Prompt(VIEW, [(160, 1)])],
+        "expected one of points": [Prompt(VIEW, negative=[(1, 1)])],
+    }
+    for said, prompts in wrong.items():
+        with pytest.raises(SagaError, match=said):
+            opened.segment_prompts(prompts)
+    assert seen == []
+
+
+def test_nothing_selected_is_said_and_invalid_gaussians_never_are(sphere: ModuleType, tiny_scene: Scene) -> None:
+    nothing = open_method("sphere", tiny_scene, sphere.SphereConfig(radius=1e-9)).segment(VIEW, points=[(80, 60)])
+    assert len(nothing) == 0 and nothing.report["warnings"] == [f"nothing was selected: {sphere.Sphere.advice}"]
+    whole = tiny_scene.gaussians
+    gaussians = Gaussians.from_arrays(whole.means, whole.scales, whole.quaternions, whole.opacities, whole.sh)
+    gaussians.valid[::2] = False
+    everything = open_method("sphere", replace(tiny_scene, gaussians=gaussians), sphere.SphereConfig(radius=1e6))
+    found = everything.segment(VIEW, points=[(80, 60)])
+    assert np.array_equal(found.mask, gaussians.valid) and found.report["warnings"] == []
+
+
+def test_methods_share_a_scene_on_a_device(
+    sphere: ModuleType, tiny_scene: Scene, tiny_masks: dict[str, np.ndarray]
+) -> None:
+    device_scene = DeviceScene(tiny_scene, "cpu")
+    opened = [open_method(name, device_scene, masks=ArrayMasks(tiny_masks)) for name in ("sphere", "sa3d", "sgisrf")]
+    assert all(each.device_scene is device_scene and each.scene is tiny_scene for each in opened)
+
+
+def test_an_answer_saves_itself(sphere: ModuleType, tiny_scene: Scene, tmp_path: Path) -> None:
+    found = open_method("sphere", tiny_scene).segment(VIEW, points=[(80, 60)])
+    found.save(tmp_path / "object", masks=False)
+    assert np.array_equal(np.load(tmp_path / "object" / "segmentation.npz")["mask"], found.mask)
+    assert len(Gaussians.read(tmp_path / "object" / "object.ply")) == len(found)
+    assert isinstance(found.tensor.mask, torch.Tensor) and found.scores.dtype == np.float32
+
+
+def test_those_that_need_no_prompt_say_so() -> None:
+    names = [name for name in registry.BUILTIN if issubclass(method_class(name), DiscoveringMethod)]
+    assert names == ["saga", "disconerf"]
+    assert [name for name in registry.BUILTIN if hasattr(method_class(name), "discover")] == names

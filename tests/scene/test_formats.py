@@ -1,0 +1,135 @@
+"""Formats beside PLY: what is read is what the same scene holds as a PLY, and what is written can be read again."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from saga.errors import SagaError
+from saga.scene import Gaussians
+from saga.scene.spherical_harmonics import evaluate_basis
+
+gaussforge = pytest.importorskip("gaussforge")
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "inputs" / "splats"
+
+
+@pytest.fixture(scope="module")
+def scene() -> Gaussians:
+    """Gaussians of degree 1 in general position."""
+    rng = np.random.default_rng(0)
+    turns = rng.standard_normal((500, 4))
+    return Gaussians.from_arrays(
+        means=rng.uniform(-2, 2, (500, 3)).astype(np.float32),
+        scales=rng.uniform(0.01, 0.2, (500, 3)).astype(np.float32),
+        quaternions=(turns / np.linalg.norm(turns, axis=1, keepdims=True)).astype(np.float32),
+        opacities=rng.uniform(0.1, 0.95, 500).astype(np.float32),
+        sh=(0.4 * rng.standard_normal((500, 4, 3))).astype(np.float32),
+    )
+
+
+def covariances(gaussians: Gaussians) -> np.ndarray:  # [N, 3, 3]
+    w, x, y, z = gaussians.quaternions.astype(float).T
+    turn = np.stack(
+        [
+            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], 1),
+            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], 1),
+            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], 1),
+        ],
+        1,
+    )
+    spread = turn * gaussians.scales[:, None, :]
+    return spread @ spread.transpose(0, 2, 1)
+
+
+@pytest.mark.parametrize("ending", ["compressed.ply", "spz", "splat", "ksplat", "sog"])
+def test_a_scene_comes_back_within_what_the_format_keeps(scene: Gaussians, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"scene.{ending}"
+    scene.write(path)
+    again = Gaussians.read(path)
+    assert len(again) == len(scene)
+    distances, order = cKDTree(again.means).query(scene.means)
+    assert distances.max() < 2e-2 and len(set(order.tolist())) == len(scene)
+    assert np.abs(covariances(again)[order] - covariances(scene)).max() < 4e-3
+    assert np.abs(again.opacities[order] - scene.opacities).max() < 0.02
+    assert np.abs(again.sh[order, 0] - scene.sh[:, 0]).max() < 0.1
+
+
+def test_spz_is_turned_from_its_own_axes_and_its_colors_with_it(scene: Gaussians, tmp_path: Path) -> None:
+    scene.write(tmp_path / "scene.spz")
+    stored = gaussforge.GaussForge().convert((tmp_path / "scene.spz").read_bytes(), "spz", "ply")["data"]
+    (tmp_path / "raw.ply").write_bytes(stored)
+    raw, again = Gaussians.read(tmp_path / "raw.ply"), Gaussians.read(tmp_path / "scene.spz")
+    flip = np.array([1, -1, -1])
+    assert np.allclose(raw.means * flip, again.means)
+    assert np.allclose(covariances(raw) * np.outer(flip, flip), covariances(again), atol=1e-6)
+    eye = np.array([0.4, -3.0, 1.0])
+    assert np.allclose(raw.colors(eye * flip), again.colors(eye), atol=1e-5)
+
+
+def test_signs_of_harmonics_under_the_turn() -> None:
+    directions = np.random.default_rng(1).standard_normal((50, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    here, there = (evaluate_basis(directions * flip, 16) for flip in ((1, 1, 1), (1, -1, -1)))
+    odd = [k for k in range(16) if np.allclose(here[:, k], -there[:, k], atol=1e-6)]
+    from saga.scene.formats import _ODD_HARMONICS
+
+    assert tuple(odd) == _ODD_HARMONICS
+
+
+def test_a_compressed_ply_is_known_by_its_contents_too(scene: Gaussians, tmp_path: Path) -> None:
+    scene.write(tmp_path / "scene.compressed.ply")
+    (tmp_path / "scene.compressed.ply").rename(tmp_path / "renamed.ply")
+    assert len(Gaussians.read(tmp_path / "renamed.ply")) == len(scene)
+
+
+def test_the_folder_form_of_sog(scene: Gaussians, tmp_path: Path) -> None:
+    scene.write(tmp_path / "scene.sog")
+    with zipfile.ZipFile(tmp_path / "scene.sog") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert np.array_equal(Gaussians.read(tmp_path / "unpacked").means, Gaussians.read(tmp_path / "scene.sog").means)
+
+
+@pytest.mark.parametrize("ending", ["compressed.ply", "spz", "splat", "ksplat", "sog"])
+def test_a_damaged_file_is_named(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"scene.{ending}"
+    path.write_bytes(b"nothing of the kind, and much too short")
+    with pytest.raises(SagaError, match=f"scene.{ending}: expected a scene"):
+        Gaussians.read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "found"),
+    [
+        ("scene.ply", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        ("scene.glb", b"glTF", "glTF"),
+        ("scene.obj", b"v 0 0 0", "mesh"),
+        ("step.ckpt", b"PK", "ns-export"),
+    ],
+)
+def test_what_is_no_splat_scene_is_called_by_its_name(tmp_path: Path, name: str, start: bytes, found: str) -> None:
+    (tmp_path / name).write_bytes(start)
+    with pytest.raises(SagaError, match=found):
+        Gaussians.read(tmp_path / name)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the captured splats are not here")
+@pytest.mark.parametrize(
+    ("file", "reference"),
+    [
+        ("biker.spz", "biker_compressed_ply.ply"),
+        ("biker.compressed.ply", "biker_compressed_ply.ply"),
+        ("plant.splat", "plant.ply"),
+    ],
+)
+def test_captured_splats_agree_with_their_plys(file: str, reference: str) -> None:
+    found, known = Gaussians.read(SHARED / file), Gaussians.read(SHARED / reference)
+    distances, order = cKDTree(known.means).query(found.means)
+    assert len(found) == len(known) and distances.max() < 1e-3
+    apart = np.abs(covariances(found) - covariances(known)[order]).max((1, 2))
+    assert np.quantile(apart, 0.98) < 1e-4
+    assert np.quantile(np.abs(found.sh[:, 0] - known.sh[order, 0]), 0.98) < 0.02
