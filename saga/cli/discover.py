@@ -61,6 +61,7 @@ def discover(
         assignments: Values of the method's config by their names, e.g. iterations=300.
     """
     from saga.export import write_objects
+    from saga.methods import DiscoveringMethod, Segmenter
     from saga.methods.registry import open_method
     from saga.runtime.device import choose_device
     from saga.scene import load_scene
@@ -77,13 +78,17 @@ def discover(
         from saga.train import FeatureField
 
         trained = FeatureField.load(field or scene.with_suffix(".saga"), loaded)
-        found = open_method("saga", loaded, field=trained, device=chosen).discover(**asdict(config))
+        clusters = open_method("saga", loaded, field=trained, device=chosen)
+        assert isinstance(clusters, Segmenter)
+        found = clusters.discover(**asdict(config))
     else:
         from saga.masks import open_masks
 
         source = open_masks(loaded, masks, sam, cache, chosen)
         say(source.description)
-        found = open_method(method, loaded, config, masks=source, device=chosen).discover()
+        opened = open_method(method, loaded, config, masks=source, device=chosen)
+        assert isinstance(opened, DiscoveringMethod)
+        found = opened.discover()
     if not found:
         raise SagaError(f"{scene}: expected objects, found none; give masks that cover them with --masks or --sam.")
     digits = len(str(len(found)))

@@ -5,13 +5,19 @@ A method of the package is a folder and one line of `BUILTIN`; a method of someo
     @register("threshold", ThresholdConfig)
     class Threshold(Method[ThresholdConfig]): ...
 
-Commands, evaluations and `open_method` know a method as soon as the module with its class has been imported.
+`open_method` knows it as soon as its module has been imported. The commands know it when its package says where it is,
+by an entry point in pyproject.toml:
+
+    [project.entry-points."saga.methods"]
+    threshold = "my_package.threshold:Threshold"
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from saga.errors import SagaError
@@ -60,18 +66,18 @@ def register(name: str, config: type[Any]) -> Callable[[_Class], _Class]:
 
 
 def method_names() -> tuple[str, ...]:
-    """Returns the names of all methods: those of the package first, then those that have been registered."""
-    return (*BUILTIN, *_registered)
+    """Returns the names of all methods: first those of the package, then those registered and those of entry points."""
+    return tuple(dict.fromkeys((*BUILTIN, *_registered, *_entry_points())))
 
 
 def config_class(name: str) -> type[Any]:
     """Returns the dataclass of a method's settings. Raises SagaError for an unknown name."""
-    return _registered[name][0] if name in _registered else _loaded(name, 0)
+    return _loaded(name, 0)
 
 
 def method_class(name: str) -> type[Any]:
     """Returns a method's class. Raises SagaError for an unknown name."""
-    return _registered[name][1] if name in _registered else _loaded(name, 1)
+    return _loaded(name, 1)
 
 
 def open_method(
@@ -113,8 +119,34 @@ def open_method(
 
 
 def _loaded(name: str, which: int) -> type[Any]:
+    if name not in BUILTIN and name not in _registered and name in _entry_points():
+        _load(_entry_points()[name])
+    if name in _registered:
+        return _registered[name][which]
     if name not in BUILTIN:
         raise SagaError(f"method: expected one of {', '.join(method_names())}, found {name!r}; choose one of them.")
     module, _, attribute = BUILTIN[name][which].partition(":")
     found: type[Any] = getattr(import_module(module), attribute)
     return found
+
+
+@lru_cache
+def _entry_points() -> dict[str, EntryPoint]:
+    """The methods that other packages say they have, by name."""
+    return {each.name: each for each in entry_points(group="saga.methods") if each.name not in BUILTIN}
+
+
+def _load(point: EntryPoint) -> None:
+    """Imports the module of an entry point, which registers the method. Raises SagaError when it does not."""
+    try:
+        point.load()
+    except (ImportError, AttributeError) as error:
+        raise SagaError(
+            f"method {point.name}: expected {point.value}, found that it cannot be loaded ({error}); "
+            "install its package again, or remove it."
+        ) from error
+    if point.name not in _registered:
+        raise SagaError(
+            f"method {point.name}: expected a class with @register in {point.value}, found none of this name; "
+            "update its package, or remove it."
+        )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+import saga
 from saga.errors import SagaError
 from saga.masks import ArrayMasks
 from saga.methods import Method, config_class, method_class, method_names, open_method, register, registry
@@ -132,6 +137,56 @@ def test_an_answer_saves_itself(sphere: ModuleType, tiny_scene: Scene, tmp_path:
     assert np.array_equal(np.load(tmp_path / "object" / "segmentation.npz")["mask"], found.mask)
     assert len(Gaussians.read(tmp_path / "object" / "object.ply")) == len(found)
     assert isinstance(found.tensor.mask, torch.Tensor) and found.scores.dtype == np.float32
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A folder for PYTHONPATH in which the further method lies as if its package were installed."""
+    shutil.copy(FILE, tmp_path)
+    facts = tmp_path / "sphere-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: sphere\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text(
+        "[saga.methods]\nsphere = sphere_method:Sphere\nbroken = sphere_method:Cube\n"
+    )
+    return tmp_path
+
+
+def _command(installed: Path, module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """A command of saga in a process of its own."""
+    paths = os.pathsep.join([str(installed), str(Path(saga.__file__).parents[1])])
+    call = [sys.executable, "-c", f"from saga.cli.{module} import main; main()", *map(str, arguments)]
+    return subprocess.run(
+        call, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths, "COLUMNS": "160"}
+    )
+
+
+def test_commands_offer_a_method_of_another_package(installed: Path, tiny_folder: Path) -> None:
+    scene = tiny_folder / "scene.ply"
+    assert "--sphere.radius" in _command(installed, "segment", "--method", "sphere", "--help").stdout
+    for module in ("segment", "evaluate"):
+        assert "sgisrf,disconerf,sphere" in "".join(_command(installed, module, "--help").stdout.split())
+    broken = _command(installed, "segment", scene, "--method", "broken", "--view", VIEW, "--points", "80,60")
+    assert broken.returncode == 2 and "method broken: expected sphere_method:Cube" in broken.stderr
+
+
+@pytest.mark.slow
+def test_commands_run_a_method_of_another_package(installed: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    given = (tiny_folder / "scene.ply", "--method", "sphere", "--masks", tiny_folder / "instances", "--view", VIEW)
+    out = tmp_path / "out"
+    done = _command(installed, "segment", *given, "--points", "80,60", "--set", "radius=0.25", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((out / "report.json").read_text())["thresholds"] == {"radius": 0.25}
+    folder = shutil.copytree(tiny_folder, tmp_path / "data" / "scene")
+    label = json.loads((folder / "objects.json").read_text())["ball"]
+    (folder / "objects.json").write_text(json.dumps({"ball": label}))
+    asked = ("folder", folder.parent, "--masks", "instances", "--views", 1, "--no-alone", "--out", tmp_path / "results")
+    done = _command(installed, "evaluate", *asked, "--method", "sphere", "--set", "radius=0.25")
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert kept["settings"]["method"]["name"] == "sphere"
+    assert kept["settings"]["method"]["config"] == {"radius": 0.25}
+    assert kept["scenes"][0]["records"][0]["iou"] > 0.1
 
 
 def test_those_that_need_no_prompt_say_so() -> None:
