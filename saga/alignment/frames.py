@@ -161,7 +161,7 @@ def _dataparser(contents: dict[str, object], source: Path) -> np.ndarray:  # [4,
     if isinstance(meta, dict) and "applied_transform" in meta:
         transform = transform @ np.linalg.inv(_rows(meta["applied_transform"]))
         scale /= float(meta.get("applied_scale", 1.0))
-    return np.diag([scale, scale, scale, 1.0]) @ transform
+    return np.asarray(np.diag([scale, scale, scale, 1.0]) @ transform)
 
 
 def _rows(matrix: object) -> np.ndarray:  # [4, 4]

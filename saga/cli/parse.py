@@ -52,7 +52,8 @@ def parse(
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box), _on_mistake(lambda mistake: _explain(mistake, prog, read)):
-            return read(args=[each for arg in args for each in SHORTHANDS.get(arg, (arg,))])
+            parsed: Callable[[], None] = read(args=[each for arg in args for each in SHORTHANDS.get(arg, (arg,))])
+            return parsed
     except SystemExit as end:
         if not end.code:
             raise

@@ -58,7 +58,7 @@ def instances_as_masks(
 ) -> np.ndarray:  # [M, H, W]
     """One bool mask [M, H, W] for every label other than 0 in a view, in the order of the labels."""
     present = np.unique(instances)
-    return instances[None] == present[present > 0][:, None, None]
+    return np.asarray(instances[None] == present[present > 0][:, None, None])
 
 
 def _render(
@@ -78,6 +78,6 @@ def _render(
 
 def _is_demo(folder: Path, names: dict[str, int]) -> bool:
     try:
-        return json.loads((folder / "objects.json").read_text(encoding="utf-8")) == names
+        return bool(json.loads((folder / "objects.json").read_text(encoding="utf-8")) == names)
     except (OSError, ValueError):
         return False

@@ -58,7 +58,7 @@ class Layout:
     def _azimuths(self, count: int, ring: int) -> np.ndarray:  # [count] radians
         first, last = np.radians(self.azimuths)
         if np.isclose(last - first, 2 * np.pi):  # a closed ring ends one step before its start
-            return first + 2 * np.pi * (np.arange(count) + 0.5 * ring) / max(count, 1)
+            return np.asarray(first + 2 * np.pi * (np.arange(count) + 0.5 * ring) / max(count, 1))
         return np.asarray(np.linspace(first, last, count))
 
 

@@ -43,7 +43,7 @@ def shade(
 
 def sheen(normals: np.ndarray) -> np.ndarray:  # [N, 3] -> [N, 3]
     """Directions that the key light is mirrored into."""
-    return 2 * (normals @ KEY)[:, None] * normals - KEY
+    return np.asarray(2 * (normals @ KEY)[:, None] * normals - KEY)
 
 
 def _lit(points: np.ndarray, normals: np.ndarray, direction: np.ndarray, spacing: float) -> np.ndarray:
@@ -59,7 +59,7 @@ def _lit(points: np.ndarray, normals: np.ndarray, direction: np.ndarray, spacing
     np.maximum.at(nearest, index, depth)
     # A tilted surface spans more depth within one cell.
     slack = cell * (0.6 + 1.0 / np.clip(np.abs(normals @ direction), 0.25, 1))
-    return (nearest[index] - depth < slack).astype(float)
+    return np.asarray((nearest[index] - depth < slack).astype(float))
 
 
 def _shoulder(linear: np.ndarray) -> np.ndarray:
@@ -85,4 +85,4 @@ def _cone(axis: np.ndarray, half_angle: float, count: int) -> np.ndarray:
     radius = np.tan(half_angle) * np.sqrt(k / count)
     angle = np.pi * (1 + 5**0.5) * k
     rays = axis + radius[:, None] * (np.cos(angle)[:, None] * first + np.sin(angle)[:, None] * second)
-    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+    return np.asarray(rays / np.linalg.norm(rays, axis=1, keepdims=True))

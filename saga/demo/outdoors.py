@@ -42,7 +42,7 @@ def stone(name: str, size: float, code: str, seed: int) -> DemoObject:
     def surface(u: np.ndarray, v: np.ndarray) -> np.ndarray:
         points = base(u, v)
         middle = np.array([0, 0, 0.35 * size])
-        return middle + (points - middle) * (1 + 0.16 * noise(points / size * 2.2 + offset, 2))[:, None]
+        return np.asarray(middle + (points - middle) * (1 + 0.16 * noise(points / size * 2.2 + offset, 2))[:, None])
 
     def grain(s: Samples) -> np.ndarray:
         return mix(hexed(code), hexed(code) * 0.6, 0.5 + 0.6 * noise(s.points / size * 9, 3))

@@ -126,7 +126,7 @@ def _with_floaters(
 
 def _random_quaternions(count: int, rng: np.random.Generator) -> np.ndarray:  # [count, 4]
     values = rng.standard_normal((count, 4)).astype(np.float32)
-    return values / np.linalg.norm(values, axis=1, keepdims=True)
+    return np.asarray(values / np.linalg.norm(values, axis=1, keepdims=True))
 
 
 def _sample_objects(
@@ -164,7 +164,7 @@ def _scales(extents: np.ndarray) -> np.ndarray:
 def _quaternions(tangents: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """Returns rotations, w x y z, whose axes are tangent, bitangent and normal."""
     frames = np.stack([tangents, np.cross(normals, tangents), normals], axis=2)
-    return Rotation.from_matrix(frames).as_quat()[:, [3, 0, 1, 2]].astype(np.float32)
+    return np.asarray(Rotation.from_matrix(frames).as_quat()[:, [3, 0, 1, 2]].astype(np.float32))
 
 
 def _harmonics(color: np.ndarray, height: np.ndarray, axis: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ def ellipsoid(center: Sequence[float], radii: Sequence[float]) -> Surface:
     def surface(u: np.ndarray, v: np.ndarray) -> np.ndarray:
         angle, rise = 2 * np.pi * u, np.pi * (v - 0.5)
         unit = np.stack([np.cos(rise) * np.cos(angle), np.cos(rise) * np.sin(angle), np.sin(rise)], axis=1)
-        return np.asarray(center) + unit * np.asarray(radii)
+        return np.asarray(np.asarray(center) + unit * np.asarray(radii))
 
     return surface
 
@@ -104,7 +104,7 @@ def tube(path: Sequence[Sequence[float]], radius: Callable[[np.ndarray], np.ndar
         up = np.cross(forward, side)
         size = radius(v) if callable(radius) else np.full(len(v), radius)
         angle = 2 * np.pi * u
-        return curve(v) + size[:, None] * (np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * up)
+        return np.asarray(curve(v) + size[:, None] * (np.cos(angle)[:, None] * side + np.sin(angle)[:, None] * up))
 
     return surface
 
@@ -128,7 +128,7 @@ def leaf(path: Sequence[Sequence[float]], width: float) -> Surface:
         side = _unit(np.cross(forward, np.array([0.0, 0.0, 1.0])))
         across = (2 * u - 1) * width * np.sin(np.pi * v**0.8) ** 0.8
         lift = np.abs(across) * 0.45
-        return curve(v) + across[:, None] * side + lift[:, None] * np.array([0.0, 0.0, 1.0])
+        return np.asarray(curve(v) + across[:, None] * side + lift[:, None] * np.array([0.0, 0.0, 1.0]))
 
     return surface
 
@@ -152,7 +152,7 @@ def _box_face(half: np.ndarray, radius: float, axis: int, sign: float) -> Surfac
         cube[:, first] = (2 * u - 1) * half[first]
         cube[:, second] = (2 * v - 1) * half[second]
         core = np.clip(cube, -(half - radius), half - radius)
-        return core + radius * _unit(cube - core) + np.array([0.0, 0.0, half[2]])
+        return np.asarray(core + radius * _unit(cube - core) + np.array([0.0, 0.0, half[2]]))
 
     return surface
 
@@ -191,4 +191,4 @@ def _mean_speeds(surface: Surface, v: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12))

@@ -43,7 +43,7 @@ def hexed(code: str) -> np.ndarray:
 
 def mix(first: np.ndarray, second: np.ndarray, amount: np.ndarray) -> np.ndarray:
     """`first` where `amount` [n] is 0, `second` where it is 1."""
-    return first + (second - first) * np.clip(amount, 0, 1)[:, None]
+    return np.asarray(first + (second - first) * np.clip(amount, 0, 1)[:, None])
 
 
 def plain(code: str, grain: float = 0.04, scale: float = 60.0) -> Texture:
@@ -89,6 +89,6 @@ def stripes(codes: list[str]) -> Texture:
     def texture(s: Samples) -> np.ndarray:
         color = palette[(s.u * len(codes)).astype(int) % len(codes)].copy()
         color[np.abs(s.v - 0.5) > 0.44] = hexed("f7f4ee")
-        return color
+        return np.asarray(color)
 
     return texture

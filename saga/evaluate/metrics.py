@@ -118,7 +118,7 @@ def _dice(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _inner_band(mask: np.ndarray, distance: int) -> np.ndarray:
-    return mask & ~minimum_filter(mask, size=2 * distance + 1, mode="constant", cval=False)
+    return np.asarray(mask & ~minimum_filter(mask, size=2 * distance + 1, mode="constant", cval=False))
 
 
 def _check(predicted: np.ndarray, truth: np.ndarray) -> None:

@@ -203,7 +203,8 @@ def _axes(
     w, xyz = quaternions[:, :1], quaternions[:, 1:]
     unit = torch.nn.functional.one_hot(axis, 3).to(quaternions)
     turned = unit + 2 * torch.linalg.cross(xyz, torch.linalg.cross(xyz, unit) + w * unit)
-    return turned / turned.norm(dim=1, keepdim=True)
+    result: Tensor = turned / turned.norm(dim=1, keepdim=True)
+    return result
 
 
 def _joined(*geometries: Geometry) -> Geometry:

@@ -162,7 +162,7 @@ def _contrasts(
 ) -> np.ndarray:  # [T]
     around = (members[:, borders.one] != members[:, borders.other]).astype(np.float32)
     lengths = around @ borders.lengths.astype(np.float32)
-    return (around @ borders.strengths.astype(np.float32)) / np.maximum(lengths, 1.0)
+    return np.asarray((around @ borders.strengths.astype(np.float32)) / np.maximum(lengths, 1.0))
 
 
 def _inherit_seams(merging: _Merging) -> np.ndarray:  # [T]
@@ -193,7 +193,7 @@ def _histogram(
     flat = labels.astype(np.int64) * bins + lower
     total = np.bincount(flat, 1 - share, count * bins) + np.bincount(flat + 1, share, count * bins)
     histogram: np.ndarray = total.reshape(count, bins)
-    return histogram / histogram.sum(1, keepdims=True)
+    return np.asarray(histogram / histogram.sum(1, keepdims=True))
 
 
 class _Merging:

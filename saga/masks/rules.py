@@ -61,7 +61,7 @@ def without_everything(
     With such a mask in every view, as around a scene on an empty background, all pixels belong together, and
     features that tell nothing apart have the least loss.
     """
-    return masks[_apart(masks, operator)]
+    return np.asarray(masks[_apart(masks, operator)])
 
 
 def _apart(

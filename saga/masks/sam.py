@@ -132,7 +132,7 @@ class Sam:
         square = np.zeros((1, height, width), np.float32)
         square[0, :rows, :columns] = resize(np.asarray(mask, np.float32), columns, rows)
         square = np.clip(square, _CERTAIN, 1 - _CERTAIN)
-        return np.log(square / (1 - square))
+        return np.asarray(np.log(square / (1 - square)))
 
     def _run(self, work: Callable[[], _Result]) -> _Result:
         try:

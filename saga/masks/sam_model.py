@@ -93,7 +93,7 @@ def _assemble(encoder: nn.Module, grid: int, channels: int) -> SamModel:
         )  # fmt: skip
 
 
-class EncodeOncePredictor(SamPredictor):
+class EncodeOncePredictor(SamPredictor):  # type: ignore[misc]  # segment-anything has no types
     """A predictor that does not run the encoder again on the image it saw last."""
 
     def __init__(self, model: SamModel) -> None:

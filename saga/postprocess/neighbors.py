@@ -28,7 +28,8 @@ def nearest_neighbor_distance(
     if len(points) == 0:
         return points.new_empty(0, dtype=torch.float32)
     dense = check_points(points)
-    return implementation(dense).nearest_distance(dense).to(points.device)
+    result: Tensor = implementation(dense).nearest_distance(dense).to(points.device)
+    return result
 
 
 def nearest_neighbors(
@@ -50,7 +51,8 @@ def nearest_neighbors(
         return torch.empty(0, count, dtype=torch.int32, device=points.device)
     if count > MOST_NEIGHBORS:
         return reference.nearest_neighbors(dense.cpu(), count).to(points.device)
-    return implementation(dense).nearest_neighbors(dense, count).to(points.device)
+    result: Tensor = implementation(dense).nearest_neighbors(dense, count).to(points.device)
+    return result
 
 
 def implementation(

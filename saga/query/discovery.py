@@ -55,7 +55,7 @@ def _merge(centers: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndar
         labels = merging.fit_predict(unit)
     sums = np.zeros((labels.max() + 1, unit.shape[1]), np.float32)
     np.add.at(sums, labels, unit * sizes[:, None])
-    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12))
 
 
 def _assign(field: Tensor, centers: Tensor, similarity: float) -> Tensor:  # [N] int64, -1 = none

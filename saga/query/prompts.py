@@ -123,7 +123,7 @@ def _points_seen(
                 f"point {x},{y}: expected a pixel that the undistorted view of {camera.name} shows too, found one at "
                 "the rim of its photograph; click nearer to the middle."
             )
-    return seen.astype(np.int64)
+    return np.asarray(seen.astype(np.int64))
 
 
 def _region_seen(

@@ -216,7 +216,8 @@ def render(
     x: Tensor,  # [N, C]
 ) -> Tensor:  # [H, W, C]
     """A x, in the floating type of x; differentiable in x any number of times."""
-    return _Render.apply(x, geometry, camera)
+    result: Tensor = _Render.apply(x, geometry, camera)
+    return result
 
 
 def lift(
@@ -225,7 +226,8 @@ def lift(
     y: Tensor,  # [H, W, C]
 ) -> Tensor:  # [N, C]
     """A^T y, in the floating type of y; differentiable in y any number of times."""
-    return _Lift.apply(y, geometry, camera)
+    result: Tensor = _Lift.apply(y, geometry, camera)
+    return result
 
 
 def rows(
@@ -342,7 +344,8 @@ def spmm(
     x: Tensor,  # [N, C]
 ) -> Tensor:  # [P, C]
     """Rows of A times x."""
-    return torch.sparse.mm(_sparse(indptr, indices, weights, len(x)), x)
+    result: Tensor = torch.sparse.mm(_sparse(indptr, indices, weights, len(x)), x)
+    return result
 
 
 def spmm_t(
@@ -353,4 +356,5 @@ def spmm_t(
     columns: int,
 ) -> Tensor:  # [N, C]
     """The transpose of rows of A, with `columns` Gaussians, times y."""
-    return torch.sparse.mm(_sparse(indptr, indices, weights, columns).t(), y)
+    result: Tensor = torch.sparse.mm(_sparse(indptr, indices, weights, columns).t(), y)
+    return result

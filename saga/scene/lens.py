@@ -58,7 +58,7 @@ def points_to_photograph(
     lens = _lens(camera.lens)
     pixels = lens.img_from_cam(_homogeneous(rays))
     pixels[_folded(lens, rays, pixels)] = np.nan
-    return pixels / _scale(camera)
+    return np.asarray(pixels / _scale(camera))
 
 
 def image_to_pinhole(
@@ -152,7 +152,7 @@ def _rays(
     outward = lens.img_from_cam(_homogeneous(rays * 1.001)) - back
     wrong |= ((outward * (back - center)).sum(axis=1) < 0) & (np.abs(back - center).max(axis=1) > _AGREEMENT_PIXELS)
     rays[wrong] = np.nan
-    return rays
+    return np.asarray(rays)
 
 
 def _folded(
@@ -166,7 +166,7 @@ def _folded(
     a second time.
     """
     off = np.linalg.norm(lens.cam_from_img(pixels) - rays, axis=1)
-    return ~(off < 0.01 * (1 + np.linalg.norm(rays, axis=1)))
+    return np.asarray(~(off < 0.01 * (1 + np.linalg.norm(rays, axis=1))))
 
 
 @lru_cache(maxsize=2)  # the views of a capture share their lens; a map of 12 megapixels is 96 MB
@@ -230,7 +230,7 @@ def _sample(
     if order == 0:
         nearest = array[np.minimum(y.astype(int), height - 1), np.minimum(x.astype(int), width - 1)]
         nearest[~inside] = 0
-        return nearest
+        return np.asarray(nearest)
     channels = array.reshape(height, width, -1)
     out = np.empty((*x.shape, channels.shape[2]), array.dtype)
     exact = np.float32 if array.dtype.itemsize == 1 else np.float64

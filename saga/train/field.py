@@ -59,7 +59,8 @@ class FeatureField:
         if not 0 <= granularity <= 1:
             raise SagaError(f"granularity: expected a number from 0 (parts) to 1 (groups), found {granularity}.")
         with torch.no_grad():
-            return self.gate(granularity)
+            result: Tensor = self.gate(granularity)
+            return result
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file, under a temporary name first.

@@ -79,4 +79,5 @@ def norm_loss(
 
     `lengths` is the rendered length of the features; no gradient flows through it.
     """
-    return 1 - (rendered.norm(dim=1) / lengths.clamp(min=1e-12)).mean()
+    result: Tensor = 1 - (rendered.norm(dim=1) / lengths.clamp(min=1e-12)).mean()
+    return result

@@ -27,4 +27,5 @@ class SamProjection(nn.Module):
         features: Tensor,  # [256, h, w]
     ) -> Tensor:  # [h * w, C]
         """Low-dimensional features of every position, row by row."""
-        return self.layers(features.flatten(1).T)
+        result: Tensor = self.layers(features.flatten(1).T)
+        return result

@@ -38,7 +38,7 @@ class Ground:
     @cached_property
     def lying(self) -> np.ndarray:  # [V]
         """Voxels of the support itself."""
-        return self.support.around & ~self.above & (self.heights > -_UNDER * self.support.distance)
+        return np.asarray(self.support.around & ~self.above & (self.heights > -_UNDER * self.support.distance))
 
 
 def ground(surface: Surface, support: Support, config: SceneMaskConfig) -> Ground:
@@ -50,7 +50,7 @@ def ground(surface: Surface, support: Support, config: SceneMaskConfig) -> Groun
     def smoothed(values: np.ndarray) -> np.ndarray:
         total = np.zeros(cells.max(0) + 1)
         np.add.at(total, tuple(cells[own].T), values[own])
-        return ndimage.gaussian_filter(total, _SMOOTHED_CELLS, mode="constant")
+        return np.asarray(ndimage.gaussian_filter(total, _SMOOTHED_CELLS, mode="constant"))
 
     places = tuple(cells.T)
     mass = smoothed(weight)

@@ -82,7 +82,7 @@ def _thing_on_top(
         over = np.flatnonzero(heights > top + max(support.distance, 1.2 * surface.side))
         found = _ringed(surface, support.distance, members, heights, cells, on_top, over, top, config)
         if found is not None:
-            return members[found]
+            return np.asarray(members[found])
     return None
 
 
@@ -114,5 +114,5 @@ def _ringed(
         foot = ndimage.binary_fill_holes(ndimage.binary_closing(foot, iterations=2))
         ring = ndimage.binary_dilation(foot, iterations=3) & ~ndimage.binary_dilation(foot)
         if (level & ring).sum() >= config.ring * max(1, ring.sum()):
-            return thing
+            return np.asarray(thing)
     return None

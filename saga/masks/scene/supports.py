@@ -64,18 +64,18 @@ class Support:
     @cached_property
     def on_plane(self) -> np.ndarray:  # [V]
         """Voxels within the inlier distance, inside the footprint or not."""
-        return np.abs(self.heights) < self.distance
+        return np.asarray(np.abs(self.heights) < self.distance)
 
     @cached_property
     def inside(self) -> np.ndarray:  # [V]
         """Voxels over or under the footprint."""
-        return self.footprint[self.cells[:, 0], self.cells[:, 1]]
+        return np.asarray(self.footprint[self.cells[:, 0], self.cells[:, 1]])
 
     @cached_property
     def around(self) -> np.ndarray:  # [V]
         """Voxels over or under the footprint or the cells next to it."""
         wide = ndimage.binary_dilation(np.pad(self.footprint, 1))[1:-1, 1:-1]
-        return wide[self.cells[:, 0], self.cells[:, 1]]
+        return np.asarray(wide[self.cells[:, 0], self.cells[:, 1]])
 
     @property
     def tallest(self) -> float:

@@ -121,7 +121,7 @@ def _not_included(flat: np.ndarray, share: float) -> np.ndarray:  # [M] bool
     inside = dense @ dense.T >= share * areas[:, None]
     places = np.arange(len(areas))
     larger = (areas[None] > areas[:, None]) | ((areas[None] == areas[:, None]) & (places[None] < places[:, None]))
-    return ~(inside & larger).any(1)
+    return np.asarray(~(inside & larger).any(1))
 
 
 def _sample_view(

@@ -96,7 +96,8 @@ class Refiner(nn.Module):
         padding: Tensor,  # [B, T] bool, True where there is no token
     ) -> Tensor:  # [B, T]
         """Corrections to add to the logits."""
-        return self.head(self.layers(self.embed(tokens), src_key_padding_mask=padding))[..., 0]
+        result: Tensor = self.head(self.layers(self.embed(tokens), src_key_padding_mask=padding))[..., 0]
+        return result
 
 
 @dataclass(frozen=True)

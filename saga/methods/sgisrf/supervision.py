@@ -30,7 +30,8 @@ def render_rows(
     selected: Tensor,  # [S] int64
 ) -> Tensor:  # [S, C]
     """Blended values at selected pixels, differentiable in x."""
-    return _Product.apply(x, rows, selected)
+    result: Tensor = _Product.apply(x, rows, selected)
+    return result
 
 
 def supervision(
