@@ -21,10 +21,10 @@ from saga.cli.options import (
     given,
     joined,
 )
-from saga.cli.run import free_folder, run, say
+from saga.cli.run import config_of, free_folder, run, say
 from saga.config import Config, either, with_assignments
 from saga.errors import SagaError
-from saga.methods.registry import config_class, method_names
+from saga.methods.registry import method_names
 from saga.query.config import DiscoveryConfig
 
 
@@ -115,6 +115,6 @@ def main() -> None:
     """Entry point of saga-discover."""
     method = given("--method", sys.argv, "disconerf")
     method = method if method in method_names() else "disconerf"
-    own = DiscoveryConfig if method == "saga" else config_class(method)
+    own = DiscoveryConfig if method == "saga" else config_of(method)
     prog = "saga-discover" if method == "disconerf" else f"saga-discover --method {method}"
     run(discover, prog, {"config": flattened(own)})

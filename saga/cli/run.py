@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from saga.cli.parse import parse
 from saga.errors import SagaError
+from saga.methods.registry import config_class
 
 EXIT_USER, EXIT_BUG, EXIT_INTERRUPTED = 2, 1, 130
 
@@ -53,6 +54,14 @@ def fail(message: str) -> NoReturn:
     """One line on standard error, exit code 2."""
     _print_error(f"error: {' '.join(message.split())}", "red")
     sys.exit(EXIT_USER)
+
+
+def config_of(method: str) -> type[Any]:
+    """The config of a method, for its options; ends the command when the method cannot be loaded, as `run` does."""
+    try:
+        return config_class(method)
+    except SagaError as error:
+        fail(str(error))
 
 
 def say(message: str) -> None:

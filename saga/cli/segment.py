@@ -23,10 +23,10 @@ from saga.cli.options import (
     joined,
     prefixed,
 )
-from saga.cli.run import free_folder, run, say
+from saga.cli.run import config_of, free_folder, run, say
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
-from saga.methods.registry import config_class, method_names
+from saga.methods.registry import method_names
 
 if TYPE_CHECKING:
     from saga.query import Prompt
@@ -209,5 +209,5 @@ def main() -> None:
     """Entry point of saga-segment."""
     method = given("--method", sys.argv, "saga")
     if method == "saga" or method not in method_names():
-        run(segment, "saga-segment", {"config": flattened(config_class("saga"))})
-    run(segment, f"saga-segment --method {method}", {"config": prefixed(config_class(method), method)})
+        run(segment, "saga-segment", {"config": flattened(config_of("saga"))})
+    run(segment, f"saga-segment --method {method}", {"config": prefixed(config_of(method), method)})
