@@ -27,6 +27,9 @@ from saga.errors import SagaError
 from saga.methods.registry import method_names
 from saga.query.config import DiscoveryConfig
 
+_VIEWS = 24
+"""Views to make of a scene without cameras."""
+
 
 def discover(
     scene: SceneFile,
@@ -39,6 +42,7 @@ def discover(
     sam: OptionalText = None,
     cache: OptionalPath = None,
     field: OptionalPath = None,
+    align: str = "auto",
     device: Device = "auto",
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
     config: Config,
@@ -57,14 +61,15 @@ def discover(
         sam: Segment Anything checkpoint to make the masks with: a file, or vit_h, vit_l or vit_b.
         cache: Folder where masks that are made are kept; beside the scene, or in your own cache, by default.
         field: With saga, the feature field; beside the scene, with the suffix .saga, by default.
+        align: As for saga-train.
         device: Where to compute.
         assignments: Values of the method's config by their names, e.g. iterations=300.
     """
     from saga.export import write_objects
     from saga.methods import DiscoveringMethod, Segmenter
     from saga.methods.registry import open_method
+    from saga.opening import load_scene
     from saga.runtime.device import choose_device
-    from saga.scene import load_scene
 
     began, chosen = time.perf_counter(), choose_device(device)
     own: dict[str, Any] = {"--masks": masks, "--sam": sam, "--cache": cache} if method == "saga" else {"--field": field}
@@ -73,7 +78,7 @@ def discover(
             raise SagaError(f"{option}: expected nothing with --method {method}, found {value}; leave it out.")
     _require_discovery(method)
     config = with_assignments(config, joined(assignments), "--set")
-    loaded = load_scene(scene, images, cameras)
+    loaded = load_scene(scene, images, cameras, align_frames=align, views=_VIEWS, device=chosen, say=say)
     if isinstance(config, DiscoveryConfig):
         from saga.train import FeatureField
 

@@ -36,6 +36,10 @@ _Pixels = Annotated[Lists[str], tyro.conf.arg(metavar="X,Y ...")]
 _ViewPixels = Annotated[Lists[str], tyro.conf.arg(metavar="VIEW:X,Y ...")]
 
 
+_VIEWS = 24
+"""Views to make of a scene without cameras."""
+
+
 def segment(
     scene: SceneFile,
     *,
@@ -55,6 +59,7 @@ def segment(
     masks: OptionalPath = None,
     sam: OptionalText = None,
     cache: OptionalPath = None,
+    align: str = "auto",
     split_boundary: bool = False,
     prune: bool = False,
     device: Device = "auto",
@@ -83,6 +88,7 @@ def segment(
         masks: Masks of the views for the other methods, as for saga-train; made from the photographs by default.
         sam: Segment Anything checkpoint: for a field that was trained with one, or for another method.
         cache: Folder where masks that are made are kept; beside the scene, or in your own cache, by default.
+        align: As for saga-train; the cameras the field was trained with are taken as they are.
         split_boundary: Split Gaussians that stick out of the object, and give rest.ply what lies outside.
         prune: Leave out of object.ply what is hidden inside it or floats apart from it.
         device: Where to compute.
@@ -100,10 +106,10 @@ def segment(
     config = with_assignments(config, joined(assignments), "--set")
     if method == "saga":
         _refuse(method, {"--masks": masks, "--cache": cache}, "the masks are those of saga-train")
-        loaded, opened = _open_field(scene, field, images, cameras, sam, config, chosen)
+        loaded, opened = _open_field(scene, field, images, cameras, sam, align, config, chosen)
     else:
         _refuse(method, {"--field": field}, "it needs none")
-        loaded, opened = _open_method(method, scene, images, cameras, masks, sam, cache, config, chosen)
+        loaded, opened = _open_method(method, scene, images, cameras, masks, sam, cache, align, config, chosen)
     result = opened.segment_prompts(prompts)
     folder = out or free_folder("object")
     for warning in result.report["warnings"]:
@@ -128,13 +134,15 @@ def _open_field(
     images: Path | None,
     cameras: Path | None,
     sam: str | None,
+    align: str,
     config: Any,
     device: str,
 ) -> tuple[Scene, Any]:
     """The scene, and its trained field ready for prompts."""
     from saga.masks import Sam, resolve_checkpoint
     from saga.methods.registry import open_method
-    from saga.scene import Gaussians, Scene, load_scene
+    from saga.opening import load_scene
+    from saga.scene import Gaussians, Scene
     from saga.train import FeatureField
 
     path = field or scene.with_suffix(".saga")
@@ -143,7 +151,7 @@ def _open_field(
         trained = FeatureField.load(path)
         loaded = Scene(gaussians, trained.cameras, scene)
     else:
-        loaded = load_scene(scene, images, cameras)
+        loaded = load_scene(scene, images, cameras, align_frames=align, device=device, say=say)
         trained = FeatureField.load(path)
     model = None if sam is None else Sam.load(resolve_checkpoint(sam), device)
     return loaded, open_method("saga", loaded, config, sam=model, field=trained, device=device)
@@ -157,17 +165,18 @@ def _open_method(
     masks: Path | None,
     sam: str | None,
     cache: Path | None,
+    align: str,
     config: Any,
     device: str,
 ) -> tuple[Scene, Any]:
     """The scene, and another method opened on it; without masks or SAM, masks are made from the photographs."""
     from saga.masks import Sam, open_masks, resolve_checkpoint
     from saga.methods.registry import open_method
-    from saga.scene import load_scene
+    from saga.opening import load_scene
 
     if masks is not None and sam is not None:
         raise SagaError(f"--masks and --sam: expected one of them, found {masks} and {sam}; leave one out.")
-    loaded = load_scene(scene, images, cameras)
+    loaded = load_scene(scene, images, cameras, align_frames=align, views=_VIEWS, device=device, say=say)
     if sam is not None:
         model = Sam.load(resolve_checkpoint(sam), device)
         return loaded, open_method(method, loaded, config, sam=model, device=device)

@@ -10,8 +10,6 @@ from saga.cli.options import Device, ImageFolder, NonNegative, OptionalPath, Opt
 from saga.cli.run import require_writable, run, say
 from saga.train.config import TrainConfig
 
-_RENDERED_SIZE = (800, 600)
-
 
 def train(
     scene: SceneFile,
@@ -22,8 +20,9 @@ def train(
     sam: OptionalText = None,
     out: OptionalPath = None,
     cache: OptionalPath = None,
+    align: str = "auto",
     device: Device = "auto",
-    render_views: NonNegative = 0,
+    render_views: NonNegative = 24,
     strict: bool = False,
     config: tyro.conf.OmitArgPrefixes[TrainConfig] = TrainConfig(),  # noqa: B008 (frozen)
 ) -> None:
@@ -37,32 +36,23 @@ def train(
         sam: Segment Anything checkpoint: a file, or vit_h, vit_l or vit_b.
         out: Feature field to write; beside the scene, with the suffix .saga, by default.
         cache: Folder where masks that are made are kept; beside the scene, or in your own cache, by default.
+        align: auto checks that photographs and scene agree and tries the frames that trainers use; none takes the
+            cameras as they are; a file (dataparser_transforms.json, or a 4x4 matrix) is the frame to use.
         device: Where to compute.
-        render_views: Without photographs: make this many views from the scene itself.
+        render_views: Views to make from the scene itself where there are neither cameras nor photographs; 0 makes none.
         strict: Fail on Gaussians that are not finite instead of leaving them out.
     """
-    from saga.export import render_views as render
     from saga.masks import open_masks
+    from saga.opening import load_scene
     from saga.runtime.device import choose_device
-    from saga.scene import load_scene, orbit_cameras
     from saga.train import train as train_field
 
     began = time.perf_counter()
     chosen = choose_device(device)
     target = out or scene.with_suffix(".saga")
-    if render_views > 0:
-        from saga.scene import Gaussians, Scene
-
-        folder = scene.with_name(f"{scene.stem}_views")
-        if folder.exists():
-            say(f"using the views in {folder}, made earlier; delete it to make others")
-        else:
-            gaussians = Gaussians.read(scene, strict)
-            cameras_around = orbit_cameras(gaussians, render_views, *_RENDERED_SIZE)
-            render(Scene(gaussians, cameras_around, scene), folder, device=chosen)
-            say(f"rendered {render_views} views into {folder}")
-        images, cameras = folder / "images", folder / "transforms.json"
-    loaded = load_scene(scene, images, cameras, strict)
+    loaded = load_scene(
+        scene, images, cameras, strict, align_frames=align, views=render_views, seed=config.seed, device=chosen, say=say
+    )
     require_writable(target)
     say(f"{scene}: {len(loaded.gaussians):,} Gaussians, {len(loaded.cameras)} views")
     source = open_masks(loaded, masks, sam, cache, chosen)
