@@ -14,8 +14,10 @@ def probability(
     operator: BlendOperator,
     values: Tensor,  # [N, C]
 ) -> Tensor:  # [H, W, C]
-    """What a view shows of per-Gaussian values: A x over A 1, so that half transparent pixels count in full; 0 where
-    there is nothing."""
+    """Returns what a view shows of per-Gaussian values: A x over A 1; 0 where there is nothing.
+
+    Pixels that are half transparent count in full.
+    """
     both = operator.render(torch.cat([values, torch.ones_like(values[:, :1])], dim=1))
     alpha = both[..., -1:]
     return torch.where(alpha > _LEAST_ALPHA, both[..., :-1] / alpha.clamp(min=_LEAST_ALPHA), 0.0)

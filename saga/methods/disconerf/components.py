@@ -33,8 +33,10 @@ def find_objects(
     valid: Tensor,  # [N] bool
     average: SparseRows | None,
 ) -> Objects:
-    """The objects of a field by its configuration's `smallest_object`; with `average`, whose rows hold each Gaussian's
-    neighbors, slots are separated into parts that hang together."""
+    """Returns the objects of a field that have at least its configuration's `smallest_object`.
+
+    With `average`, whose rows hold each Gaussian's neighbors, slots are separated into parts that hang together.
+    """
     winners, _ = _winners(field)
     sizes = torch.bincount(winners[valid], minlength=len(field.bias))
     alive = sizes >= max(1, field.config.smallest_object)
@@ -66,8 +68,11 @@ def _winners(field: SlotField, alive: Tensor | None = None) -> tuple[Tensor, Ten
 
 
 def _separate(winners: Tensor, valid: Tensor, average: SparseRows, smallest: int) -> Tensor:  # [N] int64
-    """A number for each part of each slot that hangs together; parts of fewer Gaussians than `smallest` stay with the
-    slot's largest, because they are most often stray Gaussians of it."""
+    """Returns a number for each part of each slot that hangs together.
+
+    Parts of fewer Gaussians than `smallest` stay with the slot's largest, because they are most often stray Gaussians
+    of it.
+    """
     slots = winners.cpu().numpy()
     indptr, indices = average.indptr.cpu().numpy(), average.indices.cpu().numpy()
     rows = np.repeat(np.arange(len(slots)), np.diff(indptr))

@@ -48,9 +48,11 @@ class MaskedPixels:
 
 @dataclass(frozen=True)
 class Supervision:
-    """Sampled pixels of all views and their rows of A, each divided by its sum, so that a row times per-Gaussian
-    probabilities is the probability of what the pixel shows, however transparent it is. Entries that hardly count are
-    left out."""
+    """Samples pixels of all views and returns them with their rows of A, each divided by its sum.
+
+    A row times per-Gaussian probabilities is then the probability of what the pixel shows, however transparent it is.
+    Entries that hardly count are left out.
+    """
 
     views: list[MaskedPixels]
     rows: SparseRows
@@ -100,8 +102,10 @@ def choose_masks(
     flat: np.ndarray,  # [M, H * W] bool
     config: DiscoNerfConfig,
 ) -> np.ndarray:  # [K, H * W] bool
-    """The masks of a view that slots are matched with, as `config.nested`, `config.smallest_mask` and
-    `config.uncovered` say; K may be 0."""
+    """Returns the masks of a view that slots are matched with; K may be 0.
+
+    `config.nested`, `config.smallest_mask` and `config.uncovered` say which.
+    """
     areas = np.count_nonzero(flat, axis=1)
     least = max(1, config.smallest_mask * flat.shape[1])
     flat = flat[areas >= least]

@@ -15,6 +15,7 @@ class Evidence:
     """lift(M) and lift(1), summed over views."""
 
     def __init__(self, cache: RayCache) -> None:
+        """Starts without any view."""
         self.cache = cache
         self.inside = torch.zeros(len(cache.views.geometry), device=cache.views.device)  # [N]
         self.total = torch.zeros_like(self.inside)  # [N]

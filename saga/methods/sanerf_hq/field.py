@@ -40,8 +40,10 @@ class ObjectField:
     def __init__(
         self, cache: RayCache, objects: Sequence[ObjectMasks], config: SanerfHqConfig, average: SparseRows | None
     ) -> None:
-        """Starts the logits and chooses the rays. At least one object has a mask; `average` is the map from each
-        Gaussian to its neighbors' mean, or None."""
+        """Starts the logits and chooses the rays.
+
+        At least one object has a mask; `average` is the map from each Gaussian to its neighbors' mean, or None.
+        """
         self.cache, self.config, self.average = cache, config, average
         self.random = torch.Generator().manual_seed(config.seed)
         self.shares = torch.stack([found.evidence.shares for found in objects], dim=1)  # [N, L - 1]
@@ -97,8 +99,10 @@ class ObjectField:
         self.errors = self._error(torch.softmax(self.rays.rows.render(self.logits), dim=1), self.rays.allowed)
 
     def probabilities(self) -> Tensor:  # [N, L]
-        """Softmax of each Gaussian's logits. What no ray shows follows its neighbors, and is background
-        where those are unknown too."""
+        """Returns the softmax of each Gaussian's logits.
+
+        What no ray shows follows its neighbors, and is background where those are unknown too.
+        """
         values = torch.softmax(self.logits, dim=1)
         values[~self.known] = torch.eye(values.shape[1], device=values.device)[0]
         if self.average is None:

@@ -27,7 +27,7 @@ def distance(
     weight: float,
     offset: float,
 ) -> Tensor:  # [...]
-    """f of eq. 11: exp(-w a.b / max(|a|^2, |b|^2) - epsilon) of probability vectors; 1 apart, exp(-w) alike."""
+    """Returns f of eq. 11: exp(-w a.b / max(|a|^2, |b|^2) - epsilon) of probability vectors; 1 apart, exp(-w) alike."""
     larger = torch.maximum(ones.square().sum(-1), others.square().sum(-1))
     return torch.exp(-weight * (ones * others).sum(-1) / larger - offset)
 
@@ -38,8 +38,10 @@ def error(
     weight: float,
     offset: float,
 ) -> Tensor:  # [R]
-    """E of eq. 12: `distance` between what the masks say and what is rendered; of several allowed labels in the
-    proportion they are rendered in."""
+    """Returns E of eq. 12: the `distance` between what the masks say and what is rendered.
+
+    Where masks allow several labels, they say these in the proportion in which they are rendered.
+    """
     part = probabilities * allowed + _LEAST_PROBABILITY * allowed
     return distance(part / part.sum(1, keepdim=True).clamp(min=_LEAST_PROBABILITY), probabilities, weight, offset)
 

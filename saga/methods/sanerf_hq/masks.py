@@ -53,6 +53,7 @@ class MaskCollector:
     """Asks the prompter for the masks of one object after another."""
 
     def __init__(self, cache: RayCache, prompter: Prompter, config: SanerfHqConfig) -> None:
+        """Shares the rays of a scene with what asks for masks."""
         self.cache, self.views, self.prompter, self.config = cache, cache.views, prompter, config
 
     def from_prompts(self, prompts: Sequence[ViewPrompt], tick: Callable[[], None]) -> ObjectMasks:
@@ -182,8 +183,11 @@ class MaskCollector:
         name: str,
         mask: Tensor,  # [H, W] bool
     ) -> float:
-        """IoU of a mask with what the masks so far say together of its view, where that is known; 1 when less than half
-        of the mask is known and next to none of it as something else, as in a view from behind."""
+        """Returns the IoU of a mask with what the masks so far say together of its view, where that is known.
+
+        It is 1 when less than half of the mask is known and next to none of it as something else, as in a view from
+        behind.
+        """
         if not found.masks:
             return 1.0
         shown, known = found.evidence.rendered(name)

@@ -118,8 +118,10 @@ class SanerfHq(PromptedMethod[SanerfHqConfig]):
     def _fit(
         self, found: Sequence[ObjectMasks], report: Report
     ) -> list[tuple[Tensor, Tensor, Report]]:  # each [N] bool, [N]
-        """Fits one field to the masks of some objects; returns what is selected, the probabilities and the facts of
-        each."""
+        """Fits one field to the masks of some objects.
+
+        Returns what is selected, the probabilities and the facts of each.
+        """
         if not found:
             return []
         with report.timed("rays"):

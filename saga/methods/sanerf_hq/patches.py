@@ -54,8 +54,11 @@ def draw_sets(
     config: SanerfHqConfig,
     random: torch.Generator,
 ) -> RaySets:
-    """The rays R_p of some pixels p: random ones of the N x N patches around p and around where a few other views,
-    drawn at random among those that see it, show it. R is (1 + patch_views) * patch_rays."""
+    """Returns the rays R_p of some pixels p; R is (1 + patch_views) * patch_rays.
+
+    They are random ones of the N x N patches around p and around where a few other views, drawn at random among those
+    that see it, show it.
+    """
     where, seen = reprojected(cache, names, view, pixels, config.tolerance)
     everyone = torch.arange(len(view), device=view.device)
     order = torch.rand(seen.shape, generator=random).to(view.device) + 2 * ~seen

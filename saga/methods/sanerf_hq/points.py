@@ -46,8 +46,10 @@ def spread(
     mask: np.ndarray,  # [H, W] bool
     count: int,
 ) -> np.ndarray:  # [K, 2]
-    """At most `count` pixels (x, y) inside a mask: the one farthest from its border, then always the one farthest from
-    those chosen, all well away from the border; none for an empty mask."""
+    """Returns at most `count` pixels (x, y) well inside a mask; none for an empty mask.
+
+    The first is the one farthest from the border, the next is always the one farthest from those chosen.
+    """
     inner = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     ys, xs = np.nonzero(inner >= max(_INSIDE * inner.max(), 1.0))
     if len(xs) == 0:

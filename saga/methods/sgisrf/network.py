@@ -36,6 +36,7 @@ class SegmentationNetwork(nn.Module):
     """F_3D-Unet (eq. 8) and its refinement."""
 
     def __init__(self, size: NetworkSize) -> None:
+        """Makes a network of some size, with random weights."""
         super().__init__()
         self.size, width = size, size.width
         self.encode = nn.ModuleList(
@@ -76,6 +77,7 @@ class Refiner(nn.Module):
     """Transformer over uncertain voxels and their children: corrections of their logits."""
 
     def __init__(self, size: NetworkSize, features: int) -> None:
+        """Makes a transformer that reads so many features of the U-Net for each voxel."""
         super().__init__()
         # Tokens know their level, their place in the cube, what the U-Net made of them, and what is seen there.
         self.embed = nn.Sequential(

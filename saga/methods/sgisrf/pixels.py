@@ -86,6 +86,7 @@ class Owners:
     """The Gaussian that contributes most to each pixel (eq. 5)."""
 
     def __init__(self, views: DeviceScene) -> None:
+        """Starts without any view; the last few that are asked for stay in memory."""
         self.views = views
         self.of = lru_cache(_REMEMBERED)(self._of)
 

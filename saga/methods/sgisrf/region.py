@@ -67,8 +67,10 @@ def _thinned(count: int, most: int = 100_000) -> slice:
 
 
 def median_box(boxes: Sequence[Box]) -> Box | None:
-    """The middle of what several views make of one click: a similarity map that spreads over half of an image must
-    not decide. None without any."""
+    """Returns the middle of what several views make of one click, or None without any.
+
+    A similarity map that spreads over half of an image must not decide.
+    """
     if not boxes:
         return None
     center = np.median([box.center for box in boxes], axis=0).tolist()

@@ -69,6 +69,7 @@ class SgisrfTraining:
     """O: the losses L_obj^1 and L_obj^2."""
 
     def __post_init__(self) -> None:
+        """Checks the values. Raises SagaError for those out of range."""
         for name, factor in (("resolution", 8), ("width", 4), ("tokens", 4)):
             if getattr(self, name) < factor or getattr(self, name) % factor:
                 raise SagaError(f"{name}: expected a multiple of {factor}, found {getattr(self, name)}.")
@@ -81,6 +82,7 @@ class Trainer:
     """One run. `step` does one iteration; everything random comes from `rng`."""
 
     def __init__(self, config: SgisrfTraining) -> None:
+        """Makes a network with random weights, and its running average."""
         self.config = config
         self.model = self._fresh()
         self.average = self._fresh()
