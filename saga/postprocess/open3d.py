@@ -1,13 +1,12 @@
-"""The post-processing of SAGA, section 3.5, as the paper has it: with Open3D's filter and k-d tree.
+"""The post-processing of SAGA, section 3.5, as the paper has it: with Open3D's filter and its k-d tree, KDTreeFlann.
 
-These functions stand for those of the same names in `statistical` and `growing`. They run on the CPU and search around
-one point after another, so they are slow: the paper's own stage, to compare with.
+These functions stand for those of the same names in `statistical` and `growing`. They run on the CPU and search every
+neighbor: the paper's own stage, to compare with.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ def statistical_filter(
     keep = torch.zeros(len(candidates), dtype=torch.bool)
     if len(candidates) > 0:
         nearest = neighbors or math.isqrt(len(candidates))
-        _, kept = _cloud(candidates).remove_statistical_outlier(nb_neighbors=nearest, std_ratio=std_ratio)
+        _, kept = cloud_of(candidates).remove_statistical_outlier(nb_neighbors=nearest, std_ratio=std_ratio)
         keep[torch.as_tensor(np.asarray(kept, dtype=np.int64))] = True
     return keep.to(points.device)
 
@@ -57,17 +56,12 @@ def grow_region(
         SagaError: As `growing.grow_region`, or Open3D is missing.
     """
     candidates = check_points(points).cpu()
-    chosen = check_mask("seeds", seeds.cpu(), candidates).clone()
+    chosen = check_mask("seeds", seeds.cpu(), candidates)
     radius = _spacing(candidates[chosen], 1.0) if radius is None else check_radius(radius)
-    if bool(chosen.any()):
-        tree, coordinates, reach = _tree(candidates), candidates.double().numpy(), _inclusive(radius)
-        region, front = chosen.numpy(), deque(chosen.nonzero()[:, 0].tolist())
-        while front:
-            _, found, _ = tree.search_radius_vector_3d(coordinates[front.popleft()], reach)
-            joined = np.asarray(found)
-            joined = joined[~region[joined]]
-            region[joined] = True
-            front.extend(joined.tolist())
+    front = chosen
+    while bool(front.any()):
+        front = _within(candidates[front], candidates, ~chosen, radius)
+        chosen = chosen | front
     return chosen.to(points.device), radius
 
 
@@ -84,33 +78,33 @@ def ball_query(
     """
     check_quantile(quantile)
     scene = check_points(points).cpu()
-    chosen = check_mask("members", members.cpu(), scene).clone()
+    chosen = check_mask("members", members.cpu(), scene)
     selection = scene[chosen]
     radius = _spacing(selection, quantile) if radius is None else check_radius(radius)
     if len(selection) > 0:
-        tree, coordinates, reach = _tree(selection), scene.double().numpy(), _inclusive(radius)
-        within = chosen.numpy()
-        for row in np.flatnonzero(~within):
-            within[row] = tree.search_hybrid_vector_3d(coordinates[row], reach, 1)[0] > 0
+        chosen = chosen | _within(selection, scene, ~chosen, radius)
     return chosen.to(points.device), radius
 
 
-def _cloud(
+def cloud_of(
     points: Tensor,  # [n, 3]
 ) -> Any:
+    """The points as an open3d.geometry.PointCloud. Raises SagaError where Open3D is missing."""
     open3d = import_open3d("filter open3d")
     return open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points.double().numpy()))
 
 
-def _tree(
-    points: Tensor,  # [n, 3]
-) -> Any:
-    return import_open3d("filter open3d").geometry.KDTreeFlann(_cloud(points))
-
-
-def _inclusive(radius: float) -> float:
-    """The radius for a search that leaves out what lies exactly at it."""
-    return math.nextafter(reach_of(radius), math.inf)
+def _within(
+    points: Tensor,  # [m, 3]
+    queries: Tensor,  # [q, 3]
+    asked: Tensor,  # [q] bool
+    radius: float,
+) -> Tensor:  # [q] bool
+    """Which of the queries that are asked for have a point within the radius, by KDTreeFlann in Open3D's own loop."""
+    within = torch.zeros_like(asked)
+    distances = cloud_of(queries[asked]).compute_point_cloud_distance(cloud_of(points))
+    within[asked] = torch.from_numpy(np.asarray(distances) <= reach_of(radius))
+    return within
 
 
 def _spacing(
@@ -120,7 +114,6 @@ def _spacing(
     """The quantile (nearest rank) of the points' nearest neighbor distances; 0 for fewer than two points."""
     if len(points) < 2:
         return 0.0
-    tree = _tree(points)
-    squares = [tree.search_knn_vector_3d(point, 2)[2][1] for point in points.double().numpy()]
+    distances = np.asarray(cloud_of(points).compute_nearest_neighbor_distance())
     rank = max(math.ceil(quantile * len(points)), 1)
-    return float(np.sqrt(np.partition(np.asarray(squares), rank - 1)[rank - 1]))
+    return float(np.partition(distances, rank - 1)[rank - 1])

@@ -82,11 +82,29 @@ class Segmentation:
         Raises:
             SagaError: no scene is known, or as `saga.export.write_segmentation`.
         """
+        export = import_module("saga.export")  # a floor above, which queries do not import
+        known = self._known(scene)
+        export.write_segmentation(self, known, folder, masks=masks, split_boundary=split_boundary, prune=prune)
+
+    def to_open3d(self, scene: Scene | DeviceScene | None = None) -> Any:
+        """Returns the object as an open3d.geometry.PointCloud, with colors and normals.
+
+        Args:
+            scene: the scene that the object belongs to; None takes the one it was found in.
+
+        Raises:
+            SagaError: no scene is known, or Open3D is missing; see `saga.Gaussians.to_open3d`.
+        """
+        known = self._known(scene)
+        gaussians = (known.scene if hasattr(known, "scene") else known).gaussians
+        return gaussians.to_open3d(self.mask)
+
+    def _known(self, scene: Scene | DeviceScene | None) -> Scene | DeviceScene:
+        """The scene given, or the one that the object was found in; raises SagaError when there is neither."""
         scene = self.scene if scene is None else scene
         if scene is None:
             raise SagaError("segmentation: expected the scene it belongs to, found none; give it with scene=.")
-        export = import_module("saga.export")  # a floor above, which queries do not import
-        export.write_segmentation(self, scene, folder, masks=masks, split_boundary=split_boundary, prune=prune)
+        return scene
 
     def __len__(self) -> int:
         """Returns the number of Gaussians selected."""

@@ -16,7 +16,9 @@ from saga.postprocess import open3d as literal
 from saga.query import QueryConfig
 from saga.query.refine import MaskEvidence, refine
 from saga.query.report import Report
-from saga.scene import Gaussians
+from saga.query.segmentation import Segmentation
+from saga.raster import DeviceScene
+from saga.scene import Gaussians, Scene
 from saga.scene.point_cloud import import_open3d
 
 AGREEMENT = 0.99
@@ -194,3 +196,13 @@ def test_gaussians_that_are_not_finite_stay_out_of_the_cloud(o3d: ModuleType) ->
         means, np.full((n, 3), 0.1), np.tile([1.0, 0, 0, 0], (n, 1)), np.full(n, 0.5), np.zeros((n, 1, 3))
     )
     assert np.asarray(gaussians.to_open3d().points).tolist() == [[0, 1, 2], [6, 7, 8]]
+
+
+@pytest.mark.parametrize("on_a_device", [False, True])
+def test_a_segmentation_becomes_a_point_cloud(o3d: ModuleType, wall: Callable[..., Scene], on_a_device: bool) -> None:
+    scene = wall()
+    mask = scene.gaussians.means[:, 0] > 1
+    found = Segmentation(mask, mask.astype(np.float32), scene=DeviceScene(scene, "cpu") if on_a_device else scene)
+    np.testing.assert_allclose(np.asarray(found.to_open3d().points), scene.gaussians.means[mask])
+    with pytest.raises(SagaError, match="^segmentation: expected the scene it belongs to, found none"):
+        Segmentation(mask, mask.astype(np.float32)).to_open3d()
