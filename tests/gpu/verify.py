@@ -43,7 +43,7 @@ MEAN = {True: 1e-5, False: 1e-3}  # exact or tf32
 LIFT = {True: 1e-3, False: 3e-3}  # relative, of norms
 
 
-class Failure(Exception):
+class VerificationError(Exception):
     """Something is not as it should be."""
 
 
@@ -67,7 +67,7 @@ def main(scene: Path | None = None, steps: tuple[Step, ...] = get_args(Step)) ->
             sanitize()
         if "benchmarks" in steps:
             measure()
-    except Failure as failure:
+    except VerificationError as failure:
         print(f"NOT verified: {failure}", file=sys.stderr)
         sys.exit(1)
     print(f"verified on {torch.cuda.get_device_name()}: {', '.join(steps)}")
@@ -78,7 +78,7 @@ def run(*command: str, **environment: str) -> None:
     print(f"$ {shlex.join(command)}", flush=True)
     known = os.environ | {"PYTHONPATH": str(ROOT)} | environment
     if subprocess.run(command, cwd=ROOT, env=known).returncode != 0:
-        raise Failure(f"{shlex.join(command)} failed, its messages are above")
+        raise VerificationError(f"{shlex.join(command)} failed, its messages are above")
 
 
 def build() -> None:
@@ -86,7 +86,7 @@ def build() -> None:
     run(sys.executable, "setup.py", "-q", "build_ext", "--inplace")
     obstacle = cuda_obstacle()
     if obstacle is not None:
-        raise Failure(obstacle)
+        raise VerificationError(obstacle)
 
 
 def run_tests() -> None:
@@ -101,7 +101,7 @@ def run_tests() -> None:
                     outcomes["skipped" if case.find("skipped") is not None else "passed"] += 1
             print(f"tests/{suite}: {outcomes['passed']} cases on the GPU, {outcomes['skipped']} skipped")
             if outcomes["passed"] == 0:
-                raise Failure(f"tests/{suite}: no case ran on the GPU")
+                raise VerificationError(f"tests/{suite}: no case ran on the GPU")
 
 
 def demo() -> tuple[Geometry, list[Camera]]:
@@ -132,7 +132,7 @@ def compare(geometry: Geometry, cameras: list[Camera]) -> None:
             print(f"lift by {lifted:.1e} of its norm; {float(image.mean()):.3f} is the mean of the image")
             # Not-a-number compares as false.
             if not (largest <= LARGEST and mean <= MEAN[exact] and lifted <= LIFT[exact] and float(image.mean()) > 0):
-                raise Failure(f"{camera.name}: {kind} results differ from gsplat's by more than rounding")
+                raise VerificationError(f"{camera.name}: {kind} results differ from gsplat's by more than rounding")
 
 
 def sanitize() -> None:
@@ -173,7 +173,7 @@ def output(script: str, *arguments: str, within: Path = ROOT) -> str:
     )
     print(done.stdout)
     if done.returncode != 0:
-        raise Failure(f"{shown} failed, its messages are above")
+        raise VerificationError(f"{shown} failed, its messages are above")
     return f"`{shown}`\n\n{done.stdout.strip()}\n"
 
 

@@ -55,7 +55,7 @@ def test_near_plane_is_inclusive(camera, blobs):
 
 
 def test_long_needles_keep_their_width_in_float32(camera, blobs):
-    """xx * yy - xy^2 would cancel: a diagonal line of thousands of pixels is still 0.3 px^2 wide."""
+    """The difference xx * yy - xy^2 would cancel: a diagonal line of thousands of pixels is still 0.3 px^2 wide."""
     view = camera(64, 64, focal=200.0, straight=True)
     half = math.radians(45) / 2
     scene = blobs([[0.0, 0.0, 2.0]], 0.9, [[30.0, 1e-4, 1e-4]], [[math.cos(half), 0.0, 0.0, math.sin(half)]])

@@ -20,7 +20,7 @@ def pinhole(lens=None, width=WIDTH, height=HEIGHT):
 
 @pytest.fixture
 def photograph(tmp_path):
-    """photograph(array, name="a.png", **options of save)"""
+    """photograph(array, name="a.png", **options): saves an array and returns its path."""
 
     def write(array, name="a.png", **options):
         path = tmp_path / name

@@ -26,7 +26,7 @@ def lens(model, *extra, focal=(FOCAL,)):
 
 
 def pixel_grid(width, height):
-    """x and y of the pixel centers, [H, W] each."""
+    """Returns x and y of the pixel centers, [H, W] each."""
     return np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
 
 

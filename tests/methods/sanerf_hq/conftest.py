@@ -36,8 +36,10 @@ def gaussians_at(means: np.ndarray, colors: np.ndarray, scale: float = 0.05) -> 
 
 @pytest.fixture(scope="session")
 def wall() -> DeviceScene:
-    """A wall of 40 x 40 Gaussians at z = 4, its left half (x < 0) red, its right half blue; before it, at z = 2, a
-    small dark board that hides different parts of it from the cameras "left", "middle" and "right"."""
+    """A wall of 40 x 40 Gaussians at z = 4, its left half (x < 0) red, its right half blue.
+
+    Before it, at z = 2, a small dark board hides different parts of it from the cameras "left", "middle" and "right".
+    """
     xs, ys = np.meshgrid(np.linspace(-2, 2, 40), np.linspace(-2, 2, 40))
     back = np.stack([xs.ravel(), ys.ravel(), np.full(1600, 4.0)], axis=1)
     xs, ys = np.meshgrid(np.linspace(-0.2, 0.2, 10), np.linspace(-0.2, 0.2, 10))

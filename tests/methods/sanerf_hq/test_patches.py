@@ -63,8 +63,10 @@ def test_points_behind_the_board_are_not_seen(wall: DeviceScene) -> None:
 
 
 def test_reprojections_of_a_pixel(wall: DeviceScene, cache: RayCache) -> None:
-    """The pixel (24, 40) of "left" shows the wall at x = -0.8, below the board: 0.8 * 48 / 4 pixels farther left in
-    "middle", and twice as many in "right"."""
+    """The pixel (24, 40) of "left" shows the wall at x = -0.8, below the board.
+
+    That is 0.8 * 48 / 4 pixels farther left in "middle", and twice as many in "right".
+    """
     where, seen = reprojected(cache, NAMES, torch.tensor([0, 1]), torch.tensor([[24, 40], [24, 24]]), 0.03)
     assert seen[0].tolist() == [True, True, True]
     assert where[0, :, 0].tolist() == pytest.approx([24, 24 - 9.6, 24 - 19.2], abs=1)
