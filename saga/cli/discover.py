@@ -21,7 +21,7 @@ from saga.cli.options import (
     given,
     joined,
 )
-from saga.cli.run import config_of, free_folder, run, say
+from saga.cli.run import beside, config_of, free_folder, run, say
 from saga.config import Config, either, with_assignments
 from saga.errors import SagaError
 from saga.methods.registry import method_names
@@ -82,7 +82,7 @@ def discover(
     if isinstance(config, DiscoveryConfig):
         from saga.train import FeatureField
 
-        trained = FeatureField.load(field or scene.with_suffix(".saga"), loaded)
+        trained = FeatureField.load(field or beside(scene, ".saga"), loaded)
         clusters = open_method("saga", loaded, field=trained, device=chosen)
         assert isinstance(clusters, Segmenter)
         found = clusters.discover(**asdict(config))

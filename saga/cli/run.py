@@ -74,6 +74,11 @@ def free_folder(stem: str) -> Path:
     return next(path for path in (Path(f"{stem}-{number}") for number in count(1)) if not path.exists())
 
 
+def beside(scene: Path, ending: str) -> Path:
+    """The file or folder beside a scene that has the scene's name with another ending."""
+    return scene.parent / f"{scene.stem}{ending}"
+
+
 def require_writable(path: Path) -> None:
     """Raises SagaError when `path` cannot become a file: known before the work, not after it."""
     if path.is_dir():

@@ -23,7 +23,7 @@ from saga.cli.options import (
     joined,
     prefixed,
 )
-from saga.cli.run import config_of, free_folder, run, say
+from saga.cli.run import beside, config_of, free_folder, run, say
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
 from saga.methods.registry import method_names
@@ -145,7 +145,7 @@ def _open_field(
     from saga.scene import Gaussians, Scene
     from saga.train import FeatureField
 
-    path = field or scene.with_suffix(".saga")
+    path = field or beside(scene, ".saga")
     if cameras is None and images is None:
         gaussians = Gaussians.read(scene)
         trained = FeatureField.load(path)

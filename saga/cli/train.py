@@ -7,7 +7,7 @@ import time
 import tyro
 
 from saga.cli.options import Device, ImageFolder, NonNegative, OptionalPath, OptionalText, SceneFile
-from saga.cli.run import require_writable, run, say
+from saga.cli.run import beside, require_writable, run, say
 from saga.train.config import TrainConfig
 
 
@@ -49,7 +49,7 @@ def train(
 
     began = time.perf_counter()
     chosen = choose_device(device)
-    target = out or scene.with_suffix(".saga")
+    target = out or beside(scene, ".saga")
     loaded = load_scene(
         scene, images, cameras, strict, align_frames=align, views=render_views, seed=config.seed, device=chosen, say=say
     )

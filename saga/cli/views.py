@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from saga.cli.options import Device, ImageFolder, NonNegative, OptionalPath, Positive, SceneFile
-from saga.cli.run import run, say
+from saga.cli.run import beside, run, say
 
 
 def views(
@@ -40,7 +40,7 @@ def views(
     from saga.raster import DeviceScene
 
     loaded = load_scene(scene, images, cameras, align_frames=align, views=count, seed=seed, device=device, say=say)
-    folder = out or scene.with_name(f"{scene.stem}_grid")
+    folder = out or beside(scene, "_grid")
     write_grids(DeviceScene(loaded, device), folder)
     names = [camera.name for camera in loaded.cameras]
     listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
