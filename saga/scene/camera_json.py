@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ def camera_to_json(camera: Camera, folder: Path) -> dict[str, Any]:
     The photograph is named twice: relative to `folder`, which holds when a project moves as a whole, and by its
     absolute path, which holds when only the file moves.
     """
+    relative, absolute = (None, None) if camera.image_path is None else _places(camera.image_path, folder)
     return {
         "name": camera.name,
         "width": camera.width,
@@ -26,7 +28,8 @@ def camera_to_json(camera: Camera, folder: Path) -> dict[str, Any]:
         "intrinsics": [camera.fx, camera.fy, camera.cx, camera.cy],
         "world_to_camera": camera.world_to_camera.tolist(),
         "lens": None if camera.lens is None else asdict(camera.lens),
-        "photograph": None if camera.image_path is None else _places(camera.image_path, folder),
+        "image_path": relative,
+        "image_path_absolute": absolute,
     }
 
 
@@ -40,35 +43,51 @@ def camera_from_json(entry: dict[str, Any], where: Path) -> Camera:
         SagaError: the entry is not of this form.
     """
     try:
-        fx, fy, cx, cy = map(float, entry["intrinsics"])
-        pose = np.asarray(entry["world_to_camera"], np.float64)
-        if pose.shape != (4, 4):
-            raise ValueError(f"a pose of shape {list(pose.shape)}")
-        size = int(entry["width"]), int(entry["height"])
-        lens = None if entry["lens"] is None else _lens(entry["lens"])
-        path = None if entry["photograph"] is None else _found(entry["photograph"], where.absolute().parent)
-        return Camera(str(entry["name"]), *size, fx, fy, cx, cy, pose, path, lens)
+        values = {name: _of_type(entry[name], kinds) for name, kinds in _TYPES.items()}
+        fx, fy, cx, cy = (float(_of_type(value, (int, float))) for value in values["intrinsics"])
+        pose = np.asarray(values["world_to_camera"], np.float64)
+        if pose.shape != (4, 4) or not np.isfinite(pose).all() or min(values["width"], values["height"], fx, fy) <= 0:
+            raise ValueError(f"a camera {values['name']} that makes no picture")
+        lens = None if values["lens"] is None else _lens(values["lens"])
+        path = _found(values["image_path"], values["image_path_absolute"], where.absolute().parent)
+        return Camera(values["name"], values["width"], values["height"], fx, fy, cx, cy, pose, path, lens)
     except (KeyError, TypeError, ValueError) as error:
         raise SagaError(f"{where}: expected cameras as saga writes them, found {error!r}; train again.") from error
 
 
 def lost_photograph(entry: dict[str, Any], camera: Camera) -> str | None:
     """Return where the photograph of a camera was when it was written, if it is there no more."""
-    return None if camera.image_path is not None or entry["photograph"] is None else str(entry["photograph"]["path"])
+    return entry["image_path_absolute"] if camera.image_path is None else None
 
 
-def _places(path: Path, folder: Path) -> dict[str, str | None]:
+_TYPES: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "width": (int,),
+    "height": (int,),
+    "intrinsics": (list,),
+    "world_to_camera": (list,),
+    "lens": (dict, NoneType),
+    "image_path": (str, NoneType),
+    "image_path_absolute": (str, NoneType),
+}
+
+
+def _of_type(value: Any, kinds: tuple[type, ...]) -> Any:
+    if type(value) not in kinds:
+        raise TypeError(f"{value!r} where {' or '.join(kind.__name__ for kind in kinds)} belongs")
+    return value
+
+
+def _places(path: Path, folder: Path) -> tuple[str | None, str]:
     absolute = path.absolute()
     try:
-        relative = Path(os.path.relpath(absolute, folder.absolute())).as_posix()
+        return Path(os.path.relpath(absolute, folder.absolute())).as_posix(), str(absolute)
     except ValueError:  # another drive on Windows
-        relative = None
-    return {"relative": relative, "path": str(absolute)}
+        return None, str(absolute)
 
 
-def _found(places: dict[str, str | None], folder: Path) -> Path | None:
-    candidates = [folder / places["relative"]] if places["relative"] is not None else []
-    candidates += [Path(str(places["path"]))]
+def _found(relative: str | None, absolute: str | None, folder: Path) -> Path | None:
+    candidates = ([] if relative is None else [folder / relative]) + ([] if absolute is None else [Path(absolute)])
     found = next((path for path in candidates if path.is_file()), None)
     return None if found is None else Path(os.path.normpath(found))
 

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from saga.errors import SagaError
-from saga.files.transaction import atomic_path
+from saga.train.tensor_file import UNREADABLE, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from saga.train.trainer import Trainer
@@ -39,10 +37,8 @@ class Checkpoint:
             tensors |= {f"{name}.{k}": v for k, v in network.state_dict().items()}
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"{name}_adam.{index}.{k}": v for k, v in state.items()}
-        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
         state = {"identity": self._identity, "iteration": trainer.iteration, "losses": trainer.losses}
-        with atomic_path(self.path) as temporary:
-            save_file(tensors, temporary, {"saga": json.dumps(state)})
+        write_tensors(self.path, tensors, state)
 
     def restore(self, trainer: Trainer) -> bool:
         """Continues the run in the file; False when there is none.
@@ -53,28 +49,29 @@ class Checkpoint:
         if not self.path.is_file():
             return False
         try:
-            with safe_open(self.path, "pt") as file:
-                state = json.loads((file.metadata() or {})["saga"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise SagaError(f"{self.path}: damaged checkpoint of an interrupted run; delete it.") from error
-        if state["identity"] != self._identity:
+            tensors, state = read_tensors(self.path)
+            identity, iteration = state["identity"], state["iteration"]
+            losses = {str(name): float(mean) for name, mean in state["losses"].items()}
+            if type(iteration) is not int:
+                raise TypeError(f"iteration {iteration!r}")
+        except UNREADABLE as error:
+            raise self._damaged() from error
+        if identity != self._identity:
             raise SagaError(
                 f"{self.path}: an interrupted run with another scene, seed or settings is kept here; "
                 "repeat its command to finish it, or delete the file to start afresh."
             )
-        trainer.iteration, trainer.losses = state["iteration"], state["losses"]
-        trainer.random.set_state(tensors["random"])
-        for target, name in (
-            (trainer.features, "features"),
-            (trainer.adam.first, "first"),
-            (trainer.adam.second, "second"),
-            (trainer.adam.steps, "steps"),
-        ):
-            target.copy_(tensors[name])
-        for name, network, optimizer in _networks(trainer):
-            _restore_network(tensors, name, network, optimizer)
+        try:
+            _restore_state(trainer, tensors)
+        except UNREADABLE as error:
+            raise self._damaged() from error
+        trainer.iteration, trainer.losses = iteration, losses
         return True
+
+    def _damaged(self) -> SagaError:
+        return SagaError(
+            f"{self.path}: expected the state of an interrupted run, found a damaged file; delete it to start afresh."
+        )
 
     def remove(self) -> None:
         """Deletes the file once the run is finished."""
@@ -89,6 +86,21 @@ def _networks(trainer: Trainer) -> list[tuple[str, nn.Module, torch.optim.Adam]]
     if trainer.granularity is not None:
         networks.append(("gate", trainer.granularity.gate, trainer.granularity.adam))
     return networks
+
+
+def _restore_state(trainer: Trainer, tensors: dict[str, torch.Tensor]) -> None:
+    trainer.random.set_state(tensors["random"])
+    for target, name in (
+        (trainer.features, "features"),
+        (trainer.adam.first, "first"),
+        (trainer.adam.second, "second"),
+        (trainer.adam.steps, "steps"),
+    ):
+        if target.shape != tensors[name].shape:  # copying would spread one row over all
+            raise ValueError(f"{name} of shape {list(tensors[name].shape)}")
+        target.copy_(tensors[name])
+    for name, network, optimizer in _networks(trainer):
+        _restore_network(tensors, name, network, optimizer)
 
 
 def _restore_network(

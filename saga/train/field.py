@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -11,17 +10,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from saga.errors import SagaError
-from saga.files.transaction import atomic_path
 from saga.scene import Camera, Scene
 from saga.scene.camera_json import camera_from_json, camera_to_json, lost_photograph
 from saga.train.config import TrainConfig
 from saga.train.granularity import ScaleGate
 from saga.train.sam_projection import SamProjection
+from saga.train.tensor_file import UNREADABLE, read_tensors, write_tensors
 
 FORMAT_VERSION = 2
 """2 stores cameras with their lens and photographs relative to the file; a field of version 1 is trained again."""
@@ -68,10 +65,10 @@ class FeatureField:
         Raises:
             SagaError: the place cannot be written.
         """
-        tensors = {"features": self.features.detach().cpu().contiguous()}
+        tensors = {"features": self.features}
         for name, network in (("phi", self.phi), ("gate", self.gate)):
             if network is not None:
-                tensors |= {f"{name}.{k}": v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+                tensors |= {f"{name}.{k}": v for k, v in network.state_dict().items()}
         metadata = {
             "format_version": FORMAT_VERSION,
             "scene_digest": self.scene_digest,
@@ -80,8 +77,7 @@ class FeatureField:
             "cameras": [camera_to_json(camera, Path(path).parent) for camera in self.cameras],
             "report": self.report,
         }
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, {"saga": json.dumps(metadata)})
+        write_tensors(path, tensors, metadata)
 
     @staticmethod
     def load(path: str | Path, scene: Scene | None = None) -> FeatureField:
@@ -97,25 +93,18 @@ class FeatureField:
         if not path.is_file():
             raise SagaError(f"{path}: no such feature field; train one with saga-train SCENE.ply IMAGES.")
         try:
-            with safe_open(path, "pt") as file:
-                metadata = json.loads((file.metadata() or {})["saga"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise SagaError(
-                f"{path}: expected a feature field of saga-train, found another kind or a truncated file; train again."
-            ) from error
-        if metadata.get("format_version") != FORMAT_VERSION:
-            raise SagaError(
-                f"{path}: expected format version {FORMAT_VERSION}, "
-                f"found {metadata.get('format_version')}; train again."
-            )
-        config = TrainConfig(**metadata["config"])
-        phi, gate = _network(SamProjection, "phi.", config, tensors), _network(ScaleGate, "gate.", config, tensors)
-        cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
-        lost = [lost_photograph(*pair) for pair in zip(metadata["cameras"], cameras, strict=True)]
-        _warn_of_lost(path, [place for place in lost if place is not None], len(cameras))
-        digest, report = metadata["scene_digest"], metadata["report"]
-        field = FeatureField(tensors["features"], digest, config, cameras, phi, report, gate)
+            tensors, metadata = read_tensors(path)
+            version = metadata["format_version"]
+        except UNREADABLE as error:
+            raise _damaged(path) from error
+        if version != FORMAT_VERSION:
+            raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; train again.")
+        try:
+            field = _assembled(tensors, metadata, path)
+            lost = [lost_photograph(*pair) for pair in zip(metadata["cameras"], field.cameras, strict=True)]
+        except UNREADABLE as error:
+            raise _damaged(path) from error
+        _warn_of_lost(path, [place for place in lost if place is not None], len(lost))
         if scene is not None:
             field.check(scene, path)
         return field
@@ -133,6 +122,22 @@ class FeatureField:
                 f"{path or 'field'}: this field was trained for another scene ({len(self.features)} Gaussians, "
                 f"{scene.path} has {len(scene.gaussians)}); train one for it with saga-train."
             )
+
+
+def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path) -> FeatureField:
+    config = TrainConfig(**metadata["config"])
+    features, digest, report = tensors["features"], metadata["scene_digest"], metadata["report"]
+    if features.ndim != 2 or features.shape[1] != config.dimensions or not isinstance(digest, str):
+        raise ValueError(f"features of shape {list(features.shape)} and a digest {digest!r}")
+    cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
+    phi, gate = _network(SamProjection, "phi.", config, tensors), _network(ScaleGate, "gate.", config, tensors)
+    return FeatureField(features, digest, config, cameras, phi, report, gate)
+
+
+def _damaged(path: Path) -> SagaError:
+    return SagaError(
+        f"{path}: expected a feature field of saga-train, found another kind or a damaged file; train again."
+    )
 
 
 def _warn_of_lost(path: Path, lost: list[str], count: int) -> None:

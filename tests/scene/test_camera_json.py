@@ -81,8 +81,25 @@ def test_a_photograph_that_is_gone_is_known_by_where_it_was(project: Path) -> No
     assert lost_photograph(never, camera_from_json(never, project / "scene.saga")) is None
 
 
-@pytest.mark.parametrize("change", [{"lens": {"model": "OPENCV"}}, {"intrinsics": [1, 2]}, {"world_to_camera": [[1]]}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lens": {"model": "OPENCV"}},
+        {"intrinsics": [1, 2]},
+        {"intrinsics": [0, 1, 2, 3]},
+        {"intrinsics": ["1", 1, 2, 3]},
+        {"world_to_camera": [[1]]},
+        {"world_to_camera": [[1, 2], [3]]},
+        {"width": "160"},
+        {"height": 0},
+        {"name": 5},
+        {"image_path": 7},
+    ],
+)
 def test_other_values_are_refused(project: Path, change: dict[str, object]) -> None:
     entry = camera_to_json(make(), project) | change
+    with pytest.raises(SagaError, match="expected cameras as saga writes them"):
+        camera_from_json(entry, project / "scene.saga")
+    del entry[next(iter(change))]
     with pytest.raises(SagaError, match="expected cameras as saga writes them"):
         camera_from_json(entry, project / "scene.saga")

@@ -60,3 +60,40 @@ def test_an_older_version_is_refused(tiny_scene, make_field, tmp_path: Path):
     save_file({"features": torch.zeros(1, 32)}, path, {"saga": json.dumps(metadata | {"format_version": 1})})
     with pytest.raises(SagaError, match="expected format version 2, found 1; train again"):
         FeatureField.load(path)
+
+
+def damage(path: Path, change=None, tensors=None, text: str | None = None) -> None:
+    """Writes a whole file with something wrong in its header or in its tensors."""
+    with safe_open(path, "pt") as file:
+        metadata = json.loads(file.metadata()["saga"])
+        kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if change is not None:
+        change(metadata)
+    save_file(
+        kept if tensors is None else tensors(kept), path, {"saga": json.dumps(metadata) if text is None else text}
+    )
+
+
+DAMAGES = {
+    "null": {"text": "null"},
+    "deep": {"text": "[" * 100_000 + "]" * 100_000},
+    "no features": {"tensors": lambda kept: {"other": kept["features"]}},
+    "other shape": {"tensors": lambda kept: {"features": kept["features"].reshape(-1, 16)}},
+    "no cameras": {"change": lambda meta: meta.pop("cameras")},
+    "no digest": {"change": lambda meta: meta.pop("scene_digest")},
+    "no version": {"change": lambda meta: meta.pop("format_version")},
+    "unknown setting": {"change": lambda meta: meta["config"].update(colour=5)},
+    "camera": {"change": lambda meta: meta["cameras"][1].update(name=5)},
+    "cameras": {"change": lambda meta: meta.update(cameras=5)},
+    "half of phi": {"tensors": lambda kept: kept | {"phi.layers.0.weight": torch.zeros(64, 256)}},
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_whole_file_with_something_wrong_in_it_is_refused(tiny_scene, make_field, tmp_path: Path, name: str):
+    path = tmp_path / "field.saga"
+    make_field(tiny_scene.cameras).save(path)
+    damage(path, **DAMAGES[name])
+    with pytest.raises(SagaError, match="field.saga: expected .* train again") as caught:
+        FeatureField.load(path)
+    assert "\n" not in str(caught.value)
