@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from saga.query.discovery import cluster
@@ -37,10 +38,11 @@ def test_small_ones_and_those_that_are_no_candidates_are_left_out() -> None:
     assert cluster(features, torch.zeros(len(features), dtype=torch.bool), 0.6, 1, 0) == []
 
 
-def test_a_member_is_as_similar_as_asked_for() -> None:
-    features, _ = field()
+@pytest.mark.parametrize("similarity", [0.5, 0.8])
+def test_a_member_is_as_similar_as_asked_for_and_what_is_like_nothing_belongs_to_nothing(similarity: float) -> None:
+    features = torch.randn(900, 16, generator=torch.Generator().manual_seed(0))
     everyone = torch.ones(len(features), dtype=torch.bool)
-    for similarity in (0.3, 0.6, 0.9):
-        for center, members in cluster(features, everyone, similarity, 1, 0):
-            cosine = torch.nn.functional.normalize(features[members], dim=1) @ center
-            assert float(cosine.min()) >= similarity - 1e-6
+    found = cluster(features, everyone, similarity, smallest=1, seed=0)
+    for center, members in found:
+        assert float((torch.nn.functional.normalize(features[members], dim=1) @ center).min()) >= similarity - 1e-6
+    assert 0 < sum(int(members.sum()) for _, members in found) < len(features)

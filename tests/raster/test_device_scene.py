@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from saga.raster import DeviceScene
-from saga.scene import Scene
+from saga.scene import Gaussians, Scene
 
 
 def test_depth_is_where_the_surface_is_and_infinite_where_there_is_none(wall: Callable[..., Scene]) -> None:
@@ -19,6 +19,23 @@ def test_depth_is_where_the_surface_is_and_infinite_where_there_is_none(wall: Ca
         Scene(wall().gaussians, [replace(wall().cameras[0], world_to_camera=np.diag([-1.0, 1, -1, 1]))])
     )
     assert torch.isinf(empty.depth("a")).all()
+
+
+def test_depth_is_that_of_a_surface_that_one_can_see_through_too(wall: Callable[..., Scene]) -> None:
+    opaque = wall()
+    count = len(opaque.gaussians)
+    gaussians = Gaussians.from_arrays(
+        opaque.gaussians.means,
+        opaque.gaussians.scales,
+        opaque.gaussians.quaternions,
+        np.full(count, 0.2, np.float32),
+        np.zeros((count, 1, 3), np.float32),
+    )
+    views = DeviceScene(Scene(gaussians, opaque.cameras), "cpu")
+    alpha, depth = views.alpha("a"), views.depth("a")
+    shown = alpha >= 0.5
+    assert 0 < int((shown & (alpha < 0.9)).sum())
+    torch.testing.assert_close(depth[shown], torch.full_like(depth[shown], 4.0))
 
 
 def test_the_surface_of_a_grid_is_remembered(wall: Callable[..., Scene]) -> None:

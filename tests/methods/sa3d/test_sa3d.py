@@ -187,7 +187,7 @@ def test_the_second_pass_prompts_against_what_the_first_got_wrong(
         for name, points, labels in second[::2]
         for x, y in points[labels == 0]
     ]
-    assert len(on_ball) > 3 and np.mean(on_ball) > 0.6
+    assert len(on_ball) > 3 and np.mean(on_ball) > 0.9
 
 
 class Merging(Fixed):
@@ -219,7 +219,7 @@ def test_the_second_pass_takes_away_what_the_first_got_wrong(
     ball = tiny_demo.labels == tiny_demo.names["ball"]
     once = Sa3d(tiny_views, settings, prompter=masks, progress=False).segment_prompt(prompt)
     twice = Sa3d(tiny_views, replace(settings, passes=2), prompter=masks, progress=False).segment_prompt(prompt)
-    assert (once.mask & ball).sum() > 0.8 * ball.sum()
+    assert (once.mask & ball).sum() > 0.84 * ball.sum()
     assert (twice.mask & ball).sum() < 0.2 * ball.sum()
     assert overlap(twice, tiny_demo, "lamp") > 0.85
 

@@ -61,7 +61,7 @@ def test_one_click_selects_an_object(
         assert found.report["counts"]["views_used"] >= 2
         assert {"cross_entropy", "ray_pair"} <= set(found.report["losses"])
         assert found.scores.min() >= 0 and found.scores.max() <= 1
-    assert np.mean(ious) > 0.85, ious
+    assert np.mean(ious) > 0.9, ious
 
 
 @pytest.mark.parametrize("kind", ["mask", "box", "scribble", "world"])
@@ -91,7 +91,7 @@ def test_other_prompts_find_the_same_object(
         found = method.segment_prompt(Prompt(VIEW, box=(xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)))
     else:
         found = method.segment_prompt(Prompt(VIEW, scribble=[(x - 2, y), (x + 2, y)]))
-    assert opacity_iou(tiny_demo, found.mask, label) > 0.7
+    assert opacity_iou(tiny_demo, found.mask, label) > 0.88
 
 
 def test_objects_at_once_are_those_one_at_a_time_in_any_order(

@@ -73,7 +73,7 @@ def test_the_shipped_model_segments_the_demo(tiny_demo: DemoScene, segmenter: Sg
         label = tiny_demo.names[name]
         mask = segmenter.segment_prompt(_prompt(segmenter, exact, label)).mask
         found[name] = weighted_iou(mask, tiny_demo.labels == label, segmenter.scene.gaussians.opacities)
-    assert np.mean(list(found.values())) > 0.6, found
+    assert np.mean(list(found.values())) > 0.78, found
 
 
 def test_the_same_prompt_gives_the_same_answer(tiny_demo: DemoScene, segmenter: Sgisrf, exact: ArrayMasks) -> None:
@@ -102,7 +102,7 @@ def test_masks_boxes_and_scribbles_are_clicks(tiny_demo: DemoScene, segmenter: S
     prompts = [Prompt(point.view, mask=mask), Prompt(point.view, box=box), Prompt(point.view, scribble=mask)]
     truth, opacities = tiny_demo.labels == label, segmenter.scene.gaussians.opacities
     for prompt in prompts:
-        assert weighted_iou(segmenter.segment_prompt(prompt).mask, truth, opacities) > 0.5
+        assert weighted_iou(segmenter.segment_prompt(prompt).mask, truth, opacities) > 0.8
 
 
 def test_settings_of_the_ablation_run(tiny_demo: DemoScene, segmenter: Sgisrf, exact: ArrayMasks) -> None:
