@@ -14,11 +14,12 @@ from saga.errors import SagaError
 from saga.evaluate.cases import Case, PromptConfig, Task, TaskPrompt
 from saga.evaluate.contact_sheets import WorstAnswer, WorstAnswers
 from saga.evaluate.paths import DatasetPaths
-from saga.evaluate.preparation import Preparation, Promptable
+from saga.evaluate.preparation import Preparation
 from saga.evaluate.protocols import open_case, scene_names
 from saga.evaluate.records import Record, SceneResult
 from saga.evaluate.results_folder import ResultsFolder
 from saga.evaluate.scoring import score_decomposition, score_selection
+from saga.methods.base import DiscoveringMethod, Method
 from saga.query import Segmentation
 from saga.raster.device_scene import DeviceScene
 from saga.runtime.device import choose_device, synchronize
@@ -159,9 +160,9 @@ def evaluate_case(
                 "peak_megabytes": {"prepare": peak_prepare, "query": memory.megabytes()},
             }
         )
-        discover = getattr(prepared.method, "discover", None)
-        if case.decomposition is not None and discover is not None:
-            result.decomposition += score_decomposition(case.name, seed, scene, case.decomposition, discover())
+        if case.decomposition is not None and isinstance(prepared.method, DiscoveringMethod):
+            found = prepared.method.discover()
+            result.decomposition += score_decomposition(case.name, seed, scene, case.decomposition, found)
     return result
 
 
@@ -171,7 +172,7 @@ class _Run:
 
     case: Case
     seed: int
-    method: Promptable
+    method: Method[Any]
     scene: DeviceScene
     alone: bool
 

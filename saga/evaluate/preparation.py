@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from saga.errors import SagaError
 from saga.masks import MaskSource, Sam, resolve_checkpoint
+from saga.methods.base import Method
 from saga.methods.registry import config_class, open_method
-from saga.query import Prompt, Segmentation
 from saga.raster.device_scene import DeviceScene
 from saga.scene import Scene
 from saga.train import FeatureField, TrainConfig, train
@@ -21,23 +21,11 @@ SAGA = "saga"
 """The method that answers from a feature field, which is trained once per scene and seed."""
 
 
-class Promptable(Protocol):
-    """What answers prompts.
-
-    One that also has `discover() -> list[Segmentation]` (every object of the scene, without a prompt, as
-    `Segmenter.discover`) is scored by its decomposition too.
-    """
-
-    def segment_prompt(self, prompt: Prompt) -> Segmentation:
-        """The object of a prompt. Raises SagaError for a prompt that it cannot use."""
-        ...
-
-
 @dataclass(frozen=True)
 class Prepared:
     """A method that is ready for one scene."""
 
-    method: Promptable
+    method: Method[Any]
     load_seconds: float = 0.0
     """What a person waits for when they open a scene that was made ready before, without reading the PLY."""
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -117,12 +105,12 @@ class Preparation:
             raise SagaError(f"{path}: this field was trained with {other}; give the same with --train, or delete it.")
         return loaded
 
-    def _open(self, scene: DeviceScene, masks: MaskSource, seed: int, loaded: FeatureField | None = None) -> Promptable:
+    def _open(
+        self, scene: DeviceScene, masks: MaskSource, seed: int, loaded: FeatureField | None = None
+    ) -> Method[Any]:
+        """Opens the method on the scene, with its field if it has one."""
         sam = None if self.sam is None else Sam.load(resolve_checkpoint(self.sam), str(scene.device))
         config = self.config  # with a field, the seed is the training's; sgisrf draws nothing at random and has none
         if loaded is None and hasattr(config, "seed"):
             config = replace(config, seed=seed)
-        method: Promptable = open_method(
-            self.method, scene, config, masks=masks, sam=sam, field=loaded, progress=self.progress
-        )
-        return method
+        return open_method(self.method, scene, config, masks=masks, sam=sam, field=loaded, progress=self.progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from saga.demo import DemoScene
 from saga.errors import SagaError
 from saga.evaluate import Prepared
 from saga.export.rendering import render_color, render_labels
-from saga.query import Prompt, Segmentation
-from saga.query.prompts import check
+from saga.methods.base import DiscoveringMethod, ViewPrompt
+from saga.query.report import Report
 from saga.raster import Geometry
 from saga.raster.device_scene import DeviceScene
 from saga.scene import Scene
@@ -29,7 +30,7 @@ REFERENCE, TARGET = "000", "001"
 
 @dataclass(frozen=True)
 class Oracle:
-    """A method that answers with the labeled object under the prompt, or with nothing at all, or with an error."""
+    """Prepares a method that answers with the labeled object under the prompt, or with nothing, or with an error."""
 
     labels: np.ndarray  # [N]
     mode: str = "right"
@@ -40,30 +41,27 @@ class Oracle:
         return {"name": "oracle", "mode": self.mode}
 
     def prepare(self, name: str, scene: DeviceScene, masks: object, seed: int) -> Prepared:
-        return Prepared(OracleSegmenter(self, scene), 0.25, {"seconds": {"steps": 1.0}})
+        return Prepared(OracleMethod(scene, self), 0.25, {"seconds": {"steps": 1.0}})
 
 
-class OracleSegmenter:
-    def __init__(self, oracle: Oracle, scene: DeviceScene) -> None:
-        self.oracle, self.scene, self.geometry = oracle, scene.scene, scene.geometry
+class OracleMethod(DiscoveringMethod[Oracle]):
+    """The method of an Oracle, which is its config."""
 
-    def segment_prompt(self, prompt: Prompt) -> Segmentation:
-        if self.oracle.mode == "error":
+    def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.config.mode == "error":
             raise SagaError("nothing there")
-        camera = self.scene.camera(prompt.view)
-        asked = check(prompt, camera)
-        seen = render_labels(self.geometry, camera, self.oracle.labels)
+        camera, asked = prompts[0].camera, prompts[0].parts
+        seen = render_labels(self.device_scene.geometry, camera, self.config.labels)
         region = asked.mask if asked.mask is not None else asked.scribble
         under = seen[region] if region is not None else seen[asked.points[:, 1], asked.points[:, 0]]
-        label = np.bincount(under).argmax()
-        return self._found(self.oracle.labels == label if self.oracle.mode == "right" else self.oracle.labels < 0)
+        return self._found(np.bincount(under).argmax() if self.config.mode == "right" else -1)
 
-    def discover(self) -> list[Segmentation]:
-        return [self._found(self.oracle.labels == label) for label in np.unique(self.oracle.labels)]
+    def _discover(self, report: Report) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+        return [self._found(label) for label in np.unique(self.config.labels)]
 
-    def _found(self, members: np.ndarray) -> Segmentation:
-        mask = torch.from_numpy(members)
-        return Segmentation(mask, mask.float())
+    def _found(self, label: int) -> tuple[torch.Tensor, torch.Tensor]:
+        mask = torch.from_numpy(self.config.labels == label)
+        return mask, mask.float()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from saga.train.smoothing import neighbor_average
 
 def quality(scene: Scene, slots: ObjectSlots, truth: dict[str, np.ndarray]) -> float:
     """Mean area-weighted IoU over the views, the table counting as an object."""
-    records = score_decomposition("tiny", 0, slots.views, LabelMaps(truth), slots.discover())
+    records = score_decomposition("tiny", 0, slots.device_scene, LabelMaps(truth), slots.discover())
     return float(np.mean([record.area_weighted_iou for record in records]))
 
 
