@@ -40,9 +40,12 @@ def _on_site(target: str, repository: str) -> str:
 
 
 def _exported(package: str) -> str:
-    return "\n\n".join(f"::: {package}.{name}" for name in sorted(importlib.import_module(package).__all__, key=_order))
+    """The names of a package that are defined in it, classes first; those of other packages are on these' pages."""
+    module = importlib.import_module(package)
+    own = [name for name in module.__all__ if _home(module, name).startswith(package)]
+    return "\n\n".join(f"::: {package}.{name}" for name in sorted(own, key=lambda name: (name[0].islower(), name)))
 
 
-def _order(name: str) -> tuple[bool, str]:
-    """Sorts classes before functions."""
-    return name[0].islower(), name
+def _home(module: Any, name: str) -> str:
+    """The module where a class or function is defined; for other values, the one that exports it."""
+    return getattr(getattr(module, name), "__module__", module.__name__)
