@@ -94,7 +94,6 @@ def segment(
         device: Where to compute.
         assignments: Values of the method's config by their names, e.g. ball_query=false.
     """
-    from saga.export import write_segmentation
     from saga.query import Prompt
     from saga.runtime.device import choose_device
 
@@ -114,7 +113,7 @@ def segment(
     folder = out or free_folder("object")
     for warning in result.report["warnings"]:
         say(f"warning: {warning}")
-    write_segmentation(result, loaded, folder, split_boundary=split_boundary, prune=prune)
+    result.save(folder, split_boundary=split_boundary, prune=prune)
     times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
     say(f"{folder}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
 

@@ -3,7 +3,6 @@ from .base import Method as Method
 from .base import ViewPrompt as ViewPrompt
 from .disconerf.config import DiscoNerfConfig as DiscoNerfConfig
 from .disconerf.slots import ObjectSlots as ObjectSlots
-from .disconerf.slots import discover_objects as discover_objects
 from .prompted import PromptedMethod as PromptedMethod
 from .prompter import MaskPrompter as MaskPrompter
 from .prompter import Prompter as Prompter

@@ -21,8 +21,7 @@ from saga.masks.scene.parts import masks_of_view
 from saga.masks.scene.structure import SceneStructure, find_structure
 from saga.masks.scene.surface import fuse
 from saga.masks.source import ViewMasks
-from saga.raster import BlendOperator, Geometry
-from saga.runtime.device import choose_device
+from saga.raster import BlendOperator, DeviceScene, Geometry
 from saga.runtime.progress import tracked
 from saga.scene.camera import Camera
 from saga.scene.scene import Scene
@@ -126,7 +125,7 @@ class SceneGenerator:
 
     def _on_device(self) -> Geometry:
         if self._geometry is None:
-            self._geometry = Geometry.from_gaussians(self.scene.gaussians, choose_device(self._device))
+            self._geometry = DeviceScene(self.scene, self._device).geometry
         return self._geometry
 
 

@@ -74,14 +74,14 @@ class SlotField:
         """
         path = Path(path)
         if not path.is_file():
-            raise SagaError(f"{path}: no such slot field; train one with discover_objects.")
+            raise SagaError(f"{path}: no such slot field; give masks, and save the slots that are fitted to them.")
         try:
             with safe_open(path, "pt") as file:
                 metadata = json.loads((file.metadata() or {})["saga_slots"])
                 features, weight, bias = (file.get_tensor(name) for name in ("features", "weight", "bias"))
         except (SafetensorError, KeyError, ValueError) as error:
             raise SagaError(
-                f"{path}: expected a slot field of discover_objects, found another kind or a damaged file; train again."
+                f"{path}: expected a slot field, found another kind or a damaged file; fit one again."
             ) from error
         found = metadata.get("format_version")
         if found != FORMAT_VERSION:
@@ -89,7 +89,7 @@ class SlotField:
         if scene is not None and metadata["scene_digest"] != scene.gaussians.digest():
             raise SagaError(
                 f"{path}: this slot field was trained for another scene ({len(features)} Gaussians, "
-                f"{scene.path} has {len(scene.gaussians)}); train one for it with discover_objects."
+                f"{scene.path} has {len(scene.gaussians)}); fit one to it."
             )
         config = DiscoNerfConfig(**metadata["config"])
         return SlotField(features, weight, bias, metadata["scene_digest"], config, metadata["report"])

@@ -26,7 +26,7 @@ _LEAST_ALPHA = 0.5
 """Pixels that show less of the scene say nothing about its objects."""
 _LEAST_SHARE = 0.02
 """Gaussians that make up less of what a pixel shows are left out of its row. Their gradients say little, and Adam would
-scale them up; on composite rows shrink from 74 to 12 entries and the same steps take a quarter of the time."""
+scale them up, while the rows would take most of the time of a step."""
 _FEWEST_PIXELS = 1024
 """A view with fewer cached pixels than this is not worth its projection."""
 _UNIFORM = 0.5

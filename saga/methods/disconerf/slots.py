@@ -170,14 +170,3 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
 
     def _numbers(self) -> Tensor:  # [K] int64
         return torch.arange(1, len(self) + 1, device=self.device_scene.device)
-
-
-def discover_objects(
-    scene: Scene | DeviceScene,
-    masks: MaskSource,
-    config: DiscoNerfConfig | None = None,
-    device: str = "auto",
-    progress: bool = True,
-) -> ObjectSlots:
-    """Cuts a whole scene into objects without a prompt: ObjectSlots, fitted. Raises as that does."""
-    return ObjectSlots(scene, config, masks=masks, device=device, progress=progress)

@@ -8,7 +8,7 @@ import pytest
 from saga.demo import DemoScene, instances_as_masks
 from saga.export.rendering import render_labels
 from saga.masks import ArrayMasks
-from saga.methods.disconerf import DiscoNerfConfig, ObjectSlots, discover_objects
+from saga.methods.disconerf import DiscoNerfConfig, ObjectSlots
 from saga.raster import Geometry
 from saga.scene import Scene
 
@@ -31,7 +31,7 @@ def exact(truth: dict[str, np.ndarray]) -> ArrayMasks:
 
 @pytest.fixture(scope="session")
 def slots(tiny_scene: Scene, exact: ArrayMasks) -> ObjectSlots:
-    return discover_objects(tiny_scene, exact, CONFIG, progress=False)
+    return ObjectSlots(tiny_scene, CONFIG, masks=exact, progress=False)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from saga.errors import SagaError
 from saga.evaluate.scoring import score_decomposition
 from saga.evaluate.truth import LabelMaps
 from saga.masks import ArrayMasks
-from saga.methods.disconerf import DiscoNerfConfig, ObjectSlots, discover_objects
+from saga.methods.disconerf import DiscoNerfConfig, ObjectSlots
 from saga.methods.disconerf.losses import affinity, assign
 from saga.methods.disconerf.sampling import MaskedPixels, Supervision
 from saga.methods.disconerf.trainer import SlotTrainer
@@ -63,10 +63,10 @@ def test_finds_the_objects_of_the_tiny_scene(slots: ObjectSlots, tiny_scene: Sce
 
 def test_the_same_seed_gives_the_same_objects(slots: ObjectSlots, tiny_scene: Scene, exact, config) -> None:
     brief = replace(config, iterations=8)
-    once, again = (discover_objects(tiny_scene, exact, brief, progress=False) for _ in range(2))
+    once, again = (ObjectSlots(tiny_scene, brief, masks=exact, progress=False) for _ in range(2))
     assert torch.equal(once.field.features, again.field.features)
     assert torch.equal(once.labels, again.labels)
-    other = discover_objects(tiny_scene, exact, replace(brief, seed=1), progress=False)
+    other = ObjectSlots(tiny_scene, replace(brief, seed=1), masks=exact, progress=False)
     assert not torch.equal(once.field.features, other.field.features)
 
 
@@ -74,7 +74,7 @@ def test_masks_in_another_order_give_the_same_quality(
     slots: ObjectSlots, tiny_scene: Scene, exact, config, truth
 ) -> None:
     turned = ArrayMasks({camera.name: exact.masks(camera)[::-1] for camera in tiny_scene.cameras})
-    other = discover_objects(tiny_scene, turned, config, progress=False)
+    other = ObjectSlots(tiny_scene, config, masks=turned, progress=False)
     assert quality(tiny_scene, other, truth) == pytest.approx(quality(tiny_scene, slots, truth), abs=0.05)
 
 
@@ -82,7 +82,7 @@ def test_without_matching_objects_share_slots(tiny_scene: Scene, exact, config: 
     # From the random start of the paper; features that tell objects apart from the start hide the difference.
     config = replace(config, start="random")
     with_matching, without = (
-        discover_objects(tiny_scene, exact, replace(config, matching=matching), progress=False)
+        ObjectSlots(tiny_scene, replace(config, matching=matching), masks=exact, progress=False)
         for matching in (True, False)
     )
     assert len(without) < len(with_matching)
@@ -91,7 +91,7 @@ def test_without_matching_objects_share_slots(tiny_scene: Scene, exact, config: 
 
 def test_a_start_from_the_masks_is_better_at_once(tiny_scene: Scene, exact, config: DiscoNerfConfig, truth) -> None:
     random, spectral = (
-        discover_objects(tiny_scene, exact, replace(config, iterations=25, start=start), progress=False)
+        ObjectSlots(tiny_scene, replace(config, iterations=25, start=start), masks=exact, progress=False)
         for start in ("random", "spectral")
     )
     assert quality(tiny_scene, spectral, truth) > quality(tiny_scene, random, truth)
@@ -100,7 +100,7 @@ def test_a_start_from_the_masks_is_better_at_once(tiny_scene: Scene, exact, conf
 def test_regularisation_makes_neighbors_alike(
     slots: ObjectSlots, tiny_scene: Scene, exact, config: DiscoNerfConfig
 ) -> None:
-    ablated = discover_objects(tiny_scene, exact, replace(config, regularization=0.0), progress=False)
+    ablated = ObjectSlots(tiny_scene, replace(config, regularization=0.0), masks=exact, progress=False)
     average = neighbor_average(ablated.views.geometry, config.neighbors)
 
     def roughness(slots: ObjectSlots) -> float:
@@ -112,7 +112,7 @@ def test_regularisation_makes_neighbors_alike(
 
 def test_false_positives_are_penalized(tiny_scene: Scene, exact, config: DiscoNerfConfig) -> None:
     results = [
-        discover_objects(tiny_scene, exact, replace(config, iterations=60, false_positive=weight), progress=False)
+        ObjectSlots(tiny_scene, replace(config, iterations=60, false_positive=weight), masks=exact, progress=False)
         for weight in (0.0, 1.0)
     ]
     assert results[1].field.report["losses"]["false_positive"] < results[0].field.report["losses"]["false_positive"]
@@ -121,7 +121,7 @@ def test_false_positives_are_penalized(tiny_scene: Scene, exact, config: DiscoNe
 def test_slots_are_twice_the_masks_of_the_view_with_most(tiny_scene: Scene, exact, config: DiscoNerfConfig) -> None:
     most = max(len(exact.masks(camera)) for camera in tiny_scene.cameras)
     for settings, expected in (({}, 2 * most), ({"most_slots": 5}, 5), ({"slots": 3}, 3)):
-        found = discover_objects(tiny_scene, exact, replace(config, iterations=2, **settings), progress=False)
+        found = ObjectSlots(tiny_scene, replace(config, iterations=2, **settings), masks=exact, progress=False)
         assert found.field.report["slots"] == len(found.field.bias) == expected
         assert 1 <= len(found) <= expected
 
@@ -129,7 +129,7 @@ def test_slots_are_twice_the_masks_of_the_view_with_most(tiny_scene: Scene, exac
 def test_one_mask_is_enough(tiny_scene: Scene, exact, config: DiscoNerfConfig) -> None:
     camera = tiny_scene.cameras[2]
     one = ArrayMasks({camera.name: exact.masks(camera)[:1]})
-    found = discover_objects(tiny_scene, one, replace(config, iterations=20), progress=False)
+    found = ObjectSlots(tiny_scene, replace(config, iterations=20), masks=one, progress=False)
     assert len(found) >= 1
     assert bool(torch.isfinite(found.field.features).all())
 
@@ -140,7 +140,7 @@ def test_one_gaussian_is_enough(tiny_scene: Scene, exact, config: DiscoNerfConfi
     large = np.full((1, 3), np.ptp(g.means, axis=0).max() / 3, np.float32)
     single = Gaussians.from_arrays(middle, large, g.quaternions[:1], np.array([0.99], np.float32), g.sh[:1])
     scene = Scene(single, tiny_scene.cameras, tiny_scene.path)
-    found = discover_objects(scene, exact, replace(config, iterations=5), progress=False)
+    found = ObjectSlots(scene, replace(config, iterations=5), masks=exact, progress=False)
     assert found.labels.tolist() == [1]
     assert bool(torch.isfinite(found.field.features).all())
 
@@ -150,7 +150,7 @@ def test_bad_gaussians_belong_to_no_object(tiny_folder: Path, tiny_scene: Scene,
     means, opacities, valid = g.means.copy(), g.opacities.copy(), g.valid.copy()
     means[:7], opacities[:7], valid[:7] = 0, 0, False  # as Gaussians.read leaves rows that are not finite
     scene = Scene(replace(g, means=means, opacities=opacities, valid=valid), tiny_scene.cameras, tiny_scene.path)
-    found = discover_objects(scene, exact, replace(config, iterations=20), progress=False)
+    found = ObjectSlots(scene, replace(config, iterations=20), masks=exact, progress=False)
     assert not found.labels[:7].any() and not found.confidence[:7].any()
     assert bool((found.labels[7:] > 0).all())
     assert not any(bool(one.mask[:7].any()) for one in found.discover())
@@ -167,7 +167,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, float], message: 
 
 def test_a_scene_without_cameras_is_refused(tiny_scene: Scene, exact) -> None:
     with pytest.raises(SagaError, match="cameras"):
-        discover_objects(Scene(tiny_scene.gaussians, [], tiny_scene.path), exact, progress=False)
+        ObjectSlots(Scene(tiny_scene.gaussians, [], tiny_scene.path), masks=exact, progress=False)
 
 
 def test_compact_rows_render_as_the_whole(tiny_scene: Scene) -> None:
