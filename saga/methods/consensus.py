@@ -52,9 +52,9 @@ class Consensus:
     is what the views agree on.
     """
 
-    def __init__(self, views: DeviceScene, masks: Callable[[str], PackedMasks]) -> None:
+    def __init__(self, device_scene: DeviceScene, masks: Callable[[str], PackedMasks]) -> None:
         """`masks` hands out those of a view, by the camera's name."""
-        self.views, self._packed = views, masks
+        self.device_scene, self._packed = device_scene, masks
         self._operator = lru_cache(_REMEMBERED)(self._small)
 
     def mask(
@@ -77,7 +77,7 @@ class Consensus:
         if sights[index].camera.name == camera.name:
             return self._packed(camera.name).masks(sights[index].indices[[k]])[0]
         pair = lifts[index][:, [k, -1]]
-        return _shown(probability(self.views.operator(camera.name), pair))[0][0].cpu()
+        return _shown(probability(self.device_scene.operator(camera.name), pair))[0][0].cpu()
 
     def _sights(
         self,
@@ -87,11 +87,11 @@ class Consensus:
     ) -> list[_Sight]:
         """The views that have masks that hold the points; the prompt's own comes first if it is among them."""
         world = world_points(
-            self.views, camera.name, torch.from_numpy(np.ascontiguousarray(points)).to(self.views.device)
+            self.device_scene, camera.name, torch.from_numpy(np.ascontiguousarray(points)).to(self.device_scene.device)
         )
         sights = [self._sight(camera, points, labels)]
-        for other in choose_views(self.views.scene.cameras, camera)[:_OTHER_VIEWS]:
-            pixels, seen = (each.cpu().numpy() for each in seen_points(self.views, other.name, world))
+        for other in choose_views(self.device_scene.scene.cameras, camera)[:_OTHER_VIEWS]:
+            pixels, seen = (each.cpu().numpy() for each in seen_points(self.device_scene, other.name, world))
             sights.append(self._sight(other, pixels[seen], labels[seen]))
         return [sight for sight in sights if sight is not None]
 
@@ -134,10 +134,10 @@ class Consensus:
         return [total / count.clamp(min=1) for total, count in zip(sums, counts, strict=True)]
 
     def _small(self, name: str) -> BlendOperator:
-        camera = self.views.scene.camera(name)
+        camera = self.device_scene.scene.camera(name)
         scale = min(1.0, (_PIXELS / (camera.width * camera.height)) ** 0.5)
         width, height = max(1, round(camera.width * scale)), max(1, round(camera.height * scale))
-        return BlendOperator(self.views.geometry, camera.resized(width, height))
+        return BlendOperator(self.device_scene.geometry, camera.resized(width, height))
 
 
 def _shown(

@@ -26,18 +26,18 @@ def unproject(
 
 
 def world_points(
-    views: DeviceScene,
+    device_scene: DeviceScene,
     name: str,
     pixels: Tensor,  # [K, 2]
 ) -> Tensor:  # [K, 3]
     """World points, float64 [K, 3], of integer pixels (x, y) of a view; NaN where the view shows nothing."""
-    depths = views.depth(name)[pixels[:, 1], pixels[:, 0]]
-    points = unproject(views.scene.camera(name), pixels, torch.where(depths.isfinite(), depths, torch.nan))
+    depths = device_scene.depth(name)[pixels[:, 1], pixels[:, 0]]
+    points = unproject(device_scene.scene.camera(name), pixels, torch.where(depths.isfinite(), depths, torch.nan))
     return points
 
 
 def seen_points(
-    views: DeviceScene,
+    device_scene: DeviceScene,
     name: str,
     points: Tensor,  # [K, 3]
     tolerance: float = 0.03,
@@ -47,7 +47,7 @@ def seen_points(
     A point is seen when it falls into the image and lies no farther than what the rendered depth shows there, give or
     take `tolerance` of its own depth. Pixels of unseen points are meaningless but inside the image.
     """
-    camera = views.scene.camera(name)
+    camera = device_scene.scene.camera(name)
     finite = points.isfinite().all(1)
     pixels, z = camera.project(torch.where(finite[:, None], points, 0.0).cpu().numpy())
     depths = torch.from_numpy(z).to(points.device)
@@ -55,5 +55,5 @@ def seen_points(
     inside = np.isfinite(pixels).all(1) & (pixels >= 0).all(1) & (pixels < limits).all(1) & (z > 0)
     kept = torch.from_numpy(inside).to(points.device) & finite
     whole = torch.from_numpy(np.where(inside[:, None], pixels, 0.0)).to(points.device).long()
-    shown = views.depth(name)[whole[:, 1], whole[:, 0]].to(depths)
+    shown = device_scene.depth(name)[whole[:, 1], whole[:, 0]].to(depths)
     return whole, kept & (depths <= shown * (1 + tolerance)) & shown.isfinite()

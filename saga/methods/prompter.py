@@ -50,9 +50,9 @@ class Prompter(Protocol):
 class SamPrompter:
     """Segment Anything; the encoder's features of the last views are remembered, so further prompts only decode."""
 
-    def __init__(self, views: DeviceScene, sam: Sam, source: MaskSource | None = None) -> None:
+    def __init__(self, device_scene: DeviceScene, sam: Sam, source: MaskSource | None = None) -> None:
         """`source` hands out features that were kept when the scene's masks were made."""
-        self.views, self.sam = views, sam
+        self.device_scene, self.sam = device_scene, sam
         self.description = f"masks by Segment Anything ({sam.model_type})"
         self._source = source
         self.features = lru_cache(_REMEMBERED)(self._features)
@@ -74,9 +74,9 @@ class SamPrompter:
         return found if found.any() else None
 
     def _features(self, name: str) -> np.ndarray:  # [256, 64, 64]
-        camera = self.views.scene.camera(name)
+        camera = self.device_scene.scene.camera(name)
         kept = None if self._source is None else self._source.features(camera)
-        return self.sam.features(self.views.scene.image(camera)) if kept is None else kept
+        return self.sam.features(self.device_scene.scene.image(camera)) if kept is None else kept
 
 
 class MaskPrompter:
@@ -88,12 +88,12 @@ class MaskPrompter:
     view has no mask like it.
     """
 
-    def __init__(self, views: DeviceScene, source: MaskSource) -> None:
+    def __init__(self, device_scene: DeviceScene, source: MaskSource) -> None:
         """`source` hands out the masks."""
-        self.views, self.source = views, source
+        self.device_scene, self.source = device_scene, source
         self.description = source.description
         self._packed = lru_cache(_REMEMBERED)(self._read)
-        self._consensus = Consensus(views, self._packed)
+        self._consensus = Consensus(device_scene, self._packed)
 
     def mask(
         self,
@@ -121,7 +121,7 @@ class MaskPrompter:
         return masks[int(likeness.argmax())].numpy() if alike else agreed.numpy()
 
     def _read(self, name: str) -> PackedMasks:
-        return PackedMasks.pack(self.source.masks(self.views.scene.camera(name)))
+        return PackedMasks.pack(self.source.masks(self.device_scene.scene.camera(name)))
 
 
 def open_prompter(device_scene: DeviceScene, masks: MaskSource | None, sam: Sam | None) -> Prompter:

@@ -43,10 +43,16 @@ class Propagation:
     """One object's 3D mask in the making."""
 
     def __init__(
-        self, views: DeviceScene, prompter: Prompter, config: Sa3dConfig, asked: Asked, report: Report, progress: bool
+        self,
+        device_scene: DeviceScene,
+        prompter: Prompter,
+        config: Sa3dConfig,
+        asked: Asked,
+        report: Report,
+        progress: bool,
     ) -> None:
         """`report` gets the times of the stages; `progress` shows a bar on standard error."""
-        self.views, self.prompter, self.config = views, prompter, config
+        self.device_scene, self.prompter, self.config = device_scene, prompter, config
         self.asked, self.report, self.progress = asked, report, progress
         self.outcomes: dict[str, Outcome] = {}
         """What became of each view in the last pass."""
@@ -65,9 +71,11 @@ class Propagation:
         return target
 
     def _projected(self, masks: Mapping[str, np.ndarray]) -> Confidence:
-        confidence = Confidence(len(self.views.geometry.means), self.config.negative_weight, self.views.device)
+        confidence = Confidence(
+            len(self.device_scene.geometry.means), self.config.negative_weight, self.device_scene.device
+        )
         for name, mask in masks.items():
-            self._add(confidence, name, torch.from_numpy(mask).to(self.views.device))
+            self._add(confidence, name, torch.from_numpy(mask).to(self.device_scene.device))
         return confidence
 
     def _misclassified(self, target: Confidence) -> dict[str, np.ndarray]:
@@ -93,7 +101,7 @@ class Propagation:
             self.outcomes[camera.name] = "not_showing"
             return
         with self.report.timed("self_prompting"):
-            depth, config = self.views.depth(camera.name), self.config
+            depth, config = self.device_scene.depth(camera.name), self.config
             # What several targets show belongs to the surest of them.
             maps = torch.where(rendered == rendered.amax(-1, keepdim=True), rendered, 0.0).unbind(-1)
             points = [self_prompt(each, depth, camera, config.points, config.decay) for each in maps]
@@ -130,12 +138,12 @@ class Propagation:
 
     def _add(self, target: Confidence, name: str, mask: Tensor) -> None:
         with self.report.timed("projection"):
-            operator = self.views.operator(name)
+            operator = self.device_scene.operator(name)
         with self.report.timed("inverse_rendering"):
-            target.add(operator.lift(mask.to(torch.float32)[..., None])[:, 0], self.views.weight(name))
+            target.add(operator.lift(mask.to(torch.float32)[..., None])[:, 0], self.device_scene.weight(name))
 
     def _rendered(self, name: str, targets: Sequence[Confidence]) -> Tensor:  # [H, W, T]
         with self.report.timed("projection"):
-            operator = self.views.operator(name)
+            operator = self.device_scene.operator(name)
         with self.report.timed("rendering"):
             return operator.render(torch.stack([target.value for target in targets], dim=1))

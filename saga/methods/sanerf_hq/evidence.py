@@ -17,7 +17,7 @@ class Evidence:
     def __init__(self, cache: RayCache) -> None:
         """Starts without any view."""
         self.cache = cache
-        self.inside = torch.zeros(len(cache.views.geometry), device=cache.views.device)  # [N]
+        self.inside = torch.zeros(len(cache.device_scene.geometry), device=cache.device_scene.device)  # [N]
         self.total = torch.zeros_like(self.inside)  # [N]
 
     def add(

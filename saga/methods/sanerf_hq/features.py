@@ -30,7 +30,7 @@ def feature_camera(camera: Camera) -> Camera:
 
 
 def fit_features(
-    views: DeviceScene,
+    device_scene: DeviceScene,
     maps: dict[str, Tensor],  # [256, 64, 64]
     iterations: int = 0,
     rate: float = 0.01,
@@ -40,9 +40,11 @@ def fit_features(
 
     Starts from lift(F) / lift(1) and takes steps of Adam on the squared error of one random view (eq. 3).
     """
-    operators = {name: BlendOperator(views.geometry, feature_camera(views.scene.camera(name))) for name in maps}
-    targets = {name: _inside(views.scene.camera(name), features) for name, features in maps.items()}
-    total, summed = torch.zeros(len(views.geometry), 1, device=views.device), torch.zeros(0)
+    operators = {
+        name: BlendOperator(device_scene.geometry, feature_camera(device_scene.scene.camera(name))) for name in maps
+    }
+    targets = {name: _inside(device_scene.scene.camera(name), features) for name, features in maps.items()}
+    total, summed = torch.zeros(len(device_scene.geometry), 1, device=device_scene.device), torch.zeros(0)
     for name, operator in operators.items():
         target = targets[name]
         lifted = operator.lift(torch.cat([target, torch.ones_like(target[..., :1])], dim=-1))
@@ -62,12 +64,12 @@ def fit_features(
 
 
 def render_features(
-    views: DeviceScene,
+    device_scene: DeviceScene,
     field: Tensor,  # [N, C]
     camera: Camera,
 ) -> Tensor:  # [C, 64, 64]
     """The feature map that a view would have (eq. 2, over alpha, so that half transparent cells count in full)."""
-    operator = BlendOperator(views.geometry, feature_camera(camera))
+    operator = BlendOperator(device_scene.geometry, feature_camera(camera))
     image = operator.render(field)
     alpha = operator.alpha()[..., None]
     image = torch.where(alpha > _LEAST_ALPHA, image / alpha.clamp(min=_LEAST_ALPHA), 0.0)
@@ -81,7 +83,7 @@ class DistilledPrompter:
 
     def __init__(self, prompter: SamPrompter, config: SanerfHqConfig, progress: bool = True) -> None:
         """`prompter` holds the model and encodes the photographs."""
-        self.views, self.sam, self.config, self.progress = prompter.views, prompter.sam, config, progress
+        self.device_scene, self.sam, self.config, self.progress = prompter.device_scene, prompter.sam, config, progress
         self.description = f"{prompter.description}, on distilled features"
         self._encoded = prompter.features
         self.features = lru_cache(_REMEMBERED)(self._features)
@@ -89,16 +91,18 @@ class DistilledPrompter:
     @cached_property
     def field(self) -> Tensor:  # [N, 256]
         """Features of the Gaussians. Raises SagaError when no view has a photograph."""
-        cameras = [camera for camera in self.views.scene.cameras if camera.image_path is not None]
+        cameras = [camera for camera in self.device_scene.scene.cameras if camera.image_path is not None]
         if not cameras:
-            raise SagaError(f"{self.views.scene.path}: distilled features need photographs; give the images' folder.")
+            raise SagaError(
+                f"{self.device_scene.scene.path}: distilled features need photographs; give the images' folder."
+            )
         cameras = [cameras[0], *choose_views(cameras, cameras[0], max(0, self.config.views - 1))]
         encoded = {
-            camera.name: torch.from_numpy(self._encoded(camera.name)).to(self.views.device, torch.float32)
+            camera.name: torch.from_numpy(self._encoded(camera.name)).to(self.device_scene.device, torch.float32)
             for camera in tracked(cameras, self.progress, "features")
         }
         config = self.config
-        return fit_features(self.views, encoded, config.feature_iterations, config.feature_rate, config.seed)
+        return fit_features(self.device_scene, encoded, config.feature_iterations, config.feature_rate, config.seed)
 
     def mask(
         self,
@@ -116,7 +120,12 @@ class DistilledPrompter:
         return found if found.any() else None
 
     def _features(self, name: str) -> np.ndarray:  # [256, 64, 64]
-        return render_features(self.views, self.field, self.views.scene.camera(name)).cpu().numpy().astype(np.float16)
+        return (
+            render_features(self.device_scene, self.field, self.device_scene.scene.camera(name))
+            .cpu()
+            .numpy()
+            .astype(np.float16)
+        )
 
 
 def _inside(

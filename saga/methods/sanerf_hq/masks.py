@@ -54,7 +54,7 @@ class MaskCollector:
 
     def __init__(self, cache: RayCache, prompter: Prompter, config: SanerfHqConfig) -> None:
         """Shares the rays of a scene with what asks for masks."""
-        self.cache, self.views, self.prompter, self.config = cache, cache.views, prompter, config
+        self.cache, self.device_scene, self.prompter, self.config = cache, cache.device_scene, prompter, config
 
     def from_prompts(self, prompts: Sequence[ViewPrompt], tick: Callable[[], None]) -> ObjectMasks:
         """The masks that prompts of one object lead to; `tick` is called for each view.
@@ -67,9 +67,9 @@ class MaskCollector:
         for prompt in prompts:
             camera = prompt.camera
             pixels, labels, mask = self._read(prompt)
-            parts.append(WorldPoints.of(self.views, camera.name, pixels, labels))
+            parts.append(WorldPoints.of(self.device_scene, camera.name, pixels, labels))
             if mask is not None:
-                shown = torch.from_numpy(mask).to(self.views.device)
+                shown = torch.from_numpy(mask).to(self.device_scene.device)
                 if camera.name in found.fixed:
                     shown |= found.masks[camera.name]
                     found.drop(camera.name, "")
@@ -86,13 +86,13 @@ class MaskCollector:
         """
         found = ObjectMasks(Evidence(self.cache))
         seen = {
-            camera.name: int(points.seen(self.views, camera.name, self.config.tolerance)[1].sum())
-            for camera in self.views.scene.cameras
+            camera.name: int(points.seen(self.device_scene, camera.name, self.config.tolerance)[1].sum())
+            for camera in self.device_scene.scene.cameras
         }
         first = max(seen, key=lambda name: seen[name], default="")
         if not first or seen[first] == 0:
             raise SagaError("points: no view sees any of the points on the object; give points on visible surfaces.")
-        self._propagate(found, points, self.views.scene.camera(first), tick)
+        self._propagate(found, points, self.device_scene.scene.camera(first), tick)
         if not found.masks:
             raise SagaError(f"points: {self.prompter.description} show nothing there in any view; give other points.")
         return found
@@ -109,14 +109,14 @@ class MaskCollector:
 
     def _propagate(self, found: ObjectMasks, points: WorldPoints, first: Camera, tick: Callable[[], None]) -> None:
         """Masks of all other views, nearest to the first one first, then those that the others contradict again."""
-        others = choose_views(self.views.scene.cameras, first, self.config.views)
+        others = choose_views(self.device_scene.scene.cameras, first, self.config.views)
         enough = self.config.min_visible or max(1, -(-int(points.labels.sum()) // 2))
         asked: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         for camera in [first, *others]:
             tick()
             if camera.name in found.masks:
                 continue
-            pixels, labels = points.seen(self.views, camera.name, self.config.tolerance)
+            pixels, labels = points.seen(self.device_scene, camera.name, self.config.tolerance)
             if int(labels.sum()) < enough:
                 pixels, labels = self._extended(found, camera, pixels[labels == 0])
             if not labels.any():
@@ -150,7 +150,7 @@ class MaskCollector:
     ) -> Tensor | None:  # [H, W] bool
         rough = self._rough(found, camera) if self.config.rough else None
         mask = self.prompter.mask(camera, pixels, labels, None, rough)
-        return None if mask is None else torch.from_numpy(mask).to(self.views.device)
+        return None if mask is None else torch.from_numpy(mask).to(self.device_scene.device)
 
     def _rough(self, found: ObjectMasks, camera: Camera) -> np.ndarray | None:  # [H, W] bool
         """What is known of an object in a view, at the resolution of the rays; None when it is next to nothing."""
@@ -170,7 +170,7 @@ class MaskCollector:
                 if self._overlap(found, name, own) >= self.config.agreement:
                     continue
                 found.drop(name, _CONTRADICTED)
-            camera = self.views.scene.camera(name)
+            camera = self.device_scene.scene.camera(name)
             pixels, labels = self._extended(found, camera, pixels[labels == 0])
             mask = self._ask(found, camera, pixels, labels) if labels.any() else None
             if mask is not None and self._overlap(found, name, mask) >= self.config.agreement:

@@ -38,8 +38,8 @@ def reprojected(
     for number, name in enumerate(names):
         own = view == number
         if bool(own.any()):
-            points[own] = world_points(cache.views, name, pixels[own])
-    found = [seen_points(cache.views, name, points, tolerance) for name in names]
+            points[own] = world_points(cache.device_scene, name, pixels[own])
+    found = [seen_points(cache.device_scene, name, points, tolerance) for name in names]
     where, seen = (torch.stack(part, dim=1) for part in zip(*found, strict=True))
     everyone = torch.arange(len(view), device=view.device)
     where[everyone, view], seen[everyone, view] = pixels, True
@@ -78,7 +78,7 @@ def _kept(cache: RayCache, names: list[str], rays: Tensor, of: Tensor, valid: Te
     places, colors = torch.zeros_like(of), torch.zeros(*of.shape, 3, device=of.device)
     valid, parts, first = valid.clone(), [], 0
     for number, name in enumerate(names):
-        camera = cache.views.scene.camera(name)
+        camera = cache.device_scene.scene.camera(name)
         limits = torch.tensor([camera.width, camera.height], device=of.device)
         mine = of == number
         valid &= ~mine | ((rays >= 0) & (rays < limits)).all(-1)
@@ -86,7 +86,7 @@ def _kept(cache: RayCache, names: list[str], rays: Tensor, of: Tensor, valid: Te
         if not bool(mine.any()):
             continue
         pixels = rays[mine]
-        parts.append(cache.views.operator(name).rows(pixels))
+        parts.append(cache.device_scene.operator(name).rows(pixels))
         places[mine] = torch.arange(first, first + len(pixels), device=of.device)
         colors[mine] = cache.colors(name)[pixels[:, 1], pixels[:, 0]].to(torch.float32) / 255
         first += len(pixels)

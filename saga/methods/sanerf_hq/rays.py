@@ -52,10 +52,10 @@ class ViewRays:
 class RayCache:
     """Rays and colors of the views of a scene, made when first asked for."""
 
-    def __init__(self, views: DeviceScene, grid: int, most: int) -> None:
+    def __init__(self, device_scene: DeviceScene, grid: int, most: int) -> None:
         """`grid` pixels lie between rays along each axis, or more, so that all views together keep `most` at most."""
-        self.views = views
-        sizes = [(camera.width, camera.height) for camera in views.scene.cameras]
+        self.device_scene = device_scene
+        sizes = [(camera.width, camera.height) for camera in device_scene.scene.cameras]
         self.grid = grid
         while sum(-(-w // self.grid) * -(-h // self.grid) for w, h in sizes) > max(most, len(sizes)):
             self.grid += 1
@@ -65,22 +65,24 @@ class RayCache:
 
     def _rays(self, name: str) -> ViewRays:
         """The rays of a view, by the camera's name."""
-        camera = self.views.scene.camera(name)
+        camera = self.device_scene.scene.camera(name)
         half = self.grid // 2
         ys, xs = (
             torch.arange(half, side + self.grid - 1, self.grid)[: -(-side // self.grid)].clamp(max=side - 1)
             for side in (camera.height, camera.width)
         )
-        grid = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), dim=-1).reshape(-1, 2).to(self.views.device)
-        return ViewRays(grid, self.views.operator(name).rows(grid), (len(ys), len(xs)))
+        grid = torch.stack(torch.meshgrid(xs, ys, indexing="xy"), dim=-1).reshape(-1, 2).to(self.device_scene.device)
+        return ViewRays(grid, self.device_scene.operator(name).rows(grid), (len(ys), len(xs)))
 
     def _weights(self, name: str) -> Tensor:  # [N]
         """The blended weight of each Gaussian, summed over a view's rays: lift(1)."""
         rows = self.rays(name).rows
-        return rows.lift(torch.ones(len(rows), 1, device=self.views.device))[:, 0]
+        return rows.lift(torch.ones(len(rows), 1, device=self.device_scene.device))[:, 0]
 
     def _colors(self, name: str) -> Tensor:  # [H, W, 3] uint8
         """What a view looks like, rendered, over black."""
-        camera = self.views.scene.camera(name)
-        colors = torch.from_numpy(self.views.scene.gaussians.colors(camera.position)).to(self.views.device)
-        return (self.views.operator(name).render(colors).clamp(0, 1) * 255).round().to(torch.uint8)
+        camera = self.device_scene.scene.camera(name)
+        colors = torch.from_numpy(self.device_scene.scene.gaussians.colors(camera.position)).to(
+            self.device_scene.device
+        )
+        return (self.device_scene.operator(name).render(colors).clamp(0, 1) * 255).round().to(torch.uint8)

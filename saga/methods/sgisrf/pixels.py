@@ -85,14 +85,14 @@ def lattice(camera: Camera, most: int, box: Box | None = None) -> Lattice:
 class Owners:
     """The Gaussian that contributes most to each pixel (eq. 5)."""
 
-    def __init__(self, views: DeviceScene) -> None:
+    def __init__(self, device_scene: DeviceScene) -> None:
         """Starts without any view; the last few that are asked for stay in memory."""
-        self.views = views
+        self.device_scene = device_scene
         self.of = lru_cache(_REMEMBERED)(self._of)
 
     def at(self, view: str, pixel: tuple[int, int]) -> int:
         """The Gaussian of one pixel, -1 where nothing is."""
-        return int(strongest(self.views.operator(view).rows(torch.tensor([pixel])))[0])
+        return int(strongest(self.device_scene.operator(view).rows(torch.tensor([pixel])))[0])
 
     def clicked(self, view: str, where: Lattice, pixel: tuple[int, int]) -> np.ndarray:  # [rows, columns]
         """`of`, with the clicked pixel itself in the cell that holds it."""
@@ -104,19 +104,19 @@ class Owners:
         return owners
 
     def _of(self, view: str, where: Lattice) -> np.ndarray:  # [rows, columns]
-        found = strongest(self.views.operator(view).rows(where.pixels())).cpu().numpy()
+        found = strongest(self.device_scene.operator(view).rows(where.pixels())).cpu().numpy()
         return np.asarray(found.reshape(where.rows, where.columns))
 
 
 def echoes(owners: Owners, click: Click, count: int) -> list[Click]:
     """The same point of the surface clicked in up to `count` other views that show it, spread over all views."""
-    views, camera = owners.views, owners.views.scene.camera(click.view)
+    device_scene, camera = owners.device_scene, owners.device_scene.scene.camera(click.view)
     owner = owners.at(camera.name, click.pixel)
     if count == 0 or owner < 0 or not click.positive:
         return []
-    point = views.geometry.means[owner].double().cpu().numpy()
+    point = device_scene.geometry.means[owner].double().cpu().numpy()
     found: list[Click] = []
-    for other in choose_views(views.scene.cameras, camera, _CANDIDATES * count):
+    for other in choose_views(device_scene.scene.cameras, camera, _CANDIDATES * count):
         place, depth = other.project(point[None])
         if depth[0] <= 0 or not ((place[0] >= 0).all() and (place[0] < (other.width, other.height)).all()):
             continue
@@ -124,7 +124,7 @@ def echoes(owners: Owners, click: Click, count: int) -> list[Click]:
         seen = owners.at(other.name, pixel)
         if seen < 0:
             continue
-        shown = float(other.project(views.geometry.means[seen].double().cpu().numpy()[None])[1][0])
+        shown = float(other.project(device_scene.geometry.means[seen].double().cpu().numpy()[None])[1][0])
         if abs(shown - depth[0]) <= _SAME_DEPTH * depth[0]:
             found.append(Click(other.name, pixel))
         if len(found) == count:

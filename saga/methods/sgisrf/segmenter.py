@@ -216,9 +216,9 @@ class _Turn:
         return [group for group in self.clicks if group[0][0].positive == positive]
 
 
-def _radius(views: DeviceScene, sample: int = 100_000) -> float:
+def _radius(device_scene: DeviceScene, sample: int = 100_000) -> float:
     """Distance from the middle of a scene within which nine in ten of its Gaussians lie; 1 for an empty one."""
-    means = views.geometry.means[views.valid]
+    means = device_scene.geometry.means[device_scene.valid]
     means = means[:: max(1, len(means) // sample)]
     if len(means) == 0:
         return 1.0

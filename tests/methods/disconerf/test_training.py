@@ -101,7 +101,7 @@ def test_regularisation_makes_neighbors_alike(
     slots: ObjectSlots, tiny_scene: Scene, exact, config: DiscoNerfConfig
 ) -> None:
     ablated = ObjectSlots(tiny_scene, replace(config, regularization=0.0), masks=exact, progress=False)
-    average = neighbor_average(ablated.views.geometry, config.neighbors)
+    average = neighbor_average(ablated.device_scene.geometry, config.neighbors)
 
     def roughness(slots: ObjectSlots) -> float:
         features = slots.field.features
