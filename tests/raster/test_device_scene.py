@@ -45,3 +45,13 @@ def test_the_surface_of_a_grid_is_remembered(wall: Callable[..., Scene]) -> None
     assert torch.equal(found.depth, views.surface("a").depth[2::4, 2::4])
     assert torch.allclose(found.depth[6, 8], torch.tensor(4.0), atol=0.02)
     assert torch.allclose(found.alpha, views.alpha("a")[2::4, 2::4], atol=1e-6)
+
+
+def test_gaussians_that_are_no_numbers_are_not_valid(wall: Callable[..., Scene]) -> None:
+    scene = wall()
+    means = scene.gaussians.means.copy()
+    means[[3, 7]] = np.nan
+    scales, quaternions, opacities = scene.gaussians.scales, scene.gaussians.quaternions, scene.gaussians.opacities
+    gaussians = Gaussians.from_arrays(means, scales, quaternions, opacities, np.zeros((len(means), 1, 3), np.float32))
+    valid = DeviceScene(Scene(gaussians, scene.cameras), "cpu").valid
+    assert torch.nonzero(~valid)[:, 0].tolist() == [3, 7]
