@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
-from saga.query import QueryConfig, Segmenter
 from saga.query.graph_cut import cut
 from saga.raster import SparseRows
 
@@ -48,16 +46,3 @@ def test_it_is_the_least_of_all_cuts():
 
     least = min(cost(torch.tensor([bool(k >> i & 1) for i in range(10)])) for k in range(1024))
     assert cost(found) < least + 0.02
-
-
-def test_the_segmenter_takes_it_as_an_option(tiny_scene, field, tiny_demo, middle):
-    raw = {"statistical_filter": False, "ball_query": False}
-    lamp = tiny_demo.names["lamp"]
-    sizes = [
-        Segmenter(tiny_scene, field, QueryConfig(graph_smoothness=weight, **raw)).segment(
-            "000.png", points=[middle(lamp)]
-        )
-        for weight in (0.0, 1.0)
-    ]
-    assert not np.array_equal(sizes[0].mask, sizes[1].mask)
-    assert 0.5 < len(sizes[1]) / len(sizes[0]) < 2

@@ -212,3 +212,16 @@ def test_sam_needs_a_field_with_phi(tiny_scene, field, sam_features, instances):
 def test_a_box_that_is_not_finite_is_an_error(segmenter):
     with pytest.raises(SagaError, match="finite"):
         segmenter.segment(VIEW, box=(0.0, 0.0, float("nan"), 10.0))
+
+
+def test_a_graph_cut_is_an_option(tiny_scene, field, tiny_demo, middle):
+    raw = {"statistical_filter": False, "ball_query": False}
+    lamp = tiny_demo.names["lamp"]
+    sizes = [
+        Segmenter(tiny_scene, field, QueryConfig(graph_smoothness=weight, **raw)).segment(
+            "000.png", points=[middle(lamp)]
+        )
+        for weight in (0.0, 1.0)
+    ]
+    assert not np.array_equal(sizes[0].mask, sizes[1].mask)
+    assert 0.5 < len(sizes[1]) / len(sizes[0]) < 2
