@@ -89,7 +89,7 @@ SAGA_INLINE void walk(const Tile &tile, const float *splats, const int32_t *ids,
     }
 }
 
-// Few channels are blended 16 pixels at a time, from one plane a channel; many are blended a pixel at a time.
+// Few channels are blended 16 pixels at a time, from one plane per channel; many are blended one pixel at a time.
 constexpr int kPlanes = 4;
 constexpr bool planar(int count) { return count <= kPlanes; }
 
@@ -169,7 +169,7 @@ SAGA_INLINE void lift_tile_pixels(const Tile &tile, const float *splats, const i
     });
 }
 
-// Splits tiles into one contiguous span a thread, of about equal pairs.
+// Splits tiles into one contiguous span per thread, of about equal pairs.
 std::vector<int64_t> spans(const int64_t *tile_offsets, int64_t tiles, int threads) {
     std::vector<int64_t> bounds(threads + 1, tiles);
     bounds[0] = 0;

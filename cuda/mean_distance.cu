@@ -55,7 +55,7 @@ __device__ __forceinline__ void add_cell(const Cell &cell, float4 point, float r
     sums.slack += cell.variance.w * (half * share * share + fmaxf(depth - half, 0.0f));
 }
 
-// Sums around a point a lane. A lane whose weight passes the most stops: its sums are then those of a part. Nodes
+// Sums around one point per lane. A lane whose weight passes the most stops: its sums are then those of a part. Nodes
 // before `coarse` are too large for cells.
 __device__ Sums sums_within(const Tree &tree, const Cell *cells, float4 point, float radius, float most,
                             uint32_t coarse) {

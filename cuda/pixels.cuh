@@ -1,4 +1,4 @@
-// The walk of a warp over the list of one tile for up to 32 of its pixels, a lane a pixel.
+// The walk of a warp over the list of one tile for up to 32 of its pixels, one lane per pixel.
 #pragma once
 
 #include "tile.cuh"

@@ -1,4 +1,4 @@
-// Products with cached rows of A, and the Adam step on the Gaussians they touch. A warp takes a row, a lane a channel.
+// Products with cached rows of A, and the Adam step on the Gaussians they touch. One warp per row, one lane per channel.
 //
 // Transposed sums are made in fixed point, so training repeats bit for bit whatever the order of the atomics.
 #include "fixed.cuh"

@@ -105,7 +105,7 @@ int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, in
 
 /* ---- Queries ----------------------------------------------------------------------------------- */
 
-/* scores[i] = max over k of features[i] . queries[k]: features float16 [blocks, c, 16], 16 Gaussians a block,
+/* scores[i] = max over k of features[i] . queries[k]: features float16 [blocks, c, 16], 16 Gaussians per block,
  * queries [q, c], q > 0, scores [blocks * 16]. */
 #define SAGA_MATCH_BLOCK 16
 int saga_match(int64_t blocks, int64_t c, const uint16_t *features, int64_t q, const float *queries, float *scores,

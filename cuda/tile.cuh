@@ -1,8 +1,8 @@
 // The walk that render and lift share: a block of 8 warps walks a 16 x 16 tile front to back.
 //
-// Each warp owns 8 x 4 pixels, a lane a pixel, and blends only the Gaussians that reach them: 32 lanes test 32
+// Each warp owns 8 x 4 pixels, one lane per pixel, and blends only the Gaussians that reach them: 32 lanes test 32
 // Gaussians of the batch at once, and the few that pass are blended one after another. The weights of up to 16
-// of them gather in shared memory, one slot a Gaussian, until the product with them is made.
+// of them gather in shared memory, one slot per Gaussian, until the product with them is made.
 #pragma once
 
 #include "device.cuh"

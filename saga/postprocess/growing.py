@@ -26,13 +26,17 @@ def grow_region(
 
     Points within the radius of a seed join, then points within the radius of those, until none is left.
 
-    points: float32 [n, 3] of the selection G^t in scene units, finite.
-    seeds: bool [n], the validated Gaussians G^c.
-    radius: in scene units; by default the largest distance from a seed to its closest seed (eq. 13), which
-    is 0 for a single seed.
-    Returns the region, bool [n] on the points' device with all seeds in it, and the radius. No seeds, no
-    region. Raises SagaError when a shape or type is wrong, a coordinate is not finite, or the radius is
-    negative or not finite.
+    Args:
+        points: The selection G^t, float32 in scene units, finite.
+        seeds: Whether each point is one of the validated Gaussians G^c.
+        radius: In scene units; by default the largest distance from a seed to its closest seed (eq. 13), which
+            is 0 for a single seed.
+
+    Returns:
+        The region, bool [n] on the points' device with all seeds in it, and the radius. Without seeds it is empty.
+
+    Raises:
+        SagaError: A shape or type is wrong, a coordinate is not finite, or the radius is negative or not finite.
     """
     candidates = check_points(points)
     chosen = check_mask("seeds", seeds, candidates)
@@ -50,14 +54,20 @@ def ball_query(
 ) -> tuple[Tensor, float]:
     """The members of a selection and every point of the scene within the radius of one.
 
-    points: float32 [N, 3] of the scene in scene units, finite.
-    members: bool [N], the filtered selection G^t'.
-    radius: in scene units; by default the given quantile of the members' nearest neighbor distances, which
-    is 0 for a single member. The paper takes the largest (quantile 1), which one far outlier makes huge; 0.99
-    resists that.
-    Returns the result, bool [N] on the points' device with all members in it, and the radius. No members, no
-    result. Raises SagaError when a shape or type is wrong, a coordinate is not finite, the radius is negative
-    or not finite, or the quantile is not in (0, 1].
+    Args:
+        points: The scene, float32 in scene units, finite.
+        members: Whether each point is in the filtered selection G^t'.
+        radius: In scene units; by default a quantile of the members' nearest neighbor distances, which is 0 for a
+            single member.
+        quantile: The paper takes the largest distance (quantile 1), which one far outlier makes huge; 0.99
+            resists that.
+
+    Returns:
+        Members and what they reach, bool [N] on the points' device, and the radius. Without members it is empty.
+
+    Raises:
+        SagaError: A shape or type is wrong, a coordinate is not finite, the radius is negative or not finite, or the
+            quantile is not in (0, 1].
     """
     check_quantile(quantile)
     scene = check_points(points)

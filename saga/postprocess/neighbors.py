@@ -18,12 +18,17 @@ LARGEST = 1e18  # coordinates beyond have no square in float32
 
 def nearest_neighbor_distance(
     points: Tensor,  # [n, 3]
-) -> Tensor:
+) -> Tensor:  # [n]
     """Distance from each point to the closest other one (SAGA, eq. 13), exact to float32.
 
-    points: float32 [n, 3] in scene units, finite.
-    Returns float32 [n] on the same device: 0 for duplicates, infinity for a point that is alone.
-    Raises SagaError when the shape is wrong or a coordinate is not finite.
+    Args:
+        points: float32 in scene units, finite.
+
+    Returns:
+        float32 on the same device: 0 for duplicates, infinity for a point that is alone.
+
+    Raises:
+        SagaError: The shape is wrong or a coordinate is not finite.
     """
     if len(points) == 0:
         return points.new_empty(0, dtype=torch.float32)
@@ -35,14 +40,19 @@ def nearest_neighbor_distance(
 def nearest_neighbors(
     points: Tensor,  # [n, 3]
     count: int,
-) -> Tensor:
+) -> Tensor:  # [n, count] int32
     """Each point and those nearest to it.
 
-    points: float32 [n, 3] in scene units, finite.
-    count: from 1 to n; beyond 32 (`MOST_NEIGHBORS`) a slow search on the CPU does it, for points on a GPU too.
-    Returns int32 [n, count] on the same device: rows of `points`, in row i first i itself, then the others by
-    distance, exactly as double precision has it; of those equally far the lower index is first.
-    Raises SagaError when the shape or the count is wrong or a coordinate is not finite.
+    Args:
+        points: float32 in scene units, finite.
+        count: From 1 to n; beyond 32 (`MOST_NEIGHBORS`) a slow search on the CPU does it, for points on a GPU too.
+
+    Returns:
+        Rows of `points` on the same device: in row i first i itself, then the others by distance, exactly as double
+        precision has it; of those equally far the lower index is first.
+
+    Raises:
+        SagaError: The shape or the count is wrong or a coordinate is not finite.
     """
     dense = check_points(points)
     if not 1 <= count <= max(1, len(points)):

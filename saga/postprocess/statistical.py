@@ -19,7 +19,7 @@ def statistical_filter(
     neighbors: int | None = None,
     std_ratio: float = 1.0,
     exact: bool = False,
-) -> Tensor:
+) -> Tensor:  # [n] bool
     """Marks the points whose mean distance to their nearest neighbors is not unusually large.
 
     A point is dropped when that mean distance exceeds the mean over all points by more than std_ratio
@@ -27,14 +27,19 @@ def statistical_filter(
     the first of its own neighbors. Unlike there, points that coincide or are all equally far apart are kept:
     none of them is an outlier.
 
-    points: float32 [n, 3] in scene units, finite.
-    neighbors: how many, the point included; the square root of n, rounded down, by default as in the paper.
-    exact: searches every neighbor. Otherwise the mean distances are good to a few parts in a thousand, at a
-    hundredth of the time, which changes the verdict on fewer than one point in a hundred, all of them close
-    to the threshold.
-    Returns bool [n] on the same device, True = keep.
-    Raises SagaError when the shape is wrong, a coordinate is not finite, neighbors is less than 1 or
-    std_ratio is negative.
+    Args:
+        points: float32 in scene units, finite.
+        neighbors: Number of nearest points, the point included; the root of n, rounded down, by default as in the
+            paper.
+        std_ratio: Standard deviations above the mean beyond which a point is dropped.
+        exact: Whether every neighbor is searched. Otherwise mean distances are approximate, which changes the verdict
+            on few points, all of them close to the threshold.
+
+    Returns:
+        bool on the same device, True for what is kept.
+
+    Raises:
+        SagaError: The shape is wrong, a coordinate is not finite, neighbors is less than 1 or std_ratio is negative.
     """
     if neighbors is not None and neighbors < 1:
         raise SagaError(f"neighbors: expected at least 1, found {neighbors}; the default is the root of n")

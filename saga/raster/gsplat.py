@@ -1,7 +1,8 @@
 """gsplat's rasterizer behind BlendOperator's interface: the peer to compare with, on CUDA only.
 
 gsplat (https://github.com/nerfstudio-project/gsplat, 1.5) renders; its gradient with respect to colors is the lift.
-It has no way to ask for rows of A.
+Rows of A are left to the other backends: gsplat lists pairs of pixels and Gaussians (rasterize_to_indices_in_range),
+but not their weights.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class BlendOperator:
         if backend == "native" and not available:
             raise SagaError(
                 f"backend native: no library for {geometry.means.device.type} was built; "
-                "install a C++ compiler (and nvcc for CUDA) and reinstall saga-splat, or use --backend reference."
+                "install a C++ compiler (and nvcc for CUDA) and reinstall saga-splat, or use backend reference."
             )
         self.backend: Backend = backend if backend != "auto" else "native" if available else "reference"
         self._view: tiled_view.TiledView | GsplatView | None = None
@@ -130,7 +130,7 @@ class BlendOperator:
             SagaError: the backend is gsplat.
         """
         if isinstance(self._view, GsplatView):
-            raise SagaError("backend gsplat: it gives images, not rows of the operator; use backend native for rows.")
+            raise SagaError("rows: expected backend native or reference, found gsplat; use backend native.")
         pixels = self._inside("rows", pixels)
         if self._view is None:
             return SparseRows(*reference.rows(self.geometry, self.camera, pixels), columns=self.shape[1])
@@ -166,9 +166,7 @@ class BlendOperator:
             SagaError: the backend is gsplat.
         """
         if isinstance(self._view, GsplatView):
-            raise SagaError(
-                "backend gsplat: it gives images, not rows of the operator; use backend native for surface."
-            )
+            raise SagaError("surface: expected backend native or reference, found gsplat; use backend native.")
         pixels = self.pixels() if pixels is None else pixels
         shape, pixels = pixels.shape[:-1], self._inside("surface", pixels.reshape(-1, 2))
         if self._view is None:

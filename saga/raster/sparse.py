@@ -15,7 +15,7 @@ from saga.raster import reference
 
 @dataclass(frozen=True)
 class SparseRows:
-    """P rows of A in compressed sparse row form: one row a pixel, entries front to back."""
+    """P rows of A in compressed sparse row form: one row per pixel, entries front to back."""
 
     indptr: Tensor  # [P + 1] int64
     indices: Tensor  # [nnz] int32, Gaussians

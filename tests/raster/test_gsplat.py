@@ -100,12 +100,12 @@ def test_no_channels(stand):
 
 
 def test_rows_are_refused(stand):
-    with pytest.raises(SagaError, match="^backend gsplat: .*rows.*use backend native"):
+    with pytest.raises(SagaError, match="^rows: expected backend native or reference, found gsplat; use"):
         stand[1].rows(torch.tensor([[0, 0]]))
 
 
 def test_the_surface_is_refused(stand):
-    with pytest.raises(SagaError, match="^backend gsplat: .*rows.*use backend native for surface"):
+    with pytest.raises(SagaError, match="^surface: expected backend native or reference, found gsplat; use"):
         stand[1].surface()
 
 

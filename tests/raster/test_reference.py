@@ -16,7 +16,7 @@ EXACT = {"atol": 1e-12, "rtol": 1e-10}
 
 
 def loop(scene: Geometry, view: Camera) -> tuple[np.ndarray, int]:
-    """A [H * W, N] by the definition, a Gaussian and a pixel at a time; and how many pixels ended early."""
+    """A [H * W, N] by the definition, one Gaussian and one pixel at a time; and how many pixels ended early."""
     rotation, shift = view.world_to_camera[:3, :3], view.world_to_camera[:3, 3]
     splats = []
     for i in range(len(scene)):
