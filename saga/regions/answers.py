@@ -1,0 +1,120 @@
+"""Nested answers to a prompt: the regions it points at, best border first, apart in size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from saga.regions.scene_regions import SceneRegions
+
+NAMES = ("part", "object", "group")
+_APART = 1.25
+"""Least ratio of the sizes of two answers."""
+_MOST_ANSWERS = 3
+_INSIDE = 0.5
+"""Share of what a point or a scribble shows that lies in a region, above which it is in it."""
+_NEARLY = 0.95
+"""Answers whose score is at least this share of the best one's are worth as much."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What prompts say about L cells. Arrays are float32."""
+
+    inside: Sequence[np.ndarray] = ()  # [L] each
+    """What each positive point shows, as shares of cells."""
+    outside: Sequence[np.ndarray] = ()  # [L] each
+    """What each negative point shows."""
+    drawn: Sequence[tuple[np.ndarray, np.ndarray]] = ()  # [L], [L] each
+    """Pixels of a view that show each cell inside and outside a mask."""
+    stroked: Sequence[np.ndarray] = ()  # [L] each
+    """What a scribble shows, as shares of cells."""
+
+    def fits(
+        self,
+        members: np.ndarray,  # [R, L]
+    ) -> np.ndarray:  # [R]
+        """How well sets of cells fit, from 0 (a point on the wrong side) to 1; the IoU with masks is a factor."""
+        sets = members.astype(np.float32)
+        fit = np.ones(len(sets))
+        for shown in self.inside:
+            fit *= sets @ shown > _INSIDE * shown.sum()
+        for shown in self.outside:
+            fit *= sets @ shown <= _INSIDE * shown.sum()
+        for inside, outside in self.drawn:
+            shared, beside = sets @ inside, sets @ outside
+            fit *= shared / np.maximum(inside.sum() + beside, 1e-9)
+        for shown in self.stroked:
+            share = (sets @ shown) / max(shown.sum(), 1e-9)
+            fit *= np.where(share > _INSIDE, share, 0.0)
+        return fit
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """One of the nested answers to a prompt."""
+
+    name: str
+    """Part, object or group, relative to the other answers."""
+    score: float
+    """Closedness of the border times how well the prompt fits, in [0, 1]."""
+    share: float
+    """Share of a picture that it fills, the mean over all views."""
+    members: np.ndarray  # [L]
+    """Its cells, bool [L]."""
+
+
+def nested_answers(
+    regions: SceneRegions,
+    evidence: Evidence,
+    further: np.ndarray | None = None,  # [F, L]
+    most: float = 0.7,
+) -> tuple[list[Answer], int]:
+    """Up to three answers, smallest first, and which of them is best.
+
+    Args:
+        regions: the scene's.
+        evidence: what the prompts say.
+        further: sets of cells that are candidates too, bool [F, L].
+        most: largest answer, as a share of a picture.
+
+    Returns:
+        The answers and the index of the best; none and -1 when no region fits the evidence.
+    """
+    members = regions.members if further is None else np.concatenate([regions.members, further])
+    shares = members @ regions.shares
+    scores = regions.contrasts(members) * evidence.fits(members)
+    chosen: list[int] = []
+    for index in np.argsort(-scores, kind="stable").tolist():
+        if len(chosen) == _MOST_ANSWERS or scores[index] <= 0:
+            break
+        others = shares[chosen]
+        apart = np.maximum(others, shares[index]) > _APART * np.minimum(others, shares[index])
+        if shares[index] <= most and apart.all():
+            chosen.append(index)
+    if not chosen:
+        return [], -1
+    ordered = sorted(chosen, key=lambda index: float(shares[index]))
+    best = ordered.index(chosen[0])
+    names = _names(len(ordered), best)
+    answers = [
+        Answer(name, float(scores[index]), float(shares[index]), members[index])
+        for name, index in zip(names, ordered, strict=True)
+    ]
+    return answers, best
+
+
+def _names(count: int, best: int) -> tuple[str, ...]:
+    """Names by size; of fewer than three answers, the best is the object."""
+    if count == _MOST_ANSWERS:
+        return NAMES
+    first = 1 - best
+    return NAMES[first : first + count]
+
+
+def equal_worth(answers: Sequence[Answer], best: int) -> list[str]:
+    """Names of the other answers that are worth about as much as the best."""
+    least = _NEARLY * answers[best].score
+    return [answer.name for index, answer in enumerate(answers) if index != best and answer.score >= least]

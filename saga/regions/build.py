@@ -1,0 +1,135 @@
+"""From a scene to its cells and regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+
+from saga.errors import SagaError
+from saga.masks.scene.config import SceneMaskConfig
+from saga.masks.scene.grid import view_grid
+from saga.masks.scene.structure import SceneStructure
+from saga.masks.scene.surface import Surface, fuse
+from saga.raster.device_scene import DeviceScene
+from saga.regions.borders import Borders, cell_borders
+from saga.regions.cells import STRONGEST_EDGE, surface_cells
+from saga.regions.config import RegionConfig
+from saga.regions.graph import SurfaceGraph, image_gradient, surface_graph
+from saga.regions.hierarchy import build_hierarchy, cell_descriptors
+from saga.regions.membership import gaussian_cells
+from saga.regions.pool import pool
+from saga.regions.scene_regions import SceneRegions
+from saga.runtime.progress import tracked
+from saga.scene import Camera, Scene
+
+_LABEL_VOXELS = 2.0
+"""A voxel takes the label of the scene's structure within this distance, in voxels."""
+_MAJORITY = 0.5
+
+
+def build_regions(
+    scene: Scene | DeviceScene,
+    config: RegionConfig | None = None,
+    structure: SceneStructure | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> SceneRegions:
+    """Finds the cells and regions of a scene from its views.
+
+    Args:
+        scene: Gaussians and cameras; of views without a photograph, the colors of the Gaussians are looked at.
+        config: settings; None takes the defaults.
+        structure: supports and what stands on them, which become regions too.
+        device: where views are rendered; without effect when the scene is on a device already.
+        progress: whether to show a bar on standard error.
+
+    Raises:
+        SagaError: no cameras, an unreadable photograph, or nothing that two views see.
+    """
+    config = config or RegionConfig()
+    on_device = DeviceScene.of(scene, device)
+    cameras = _spread(on_device.scene.cameras, config.views)
+    surface_config = SceneMaskConfig()
+    grids, gradients = [], []
+    for camera in tracked(cameras, progress, "regions of the scene", "views"):
+        picture = _picture(on_device, camera)
+        grids.append(view_grid(on_device.operator(camera.name), picture, surface_config.grid_side))
+        gradients.append(image_gradient(picture, config.long_side))
+    surface = fuse(grids, surface_config) if grids else None
+    if surface is None:
+        raise SagaError(
+            f"{on_device.scene.path}: expected a surface that at least two of {len(cameras)} views see, found none; "
+            "check that the cameras belong to the scene."
+        )
+    return regions_of_surface(on_device.scene, surface, gradients, config, structure)
+
+
+def regions_of_surface(
+    scene: Scene,
+    surface: Surface,
+    gradients: Sequence[np.ndarray],  # K x [h, w]
+    config: RegionConfig,
+    structure: SceneStructure | None = None,
+) -> SceneRegions:
+    """Finds the cells and regions of a fused surface; `gradients` are its views' (see `image_gradient`)."""
+    graph = surface_graph(surface, gradients, config)
+    cells = surface_cells(graph, config.cells)
+    borders = cell_borders(graph, cells)
+    descriptors = cell_descriptors(graph, cells)
+    hierarchies = [build_hierarchy(descriptors, borders, cues) for cues in config.hierarchies]
+    members = pool(hierarchies, graph.samples, config)
+    if structure is not None and structure.found:
+        members = np.concatenate([_labeled(graph, cells, structure), members])
+    return SceneRegions(
+        scene_digest=scene.gaussians.digest(),
+        config=config,
+        cells=gaussian_cells(scene.gaussians.means, graph, cells),
+        shares=(descriptors.areas / descriptors.samples).astype(np.float32),
+        members=members,
+        borders=np.stack([borders.one, borders.other]).astype(np.int32),
+        lengths=borders.lengths.astype(np.float32),
+        closed=_closed(borders, config),
+    )
+
+
+def _closed(borders: Borders, config: RegionConfig) -> np.ndarray:  # [B]
+    """How closed each border is, the mean over what the hierarchies go by."""
+    strengths = np.stack([borders.strengths(cues) for cues in config.hierarchies])
+    closed: np.ndarray = np.minimum(strengths / STRONGEST_EDGE, 1.0).mean(0).astype(np.float32)
+    return closed
+
+
+def _labeled(
+    graph: SurfaceGraph,
+    cells: np.ndarray,  # [V]
+    structure: SceneStructure,
+) -> np.ndarray:  # [K, L]
+    """The cells of each support and object of a structure, bool [K, L]: those with most of their voxels in it."""
+    reach = _LABEL_VOXELS * graph.side
+    distance, nearest = cKDTree(structure.points).query(graph.points, distance_upper_bound=reach)
+    labels = np.append(structure.labels.of_voxel, -1)[nearest]
+    labels[~np.isfinite(distance)] = -1
+    count, kinds = int(cells.max()) + 1, len(structure.labels)
+    held = np.zeros((kinds, count))
+    np.add.at(held, (labels[labels >= 0], cells[labels >= 0]), 1)
+    members: np.ndarray = held > _MAJORITY * np.bincount(cells, minlength=count)
+    return members[members.any(1)]
+
+
+def _picture(scene: DeviceScene, camera: Camera) -> np.ndarray:  # [H, W, 3]
+    """The photograph of a view, or, without one, what the Gaussians show there; uint8 RGB."""
+    if camera.image_path is not None:
+        return scene.scene.image(camera)
+    colors = torch.from_numpy(scene.scene.gaussians.base_colors()).to(scene.device, torch.float32)
+    rendered = scene.operator(camera.name).render(colors)
+    picture: np.ndarray = (rendered.clamp(0, 1) * 255).round().byte().cpu().numpy()
+    return picture
+
+
+def _spread(cameras: list[Camera], most: int) -> list[Camera]:
+    if len(cameras) <= most:
+        return cameras
+    return [cameras[i] for i in np.linspace(0, len(cameras) - 1, most).round().astype(int)]

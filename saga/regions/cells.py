@@ -1,0 +1,73 @@
+"""Cells: small patches of the surface that end where image edges of all views are."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
+
+from saga.regions.graph import SurfaceGraph
+
+STRONGEST_EDGE = 15.0
+"""Color gradient, in Lab units a pixel, above which a border counts as fully closed."""
+_PLAIN = 0.2
+"""Cost of a step of one voxel over a plain surface, relative to one across a closed edge."""
+_COLOR_UNIT = 10.0
+"""Difference of color between neighbors, in Lab units, that costs as much as a closed edge."""
+_BISECTIONS = 14
+_FINEST, _COARSEST = 1.0, 60.0
+"""Sides of the boxes that seeds are drawn from, in voxels."""
+_OCTAVES = (-2, 6)
+"""Doublings of the distance to the cameras, relative to the median, within which boxes grow with it."""
+
+
+def surface_cells(graph: SurfaceGraph, count: int) -> np.ndarray:  # [V]
+    """Divides a surface into about `count` cells of like area in the pictures; labels int32 [V] from 0.
+
+    Cells grow from the flattest voxel of each box of a grid along shortest paths, on which steps across image
+    edges are long: so borders of cells settle on edges. Boxes grow with the distance to the cameras, for
+    voxels far away are few.
+    """
+    gradient = np.maximum(graph.gradients[graph.one], graph.gradients[graph.other])
+    color = np.linalg.norm(graph.lab[graph.one] - graph.lab[graph.other], axis=1)
+    cost = _PLAIN + np.minimum(gradient, STRONGEST_EDGE) / STRONGEST_EDGE + color / _COLOR_UNIT
+    links = csr_matrix((graph.lengths / graph.side * cost, (graph.one, graph.other)), (len(graph), len(graph)))
+    seeds = _seeds(graph, count)
+    _, _, source = dijkstra(links, directed=False, indices=seeds, min_only=True, return_predecessors=True)
+    order = np.full(len(graph), -1)
+    order[seeds] = np.arange(len(seeds))
+    labels = np.where(source >= 0, order[np.maximum(source, 0)], -1)
+    apart = labels < 0
+    if apart.any():  # scraps no path leads to go to what is nearest
+        nearest = cKDTree(graph.points[~apart]).query(graph.points[apart])[1]
+        labels[apart] = labels[~apart][nearest]
+    return np.unique(labels, return_inverse=True)[1].ravel().astype(np.int32)
+
+
+def _seeds(graph: SurfaceGraph, count: int) -> np.ndarray:  # [S]
+    """The flattest voxel of each box of a grid whose size makes about `count` boxes."""
+    relative = graph.distances / np.median(graph.distances)
+    octave = np.round(np.log2(np.maximum(relative, 2.0 ** _OCTAVES[0]))).clip(*_OCTAVES).astype(np.int64)
+    low, high = _FINEST, _COARSEST
+    for _ in range(_BISECTIONS):
+        middle = (low * high) ** 0.5
+        boxes = _boxes(graph, octave, middle)
+        low, high = (middle, high) if boxes.max() + 1 > count else (low, middle)
+    order = np.lexsort((graph.gradients, boxes))
+    first = np.r_[True, boxes[order][1:] != boxes[order][:-1]]
+    seeds: np.ndarray = order[first]
+    return seeds
+
+
+def _boxes(
+    graph: SurfaceGraph,
+    octave: np.ndarray,  # [V]
+    voxels: float,
+) -> np.ndarray:  # [V]
+    """Box of each voxel, for boxes with a side of so many voxels at the median distance."""
+    size = voxels * graph.side * 2.0**octave
+    cells = np.floor((graph.points - graph.points.min(0)) / size[:, None]).astype(np.int64)
+    extent = cells.max(0) + 1
+    code = ((octave - octave.min()) * extent[0] + cells[:, 0]) * extent[1] + cells[:, 1]
+    return np.unique(code * extent[2] + cells[:, 2], return_inverse=True)[1].ravel()

@@ -1,0 +1,118 @@
+"""SceneRegions: the cells and regions of a scene, and their file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from saga.errors import SagaError
+from saga.files.transaction import atomic_path
+from saga.regions.config import Cues, RegionConfig
+from saga.scene import Scene
+
+FORMAT_VERSION = 1
+SUFFIX = ".regions"
+"""Of the file beside the scene, instead of the PLY's."""
+
+
+@dataclass(frozen=True, eq=False)
+class SceneRegions:
+    """R regions of L cells of one scene, and the B borders between the cells."""
+
+    scene_digest: str
+    """Digest of the geometry they were made of (Gaussians.digest)."""
+    config: RegionConfig
+    """How they were made."""
+    cells: np.ndarray  # [N]
+    """Cell of each Gaussian, int32 [N] in the PLY's order; -1 for one that lies on no surface."""
+    shares: np.ndarray  # [L]
+    """Share of a picture that a cell fills, the mean over all views, float32 [L]."""
+    members: np.ndarray  # [R, L]
+    """Whether a region holds a cell, bool [R, L]."""
+    borders: np.ndarray  # [2, B]
+    """The two cells of each border, int32 [2, B]."""
+    lengths: np.ndarray  # [B]
+    """Length of each border in the pictures, float32 [B]."""
+    closed: np.ndarray  # [B]
+    """How much image edges, creases and depth jumps close each border, float32 [B] from 0 (open) to 1 (closed)."""
+
+    @property
+    def count(self) -> int:
+        """Number of cells L."""
+        return len(self.shares)
+
+    def contrasts(
+        self,
+        members: np.ndarray,  # [R, L]
+    ) -> np.ndarray:  # [R]
+        """Mean closedness of the border around each set of cells, in [0, 1]; 0 for a set without a border."""
+        one, other = self.borders
+        around = (members[:, one] != members[:, other]).astype(np.float32)
+        contrasts: np.ndarray = (around @ (self.closed * self.lengths)) / np.maximum(around @ self.lengths, 1e-9)
+        return contrasts
+
+    def gaussians(
+        self,
+        members: np.ndarray,  # [L]
+    ) -> np.ndarray:  # [N]
+        """The Gaussians in a set of cells, bool [N]."""
+        # The last entry is what cell -1 looks up.
+        inside: np.ndarray = np.append(members, False)[self.cells]
+        return inside
+
+    def save(self, path: str | Path) -> None:
+        """Writes one safetensors file, under a temporary name first. Raises SagaError."""
+        tensors = {
+            "cells": self.cells,
+            "shares": self.shares,
+            "members": np.packbits(self.members, axis=1),
+            "borders": self.borders,
+            "lengths": self.lengths,
+            "closed": self.closed,
+        }
+        metadata = {
+            "format_version": FORMAT_VERSION,
+            "scene_digest": self.scene_digest,
+            "config": asdict(self.config),
+        }
+        with atomic_path(path) as temporary:
+            save_file(
+                {k: np.ascontiguousarray(v) for k, v in tensors.items()},
+                temporary,
+                {"saga_regions": json.dumps(metadata)},
+            )
+
+    @staticmethod
+    def load(path: str | Path, scene: Scene | None = None) -> SceneRegions:
+        """Reads what `save` wrote; with a scene, checks that they belong to it.
+
+        Raises:
+            SagaError: no such file, another kind of file, another format version, or another scene.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise SagaError(f"{path}: no such file of regions; saga-train makes one beside the scene.")
+        try:
+            with safe_open(path, "np") as file:
+                metadata = json.loads((file.metadata() or {})["saga_regions"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise SagaError(
+                f"{path}: expected regions of saga-train, found another kind of file or a truncated one; delete it."
+            ) from error
+        version = metadata.get("format_version")
+        if version != FORMAT_VERSION:
+            raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; delete it.")
+        if scene is not None and metadata["scene_digest"] != scene.gaussians.digest():
+            raise SagaError(
+                f"{path}: expected regions of {scene.path}, found those of another scene; delete it, or train again."
+            )
+        settings = metadata["config"]
+        cues = tuple(Cues(**entry) for entry in settings.pop("hierarchies"))
+        tensors["members"] = np.unpackbits(tensors["members"], axis=1, count=len(tensors["shares"])).astype(bool)
+        return SceneRegions(metadata["scene_digest"], RegionConfig(hierarchies=cues, **settings), **tensors)

@@ -1,0 +1,107 @@
+"""Nested answers of a row of six cells whose borders are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from saga.regions import Evidence, RegionConfig, SceneRegions, nested_answers
+from saga.regions.answers import equal_worth
+
+
+def cells(*indices: int) -> np.ndarray:
+    return np.isin(np.arange(6), indices)
+
+
+def one(index: int) -> np.ndarray:
+    return np.eye(6, dtype=np.float32)[index]
+
+
+@pytest.fixture
+def row() -> SceneRegions:
+    """Cells 0 to 5 side by side, with regions around 1 to 3, and one of 5 alone."""
+    return SceneRegions(
+        scene_digest="row",
+        config=RegionConfig(),
+        cells=np.array([0, 1, 2, 3, 4, 5, -1], np.int32),
+        shares=np.full(6, 0.1, np.float32),
+        members=np.stack([cells(1), cells(1, 2, 3), cells(0, 1, 2, 3), cells(0, 1, 2, 3, 4), cells(5)]),
+        borders=np.array([[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]], np.int32),
+        lengths=np.ones(5, np.float32),
+        closed=np.array([0.8, 0.5, 0.1, 0.98, 0.2], np.float32),
+    )
+
+
+def test_answers_are_part_object_and_group_by_size(row):
+    answers, best = nested_answers(row, Evidence(inside=[one(1)]))
+    assert [answer.name for answer in answers] == ["part", "object", "group"]
+    assert [answer.members.sum() for answer in answers] == [1, 3, 4]
+    assert best == 2
+
+
+def test_answers_are_apart_in_size(row):
+    answers, _ = nested_answers(row, Evidence(inside=[one(2)]), further=cells(0, 1, 2, 3, 5)[None])
+    assert [answer.members.sum() for answer in answers] == [3, 4]
+
+
+def test_the_best_answer_has_the_most_closed_border(row):
+    answers, best = nested_answers(row, Evidence(inside=[one(2)]))
+    assert answers[best].members.tolist() == cells(0, 1, 2, 3).tolist()
+    assert answers[best].score == pytest.approx(0.98)
+
+
+def test_of_fewer_answers_the_best_is_the_object(row):
+    answers, best = nested_answers(row, Evidence(inside=[one(0)]))
+    assert answers[best].name == "object"
+
+
+def test_a_second_point_takes_the_answers_that_hold_both(row):
+    answers, _ = nested_answers(row, Evidence(inside=[one(1), one(4)]))
+    assert [answer.members.tolist() for answer in answers] == [cells(0, 1, 2, 3, 4).tolist()]
+
+
+def test_a_negative_point_leaves_out_the_answers_that_hold_it(row):
+    answers, best = nested_answers(row, Evidence(inside=[one(1)], outside=[one(0)]))
+    assert answers[best].members.tolist() == cells(1, 2, 3).tolist()
+    assert not any(answer.members[0] for answer in answers)
+
+
+def test_a_mask_takes_the_answer_most_like_it(row):
+    inside = np.array([0, 1, 1, 0.8, 0, 0], np.float32)
+    answers, best = nested_answers(row, Evidence(drawn=[(inside, 1 - inside)]))
+    assert answers[best].members.tolist() == cells(1, 2, 3).tolist()
+
+
+def test_a_scribble_takes_the_answer_that_holds_most_of_it(row):
+    stroke = np.array([0, 0, 1, 1, 5, 0], np.float32)
+    answers, best = nested_answers(row, Evidence(stroked=[stroke]))
+    assert answers[best].members.tolist() != cells(0, 1, 2, 3).tolist()
+    assert answers[best].members[4]
+
+
+def test_answers_larger_than_the_limit_are_left_out(row):
+    answers, _ = nested_answers(row, Evidence(inside=[one(1)]), most=0.35)
+    assert max(answer.share for answer in answers) == pytest.approx(0.3)
+
+
+def test_further_candidates_compete(row):
+    answers, best = nested_answers(row, Evidence(inside=[one(4)]), further=cells(4)[None])
+    assert answers[best].members.tolist() == cells(4).tolist()
+
+
+def test_nothing_fits_contradicting_points(row):
+    assert nested_answers(row, Evidence(inside=[one(5)], outside=[one(5)])) == ([], -1)
+
+
+def test_answers_of_about_the_same_score_are_of_equal_worth(row):
+    answers, best = nested_answers(row, Evidence(inside=[one(1)]))
+    assert equal_worth(answers, best) == []
+    assert equal_worth([answers[best], answers[best]], 0) == [answers[best].name]
+
+
+def test_gaussians_without_a_cell_are_in_no_region(row):
+    assert row.gaussians(np.ones(6, bool)).tolist() == [True] * 6 + [False]
+
+
+def test_contrast_is_the_mean_closedness_along_the_border(row):
+    assert row.contrasts(np.stack([cells(1), cells(0, 1), cells(*range(6))])).tolist() == pytest.approx([0.65, 0.5, 0])

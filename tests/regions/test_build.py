@@ -1,0 +1,76 @@
+"""Cells and regions of a scene, from views without photographs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from saga.errors import SagaError
+from saga.masks.scene.labels import Kind, Labels
+from saga.masks.scene.structure import SceneStructure
+from saga.masks.scene.surface import Lattice
+from saga.regions import Evidence, build_regions, nested_answers
+from saga.regions.membership import pixel_cells
+from saga.scene import Scene
+
+LOWER, UPPER, PLAIN = 1, 2, 3
+TOP_OF_TWO_COLORED, TOP_OF_PLAIN = np.array([-0.4, 0, 0.4]), np.array([0.45, 0.1, 0.2])
+
+
+def click(on_device, regions, point):
+    camera = on_device.scene.cameras[0]
+    x, y, z = camera.world_to_camera[:3, :3] @ point + camera.world_to_camera[:3, 3]
+    pixel = torch.tensor([[int(camera.fx * x / z + camera.cx), int(camera.fy * y / z + camera.cy)]])
+    cells = torch.from_numpy(regions.cells).long()
+    shown = pixel_cells(on_device.operator(camera.name), cells, regions.count, pixel)
+    return Evidence(inside=[shown[0].numpy()])
+
+
+def test_gaussians_in_view_have_a_cell_and_cells_are_of_one_thing(known, regions):
+    owned = known.seen & (regions.cells >= 0)
+    assert owned.sum() / known.seen.sum() > 0.99
+    things = np.zeros((regions.count, 4))
+    np.add.at(things, (regions.cells[owned], known.things[owned]), 1)
+    assert things.max(1).sum() / things.sum() > 0.93
+
+
+def test_a_plain_thing_is_the_best_answer_to_a_click_on_it(known, on_device, regions):
+    answers, best = nested_answers(regions, click(on_device, regions, TOP_OF_PLAIN))
+    assert known.iou(regions.gaussians(answers[best].members), PLAIN) > 0.85
+
+
+def test_a_click_on_a_thing_of_two_parts_answers_the_part_and_the_whole(known, on_device, regions):
+    answers, _ = nested_answers(regions, click(on_device, regions, TOP_OF_TWO_COLORED))
+    chosen = [regions.gaussians(answer.members) for answer in answers]
+    assert max(known.iou(each, UPPER) for each in chosen) > 0.8
+    assert max(known.iou(each, UPPER, LOWER) for each in chosen) > 0.8
+    assert [answer.share for answer in answers] == sorted(answer.share for answer in answers)
+
+
+def test_the_same_scene_gives_the_same_regions(on_device, regions):
+    again = build_regions(on_device, regions.config, progress=False)
+    assert np.array_equal(again.cells, regions.cells)
+    assert np.array_equal(again.members, regions.members)
+
+
+def test_objects_of_a_structure_are_regions(known, on_device, regions):
+    points = known.scene.gaussians.means.astype(np.float32)
+    labels = Labels(np.where(known.things == LOWER, 0, -1), [Kind.OBJECT], [-1])
+    structure = SceneStructure(Lattice(np.arange(1), np.zeros(3), 0.01, np.inf, np.inf), points, labels)
+    built = build_regions(on_device, regions.config, structure, progress=False)
+    assert len(built.members) == len(regions.members) + 1
+    assert known.iou(built.gaussians(built.members[0]), LOWER) > 0.75
+
+
+def test_a_scene_without_views_has_no_regions(known):
+    with pytest.raises(SagaError, match="found none; check that the cameras"):
+        build_regions(Scene(known.scene.gaussians, []), progress=False)
+
+
+def test_a_coarser_surface_still_has_the_things(known, on_device, regions):
+    coarse = build_regions(on_device, replace(regions.config, voxels=9000), progress=False)
+    answers, best = nested_answers(coarse, click(on_device, coarse, TOP_OF_PLAIN))
+    assert known.iou(coarse.gaussians(answers[best].members), PLAIN) > 0.8
