@@ -54,8 +54,12 @@ class SceneMaskConfig:
     """Least share of a view that an object fills in one of the views."""
     outline: float = 0.35
     """Least mean strength of image edges along an object's outline, from 0 (none) to 1 (closed)."""
+    neck: float = 0.5
+    """Width of the neck between two neighbors that touch, at most, relative to the narrower one's width."""
     ring: float = 0.55
     """Least share of the ring around the foot of a thing that is the flat top of what carries it."""
+    ledge: float = 0.9
+    """Least share of what a thing leaves free of its carrier that is one flat top."""
     seam: float = 0.6
     """Least mean strength of image edges between a thing and what carries it."""
 

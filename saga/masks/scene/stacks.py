@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -25,6 +26,10 @@ _LEVELS = 4
 """Fullest levels of an object that may be tops."""
 _FULL_LEVEL = 0.06
 """Least share of an object's voxels on a level."""
+_LEAST_LEDGE = 0.1
+"""Least share of a carrier's plan that a thing leaves free."""
+_CARRIED = 0.75
+"""Least share of a thing's plan that lies over what carries it: leaves reach far over their pot."""
 _PLAN_VOXELS = 1.5
 """Side of the cells of an object's plan."""
 _LINK_NEIGHBORS = 6
@@ -40,9 +45,8 @@ def split_stacks(surface: Surface, grounds: Sequence[Ground], labels: Labels, co
     queue = labels.of(Kind.OBJECT)
     while queue:
         label = queue.pop(0)
-        upper = _thing_on_top(
-            surface, grounds[labels.supports[label]], np.flatnonzero(labels.of_voxel == label), config
-        )
+        members = np.flatnonzero(labels.of_voxel == label)
+        upper = _thing_on_top(_carrier(surface, grounds[labels.supports[label]], members, config), config)
         if upper is not None:
             new = labels.add(Kind.OBJECT, labels.supports[label])
             labels.of_voxel[upper] = new
@@ -56,63 +60,115 @@ def split_stacks(surface: Surface, grounds: Sequence[Ground], labels: Labels, co
             labels.of_voxel[labels.of_voxel == upper_label] = lower
 
 
-def _thing_on_top(
+@dataclass(frozen=True)
+class _Carrier:
+    """An object that may carry others, seen along its support's normal."""
+
+    members: np.ndarray  # [m]
+    """Voxels of the object."""
+    points: np.ndarray  # [m, 3]
+    heights: np.ndarray  # [m]
+    """Height over the support, world units."""
+    flat: np.ndarray  # [m]
+    """Whether a voxel faces as the support does."""
+    cells: np.ndarray  # [m, 2]
+    """Cell of the object's plan."""
+    margin: np.ndarray  # [m]
+    """Height that noise may reach, world units."""
+    distance: float
+    """Inlier distance of the support, world units."""
+    clearance: float
+    """Height over a top from which voxels are surely not the top, world units."""
+    link: float
+    """Distance at which voxels belong together, world units."""
+
+    def plan(
+        self,
+        chosen: np.ndarray,  # [m] bool, or indices
+    ) -> np.ndarray:  # [rows, columns]
+        """The cells of some of the voxels, bool."""
+        plan = np.zeros(self.cells.max(0) + _MARGIN, bool)
+        plan[tuple(self.cells[chosen].T)] = True
+        return plan
+
+
+def _carrier(
     surface: Surface,
     each: Ground,
     members: np.ndarray,  # [m]
     config: SceneMaskConfig,
-) -> np.ndarray | None:  # [u]
-    """Voxels of one thing that stands on a flat top of an object, None when there is none."""
-    if len(members) < _FEWEST:
-        return None
-    support = each.support
-    heights = each.heights[members]
-    flat = surface.normals[members] @ support.plane.normal > _FLAT
-    if flat.sum() < _FEWEST_FLAT:
-        return None
-    step = 0.5 * support.distance
-    counts = np.convolve(np.bincount(np.maximum(np.floor(heights[flat] / step), 0).astype(int)), [1, 1, 1], "same")
-    places = (surface.points[members] - support.plane.center) @ support.plane.axes.T
+) -> _Carrier:
+    points, plane, distance = surface.points[members], each.support.plane, each.support.distance
+    places = (points - plane.center) @ plane.axes.T
     cells = np.floor((places - places.min(0)) / (_PLAN_VOXELS * surface.side)).astype(int) + _MARGIN
+    flat = surface.normals[members] @ plane.normal > _FLAT
+    clearance, link = max(distance, 1.2 * surface.side), config.link_voxels * surface.side
+    heights, margin = each.heights[members], each.threshold[members]
+    return _Carrier(members, points, heights, flat, cells, margin, distance, clearance, link)
+
+
+def _thing_on_top(carrier: _Carrier, config: SceneMaskConfig) -> np.ndarray | None:  # [u]
+    """Voxels of one thing that stands on a flat top of an object, None when there is none."""
+    if len(carrier.members) < _FEWEST or carrier.flat.sum() < _FEWEST_FLAT:
+        return None
+    step = 0.5 * carrier.distance
+    levels = np.maximum(np.floor(carrier.heights[carrier.flat] / step), 0).astype(int)
+    counts = np.convolve(np.bincount(levels), [1, 1, 1], "same")
     for level in np.argsort(-counts, kind="stable")[:_LEVELS]:
-        if counts[level] < max(_FEWEST_FLAT, _FULL_LEVEL * len(members)):
+        if counts[level] < max(_FEWEST_FLAT, _FULL_LEVEL * len(carrier.members)):
             return None
-        top = (level + 0.5) * step
-        on_top = flat & (np.abs(heights - top) < support.distance)
-        over = np.flatnonzero(heights > top + max(support.distance, 1.2 * surface.side))
-        found = _ringed(surface, support.distance, members, heights, cells, on_top, over, top, config)
-        if found is not None:
-            return np.asarray(members[found])
+        thing = _thing_over(carrier, (level + 0.5) * step, config)
+        if thing is not None:
+            return np.asarray(carrier.members[thing])
     return None
 
 
-def _ringed(
-    surface: Surface,
-    distance: float,
-    members: np.ndarray,  # [m]
-    heights: np.ndarray,  # [m]
-    cells: np.ndarray,  # [m, 2]
-    on_top: np.ndarray,  # [m]
-    over: np.ndarray,  # [o] of m
-    top: float,
-    config: SceneMaskConfig,
-) -> np.ndarray | None:  # [u] of m
-    """The first cluster over a top whose foot the top surrounds."""
+def _thing_over(carrier: _Carrier, top: float, config: SceneMaskConfig) -> np.ndarray | None:  # [u] of m
+    """The first cluster over a top that stands on it, down to the top."""
+    heights = carrier.heights
+    over = np.flatnonzero(heights > top + carrier.clearance)
     if len(over) < _FEWEST_UPPER:
         return None
-    shape = cells.max(0) + _MARGIN
-    level = np.zeros(shape, bool)
-    level[tuple(cells[on_top].T)] = True
-    level = ndimage.binary_dilation(level)
-    clusters = density_clusters(surface.points[members[over]], config.link_voxels * surface.side, _LINK_NEIGHBORS)
+    level = ndimage.binary_dilation(carrier.plan(carrier.flat & (np.abs(heights - top) < carrier.distance)))
+    below = _closed(carrier.plan(heights < top + carrier.distance))
+    clusters = density_clusters(carrier.points[over], carrier.link, _LINK_NEIGHBORS)
     for cluster in np.unique(clusters[clusters >= 0]):
         thing = over[clusters == cluster]
-        if len(thing) < _FEWEST_UPPER or np.percentile(heights[thing], 2) > top + 3 * distance:
+        if len(thing) < _FEWEST_UPPER or np.percentile(heights[thing], 2) > top + 3 * carrier.distance:
             continue
-        foot = np.zeros(shape, bool)
-        foot[tuple(cells[thing[heights[thing] < top + 6 * distance]].T)] = True
-        foot = ndimage.binary_fill_holes(ndimage.binary_closing(foot, iterations=2))
-        ring = ndimage.binary_dilation(foot, iterations=3) & ~ndimage.binary_dilation(foot)
-        if (level & ring).sum() >= config.ring * max(1, ring.sum()):
-            return np.asarray(thing)
+        foot = _closed(carrier.plan(thing[heights[thing] < top + 6 * carrier.distance]))
+        carried = below[carrier.plan(thing)].mean() >= _CARRIED
+        if _is_ringed(foot, level, config) or (carried and _leaves_a_ledge(foot, level, below, config)):
+            # The foot of the thing, too low to be told from the top by height alone.
+            lower = (heights > top + carrier.margin) & (heights <= top + carrier.clearance)
+            return np.union1d(thing, np.flatnonzero(lower & foot[tuple(carrier.cells.T)]))
     return None
+
+
+def _closed(
+    plan: np.ndarray,  # [rows, columns]
+) -> np.ndarray:  # [rows, columns]
+    closed: np.ndarray = ndimage.binary_fill_holes(ndimage.binary_closing(plan, iterations=2))
+    return closed
+
+
+def _is_ringed(
+    foot: np.ndarray,  # [rows, columns]
+    level: np.ndarray,  # [rows, columns]
+    config: SceneMaskConfig,
+) -> bool:
+    """Whether a flat top surrounds a foot."""
+    ring = ndimage.binary_dilation(foot, iterations=3) & ~ndimage.binary_dilation(foot)
+    return bool((level & ring).sum() >= config.ring * max(1, ring.sum()))
+
+
+def _leaves_a_ledge(
+    foot: np.ndarray,  # [rows, columns]
+    level: np.ndarray,  # [rows, columns]
+    below: np.ndarray,  # [rows, columns]
+    config: SceneMaskConfig,
+) -> bool:
+    """Whether most of what a foot leaves free of its carrier is the flat top, as of the lower of two books."""
+    free = below & ~ndimage.binary_dilation(foot)
+    ledge = (level & free).sum()
+    return bool(ledge >= config.ledge * max(1, free.sum()) and ledge >= _LEAST_LEDGE * below.sum())

@@ -15,6 +15,7 @@ from saga.masks.scene.confirmation import drop_unconfirmed
 from saga.masks.scene.grid import ViewGrid
 from saga.masks.scene.heights import ground
 from saga.masks.scene.labels import Kind, Labels
+from saga.masks.scene.necks import split_necks
 from saga.masks.scene.outlines import LOOKUP_VOXELS, Lookup
 from saga.masks.scene.pieces import find_pieces
 from saga.masks.scene.stacks import split_stacks
@@ -94,5 +95,6 @@ def find_structure(
     grounds = [ground(surface, support, config) for support in supports]
     labels = find_pieces(surface, grounds, config)
     drop_unconfirmed(surface, labels, config)
+    split_necks(surface, grounds, labels, config)
     split_stacks(surface, grounds, labels, config)
     return SceneStructure(surface.lattice, surface.points, labels)
