@@ -124,8 +124,12 @@ def field_types(config: type) -> Mapping[str, Any]:
 
 @lru_cache
 def field_docs(config: type) -> Mapping[str, str]:
-    """The docstring below every field of a config class, on one line, by the field's name."""
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(config))).body
+    """The docstring below every field of a config class, on one line, by the field's name; none without its source."""
+    try:
+        source = inspect.getsource(config)
+    except (OSError, TypeError):
+        return {}
+    (tree,) = ast.parse(textwrap.dedent(source)).body
     assert isinstance(tree, ast.ClassDef)
     docs = {}
     for node, below in zip(tree.body, tree.body[1:], strict=False):

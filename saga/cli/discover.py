@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
+from saga.cli.inputs import CameraInputs, MaskInputs, refuse
 from saga.cli.options import (
     Assignments,
-    Device,
+    Flattened,
     ImageFolder,
     MethodName,
     OptionalPath,
-    OptionalText,
     SceneFile,
     flattened,
     given,
@@ -27,9 +27,6 @@ from saga.errors import SagaError
 from saga.methods.registry import method_names
 from saga.query.config import DiscoveryConfig
 
-_VIEWS = 24
-"""Views to make of a scene without cameras."""
-
 
 def discover(
     scene: SceneFile,
@@ -37,14 +34,10 @@ def discover(
     *,
     out: OptionalPath = None,
     method: MethodName = "disconerf",
-    cameras: OptionalPath = None,
-    masks: OptionalPath = None,
-    sam: OptionalText = None,
-    cache: OptionalPath = None,
     field: OptionalPath = None,
-    align: str = "auto",
-    device: Device = "auto",
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
+    cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
+    masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
     config: Config,
 ) -> None:
     """Cut a whole scene into objects.
@@ -56,42 +49,30 @@ def discover(
             the first free of objects-1, objects-2, ... by default.
         method: disconerf fits object slots to the masks of all views; saga clusters the features of saga-train.
             --method NAME --help lists the options of another method.
-        cameras: COLMAP sparse folder, cameras.json or transforms.json; found near the scene by default.
-        masks: Folder of your own masks, as for saga-train; made from the photographs by default.
-        sam: Segment Anything checkpoint to make the masks with: a file, or vit_h, vit_l or vit_b.
-        cache: Folder where masks that are made are kept; beside the scene, or in your own cache, by default.
         field: With saga, the feature field; beside the scene, with the suffix .saga, by default.
-        align: As for saga-train.
-        device: Where to compute.
         assignments: Values of the method's config by their names, e.g. iterations=300.
     """
     from saga.export import write_objects
     from saga.methods import DiscoveringMethod, Segmenter
     from saga.methods.registry import open_method
-    from saga.opening import load_scene
-    from saga.runtime.device import choose_device
 
-    began, chosen = time.perf_counter(), choose_device(device)
-    own: dict[str, Any] = {"--masks": masks, "--sam": sam, "--cache": cache} if method == "saga" else {"--field": field}
-    for option, value in own.items():
-        if value is not None:
-            raise SagaError(f"{option}: expected nothing with --method {method}, found {value}; leave it out.")
+    began, device = time.perf_counter(), cameras.choose_device()
+    if method == "saga":
+        masks.refuse(method, "masks", "sam", "cache")
+    else:
+        refuse("--field", field, method)
     _require_discovery(method)
     config = with_assignments(config, joined(assignments), "--set")
-    loaded = load_scene(scene, images, cameras, align_frames=align, views=_VIEWS, device=chosen, say=say)
+    loaded = cameras.load(scene, images)
     if isinstance(config, DiscoveryConfig):
         from saga.train import FeatureField
 
         trained = FeatureField.load(field or beside(scene, ".saga"), loaded)
-        clusters = open_method("saga", loaded, field=trained, device=chosen)
+        clusters = open_method("saga", loaded, field=trained, device=device)
         assert isinstance(clusters, Segmenter)
         found = clusters.discover(**asdict(config))
     else:
-        from saga.masks import open_masks
-
-        source = open_masks(loaded, masks, sam, cache, chosen)
-        say(source.description)
-        opened = open_method(method, loaded, config, masks=source, device=chosen)
+        opened = open_method(method, loaded, config, masks=masks.open(loaded, device), device=device)
         assert isinstance(opened, DiscoveringMethod)
         found = opened.discover()
     if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin
 
@@ -95,6 +95,8 @@ Positive = Annotated[int, _constructor(PositiveInt)]
 NonNegative = Annotated[int, _constructor(NonNegativeInt)]
 Lists: TypeAlias = tyro.conf.UseAppendAction[tuple[tuple[T, ...], ...]]
 """An option that takes several values, and more when it is repeated; `joined` makes one list of them."""
+Flattened: TypeAlias = tyro.conf.OmitArgPrefixes[T]
+"""A dataclass whose fields become options of the command's own, e.g. --ball-query."""
 Assignments = Annotated[Lists[str], tyro.conf.arg(metavar="NAME=VALUE ...")]
 if TYPE_CHECKING:
     MethodName: TypeAlias = str
@@ -137,21 +139,25 @@ def prefixed(config: type[Any], prefix: str) -> Any:
 
 
 def config_registry() -> ConstructorRegistry:
-    """Rules by which tyro makes one option of every field of a config: its type, range, default and docstring."""
+    """Rules by which tyro makes an option of every field of a dataclass: its type, default and docstring.
+
+    Of a config, ranges are shown and values are read as `with_assignments` reads them.
+    """
     registry = ConstructorRegistry()
 
     @registry.struct_rule
     def rule(info: StructTypeInfo) -> StructConstructorSpec | None:
-        if not (isinstance(info.type, type) and issubclass(info.type, Config)):
+        if not (isinstance(info.type, type) and is_dataclass(info.type)):
             return None
-        kinds, docs = field_types(info.type), field_docs(info.type)  # type: ignore[arg-type]
-        base = info.default if isinstance(info.default, Config) else info.type()
+        base = info.default if isinstance(info.default, info.type) else info.type()
+        kinds, docs = field_types(info.type), field_docs(info.type)
         specs = []
-        for each in fields(base):  # type: ignore[arg-type]
-            kind, bounds = kinds[each.name], describe_bounds(kinds[each.name])
-            option = _option(each.name, kind)
-            doc = f"{docs[each.name]} ({bounds})" if bounds else docs[each.name]
-            specs.append(StructFieldSpec(each.name, option, getattr(base, each.name), doc))
+        for each in fields(base):
+            kind, doc = kinds[each.name], docs.get(each.name, "")
+            if issubclass(info.type, Config):
+                bounds, kind = describe_bounds(kind), _option(each.name, kind)
+                doc = f"{doc} ({bounds})" if bounds else doc
+            specs.append(StructFieldSpec(each.name, kind, getattr(base, each.name), doc))
         return StructConstructorSpec(info.type, tuple(specs))
 
     return registry

@@ -17,6 +17,8 @@ from saga.cli.options import SHORTHANDS, config_registry
 from saga.config import either
 from saga.errors import SagaError
 
+_CONTINUED = re.compile(r"\n {12}(?=\S)")
+"""The break before a further line about a parameter in a docstring; the help has line breaks of its own."""
 _BOX = re.compile(r"[─-╿]+")
 
 
@@ -45,7 +47,8 @@ def parse(
     def bound(*positional: Any, **named: Any) -> Callable[[], None]:
         return functools.partial(command, *positional, **named)
 
-    bound.__doc__, bound.__name__, bound.__module__ = command.__doc__, command.__name__, command.__module__
+    bound.__doc__ = _CONTINUED.sub(" ", command.__doc__ or "")
+    bound.__name__, bound.__module__ = command.__name__, command.__module__
     bound.__signature__ = inspect.signature(command)  # type: ignore[attr-defined]
     bound.__annotations__ = {**get_type_hints(command, include_extras=True), **(annotations or {})}
     read = functools.partial(tyro.cli, bound, prog=prog, registry=config_registry())

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from saga.cli.inputs import CameraInputs, MaskInputs, refuse
 from saga.cli.options import (
     Assignments,
-    Device,
+    Flattened,
     Lists,
     MethodName,
     OptionalPath,
@@ -29,15 +30,12 @@ from saga.errors import SagaError
 from saga.methods.registry import method_names
 
 if TYPE_CHECKING:
+    from saga.masks import Sam
     from saga.query import Prompt
     from saga.scene import Scene
 
 _Pixels = Annotated[Lists[str], tyro.conf.arg(metavar="X,Y ...")]
 _ViewPixels = Annotated[Lists[str], tyro.conf.arg(metavar="VIEW:X,Y ...")]
-
-
-_VIEWS = 24
-"""Views to make of a scene without cameras."""
 
 
 def segment(
@@ -54,16 +52,12 @@ def segment(
     mask: OptionalPath = None,
     method: MethodName = "saga",
     field: OptionalPath = None,
-    cameras: OptionalPath = None,
     images: OptionalPath = None,
-    masks: OptionalPath = None,
-    sam: OptionalText = None,
-    cache: OptionalPath = None,
-    align: str = "auto",
     split_boundary: bool = False,
     prune: bool = False,
-    device: Device = "auto",
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
+    cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
+    masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
     config: Config,
 ) -> None:
     """Segment one object: from a prompt in one view to the object's Gaussians and its mask in every view.
@@ -83,32 +77,25 @@ def segment(
         method: saga matches the features of saga-train; the others need no training, but masks of the views.
             --method NAME --help lists the options of another method.
         field: Feature field of saga-train; beside the scene, with the suffix .saga, by default.
-        cameras: As for saga-train; the views the field was trained with by default.
-        images: Folder of the photographs.
-        masks: Masks of the views for the other methods, as for saga-train; made from the photographs by default.
-        sam: Segment Anything checkpoint: for a field that was trained with one, or for another method.
-        cache: Folder where masks that are made are kept; beside the scene, or in your own cache, by default.
-        align: As for saga-train; the cameras the field was trained with are taken as they are.
+        images: Folder of the photographs; with saga, those that the field was trained with by default.
         split_boundary: Split Gaussians that stick out of the object, and give rest.ply what lies outside.
         prune: Leave out of object.ply what is hidden inside it or floats apart from it.
-        device: Where to compute.
         assignments: Values of the method's config by their names, e.g. ball_query=false.
     """
     from saga.query import Prompt
-    from saga.runtime.device import choose_device
 
-    chosen = choose_device(device)
+    device = cameras.choose_device()
     clicks, excluded = _pixels("--points", joined(points)), _pixels("--negative", joined(negative))
     corners = None if box is None else _numbers("--box", box, 4)
     prompts = [Prompt(view, clicks, excluded, scribble, mask, corners)]
     prompts += _further({"--also": joined(also), "--also-negative": joined(also_negative)})
     config = with_assignments(config, joined(assignments), "--set")
     if method == "saga":
-        _refuse(method, {"--masks": masks, "--cache": cache}, "the masks are those of saga-train")
-        loaded, opened = _open_field(scene, field, images, cameras, sam, align, config, chosen)
+        masks.refuse(method, "masks", "cache")
+        loaded, opened = _open_field(scene, field, images, cameras, masks.load_sam(device), config)
     else:
-        _refuse(method, {"--field": field}, "it needs none")
-        loaded, opened = _open_method(method, scene, images, cameras, masks, sam, cache, align, config, chosen)
+        refuse("--field", field, method)
+        loaded, opened = _open_method(method, scene, images, cameras, masks, config)
     result = opened.segment_prompts(prompts)
     folder = out or free_folder("object")
     for warning in result.report["warnings"]:
@@ -118,70 +105,38 @@ def segment(
     say(f"{folder}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
 
 
-def _refuse(method: str, options: dict[str, Path | None], reason: str) -> None:
-    """Raises SagaError for the first option given that a method does not take."""
-    for option, value in options.items():
-        if value is not None:
-            raise SagaError(
-                f"{option}: expected nothing with --method {method} ({reason}), found {value}; leave it out."
-            )
-
-
 def _open_field(
-    scene: Path,
-    field: Path | None,
-    images: Path | None,
-    cameras: Path | None,
-    sam: str | None,
-    align: str,
-    config: Any,
-    device: str,
+    scene: Path, field: Path | None, images: Path | None, cameras: CameraInputs, sam: Sam | None, config: Any
 ) -> tuple[Scene, Any]:
     """The scene, and its trained field ready for prompts."""
-    from saga.masks import Sam, resolve_checkpoint
     from saga.methods.registry import open_method
-    from saga.opening import load_scene
     from saga.scene import Gaussians, Scene
     from saga.train import FeatureField
 
     path = field or beside(scene, ".saga")
-    if cameras is None and images is None:
+    if cameras.cameras is None and images is None:
         gaussians = Gaussians.read(scene)
         trained = FeatureField.load(path)
         loaded = Scene(gaussians, trained.cameras, scene)
     else:
-        loaded = load_scene(scene, images, cameras, align_frames=align, device=device, say=say)
+        loaded = cameras.load(scene, images, views=0)
         trained = FeatureField.load(path)
-    model = None if sam is None else Sam.load(resolve_checkpoint(sam), device)
-    return loaded, open_method("saga", loaded, config, sam=model, field=trained, device=device)
+    return loaded, open_method("saga", loaded, config, sam=sam, field=trained, device=cameras.choose_device())
 
 
 def _open_method(
-    method: str,
-    scene: Path,
-    images: Path | None,
-    cameras: Path | None,
-    masks: Path | None,
-    sam: str | None,
-    cache: Path | None,
-    align: str,
-    config: Any,
-    device: str,
+    method: str, scene: Path, images: Path | None, cameras: CameraInputs, masks: MaskInputs, config: Any
 ) -> tuple[Scene, Any]:
     """The scene, and another method opened on it; without masks or SAM, masks are made from the photographs."""
-    from saga.masks import Sam, open_masks, resolve_checkpoint
     from saga.methods.registry import open_method
-    from saga.opening import load_scene
 
-    if masks is not None and sam is not None:
-        raise SagaError(f"--masks and --sam: expected one of them, found {masks} and {sam}; leave one out.")
-    loaded = load_scene(scene, images, cameras, align_frames=align, views=_VIEWS, device=device, say=say)
-    if sam is not None:
-        model = Sam.load(resolve_checkpoint(sam), device)
-        return loaded, open_method(method, loaded, config, sam=model, device=device)
-    source = open_masks(loaded, masks, None, cache, device)
-    say(source.description)
-    return loaded, open_method(method, loaded, config, masks=source, device=device)
+    if masks.masks is not None and masks.sam is not None:
+        raise SagaError(f"--masks and --sam: expected one of them, found {masks.masks} and {masks.sam}; leave one out.")
+    device = cameras.choose_device()
+    loaded = cameras.load(scene, images)
+    sam = masks.load_sam(device)
+    source = None if sam is not None else masks.open(loaded, device)
+    return loaded, open_method(method, loaded, config, masks=source, sam=sam, device=device)
 
 
 def _further(options: dict[str, Sequence[str]]) -> list[Prompt]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from saga.cli.options import Device, ImageFolder, NonNegative, OptionalPath, Positive, SceneFile
+from saga.cli.inputs import PLANNED_VIEWS, CameraInputs
+from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, Positive, SceneFile
 from saga.cli.run import beside, run, say
 
 
@@ -13,11 +14,9 @@ def views(
     images: ImageFolder = None,
     *,
     out: OptionalPath = None,
-    cameras: OptionalPath = None,
-    align: str = "auto",
-    count: Positive = 24,
+    count: Positive = PLANNED_VIEWS,
     seed: NonNegative = 0,
-    device: Device = "auto",
+    cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
 ) -> None:
     """Write a picture of every view with a coordinate grid, to see where to click.
 
@@ -28,18 +27,14 @@ def views(
         scene: The trained Gaussian splatting scene.
         images: Folder of the photographs it was trained from.
         out: Folder for the pictures; beside the scene, with the ending _grid, by default.
-        cameras: COLMAP sparse folder, cameras.json or transforms.json; found near the scene by default.
-        align: auto checks that photographs and scene agree and tries the frames that trainers use; none takes the
-            cameras as they are; a file (dataparser_transforms.json, or a 4x4 matrix) is the frame to use.
         count: Views to make of a scene without cameras.
         seed: Seed of these views.
-        device: Where to compute.
     """
     from saga.export import write_grids
-    from saga.opening import load_scene
     from saga.raster import DeviceScene
 
-    loaded = load_scene(scene, images, cameras, align_frames=align, views=count, seed=seed, device=device, say=say)
+    device = cameras.choose_device()
+    loaded = cameras.load(scene, images, views=count, seed=seed)
     folder = out or beside(scene, "_grid")
     write_grids(DeviceScene(loaded, device), folder)
     names = [camera.name for camera in loaded.cameras]

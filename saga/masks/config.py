@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from saga.config import Config, Fraction, NonNegativeInt, PositiveInt
+
+MaskKind = Literal["auto", "labels", "soft"]
+"""What gray levels are: labels, each an object; or one object with soft edges. "auto" tells them apart."""
 
 
 @dataclass(frozen=True)

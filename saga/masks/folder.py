@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
+from saga.masks.config import MaskKind
 from saga.masks.formats import LAYOUTS, read_masks
 from saga.masks.matching import match_names
-from saga.masks.pictures import MaskKind
 from saga.masks.through_lens import masks_to_pinhole
 from saga.scene.camera import Camera
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.masks import rle
-from saga.masks.pictures import MaskKind, Say, object_of, read_masks_picture, read_object, split_labels
+from saga.masks.config import MaskKind
+from saga.masks.pictures import Say, object_of, read_masks_picture, read_object, split_labels
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """File types of pictures of masks."""

@@ -12,8 +12,8 @@ from saga.errors import SagaError
 from saga.masks.cache import MaskCache
 from saga.masks.checkpoints import resolve_checkpoint
 from saga.masks.classical import ClassicalGenerator
+from saga.masks.config import MaskKind
 from saga.masks.folder import FolderMasks
-from saga.masks.pictures import MaskKind
 from saga.masks.sam import SamGenerator
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.source import MaskGenerator, MaskSource, ViewGenerator

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from saga.errors import SagaError
+from saga.masks.config import MaskKind
 
-MaskKind = Literal["auto", "labels", "soft"]
-"""What gray levels are: labels, each an object; or one object with soft edges. "auto" tells them apart."""
 Say = Callable[[str], None]
 """Takes what was assumed, one line for people."""
 

@@ -55,7 +55,7 @@ def test_settings_are_set_by_name(saga_segment, tiny_folder, click, tmp_path) ->
         (("--method", "sanerf-hq", "--threshold", "0.5"), ["--threshold", "saga-segment --method sanerf-hq --help"]),
         (("--method", "sgisrf", "--no-filter"), ["an option of saga-segment --method sgisrf"]),
         (("--method", "sa3"), ["--method: expected saga, sa3d,", "found 'sa3'"]),
-        (("--masks", "instances"), ["--masks", "saga-train"]),
+        (("--masks", "instances"), ["--masks", "--method saga"]),
         (("--method", "sa3d", "--masks", "nowhere"), ["nowhere"]),
         (("--method", "sa3d", "--masks", "nowhere", "--sam", "vit_b"), ["--masks and --sam"]),
     ],

@@ -1,0 +1,100 @@
+"""What several commands are given with a scene: its cameras, its masks, and the device that works on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saga.cli.options import Device, OptionalPath, OptionalText
+from saga.cli.run import say
+from saga.errors import SagaError
+from saga.masks.config import MaskKind
+
+if TYPE_CHECKING:
+    from saga.masks import MaskSource, Sam
+    from saga.scene import Scene
+
+PLANNED_VIEWS = 24
+"""Views to make of a scene that has neither cameras nor photographs."""
+
+
+@dataclass(frozen=True)
+class CameraInputs:
+    """Where the cameras are, and where to compute."""
+
+    cameras: OptionalPath = None
+    """COLMAP sparse folder, cameras.json or transforms.json; found near the scene by default."""
+    align: str = "auto"
+    """auto checks that photographs and scene agree and tries the frames that trainers use; none takes the cameras as
+    they are; a file (dataparser_transforms.json, or a 4x4 matrix) is the frame to use."""
+    device: Device = "auto"
+    """Where to compute."""
+
+    def choose_device(self) -> str:
+        """The device that `device` means: "cpu" or "cuda". Raises SagaError when it cannot be used."""
+        from saga.runtime.device import choose_device
+
+        return choose_device(self.device)
+
+    def load(
+        self, scene: Path, images: Path | None, *, strict: bool = False, views: int = PLANNED_VIEWS, seed: int = 0
+    ) -> Scene:
+        """The scene with its cameras, and a line about everything that was assumed or made.
+
+        Args:
+            scene: The scene's file.
+            images: Folder of its photographs.
+            strict: Whether to refuse Gaussians that are not finite instead of leaving them out.
+            views: Views to make where there are neither cameras nor photographs.
+            seed: Seed of these views.
+
+        Raises:
+            SagaError: As `saga.opening.load_scene`.
+        """
+        from saga.opening import load_scene
+
+        return load_scene(
+            scene, images, self.cameras, strict, align_frames=self.align, views=views, seed=seed,
+            device=self.choose_device(), say=say,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MaskInputs:
+    """Where masks of the views come from; without any, they are made."""
+
+    masks: OptionalPath = None
+    """Folder of your own masks: per image a label PNG, a folder of PNGs, an npz or an amg JSON."""
+    masks_kind: MaskKind = "auto"
+    """What gray levels of pictures in the folder are: labels, each an object; or one object with soft edges. auto tells
+    them apart."""
+    sam: OptionalText = None
+    """Segment Anything checkpoint: a file, or vit_h, vit_l or vit_b."""
+    cache: OptionalPath = None
+    """Folder where masks that are made are kept; beside the scene, or in your own cache, by default."""
+
+    def open(self, scene: Scene, device: str) -> MaskSource:
+        """The masks of a scene, and a line about what they are. Raises SagaError as `saga.masks.open_masks` does."""
+        from saga.masks import open_masks
+
+        source = open_masks(scene, self.masks, self.sam, self.cache, device, kind=self.masks_kind)
+        say(source.description)
+        return source
+
+    def load_sam(self, device: str) -> Sam | None:
+        """The model of the checkpoint, if one was given. Raises SagaError as `Sam.load` does."""
+        from saga.masks import Sam, resolve_checkpoint
+
+        return None if self.sam is None else Sam.load(resolve_checkpoint(self.sam), device)
+
+    def refuse(self, method: str, *names: str) -> None:
+        """Raises SagaError for the first option given, of these, that a method does not take."""
+        for name in names:
+            refuse(f"--{name}", getattr(self, name), method)
+
+
+def refuse(option: str, value: object, method: str) -> None:
+    """Raises SagaError when an option was given that a method does not take."""
+    if value is not None:
+        raise SagaError(f"{option}: expected nothing with --method {method}, found {value}; leave it out.")
