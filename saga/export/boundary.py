@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from saga.errors import SagaError
 from saga.export.culling import Surroundings
 from saga.export.rendering import MIN_ALPHA, select
 from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.raster.geometry import TENSORS
 from saga.scene import Camera, Gaussians, Scene
 from saga.scene.ply import MEANS, SCALES
 
@@ -208,7 +209,8 @@ def _axes(
 
 
 def _joined(*geometries: Geometry) -> Geometry:
-    return Geometry(*(torch.cat([getattr(g, field.name) for g in geometries]) for field in fields(Geometry)))
+    tensors = {name: torch.cat([getattr(g, name) for g in geometries]) for name in TENSORS}
+    return Geometry(**tensors, unit=geometries[0].unit)
 
 
 def _replaced(

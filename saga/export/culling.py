@@ -11,6 +11,7 @@ from saga.scene import Camera
 _CELL = 16
 """Side of the cells that reach is counted in, in pixels."""
 _NEAR = 0.01
+"""Near plane, in units of the rasterizer."""
 _DILATION = 0.3
 """Variance in square pixels that rasterization adds to every Gaussian."""
 _MIN_ALPHA = 1 / 255
@@ -32,7 +33,7 @@ class Surroundings:
     ) -> None:
         """Bounds what is visible of every Gaussian."""
         self._member = member
-        self._means = geometry.means
+        self._means, self._near = geometry.means, _NEAR / geometry.unit
         # A Gaussian fades below the least visible alpha at sqrt(2 ln(255 opacity)) standard deviations.
         deviations = (2 * (geometry.opacities / _MIN_ALPHA).clamp_min(1).log()).sqrt()
         self._extent = geometry.scales.amax(1) * deviations  # in world units
@@ -59,11 +60,11 @@ class Surroundings:
         """Centers x, y and radii in cells; the radius is -inf where there is nothing to see."""
         pose = torch.from_numpy(camera.world_to_camera).to(means)
         local = means @ pose[:3, :3].T + pose[:3, 3]
-        inverse = 1 / local[:, 2].clamp_min(_NEAR)
+        inverse = 1 / local[:, 2].clamp_min(self._near)
         x, y = local[:, 0] * inverse, local[:, 1] * inverse
         # The Jacobian of the projection stretches by at most f / z * sqrt(1 + (x / z)^2 + (y / z)^2).
         stretch = max(camera.fx, camera.fy) * inverse * (1 + x * x + y * y).sqrt()
-        radius = torch.where(local[:, 2] > _NEAR, stretch * extent + margin, -torch.inf)
+        radius = torch.where(local[:, 2] > self._near, stretch * extent + margin, -torch.inf)
         return (x * camera.fx + camera.cx) / _CELL, (y * camera.fy + camera.cy) / _CELL, radius / _CELL
 
 

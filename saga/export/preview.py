@@ -122,13 +122,14 @@ def best_view(
     """
     step = max(1, len(means) // _VIEW_SAMPLE)
     means, labels = means[::step], labels[::step]
+    near = 1e-3 * float(np.median(np.abs(means - np.median(means, axis=0))))
 
     def worth(camera: Camera) -> float:
         small = camera.resized(_VIEW_COLUMNS, max(1, round(_VIEW_COLUMNS * camera.height / camera.width)))
         local = means @ small.world_to_camera[:3, :3].T + small.world_to_camera[:3, 3]
-        z = np.maximum(local[:, 2], 1e-6)
+        z = np.maximum(local[:, 2], np.finfo(np.float32).tiny)
         x, y = np.floor(small.fx * local[:, 0] / z + small.cx), np.floor(small.fy * local[:, 1] / z + small.cy)
-        shown = np.flatnonzero((local[:, 2] > 1e-3) & (x >= 0) & (x < small.width) & (y >= 0) & (y < small.height))
+        shown = np.flatnonzero((local[:, 2] > near) & (x >= 0) & (x < small.width) & (y >= 0) & (y < small.height))
         shown = shown[np.argsort(z[shown])]
         _, nearest = np.unique(y[shown] * small.width + x[shown], return_index=True)
         return float(np.sqrt(np.bincount(labels[shown[nearest]], minlength=1)[1:]).sum())
@@ -176,8 +177,11 @@ def _draw_prompt(picture: np.ndarray, prompt: Mapping[str, Any], factor: float) 
     draw = ImageDraw.Draw(marks)
     scale = factor * _SMOOTH
     if prompt.get("box") is not None:
-        draw.rectangle([value * scale for value in prompt["box"]], outline=(255, 255, 255), width=4 * _SMOOTH)
-        draw.rectangle([value * scale for value in prompt["box"]], outline=_POSITIVE, width=2 * _SMOOTH)
+        # Drawing takes a time that grows with the box, whose sides may lie anywhere beyond the picture.
+        limits = (0, size[0] * _SMOOTH), (0, size[1] * _SMOOTH)
+        box = [float(np.clip(value * scale, *limits[k % 2])) for k, value in enumerate(prompt["box"])]
+        draw.rectangle(box, outline=(255, 255, 255), width=4 * _SMOOTH)
+        draw.rectangle(box, outline=_POSITIVE, width=2 * _SMOOTH)
     for key, color in (("points", _POSITIVE), ("negative", _NEGATIVE)):
         for point in prompt.get(key) or []:
             _click(draw, (point[0] + 0.5) * scale, (point[1] + 0.5) * scale, color, key == "points")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import math
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +30,9 @@ class Geometry:
     """Rotations from the Gaussian's axes to the world's, w first, of any non-zero length."""
     opacities: Tensor  # [N]
     """Opacities between 0 and 1."""
+    unit: float = 1.0
+    """Units of the rasterizer in one world unit, a power of two. The rasterizer culls what is nearer to a camera than
+    0.01 of its units, which would be everything in a scene of kilometers; a power of two changes no other bit."""
 
     def __post_init__(self) -> None:
         """Detaches the tensors. Raises ValueError for shapes, types or devices that do not agree."""
@@ -67,8 +72,33 @@ class Geometry:
     def from_gaussians(cls, gaussians: Gaussians, device: torch.device | str = "cpu") -> Geometry:
         """The scene's geometry as float32 tensors, in the PLY's order; invalid rows stay unseen."""
         arrays = (gaussians.means, gaussians.scales, gaussians.quaternions, gaussians.opacities)
-        return cls(*(torch.as_tensor(array, dtype=torch.float32, device=device) for array in arrays))
+        tensors = (torch.as_tensor(array, dtype=torch.float32, device=device) for array in arrays)
+        return cls(*tensors, unit=unit_of(gaussians))
+
+    def in_units(self) -> Geometry:
+        """The same Gaussians in units of the rasterizer."""
+        return self if self.unit == 1 else replace(self, means=self.means * self.unit, scales=self.scales * self.unit)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Geometry:
         """The same Gaussians on another device or in another floating type."""
-        return Geometry(*(getattr(self, f.name).to(device=device, dtype=dtype) for f in fields(self)))
+        moved = {name: getattr(self, name).to(device=device, dtype=dtype) for name in TENSORS}
+        return Geometry(**moved, unit=self.unit)
+
+
+TENSORS = ("means", "scales", "quaternions", "opacities")
+"""The attributes of a geometry that are tensors of N rows."""
+_SMALL_EXTENT = 0.25
+"""Median distance of the Gaussians from their middle, in world units, below which a scene counts as tiny."""
+_SAMPLED_GAUSSIANS = 100_000
+
+
+def unit_of(gaussians: Gaussians) -> float:
+    """Units of the rasterizer in one world unit: 1, or the power of two that makes a tiny scene an ordinary one."""
+    rows = np.flatnonzero(gaussians.valid)
+    means = gaussians.means[rows[:: max(1, len(rows) // _SAMPLED_GAUSSIANS)]].astype(np.float64)
+    if len(means) == 0:
+        return 1.0
+    extent = float(np.median(np.linalg.norm(means - np.median(means, axis=0), axis=1)))
+    if not 0 < extent < _SMALL_EXTENT:
+        return 1.0
+    return float(2.0 ** math.ceil(math.log2(_SMALL_EXTENT / extent)))

@@ -6,6 +6,7 @@ adjoint A^T y, `rows` are single rows of A.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -36,8 +37,8 @@ class BlendOperator:
 
     Projection and sorting are done once, at construction; every product reuses them. All results are
     float32 on the geometry's device, and differentiable in x or y through PyTorch's autograd (each
-    product is the other's gradient). Gaussians that are not finite, lie nearer than 0.01 or have
-    an opacity below 1/255 have weight 0.
+    product is the other's gradient). Gaussians that are not finite, lie nearer than 0.01
+    units of the rasterizer (`Geometry.unit`) or have an opacity below 1/255 have weight 0.
     """
 
     def __init__(self, geometry: Geometry, camera: Camera, backend: Backend = "auto", exact: bool = False) -> None:
@@ -59,6 +60,7 @@ class BlendOperator:
         if backend not in get_args(Backend):
             raise SagaError(f"backend: expected one of {', '.join(get_args(Backend))}, found {backend!r}.")
         self.geometry, self.camera, self.exact = geometry, camera, exact
+        self._inner, self._eye = geometry.in_units(), _in_units(camera, geometry.unit)
         available = backend in ("auto", "native") and bindings.library(geometry.means.device.type) is not None
         if backend == "native" and not available:
             raise SagaError(
@@ -68,9 +70,9 @@ class BlendOperator:
         self.backend: Backend = backend if backend != "auto" else "native" if available else "reference"
         self._view: tiled_view.TiledView | GsplatView | None = None
         if backend == "gsplat":
-            self._view = GsplatView.build(geometry, camera)
+            self._view = GsplatView.build(self._inner, self._eye)
         elif available:
-            self._view = tiled_view.TiledView.build(geometry, camera)
+            self._view = tiled_view.TiledView.build(self._inner, self._eye)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,7 +87,7 @@ class BlendOperator:
         if x.ndim != 2 or x.shape[0] != self.shape[1]:
             raise ValueError(f"render: expected x of shape [{self.shape[1]}, C], found {list(x.shape)}")
         if self._view is None:
-            return reference.render(self.geometry, self.camera, x)
+            return reference.render(self._inner, self._eye, x)
         view = self._view
         if isinstance(view, GsplatView):
             return view.render(x)
@@ -101,7 +103,7 @@ class BlendOperator:
                 f"lift: expected y of shape [{self.camera.height}, {self.camera.width}, C], found {list(y.shape)}"
             )
         if self._view is None:
-            return reference.lift(self.geometry, self.camera, y)
+            return reference.lift(self._inner, self._eye, y)
         if isinstance(self._view, GsplatView):
             return self._view.lift(y)
         return tiled_view.lift(y, self._view, self.exact)
@@ -113,8 +115,8 @@ class BlendOperator:
     def depth(self) -> Tensor:  # [H, W]
         """Blended camera z in world units, not divided by alpha."""
         view = self._view
-        depths = reference.project(self.geometry, self.camera).depths if view is None else view.depths
-        return self.render(depths[:, None].to(torch.float32))[..., 0]
+        depths = reference.project(self._inner, self._eye).depths if view is None else view.depths
+        return self.render(depths[:, None].to(torch.float32))[..., 0] / self.geometry.unit
 
     def rows(
         self,
@@ -133,7 +135,7 @@ class BlendOperator:
             raise SagaError("rows: expected backend native or reference, found gsplat; use backend native.")
         pixels = self._inside("rows", pixels)
         if self._view is None:
-            return SparseRows(*reference.rows(self.geometry, self.camera, pixels), columns=self.shape[1])
+            return SparseRows(*reference.rows(self._inner, self._eye, pixels), columns=self.shape[1])
         by_tile, runs, order = self._sorted_by_tile(pixels)
         rows = SparseRows(*tiled_view.rows(self._view, by_tile, runs), columns=self.shape[1])
         return rows.select(torch.argsort(order))
@@ -170,12 +172,12 @@ class BlendOperator:
         pixels = self.pixels() if pixels is None else pixels
         shape, pixels = pixels.shape[:-1], self._inside("surface", pixels.reshape(-1, 2))
         if self._view is None:
-            depth, alpha = reference.surface(self.geometry, self.camera, pixels)
-            return Surface(depth.reshape(shape), alpha.reshape(shape))
+            depth, alpha = reference.surface(self._inner, self._eye, pixels)
+            return Surface(depth.reshape(shape) / self.geometry.unit, alpha.reshape(shape))
         by_tile, runs, order = self._sorted_by_tile(pixels)
-        sorted_ones = tiled_view.surface(self._view, self.geometry, self.camera, by_tile, runs)
+        sorted_ones = tiled_view.surface(self._view, self._inner, self._eye, by_tile, runs)
         depth, alpha = (torch.empty_like(part).index_copy_(0, order, part).reshape(shape) for part in sorted_ones)
-        return Surface(depth, alpha)
+        return Surface(depth / self.geometry.unit, alpha)
 
     def _inside(
         self,
@@ -203,3 +205,12 @@ class BlendOperator:
         starts[1:] = tile[1:] != tile[:-1]
         runs = torch.cat([starts.nonzero()[:, 0], torch.tensor([len(tile)], device=tile.device)])
         return pixels[order].to(torch.int32).contiguous(), runs, order
+
+
+def _in_units(camera: Camera, unit: float) -> Camera:
+    """The camera in units of the rasterizer."""
+    if unit == 1:
+        return camera
+    pose = camera.world_to_camera.copy()
+    pose[:3, 3] *= unit
+    return replace(camera, world_to_camera=pose)

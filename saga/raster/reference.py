@@ -17,7 +17,7 @@ from saga.raster.geometry import Geometry
 from saga.scene.camera import Camera
 
 DILATION = 0.3  # px^2, added to both variances of a projected Gaussian
-NEAR = 0.01  # world units; nearer Gaussians are culled
+NEAR = 0.01  # units of the rasterizer; nearer Gaussians are culled
 ALPHA_MAX = 0.999
 ALPHA_MIN = 1 / 255
 TRANSMITTANCE_MIN = 1e-4
