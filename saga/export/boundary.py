@@ -71,6 +71,8 @@ def split_boundary(
     Raises SagaError when there are members and no cameras.
     """
     device_scene = DeviceScene.of(scene, member.device)
+    if device_scene.scene.gaussians.layout.has_filter:
+        raise SagaError("split-boundary: expected a scene without filter_3D, found one of Mip-Splatting; leave it out.")
     geometry, gaussians, cameras = device_scene.geometry, device_scene.scene.gaussians, device_scene.scene.cameras
     if not bool(member.any()):
         return Parts(gaussians, member.cpu().numpy(), 0, 0)
@@ -224,6 +226,8 @@ def _replaced(
     rows = gaussians.vertices[parents]
     for k, (mean, scale) in enumerate(zip(MEANS, SCALES, strict=True)):
         rows[mean] = means[:, k]
+        if scale not in gaussians.layout.scales:
+            continue  # the thin axis of a surfel, along which nothing is split
         shorter = scales[:, k] != gaussians.scales[parents, k]  # the other axes keep their bits
         rows[scale][shorter] += np.log(scales[shorter, k] / gaussians.scales[parents, k][shorter])
     stay = ~gone

@@ -18,13 +18,15 @@ from plyfile import PlyData, PlyElement
 from saga.errors import SagaError
 from saga.files.transaction import atomic_path
 from saga.scene.formats import format_of, written_converted
-from saga.scene.ply import DC, MEANS, OPACITY, QUATERNION, SCALES, ColorLayout, color_layout, read_ply
+from saga.scene.ply import DC, FILTER, MEANS, OPACITY, QUATERNION, SCALES, Layout, layout_of, read_ply
+from saga.scene.ply_header import write_any_header
 from saga.scene.spherical_harmonics import C0, MAX_COEFFICIENTS, evaluate_basis
 
 # A block of rows of the widest layout (62 floats) stays in the processor's cache while its columns are taken
 # one by one; taking whole columns would walk the file once per property.
 _BLOCK = 8192
-_GEOMETRY = (*MEANS, *SCALES, *QUATERNION, *OPACITY)
+_FLATNESS = 0.01
+"""The third scale of a flat surfel, as a share of its smaller other one."""
 _SMALLEST_SCALE = 1e-6
 _LARGEST_OPACITY = 1 - 2.0**-24
 _SMALLEST_OPACITY = 1e-12
@@ -52,8 +54,8 @@ class Gaussians:
     """The PLY's vertex rows as stored, a structured array with every property; memory-mapped when binary."""
     ply: PlyData
     """The PLY that was read: format, comments and elements beside the vertices."""
-    layout: ColorLayout
-    """The properties of `vertices` that hold the color."""
+    layout: Layout
+    """The properties of `vertices` that hold what."""
 
     def __len__(self) -> int:
         """Returns the number of Gaussians."""
@@ -71,7 +73,7 @@ class Gaussians:
         """
         path = Path(path)
         ply = read_ply(path)
-        gaussians = cls._from_ply(ply, color_layout(path, ply))
+        gaussians = cls._from_ply(ply, layout_of(path, ply))
         dropped = len(gaussians) - int(np.count_nonzero(gaussians.valid))
         if dropped and (strict or dropped == len(gaussians)):
             raise SagaError(
@@ -114,22 +116,24 @@ class Gaussians:
         _store(vertices, DC, sh[:, 0])
         _store(vertices, rest, sh[:, 1:].transpose(0, 2, 1).reshape(count, len(rest)))
         ply = PlyData([PlyElement.describe(vertices, "vertex")], byte_order="<")
-        return cls._from_ply(ply, ColorLayout(DC, rest))
+        return cls._from_ply(ply, Layout(DC, rest))
 
     @classmethod
-    def _from_ply(cls, ply: PlyData, layout: ColorLayout) -> Gaussians:
+    def _from_ply(cls, ply: PlyData, layout: Layout) -> Gaussians:
         vertices = ply["vertex"].data
         count = len(vertices)
         means, scales = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
         quaternions, opacities = np.empty((count, 4), np.float32), np.empty(count, np.float32)
         valid = np.empty(count, bool)
         for rows in _blocks(count):
-            stored = _columns(vertices[rows], _GEOMETRY)
+            stored = _stored(vertices[rows], layout)
             # An infinite opacity logit is how some exporters write an opacity of exactly 0 or 1.
             good = np.isfinite(stored[:, :10]).all(axis=1) & ~np.isnan(stored[:, 10])
             good &= np.isfinite(_columns(vertices[rows], (*layout.dc, *layout.rest))).all(axis=1)
             with np.errstate(over="ignore", invalid="ignore"):
                 block = _activate(stored)
+                if layout.has_filter:
+                    _add_filter(block, vertices[rows][FILTER])
                 good &= np.isfinite(block).all(axis=1)
             block[~good] = (0, 0, 0, *[_SMALLEST_SCALE] * 3, 1, 0, 0, 0, 0)
             means[rows], scales[rows] = block[:, 0:3], block[:, 3:6]
@@ -219,9 +223,17 @@ class Gaussians:
         format = format_of(Path(path))
         with atomic_path(path) as temporary:
             if format is None:
-                ply.write(str(temporary))
+                write_any_header(ply, temporary)
             else:
-                temporary.write_bytes(written_converted(Path(path), ply, format))
+                temporary.write_bytes(written_converted(Path(path), self._plain(mask), format))
+
+    def _plain(self, mask: np.ndarray | None) -> PlyData:
+        """The rows of `mask` in the INRIA layout, for formats that know no other: filtered, with three scales."""
+        kept = np.ones(len(self), bool) if mask is None else mask
+        if self.layout.scales == SCALES and not self.layout.has_filter:
+            return PlyData([PlyElement.describe(np.array(self.vertices[kept]), "vertex")], byte_order="<")
+        arrays = (self.means, self.scales, self.quaternions, self.opacities, self.sh)
+        return Gaussians.from_arrays(*(array[kept] for array in arrays)).ply
 
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of means, scales, quaternions and opacities as stored in the file.
@@ -234,7 +246,7 @@ class Gaussians:
     def _digest(self) -> str:
         sha = hashlib.sha256()
         for rows in _blocks(len(self)):
-            sha.update(_columns(self.vertices[rows], _GEOMETRY).astype("<f4", copy=False).tobytes())
+            sha.update(_columns(self.vertices[rows], self.layout.geometry).astype("<f4", copy=False).tobytes())
         return sha.hexdigest()
 
 
@@ -254,8 +266,27 @@ def _store(rows: np.ndarray, names: Sequence[str], values: np.ndarray) -> None:
         rows[name] = values[:, k]
 
 
+def _stored(rows: np.ndarray, layout: Layout) -> np.ndarray:  # [n, 11]
+    """Mean, log scales, quaternion and opacity logit as stored; a flat surfel gets a third scale."""
+    if len(layout.scales) == len(SCALES):
+        return _columns(rows, (*MEANS, *SCALES, *QUATERNION, *OPACITY))
+    means, scales, others = (_columns(rows, names) for names in (MEANS, layout.scales, (*QUATERNION, *OPACITY)))
+    thin = scales.min(axis=1, keepdims=True) + np.float32(math.log(_FLATNESS))
+    return np.concatenate([means, scales, thin, others], axis=1)
+
+
+def _add_filter(
+    block: np.ndarray,  # [n, 11]
+    filters: np.ndarray,  # [n]
+) -> None:
+    """Widens scales by Mip-Splatting's filter and lowers opacities so that what is integrated stays (its eq. 7)."""
+    wide = np.sqrt(block[:, 3:6].astype(np.float64) ** 2 + filters.astype(np.float64)[:, None] ** 2)
+    block[:, 10] *= np.prod(block[:, 3:6] / wide, axis=1)
+    block[:, 3:6] = wide
+
+
 def _activate(stored: np.ndarray) -> np.ndarray:  # [n, 11]
-    """Stored mean, log scales, quaternion and opacity logit (the columns of _GEOMETRY) to usable values."""
+    """Stored mean, log scales, quaternion and opacity logit (as `_stored` gives them) to usable values."""
     block = stored.copy()
     block[:, 3:6] = np.exp(stored[:, 3:6])
     norm = np.linalg.norm(stored[:, 6:10], axis=1, keepdims=True)

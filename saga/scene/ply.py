@@ -11,6 +11,7 @@ from plyfile import PlyData, PlyHeaderParseError, PlyParseError
 
 from saga.errors import SagaError
 from saga.scene.formats import format_of, read_converted, refuse_others
+from saga.scene.ply_header import read_any_header
 
 MEANS = ("x", "y", "z")
 SCALES = ("scale_0", "scale_1", "scale_2")
@@ -20,14 +21,27 @@ DC = ("f_dc_0", "f_dc_1", "f_dc_2")
 RGB = ("red", "green", "blue")
 
 
+FILTER = "filter_3D"
+"""Mip-Splatting's low-pass filter: standard deviations in world units that the stored scales lack."""
+
+
 @dataclass(frozen=True)
-class ColorLayout:
-    """Which vertex properties hold the color of a Gaussian."""
+class Layout:
+    """Which vertex properties hold a Gaussian, where scenes differ in them."""
 
     dc: tuple[str, str, str]
     """The constant term of each channel: spherical harmonics, or 8-bit RGB (splatfacto's `rgb` mode)."""
     rest: tuple[str, ...]
     """The higher spherical harmonics, 3 * (K - 1) names, channel-major: K - 1 of red, of green, of blue."""
+    scales: tuple[str, ...] = SCALES
+    """The logarithms of the standard deviations; two of them for flat surfels, whose third axis is their normal."""
+    has_filter: bool = False
+    """Whether `FILTER` has to be added to scales and opacities."""
+
+    @property
+    def geometry(self) -> tuple[str, ...]:
+        """The stored properties of the geometry, in the order of a scene's digest."""
+        return (*MEANS, *self.scales, *QUATERNION, *OPACITY, *([FILTER] if self.has_filter else []))
 
     @property
     def is_rgb(self) -> bool:
@@ -58,7 +72,7 @@ def read_ply(path: Path) -> PlyData:
             start = stream.read(8)
         if not start.startswith(b"ply"):
             raise SagaError(f"{path}: not a PLY file, it starts with {start!r} instead of b'ply'; give a PLY scene")
-        return PlyData.read(str(path))
+        return read_any_header(path)
     except PlyHeaderParseError as error:
         raise SagaError(
             f"{path}: truncated or damaged PLY header ({_one_line(error)}); copy or export it again"
@@ -72,8 +86,8 @@ def read_ply(path: Path) -> PlyData:
         ) from error
 
 
-def color_layout(path: Path, ply: PlyData) -> ColorLayout:
-    """Check that `ply` is a Gaussian scene and return where its colors are.
+def layout_of(path: Path, ply: PlyData) -> Layout:
+    """Check that `ply` is a Gaussian scene and return which properties hold what.
 
     Raises SagaError that lists the missing properties and says what the file looks like instead.
     """
@@ -81,14 +95,23 @@ def color_layout(path: Path, ply: PlyData) -> ColorLayout:
     vertex = ply["vertex"] if "vertex" in elements else None
     names = {prop.name for prop in vertex.properties} if vertex is not None else set()
     dc = RGB if DC[0] not in names and names.issuperset(RGB) and _is_byte(ply, RGB[0]) else DC
-    required = (*MEANS, *OPACITY, *SCALES, *QUATERNION, *dc)
+    scales = (
+        SCALES[:2]
+        if names.issuperset(SCALES[:2]) and not any(re.fullmatch(r"scale_[2-9]", n) for n in names)
+        else SCALES
+    )
+    required = (*MEANS, *OPACITY, *scales, *QUATERNION, *dc)
     missing = [name for name in required if name not in names]
     if vertex is None or missing:
         found = "no element 'vertex'" if vertex is None else f"no {', '.join(missing)}"
         raise SagaError(f"{path}: not a Gaussian scene, it has {found}{_looks_like(elements, names)}")
     if len(vertex.data) == 0:
         raise SagaError(f"{path}: holds zero Gaussians; give a trained scene")
-    return ColorLayout(dc, _rest_names(path, names))
+    layout = Layout(dc, _rest_names(path, names), scales, FILTER in names)
+    for name in (*layout.geometry, *layout.dc, *layout.rest):
+        if vertex.data.dtype[name].kind not in "fiu":
+            raise SagaError(f"{path}: expected a number per Gaussian in {name}, found a list; export the scene again")
+    return layout
 
 
 def _rest_names(path: Path, names: set[str]) -> tuple[str, ...]:

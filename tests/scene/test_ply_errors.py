@@ -68,9 +68,9 @@ def test_a_ply_without_vertices_is_recognized(tmp_path):
 
 def test_missing_properties_are_listed(make_ply, make_table):
     table = make_table(5, 0)
-    names = [name for name in table.dtype.names if name not in ("scale_2", "rot_1")]
+    names = [name for name in table.dtype.names if name not in ("scale_1", "rot_1")]
     path = make_ply(np.array(table[names].tolist(), [(name, "f4") for name in names]))
-    assert "it has no scale_2, rot_1;" in message(path)
+    assert "it has no scale_1, rot_1;" in message(path)
 
 
 def test_zero_gaussians(make_ply, make_table):

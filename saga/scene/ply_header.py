@@ -1,0 +1,82 @@
+"""PLY headers with bytes that are not ASCII: comments may have any, which plyfile refuses to read or to write.
+
+Such bytes are kept in the comments as an escape (the control character SUB and two hexadecimal digits), so that they
+are written as they were read.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from plyfile import PlyData
+
+_ESCAPE = b"\x1a"
+_ESCAPED = re.compile(rb"\x1a([0-9a-f]{2})")
+_HEADER_END = re.compile(rb"^end_header\s*?(\r\n|\n|\r)", re.MULTILINE)
+_COMMENT = re.compile(rb"^(comment|obj_info)\b[^\r\n]*", re.MULTILINE)
+_LONGEST_HEADER_BYTES = 1 << 20
+
+
+def read_any_header(path: Path) -> PlyData:
+    """Read a PLY whose comments may hold any bytes; binary elements without lists are memory-mapped.
+
+    Raises what `PlyData.read` raises.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(_LONGEST_HEADER_BYTES)
+    end = _HEADER_END.search(start)
+    if end is None or start[: end.end()].isascii():
+        return PlyData.read(str(path))
+    header = _COMMENT.sub(lambda line: _escape(line[0]), start[: end.end()])
+    with path.open("rb") as stream:
+        stream.seek(end.end())
+        if re.search(rb"^format ascii", header, re.MULTILINE):
+            return PlyData.read(io.BytesIO(header + stream.read()))
+        return PlyData.read(_HeaderThenFile(header, stream))
+
+
+def write_any_header(ply: PlyData, path: Path) -> None:
+    """Write a PLY with the bytes that its comments were read with."""
+    with path.open("wb") as stream:
+        ply.write(_Unescaped(stream))
+
+
+def _escape(line: bytes) -> bytes:
+    return b"".join(bytes([byte]) if byte < 128 else b"%b%02x" % (_ESCAPE, byte) for byte in line)
+
+
+class _HeaderThenFile:
+    """A file whose header reads otherwise; positions behind the header are those of the file."""
+
+    def __init__(self, header: bytes, stream: BinaryIO) -> None:
+        self._header, self._stream = io.BytesIO(header), stream
+        self._left = len(header)
+
+    def read(self, size: int = -1) -> bytes:
+        if self._left == 0:
+            return self._stream.read(size)
+        data = self._header.read(min(size, self._left) if size >= 0 else self._left)
+        self._left -= len(data)
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Unescaped:
+    """A file that gets the original bytes of what was escaped in the header, which is written first."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._is_header = stream, True
+
+    def write(self, data: Any) -> int:
+        if self._is_header and data:
+            self._is_header = False
+            data = _ESCAPED.sub(lambda escaped: bytes([int(escaped[1], 16)]), bytes(data))
+        return self._stream.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
