@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kThreads)
     }
 }
 
-// touch(id) is called once an entry, by one lane.
+// touch(id) is called once per entry, by one lane.
 template <class Touch>
 __device__ __forceinline__ void scatter(const saga_rows &rows, int64_t k, const int64_t *selected, int64_t c,
                                         const float *y, double scale, unsigned long long *sums, Touch touch) {

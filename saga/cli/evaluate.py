@@ -63,7 +63,7 @@ def evaluate(
     Args:
         protocol: Dataset and rules; folder takes any scene folder with labels or annotations; ablate compares settings
             on such folders.
-        data: Folder of the dataset, one folder a scene.
+        data: Folder of the dataset, one folder per scene.
         names: Scenes; all by default.
         out: Folder for the results.
         method: What is evaluated: this toolkit's features, or one of the other methods.

@@ -51,7 +51,7 @@ class WorstAnswers:
             self._answers[answer.record.object] = answer
 
     def draw(self, scene: DeviceScene, count: int = 12) -> np.ndarray:  # [h, w, 3]
-        """The sheet of at most `count` objects, uint8 RGB: one row an object, worst first."""
+        """The sheet of at most `count` objects, uint8 RGB: one row per object, worst first."""
         ranked = sorted(self._answers.values(), key=lambda answer: answer.record.least[0])[:count]
         rows = [_heading(), *(_row(scene, answer) for answer in ranked)]
         width, height = max(row.width for row in rows), sum(row.height + _GAP for row in rows)

@@ -147,7 +147,7 @@ def _over_scenes(rows: Sequence[Summary]) -> Summary:
 
 
 def report(results: Sequence[SceneResult], title: str, settings: dict[str, Any]) -> str:
-    """table.md: one row a scene and prompt, cost, the decomposition if there is one, and one row an object."""
+    """table.md: one row per scene and prompt, cost, the decomposition if there is one, and one row per object."""
     parts = [f"# {title}", _NOTE, overview("scene", by_scene(results)), "## Cost", _cost(results)]
     if any(result.decomposition for result in results):
         parts += ["## Decomposition without prompts", _decomposition(results)]

@@ -34,7 +34,7 @@ def scene_names(data: Path) -> list[str]:
     """Folders with a truth."""
     names = [
         name
-        for name in subfolders(data, "holds no scene folders", "one folder a scene")
+        for name in subfolders(data, "holds no scene folders", "one folder per scene")
         if (data / name / "objects.json").is_file() or (data / name / "annotations").is_dir()
     ]
     if not names:

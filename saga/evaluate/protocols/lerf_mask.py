@@ -26,7 +26,7 @@ _TRUTH = "test_mask"
 
 def scene_names(data: Path) -> list[str]:
     """Scenes with test masks."""
-    names = [n for n in subfolders(data, "holds no scenes", "one folder a scene") if (data / n / _TRUTH).is_dir()]
+    names = [n for n in subfolders(data, "holds no scenes", "one folder per scene") if (data / n / _TRUTH).is_dir()]
     if not names:
         raise SagaError(f"{data}: expected scene folders with {_TRUTH}/; found none.")
     return names
@@ -36,7 +36,9 @@ def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
     """One scene. Raises SagaError for what is missing."""
     scene, folder, seconds = paths.load(name)
     root = paths.data / name / _TRUTH
-    views = {view: _view(scene, folder, view) for view in subfolders(root, "holds no test views", "one folder a view")}
+    views = {
+        view: _view(scene, folder, view) for view in subfolders(root, "holds no test views", "one folder per view")
+    }
     names = sorted({path.stem for view in views for path in (root / view).glob("*.png")})
     tasks = []
     for label in names:

@@ -26,7 +26,7 @@ _TRUTH = "instances"
 
 def scene_names(data: Path) -> list[str]:
     """Scenes with annotations."""
-    names = [n for n in subfolders(data, "holds no scenes", "one folder a scene") if (data / n / _TRUTH).is_dir()]
+    names = [n for n in subfolders(data, "holds no scenes", "one folder per scene") if (data / n / _TRUTH).is_dir()]
     if not names:
         raise SagaError(f"{data}: expected scene folders with {_TRUTH}/<view>.png; found none.")
     return names

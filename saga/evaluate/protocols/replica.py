@@ -45,7 +45,7 @@ _SEQUENCE = "Sequence_1"
 
 def scene_names(data: Path) -> list[str]:
     """Scenes with a rendered sequence."""
-    names = [n for n in subfolders(data, "holds no scenes", "one folder a scene") if (data / n / _SEQUENCE).is_dir()]
+    names = [n for n in subfolders(data, "holds no scenes", "one folder per scene") if (data / n / _SEQUENCE).is_dir()]
     if not names:
         raise SagaError(f"{data}: expected scene folders with {_SEQUENCE}/; found none.")
     return names

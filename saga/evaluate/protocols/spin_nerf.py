@@ -51,7 +51,7 @@ def short_name(folder: str) -> str:
 
 def _annotations(data: Path) -> dict[str, Path]:
     """Folders of masks by the short names of their scenes."""
-    folders = [data / name for name in subfolders(data, "holds no mask folders", "one folder a scene")]
+    folders = [data / name for name in subfolders(data, "holds no mask folders", "one folder per scene")]
     found = {short_name(folder.name): folder for folder in folders if _masks(folder)}
     if not found:
         raise SagaError(f"{data}: expected folders of masks, e.g. 'orchids (llff)/image000.png'; found none.")

@@ -38,7 +38,7 @@ class TrainingView:
     labels: np.ndarray  # [P] int64, object of each pixel, -1 where there is none
     colors: np.ndarray  # [P, 3] float32
     masks: np.ndarray  # [M, H, W] bool, as a mask generator would give them
-    exact: np.ndarray  # [K, H, W] bool, one mask an object
+    exact: np.ndarray  # [K, H, W] bool, one mask per object
 
 
 @dataclass(frozen=True)
