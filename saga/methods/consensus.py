@@ -38,7 +38,7 @@ class _Sight:
     operator: BlendOperator
 
     def lifted(self) -> Tensor:  # [N, K + 1]
-        """The share of each Gaussian's weight inside each mask, and whether the view shows the Gaussian at all."""
+        """Returns the share of each Gaussian's weight inside each mask, and whether the view shows it at all."""
         inside, total = lifted(self.operator, self.masks)
         return torch.cat([inside / total.clamp(min=1e-6)[:, None], (total > 1e-6)[:, None].float()], dim=1)
 
@@ -53,7 +53,7 @@ class Consensus:
     """
 
     def __init__(self, device_scene: DeviceScene, masks: Callable[[str], PackedMasks]) -> None:
-        """`masks` hands out those of a view, by the camera's name."""
+        """Takes what hands out the masks of a view, by the camera's name."""
         self.device_scene, self._packed = device_scene, masks
         self._operator = lru_cache(_REMEMBERED)(self._small)
 
@@ -63,7 +63,7 @@ class Consensus:
         points: np.ndarray,  # [K, 2]
         labels: np.ndarray,  # [K]
     ) -> Tensor | None:  # [H, W]
-        """What is agreed on as the view shows it, bool [H, W]; None when no view has a mask there.
+        """Returns what is agreed on as the view shows it, bool [H, W]; None when no view has a mask there.
 
         A mask of the view itself is exact; one that other views put there ends where they do not see.
         """
@@ -85,7 +85,7 @@ class Consensus:
         points: np.ndarray,  # [K, 2]
         labels: np.ndarray,  # [K]
     ) -> list[_Sight]:
-        """The views that have masks that hold the points; the prompt's own comes first if it is among them."""
+        """Returns the views that have masks that hold the points; the prompt's own comes first if it is among them."""
         world = world_points(
             self.device_scene, camera.name, torch.from_numpy(np.ascontiguousarray(points)).to(self.device_scene.device)
         )
@@ -118,7 +118,7 @@ class Consensus:
         sights: list[_Sight],
         values: Tensor,  # [N, sum of K + 1]
     ) -> list[Tensor]:  # each [K]
-        """How like the masks of the other views each mask is, 0 to 1: the best IoU in a view, averaged over views."""
+        """Returns how like other views' masks each mask is, 0 to 1: its best IoU in a view, averaged over views."""
         sums = [torch.zeros(len(sight.indices)) for sight in sights]
         counts = [torch.zeros(len(sight.indices)) for sight in sights]
         widths = [len(sight.indices) + 1 for sight in sights]
@@ -143,6 +143,6 @@ class Consensus:
 def _shown(
     rendered: Tensor,  # [H, W, K + 1]
 ) -> tuple[Tensor, Tensor]:  # [K, H, W], [H, W]
-    """Pixels that show each mask, and those that show what the mask's view shows: the rest is unknown, not outside."""
+    """Returns pixels that show each mask, and those whose content the mask's view shows: the rest is unknown."""
     known = rendered[..., -1]
     return (rendered[..., :-1] > 0.5 * rendered[..., -1:]).permute(2, 0, 1) & (known > 0.5), known > 0.5

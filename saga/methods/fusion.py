@@ -27,7 +27,7 @@ def lifted(
     operator: BlendOperator,
     masks: Tensor,  # [M, H, W] bool
 ) -> tuple[Tensor, Tensor]:  # [N, M], [N]
-    """How much of each Gaussian's blended weight falls inside each mask, and in all: A^T M and A^T 1."""
+    """Returns how much of each Gaussian's blended weight falls inside each mask, and in all: A^T M and A^T 1."""
     layers = torch.cat([masks, torch.ones_like(masks[:1] if len(masks) else _full(operator))]).permute(1, 2, 0)
     weights = operator.lift(layers.to(operator.geometry.means.device, torch.float32))
     return weights[:, :-1], weights[:, -1]
@@ -37,7 +37,7 @@ def mask_iou(
     ones: Tensor,  # [..., H, W] bool
     other: Tensor,  # [..., H, W] bool
 ) -> Tensor:  # [...]
-    """Intersection over union of masks, float32; 0 when both are empty."""
+    """Returns the intersection over union of masks, float32; 0 when both are empty."""
     both = (ones & other).flatten(-2).sum(-1)
     either = (ones | other).flatten(-2).sum(-1)
     return both / either.clamp(min=1)
@@ -47,7 +47,7 @@ def pairwise_iou(
     ones: Tensor,  # [K, H, W] bool
     others: Tensor,  # [M, H, W] bool
 ) -> Tensor:  # [K, M]
-    """IoU of every pair of masks; 0 where both are empty."""
+    """Returns the IoU of every pair of masks, 0 where both are empty."""
     a, b = ones.flatten(1).float(), others.flatten(1).float()
     both = a @ b.T
     return both / (a.sum(1)[:, None] + b.sum(1) - both).clamp(min=1)

@@ -15,7 +15,7 @@ def unproject(
     pixels: Tensor,  # [K, 2]
     depths: Tensor,  # [K]
 ) -> Tensor:  # [K, 3]
-    """World points, float64 [K, 3], that integer pixels (x, y) show at these camera depths (z, world units)."""
+    """Returns world points, float64 [K, 3], that integer pixels (x, y) show at these camera depths (z, world units)."""
     center = pixels.to(torch.float64) + 0.5
     focal = torch.tensor([camera.fx, camera.fy], dtype=torch.float64, device=pixels.device)
     middle = torch.tensor([camera.cx, camera.cy], dtype=torch.float64, device=pixels.device)
@@ -30,7 +30,7 @@ def world_points(
     name: str,
     pixels: Tensor,  # [K, 2]
 ) -> Tensor:  # [K, 3]
-    """World points, float64 [K, 3], of integer pixels (x, y) of a view; NaN where the view shows nothing."""
+    """Returns world points, float64 [K, 3], of integer pixels (x, y) of a view; NaN where the view shows nothing."""
     depths = device_scene.depth(name)[pixels[:, 1], pixels[:, 0]]
     points = unproject(device_scene.scene.camera(name), pixels, torch.where(depths.isfinite(), depths, torch.nan))
     return points
@@ -42,7 +42,7 @@ def seen_points(
     points: Tensor,  # [K, 3]
     tolerance: float = 0.03,
 ) -> tuple[Tensor, Tensor]:  # [K, 2], [K]
-    """Where a view shows world points: integer pixels (x, y) int64 [K, 2], and whether each is seen, bool [K].
+    """Returns where a view shows world points: integer pixels (x, y) int64 [K, 2], and whether each is seen, bool [K].
 
     A point is seen when it falls into the image and lies no farther than what the rendered depth shows there, give or
     take `tolerance` of its own depth. Pixels of unseen points are meaningless but inside the image.

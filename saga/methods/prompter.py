@@ -39,7 +39,7 @@ class Prompter(Protocol):
         box: tuple[int, int, int, int] | None = None,
         rough: np.ndarray | None = None,  # [H, W] bool
     ) -> np.ndarray | None:  # [H, W]
-        """The mask bool [H, W] of a prompt, None when there is none.
+        """Returns the mask bool [H, W] of a prompt, None when there is none.
 
         `points` are pixels (x, y) with `labels` 1 (on the object) or 0 (not); `box` is x0, y0, x1, y1; `rough` is
         what is known of the object in this view so far. At least one positive point or a box is given.
@@ -51,7 +51,7 @@ class SamPrompter:
     """Segment Anything; the encoder's features of the last views are remembered, so further prompts only decode."""
 
     def __init__(self, device_scene: DeviceScene, sam: Sam, source: MaskSource | None = None) -> None:
-        """`source` hands out features that were kept when the scene's masks were made."""
+        """Takes the model; `source` hands out features that were kept when the scene's masks were made."""
         self.device_scene, self.sam = device_scene, sam
         self.description = f"masks by Segment Anything ({sam.model_type})"
         self._source = source
@@ -89,7 +89,7 @@ class MaskPrompter:
     """
 
     def __init__(self, device_scene: DeviceScene, source: MaskSource) -> None:
-        """`source` hands out the masks."""
+        """Takes the masks of views from `source`."""
         self.device_scene, self.source = device_scene, source
         self.description = source.description
         self._packed = lru_cache(_REMEMBERED)(self._read)
@@ -157,7 +157,7 @@ def reference_mask(prompter: Prompter, camera: Camera, prompt: CheckedPrompt, se
 
 
 def prompt_points(prompt: CheckedPrompt, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:  # [K, 2], [K]
-    """Points (x, y) int64 [K, 2] and labels (1 on the object, 0 not) [K] of points or a scribble."""
+    """Returns points (x, y) int64 [K, 2] and labels (1 on the object, 0 not) [K] of points or a scribble."""
     positive = prompt.points
     if prompt.scribble is not None:
         drawn = skeleton_points(prompt.scribble, POSITIVE_SHARE, np.random.default_rng(seed))
@@ -170,7 +170,7 @@ def _filling(
     masks: Tensor,  # [M, H, W] bool
     box: tuple[int, int, int, int],
 ) -> int | None:
-    """The mask whose own bounding box is most like a box, if any overlaps it."""
+    """Returns the mask whose own bounding box is most like a box, if any overlaps it."""
     overlaps = np.zeros(len(masks))
     x0, y0, x1, y1 = box
     for index, mask in enumerate(masks.numpy()):

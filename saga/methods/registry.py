@@ -132,7 +132,7 @@ def _loaded(name: str, which: int) -> type[Any]:
 
 @lru_cache
 def _entry_points() -> dict[str, EntryPoint]:
-    """The methods that other packages say they have, by name."""
+    """Returns the methods that other packages say they have, by name."""
     return {each.name: each for each in entry_points(group="saga.methods") if each.name not in BUILTIN}
 
 

@@ -16,7 +16,7 @@ def skeleton_points(
     share: float,
     rng: np.random.Generator,
 ) -> list[tuple[int, int]]:
-    """A random `share` of the pixels (x, y) of a scribble's skeleton, at least one; none for an empty scribble."""
+    """Returns a random `share` of the pixels (x, y) of a scribble's skeleton, at least one; none for an empty one."""
     ys, xs = np.nonzero(skeletonize(scribble))
     if len(xs) == 0:
         return []

@@ -15,7 +15,7 @@ from saga.scene import Camera
 def choose_views(
     cameras: Sequence[Camera], reference: Camera, count: int = 0, order: ViewOrder = "nearest"
 ) -> list[Camera]:
-    """The views that a method goes through after the prompt's own, in turn.
+    """Returns the views that a method goes through after the prompt's own, in turn.
 
     Args:
         cameras: all views; the reference, found by its name, is left out.
@@ -44,7 +44,7 @@ def choose_views(
 
 
 def _apart(cameras: Sequence[Camera], reference: Camera) -> np.ndarray:  # [V]
-    """How unlike the reference views are: distance in units of the views' spread, plus 1 - cosine of the directions."""
+    """Returns how unlike the reference views are: distance over the views' spread, plus 1 - cosine of directions."""
     positions = np.stack([camera.position for camera in cameras])
     spread = float(np.linalg.norm(positions - positions.mean(0), axis=1).mean()) or 1.0
     forward = np.stack([camera.world_to_camera[2, :3] for camera in cameras])

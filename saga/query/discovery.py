@@ -19,7 +19,7 @@ def cluster(
     smallest: int,
     seed: int,
 ) -> list[tuple[Tensor, Tensor]]:
-    """Clusters of feature directions: center [C] and members [N] bool of each, largest first.
+    """Returns clusters of feature directions, largest first: center [C] and members [N] bool of each.
 
     k-means on a sample gives many small clusters; those whose centers are alike are merged (average
     linkage on cosine similarity); every candidate joins the nearest center if it is similar enough.

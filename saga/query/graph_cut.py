@@ -29,7 +29,7 @@ def cut(
     neighbors: SparseRows,  # [N, N]
     smoothness: float,
 ) -> Tensor:  # [N]
-    """Which Gaussians lie on the object's side of the least cut, bool [N].
+    """Returns which Gaussians lie on the object's side of the least cut, bool [N].
 
     Args:
         scores: similarity to the prompt.

@@ -38,7 +38,7 @@ class Matcher:
         self,
         queries: Tensor,  # [Q, C]
     ) -> Tensor:  # [N]
-        """Largest cosine similarity with any query (SAGA, section 3.4); below every score without queries."""
+        """Returns the largest cosine similarity with any query (SAGA, section 3.4), -2 without queries."""
         if len(queries) == 0:
             return torch.full_like(self.lengths, -2.0)
         return max_product(self.blocks, F.normalize(queries, dim=1))[: len(self.lengths)]
@@ -47,7 +47,7 @@ class Matcher:
         self,
         queries: Tensor,  # [Q, C]
     ) -> Tensor:  # [N]
-        """Largest dot product with any query (SAGA, eq. 12)."""
+        """Returns the largest dot product with any query (SAGA, eq. 12)."""
         return max_product(self.blocks, queries)[: len(self.lengths)] * self.lengths
 
 
@@ -69,5 +69,5 @@ def max_product_reference(
     blocks: Tensor,  # [B, C, 16]
     queries: Tensor,  # [Q, C]
 ) -> Tensor:  # [B * 16]
-    """The same in plain PyTorch."""
+    """Returns the same as `max_product`, in plain PyTorch."""
     return (queries @ blocks.float()).amax(1).flatten()

@@ -40,7 +40,7 @@ class Prompt:
     """x0, y0, x1, y1 around the object."""
 
     def describe(self) -> dict[str, Any]:
-        """The prompt as JSON values; arrays are named, not copied."""
+        """Returns the prompt as JSON values; arrays are named, not copied."""
         named = {"scribble": self.scribble, "mask": self.mask}
         parts: dict[str, Any] = {
             "points": [list(p) for p in self.points],
@@ -113,7 +113,7 @@ def _points_seen(
     pixels: np.ndarray,  # [K, 2] int64
     camera: Camera,
 ) -> np.ndarray:  # [K, 2] int64
-    """Pixels of the pinhole that show the centers of pixels of the photograph."""
+    """Returns pixels of the pinhole that show the centers of pixels of the photograph."""
     if camera.lens is None:
         return pixels
     seen = np.floor(points_to_pinhole(camera, pixels + 0.5))
@@ -131,7 +131,7 @@ def _region_seen(
     camera: Camera,
     kind: str,
 ) -> np.ndarray:  # [H, W] bool
-    """What the pinhole sees of a region of the photograph."""
+    """Returns what the pinhole sees of a region of the photograph."""
     seen = image_to_pinhole(camera, region, order=0)
     if not seen.any():
         raise SagaError(
@@ -142,7 +142,7 @@ def _region_seen(
 
 
 def _box_seen(box: tuple[int, int, int, int], camera: Camera) -> tuple[int, int, int, int]:
-    """The box of the pinhole around what it sees of a box of the photograph."""
+    """Returns the box of the pinhole around what it sees of a box of the photograph."""
     if camera.lens is None:
         return box
     region = np.zeros((camera.height, camera.width), bool)

@@ -27,7 +27,7 @@ def rendered_features(
     features: Tensor,  # [N, C]
     pixels: np.ndarray,  # [P, 2]
 ) -> Tensor:  # [P, C]
-    """Rendered features at pixels (x, y): single rows of A, never a whole image. 0 where nothing is shown."""
+    """Returns rendered features at pixels (x, y), by single rows of A; 0 where nothing is shown."""
     return operator.rows(torch.from_numpy(np.ascontiguousarray(pixels))).render(features)
 
 
@@ -36,7 +36,7 @@ def point_queries(
     features: Tensor,  # [N, C]
     pixels: np.ndarray,  # [K, 2]
 ) -> Tensor:  # [K, C]
-    """The rendered features at the points themselves.
+    """Returns the rendered features at the points themselves.
 
     Raises:
         SagaError: a point shows no Gaussian.
@@ -58,7 +58,7 @@ def region_queries(
     clusters: int,
     seed: int,
 ) -> Tensor:  # [<= clusters, C]
-    """k-means centers of the rendered features under a scribble or mask.
+    """Returns k-means centers of the rendered features under a scribble or mask.
 
     Raises:
         SagaError: the region shows no Gaussian.
@@ -80,7 +80,7 @@ def enclosed_queries(
     clusters: int,
     seed: int,
 ) -> tuple[Tensor, Tensor]:
-    """Queries for the object that fills a box or mask, and negative ones for what reaches out of it.
+    """Returns queries for the object that fills a box or mask, and negative ones for what reaches out of it.
 
     The features inside are clustered; a cluster that is found mostly inside is the object's, the others are its
     surroundings, which show at the rim and in gaps. If none is, the one most inside is taken.
@@ -102,7 +102,7 @@ def positive_and_negative(
     clusters: int,
     seed: int,
 ) -> tuple[Tensor, Tensor]:
-    """The queries of any prompt that needs no SAM: positive [Q, C] and negative [R, C]."""
+    """Returns the queries of any prompt that needs no SAM: positive [Q, C] and negative [R, C]."""
     negative = point_queries(operator, features, prompt.negative)
     enclosing = prompt.mask
     if prompt.box is not None:
@@ -122,7 +122,7 @@ def centered(
     queries: Tensor,  # [Q, C]
     steps: int,
 ) -> Tensor:  # [Q, C]
-    """The queries moved to the middle of the Gaussians that are alike to them (mean shift on directions).
+    """Returns the queries moved to the middle of the Gaussians that are alike to them (mean shift on directions).
 
     A pixel at an object's rim, or on a part with a feature of its own, shows a direction off the middle of the
     object's, which spreads the scores of the object over the threshold.
@@ -143,7 +143,7 @@ def sample_pixels(
     seed: int,
     most: int = _MOST_PIXELS,
 ) -> np.ndarray:  # [P, 2]
-    """At most `most` pixels (x, y) of a region."""
+    """Returns at most `most` pixels (x, y) of a region."""
     ys, xs = np.nonzero(region)
     pixels = np.stack([xs, ys], axis=1)
     if len(pixels) > most:
@@ -156,7 +156,7 @@ def kmeans_centers(
     clusters: int,
     seed: int,
 ) -> Tensor:  # [<= clusters, C]
-    """Centers of k-means; fewer when there are fewer distinct features."""
+    """Returns centers of k-means; fewer when there are fewer distinct features."""
     # Loading scikit-learn takes longer than a click, which has no use for it.
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning

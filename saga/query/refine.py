@@ -35,14 +35,14 @@ class MaskEvidence:
         operator: BlendOperator,
         mask: Tensor,  # [H, W] bool
     ) -> MaskEvidence:
-        """A Gaussian is confirmed when most of its visible weight falls into the mask, ruled out when outside."""
+        """Confirms a Gaussian when most of its visible weight falls into the mask, and rules it out when outside."""
         weights = operator.lift(torch.stack([mask, ~mask], dim=-1).float())
         seen = weights.sum(1) > _VISIBLE
         return MaskEvidence(seen & (weights[:, 0] > weights[:, 1]), seen & (weights[:, 0] <= weights[:, 1]))
 
     @staticmethod
     def joined(parts: list[MaskEvidence]) -> MaskEvidence | None:
-        """The evidence of several masks: what one confirms no other rules out. None without any."""
+        """Joins the evidence of several masks: what one confirms no other rules out. None without any."""
         if not parts:
             return None
         inside = torch.stack([part.inside for part in parts]).any(0)
@@ -94,7 +94,7 @@ def _grow(
     searches: Any,
     report: Report,
 ) -> Tensor:  # [N] bool
-    """The part of a selection that hangs together with what the masks confirm; all of it where they confirm none."""
+    """Returns the part of a selection that hangs together with what masks confirm; all if they confirm none."""
     seeds = selected & evidence.inside
     if not bool(seeds.any()):
         return selected
@@ -104,7 +104,7 @@ def _grow(
 
 
 def _within(selected: Tensor, kept: Tensor) -> Tensor:  # [N]
-    """The part of a selection [N] that `kept` [selected] keeps."""
+    """Returns the part of a selection [N] that `kept` [selected] keeps."""
     out = torch.zeros_like(selected)
     out[selected] = kept
     return out

@@ -23,7 +23,10 @@ def reference_mask(
     image: np.ndarray,  # [H, W, 3] uint8
     prompt: CheckedPrompt,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """M_ref: SAM's mask bool [H, W] of a prompt (a given mask stands for itself), and SAM's features [256, 64, 64]."""
+    """Returns M_ref, SAM's mask bool [H, W] of a prompt, and SAM's features [256, 64, 64] of the image.
+
+    A mask that is given stands for itself.
+    """
     features = sam.features(image)
     if prompt.mask is not None:
         return prompt.mask, features
@@ -43,7 +46,7 @@ def queries(
     mask: np.ndarray,  # [H, W] bool
     config: QueryConfig,
 ) -> Tensor:  # [Q, C]
-    """The mean of phi(F_SAM) under the mask, if it finds the mask again in the rendered features, else k-means.
+    """Returns the mean of phi(F_SAM) under the mask, if that finds the mask again in rendered features, else k-means.
 
     It is accepted when |M_temp & M_ref| / |M_ref| >= config.accept_overlap, M_temp = sigmoid(Q . F_r) > 1/2.
     """

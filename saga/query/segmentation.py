@@ -100,7 +100,7 @@ class Segmentation:
         return gaussians.to_open3d(self.mask)
 
     def _known(self, scene: Scene | DeviceScene | None) -> Scene | DeviceScene:
-        """The scene given, or the one that the object was found in; raises SagaError when there is neither."""
+        """Returns the scene given, or that of the object. Raises SagaError without one."""
         scene = self.scene if scene is None else scene
         if scene is None:
             raise SagaError("segmentation: expected the scene it belongs to, found none; give it with scene=.")

@@ -29,7 +29,7 @@ def paper_sam_threshold(
 def valley_threshold(
     scores: Tensor,  # [N]
 ) -> float:
-    """Where the fewest Gaussians have their score: the valley between an object and everything else.
+    """Returns where the fewest Gaussians have their score: the valley between an object and everything else.
 
     Only the window in which objects end is searched; in a flat valley the middle is taken.
     """

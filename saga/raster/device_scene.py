@@ -39,26 +39,26 @@ class DeviceScene:
         return scene if isinstance(scene, DeviceScene) else DeviceScene(scene, str(device))
 
     def operator(self, name: str) -> BlendOperator:
-        """The blending operator of a view, by the camera's name. Raises SagaError for a view that does not exist."""
+        """Returns the blending operator of a view, by the camera's name. Raises SagaError when there is none."""
         return self._operator(self.scene.camera(name).name)
 
     def alpha(self, name: str) -> Tensor:  # [H, W]
-        """Accumulated opacity of a view, in [0, 1]."""
+        """Returns the accumulated opacity of a view, in [0, 1]."""
         return self._coverage(self.scene.camera(name).name)[0]
 
     def depth(self, name: str) -> Tensor:  # [H, W]
-        """Camera z of what a view shows, in world units: blended depth over alpha, inf where alpha < 0.5."""
+        """Returns camera z of what a view shows, in world units: blended depth over alpha, inf where alpha < 0.5."""
         return self._coverage(self.scene.camera(name).name)[1]
 
     def surface(self, name: str, step: int = 1) -> Surface:  # [H', W'] each
-        """Camera z of the surface that a view shows, inf where alpha < 0.5, and alpha, at `operator.pixels(step)`.
+        """Returns camera z of the surface of a view, inf where alpha < 0.5, and alpha, at `operator.pixels(step)`.
 
         It keeps to the surface where `depth`, a blend, lies between it and what is behind; see BlendOperator.surface.
         """
         return self._surface(self.scene.camera(name).name, step)
 
     def weight(self, name: str) -> Tensor:  # [N]
-        """How much of each Gaussian a view shows: its blended weight summed over the pixels, A^T 1."""
+        """Returns how much of each Gaussian a view shows: its blended weight summed over the pixels, A^T 1."""
         return self._weight(self.scene.camera(name).name)
 
     def _surface_of(self, name: str, step: int) -> Surface:
@@ -80,7 +80,7 @@ class DeviceScene:
 
 
 def _affordable(scene: Scene) -> int:
-    """Views whose operators fit the memory set aside for them."""
+    """Returns views whose operators fit the memory set aside for them."""
     pixels = max((camera.width * camera.height for camera in scene.cameras), default=0)
     each = _BYTES_PER_GAUSSIAN * len(scene.gaussians) + _BYTES_PER_PIXEL * pixels
     return max(_FEWEST_REMEMBERED, _REMEMBERED_BYTES // max(1, each))

@@ -70,17 +70,19 @@ class Geometry:
 
     @classmethod
     def from_gaussians(cls, gaussians: Gaussians, device: torch.device | str = "cpu") -> Geometry:
-        """The scene's geometry as float32 tensors, in the PLY's order; invalid rows stay unseen."""
+        """Returns the scene's geometry as float32 tensors, in the PLY's order; invalid rows stay unseen."""
         arrays = (gaussians.means, gaussians.scales, gaussians.quaternions, gaussians.opacities)
-        tensors = (torch.as_tensor(array, dtype=torch.float32, device=device) for array in arrays)
-        return cls(*tensors, unit=unit_of(gaussians))
+        means, scales, quaternions, opacities = (
+            torch.as_tensor(array, dtype=torch.float32, device=device) for array in arrays
+        )
+        return cls(means, scales, quaternions, opacities, unit_of(gaussians))
 
     def in_units(self) -> Geometry:
-        """The same Gaussians in units of the rasterizer."""
+        """Returns the same Gaussians in units of the rasterizer."""
         return self if self.unit == 1 else replace(self, means=self.means * self.unit, scales=self.scales * self.unit)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Geometry:
-        """The same Gaussians on another device or in another floating type."""
+        """Returns the same Gaussians on another device or in another floating type."""
         moved = {name: getattr(self, name).to(device=device, dtype=dtype) for name in TENSORS}
         return Geometry(**moved, unit=self.unit)
 
@@ -93,7 +95,7 @@ _SAMPLED_GAUSSIANS = 100_000
 
 
 def unit_of(gaussians: Gaussians) -> float:
-    """Units of the rasterizer in one world unit: 1, or the power of two that makes a tiny scene an ordinary one."""
+    """Returns the rasterizer's units per world unit: 1, or the power of two that makes a tiny scene an ordinary one."""
     rows = np.flatnonzero(gaussians.valid)
     means = gaussians.means[rows[:: max(1, len(rows) // _SAMPLED_GAUSSIANS)]].astype(np.float64)
     if len(means) == 0:

@@ -65,7 +65,7 @@ class GsplatView:
         self,
         x: Tensor,  # [N, C]
     ) -> Tensor:  # [H, W, C]
-        """A x, differentiable any number of times."""
+        """Returns A x, differentiable any number of times."""
         image: Tensor = _Render.apply(x, self)
         return image
 
@@ -73,7 +73,7 @@ class GsplatView:
         self,
         y: Tensor,  # [H, W, C]
     ) -> Tensor:  # [N, C]
-        """A^T y, differentiable any number of times."""
+        """Returns A^T y, differentiable any number of times."""
         values: Tensor = _Lift.apply(y, self)
         return values
 
@@ -123,7 +123,7 @@ class _Lift(torch.autograd.Function):
 
 
 def _gsplat(device: torch.device) -> Any:
-    """The module of gsplat's CUDA functions."""
+    """Returns the module of gsplat's CUDA functions."""
     if device.type != "cuda":
         raise SagaError(f"backend gsplat: expected a scene on a GPU, found one on {device}; use backend native there.")
     try:

@@ -83,7 +83,7 @@ class BlendOperator:
         self,
         x: Tensor,  # [N, C]
     ) -> Tensor:  # [H, W, C]
-        """A x: blends any per-Gaussian quantity into an image (background 0). Time grows with C / 32."""
+        """Returns A x: any per-Gaussian quantity blended into an image (background 0). Time grows with C / 32."""
         if x.ndim != 2 or x.shape[0] != self.shape[1]:
             raise ValueError(f"render: expected x of shape [{self.shape[1]}, C], found {list(x.shape)}")
         if self._view is None:
@@ -97,7 +97,7 @@ class BlendOperator:
         self,
         y: Tensor,  # [H, W, C]
     ) -> Tensor:  # [N, C]
-        """A^T y: gathers an image's values onto the Gaussians that it shows, the exact gradient of render."""
+        """Returns A^T y: an image's values gathered onto the Gaussians that it shows, the exact gradient of render."""
         if y.ndim != 3 or y.shape[:2] != (self.camera.height, self.camera.width):
             raise ValueError(
                 f"lift: expected y of shape [{self.camera.height}, {self.camera.width}, C], found {list(y.shape)}"
@@ -109,11 +109,11 @@ class BlendOperator:
         return tiled_view.lift(y, self._view, self.exact)
 
     def alpha(self) -> Tensor:  # [H, W]
-        """Accumulated opacity, in [0, 1]."""
+        """Returns the accumulated opacity, in [0, 1]."""
         return self.render(torch.ones(self.shape[1], 1, device=self.geometry.means.device))[..., 0]
 
     def depth(self) -> Tensor:  # [H, W]
-        """Blended camera z in world units, not divided by alpha."""
+        """Returns the blended camera z in world units, not divided by alpha."""
         view = self._view
         depths = reference.project(self._inner, self._eye).depths if view is None else view.depths
         return self.render(depths[:, None].to(torch.float32))[..., 0] / self.geometry.unit
@@ -122,7 +122,7 @@ class BlendOperator:
         self,
         pixels: Tensor,  # [P, 2]
     ) -> SparseRows:
-        """Rows of A at sampled pixels, in the order given, entries front to back.
+        """Returns rows of A at sampled pixels, in the order given, entries front to back.
 
         Args:
             pixels: integer (x, y), the top left corner of the image is 0, 0; duplicates are allowed.
@@ -141,7 +141,7 @@ class BlendOperator:
         return rows.select(torch.argsort(order))
 
     def pixels(self, step: int = 1) -> Tensor:  # [H', W', 2] int64
-        """(x, y) of every step-th row and column from step // 2 on, a regular grid; all pixels by default."""
+        """Returns (x, y) of every step-th row and column from step // 2 on, a regular grid; all pixels by default."""
         height, width = self.camera.height, self.camera.width
         y, x = (torch.arange(step // 2, side, step, device=self.geometry.means.device) for side in (height, width))
         return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
@@ -150,7 +150,7 @@ class BlendOperator:
         self,
         pixels: Tensor | None = None,  # [..., 2]
     ) -> Surface:
-        """Depth of the surface that pixels show, sharper than the blended depth, which mixes what lies behind.
+        """Returns the depth of the surface that pixels show; the blended depth mixes in what lies behind.
 
         For each entry of the pixel's row of A, the depth is where the ray meets most of the Gaussian's density:
         t = (d' S^-1 (mu - o)) / (d' S^-1 d), S its covariance, mu its mean, o + t d the ray. The surface lies at
@@ -184,7 +184,7 @@ class BlendOperator:
         name: str,
         pixels: Tensor,  # [P, 2]
     ) -> Tensor:  # [P, 2] int64
-        """The pixels on the geometry's device. Raises ValueError when one lies outside the image."""
+        """Returns the pixels on the geometry's device. Raises ValueError when one lies outside the image."""
         width, height = self.camera.width, self.camera.height
         pixels = pixels.to(device=self.geometry.means.device, dtype=torch.int64)
         inside = (pixels >= 0).all(1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
@@ -197,7 +197,7 @@ class BlendOperator:
         self,
         pixels: Tensor,  # [P, 2] int64
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Pixels [P, 2] int32 tile by tile, runs [R + 1] of one tile each, and where each pixel stood [P]."""
+        """Returns pixels [P, 2] int32 tile by tile, runs [R + 1] of one tile each, and where each pixel stood [P]."""
         columns = -(-self.camera.width // bindings.TILE)
         tile = pixels[:, 1] // bindings.TILE * columns + pixels[:, 0] // bindings.TILE
         tile, order = torch.sort(tile, stable=True)

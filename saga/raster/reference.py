@@ -59,7 +59,7 @@ def _jacobians(
     points: Tensor,  # [N, 3]
     camera: Camera,
 ) -> Tensor:  # [N, 2, 3]
-    """Derivative of the pixel with respect to the camera-space point.
+    """Returns the derivative of the pixel with respect to the camera-space point.
 
     The affine approximation grows without bound off the axis, so it is taken no further out than the
     image's border plus 0.15 of its size.
@@ -73,7 +73,7 @@ def _jacobians(
 
 
 def project(geometry: Geometry, camera: Camera) -> Projection:
-    """EWA projection of all Gaussians to one camera; those that are not finite are culled."""
+    """Projects all Gaussians to one camera (EWA); those that are not finite are culled."""
     view = torch.as_tensor(camera.world_to_camera, dtype=geometry.dtype, device=geometry.device)
     points = geometry.means @ view[:3, :3].T + view[:3, 3]
     depths = points[:, 2]
@@ -108,7 +108,7 @@ def project(geometry: Geometry, camera: Camera) -> Projection:
 
 
 def _front_to_back(projection: Projection) -> Tensor:  # [V]
-    """Visible Gaussians by depth, ties by index."""
+    """Returns the visible Gaussians by depth, ties by index."""
     ids = projection.visible.nonzero()[:, 0]
     return ids[torch.sort(projection.depths[ids], stable=True).indices]
 
@@ -120,7 +120,7 @@ def _blend(
     pixels: Tensor,  # [P, 2] (x, y)
     transmittance: Tensor,  # [P]
 ) -> tuple[Tensor, Tensor]:
-    """Weights [P, B] of Gaussians at pixels (SAGA, eq. 3), and the transmittance [P] behind them."""
+    """Returns weights [P, B] of Gaussians at pixels (SAGA, eq. 3), and the transmittance [P] behind them."""
     offsets = pixels[:, None] + 0.5 - projection.means2d[ids]
     dx, dy = offsets.unbind(-1)
     a, b, c = projection.conics[ids].unbind(-1)
@@ -164,7 +164,7 @@ def _tile_lists(
 
 
 def _tiles(geometry: Geometry, camera: Camera) -> Iterator[tuple[slice, slice, _Walk]]:
-    """Every tile's image rows and columns, and the walk over its pixels in row-major order."""
+    """Yields every tile's image rows and columns, and the walk over its pixels in row-major order."""
     projection = project(geometry, camera)
     for column, row, ids in _tile_lists(projection, camera):
         ys = slice(row * TILE, min((row + 1) * TILE, camera.height))
@@ -215,7 +215,7 @@ def render(
     camera: Camera,
     x: Tensor,  # [N, C]
 ) -> Tensor:  # [H, W, C]
-    """A x, in the floating type of x; differentiable in x any number of times."""
+    """Returns A x, in the floating type of x; differentiable in x any number of times."""
     result: Tensor = _Render.apply(x, geometry, camera)
     return result
 
@@ -225,7 +225,7 @@ def lift(
     camera: Camera,
     y: Tensor,  # [H, W, C]
 ) -> Tensor:  # [N, C]
-    """A^T y, in the floating type of y; differentiable in y any number of times."""
+    """Returns A^T y, in the floating type of y; differentiable in y any number of times."""
     result: Tensor = _Lift.apply(y, geometry, camera)
     return result
 
@@ -235,7 +235,7 @@ def rows(
     camera: Camera,
     pixels: Tensor,  # [P, 2]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows of A at integer pixels (x, y) inside the image, duplicates allowed, in compressed sparse row form.
+    """Returns rows of A at integer pixels (x, y) inside the image, duplicates allowed, as compressed sparse rows.
 
     Returns:
         indptr [P + 1] int64, indices [nnz] int32 front to back within a row, weights [nnz] > 0 in the
@@ -266,7 +266,7 @@ def _ray_depths(
     pixels: Tensor,  # [E, 2] (x, y)
     ids: Tensor,  # [E]
 ) -> Tensor:  # [E]
-    """Camera z at which the rays of pixels meet most of Gaussians' density, one Gaussian a ray.
+    """Returns camera z at which the rays of pixels meet most of Gaussians' density, one Gaussian per ray.
 
     Along the ray o + t d with d = 1 along camera z, that is t = (d' S^-1 (mu - o)) / (d' S^-1 d), S the covariance. It
     is kept within 5 standard deviations of the center's, and in front of the near plane.
@@ -291,7 +291,7 @@ def surface(
     camera: Camera,
     pixels: Tensor,  # [P, 2]
 ) -> tuple[Tensor, Tensor]:
-    """Camera z of the surface (inf where alpha < 0.5) and alpha at integer pixels (x, y): [P] each.
+    """Returns camera z of the surface (inf where alpha < 0.5) and alpha at integer pixels (x, y): [P] each.
 
     The surface lies at the mean by weight of the depths of the row's entries within 2 % of their median: the depth
     of the first entry, front to back, up to which at least half of the row's weight lies.
@@ -314,7 +314,7 @@ def surface(
 
 
 def weights_dense(geometry: Geometry, camera: Camera) -> Tensor:  # [H * W, N]
-    """A itself, without tiles or chunks: for scenes and images of a few thousand entries."""
+    """Returns A itself, without tiles or chunks: for scenes and images of a few thousand entries."""
     projection = project(geometry, camera)
     ids = _front_to_back(projection)
     y, x = torch.meshgrid(torch.arange(camera.height), torch.arange(camera.width), indexing="ij")
@@ -343,7 +343,7 @@ def spmm(
     weights: Tensor,  # [nnz]
     x: Tensor,  # [N, C]
 ) -> Tensor:  # [P, C]
-    """Rows of A times x."""
+    """Returns rows of A times x."""
     result: Tensor = torch.sparse.mm(_sparse(indptr, indices, weights, len(x)), x)
     return result
 
@@ -355,6 +355,6 @@ def spmm_t(
     y: Tensor,  # [P, C]
     columns: int,
 ) -> Tensor:  # [N, C]
-    """The transpose of rows of A, with `columns` Gaussians, times y."""
+    """Returns the transpose of rows of A, with `columns` Gaussians, times y."""
     result: Tensor = torch.sparse.mm(_sparse(indptr, indices, weights, columns).t(), y)
     return result

@@ -36,7 +36,7 @@ class SparseRows:
         self,
         order: Tensor,  # [Q] int64
     ) -> SparseRows:
-        """The rows order[0], order[1], ... (any selection, repeats allowed)."""
+        """Returns the rows order[0], order[1], ... (any selection, repeats allowed)."""
         counts = (self.indptr[1:] - self.indptr[:-1])[order]
         indptr = torch.zeros(len(order) + 1, dtype=torch.int64, device=order.device)
         torch.cumsum(counts, 0, out=indptr[1:])
@@ -46,7 +46,7 @@ class SparseRows:
 
     @staticmethod
     def concatenated(parts: list[SparseRows]) -> SparseRows:
-        """The rows of all parts, one after another; the parts share their columns."""
+        """Returns the rows of all parts, one after another; the parts share their columns."""
         ends = torch.tensor([0] + [int(p.indptr[-1]) for p in parts]).cumsum(0)
         indptr = torch.cat([parts[0].indptr[:1]] + [p.indptr[1:] + int(e) for p, e in zip(parts, ends, strict=False)])
         assert all(a.columns == b.columns for a, b in pairwise(parts))
@@ -55,7 +55,7 @@ class SparseRows:
         )
 
     def placed(self, device: torch.device, most_bytes: int) -> SparseRows:
-        """The rows where products on a device can read them: its memory, or, when larger, pinned host memory."""
+        """Returns the rows where products on a device can read them: its memory, or pinned host memory if larger."""
         if device.type == "cpu":
             return self
         if self.nbytes <= most_bytes:
@@ -64,7 +64,7 @@ class SparseRows:
         return SparseRows(indptr, indices, weights, self.columns)
 
     def to(self, device: torch.device | str) -> SparseRows:
-        """The rows in a device's memory."""
+        """Returns the rows in a device's memory."""
         return SparseRows(self.indptr.to(device), self.indices.to(device), self.weights.to(device), self.columns)
 
     def _struct(self) -> c.RowsStruct:
@@ -77,7 +77,7 @@ class SparseRows:
         x: Tensor,  # [N, C]
         selected: Tensor | None = None,  # [S] int64
     ) -> Tensor:  # [S, C]
-        """Blended values of x at the selected pixels (all by default)."""
+        """Returns the blended values of x at the selected pixels (all by default)."""
         selected = self._all(x) if selected is None else selected
         if c.library(x.device.type) is None:
             part = self.select(selected)
@@ -92,7 +92,7 @@ class SparseRows:
         y: Tensor,  # [S, C]
         selected: Tensor | None = None,  # [S] int64
     ) -> Tensor:  # [N, C]
-        """The adjoint of render: sums of weight * y over the selected pixels, per Gaussian."""
+        """Returns the adjoint of render: sums of weight * y over the selected pixels, per Gaussian."""
         selected = self._all(y) if selected is None else selected
         if c.library(y.device.type) is None:
             part = self.select(selected)
@@ -138,7 +138,7 @@ class RowsAdam:
         gradient: Tensor,  # [S, C]
         selected: Tensor,  # [S] int64
     ) -> None:
-        """One update with the loss's gradient with respect to rows.render(x, selected)."""
+        """Updates x once with the loss's gradient with respect to rows.render(x, selected)."""
         n, channels = self.x.shape
         if c.library(self.x.device.type) is None:
             self._step_reference(rows, gradient, selected)

@@ -64,7 +64,7 @@ def _render(
     height: int,
     exact: bool,
 ) -> Tensor:  # [H, W, C]
-    """A x for one view."""
+    """Returns A x for one view."""
     x = x.contiguous()
     out = torch.empty(height, width, x.shape[1], device=x.device)
     c.call(x.device.type, "saga_render", byref(c.image_struct(width, height)), *_lists(splats, tile_offsets, ids),
@@ -87,7 +87,7 @@ def _lift(
     ids: Tensor,  # [pairs]
     exact: bool,
 ) -> Tensor:  # [N, C]
-    """A^T y for one view."""
+    """Returns A^T y for one view."""
     y = y.contiguous()
     height, width, channels = y.shape
     n, struct, kind = len(splats), c.image_struct(width, height), y.device.type
@@ -131,7 +131,7 @@ lift_op.register_autograd(_lift_backward, setup_context=_remember_lift)
 
 
 def _needs_operator(values: Tensor) -> bool:
-    """Whether autograd or torch.compile must see an operator; its first call imports torch.compile: seconds."""
+    """Returns whether autograd or torch.compile must see an operator, whose first call takes seconds to import."""
     return torch.compiler.is_compiling() or (values.requires_grad and torch.is_grad_enabled())
 
 
@@ -140,7 +140,7 @@ def render(
     view: TiledView,
     exact: bool,
 ) -> Tensor:  # [H, W, C]
-    """A x for one view, differentiable in x."""
+    """Returns A x for one view, differentiable in x."""
     run = render_op if _needs_operator(x) else _render
     return run(x, view.splats, view.tile_offsets, view.ids, view.width, view.height, exact)
 
@@ -150,7 +150,7 @@ def lift(
     view: TiledView,
     exact: bool,
 ) -> Tensor:  # [N, C]
-    """A^T y for one view, differentiable in y."""
+    """Returns A^T y for one view, differentiable in y."""
     run = lift_op if _needs_operator(y) else _lift
     return run(y, view.splats, view.tile_offsets, view.ids, exact)
 
@@ -160,7 +160,7 @@ def rows(
     pixels: Tensor,  # [P, 2] int32 (x, y), sorted by tile
     runs: Tensor,  # [R + 1] int64, first pixel of each tile's run
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows of A at sampled pixels: indptr [P + 1] int64, indices [nnz] int32, weights [nnz] float32."""
+    """Returns rows of A at sampled pixels: indptr [P + 1] int64, indices [nnz] int32, weights [nnz] float32."""
     kind, device, count = pixels.device.type, pixels.device, len(pixels)
     struct, stream = c.image_struct(view.width, view.height), c.stream(pixels)
     shared = (byref(struct), *_lists(view.splats, view.tile_offsets, view.ids), c.pointer(pixels, torch.int32),
@@ -183,7 +183,7 @@ def surface(
     pixels: Tensor,  # [P, 2] int32 (x, y), sorted by tile
     runs: Tensor,  # [R + 1] int64, first pixel of each tile's run
 ) -> tuple[Tensor, Tensor]:
-    """Camera z of the surface (inf where alpha < 0.5) and alpha at sampled pixels: [P] float32 each."""
+    """Returns camera z of the surface (inf where alpha < 0.5) and alpha at sampled pixels: [P] float32 each."""
     kind, device, n = pixels.device.type, pixels.device, len(geometry)
     depths, alphas = torch.empty(len(pixels), device=device), torch.empty(len(pixels), device=device)
     workspace = c.workspace(depths, "saga_surface_workspace", n)

@@ -60,7 +60,7 @@ def find_objects(
 
 
 def _winners(field: SlotField, alive: Tensor | None = None) -> tuple[Tensor, Tensor]:  # [N] int64, [N] float32
-    """The slot of the largest probability, among those alive, and that probability."""
+    """Returns the slot of the largest probability, among those alive, and that probability."""
     best = []
     for part in field.probabilities():
         best.append((part if alive is None else torch.where(alive, part, -1.0)).max(1))

@@ -39,12 +39,12 @@ class SlotField:
     """Seconds of each stage, losses, counts: JSON-ready."""
 
     def probabilities(self) -> Iterator[Tensor]:  # each [n, S]
-        """Object probabilities of all Gaussians, some at a time, in the PLY's order."""
+        """Yields the object probabilities of all Gaussians, some at a time, in the PLY's order."""
         for part in self.features.split(_CHUNK):
             yield torch.softmax(part @ self.weight.T + self.bias, dim=1)
 
     def to(self, device: str | torch.device) -> SlotField:
-        """The field with its tensors on a device."""
+        """Returns the field with its tensors on a device."""
         features, weight, bias = (tensor.to(device) for tensor in (self.features, self.weight, self.bias))
         return SlotField(features, weight, bias, self.scene_digest, self.config, self.report)
 

@@ -18,7 +18,7 @@ def affinity(
     members: Tensor,  # [P, M]
     weights: Tensor,  # [P]
 ) -> Tensor:  # [M, S]
-    """Soft intersection over union of each mask with each slot's image (eq. 4), without gradient.
+    """Returns the soft intersection over union of each mask with each slot's image (eq. 4), without gradient.
 
     Args:
         rendered: object probabilities O in [0, 1].
@@ -37,7 +37,7 @@ def assign(
     affinities: Tensor,  # [M, S]
     matching: bool = True,
 ) -> Tensor:  # [M]
-    """The slot gamma(m) of each mask, int64.
+    """Returns the slot gamma(m) of each mask, int64.
 
     With `matching` the assignment of distinct slots whose affinities have the largest sum (Kuhn, 1955); without, each
     mask takes the slot of its largest affinity, whether or not another one takes it too (section 4.2).
@@ -54,7 +54,7 @@ def matching_loss(
     weights: Tensor,  # [P]
     slots: Tensor,  # [M] int64
 ) -> Tensor:
-    """L_gamma (eq. 5): mean over the masks of the squared difference between mask and slot, a mean over pixels."""
+    """Returns L_gamma (eq. 5): the squared difference between mask and slot, a mean over masks and pixels."""
     difference = (members - rendered[:, slots]) ** 2
     return (weights @ difference).sum() / (weights.sum() * members.shape[1])
 
@@ -65,7 +65,7 @@ def false_positive_loss(
     weights: Tensor,  # [P]
     slots: Tensor,  # [M] int64
 ) -> Tensor:
-    """L_FP (eq. 6): mean over the masks of what the other slots show inside, squared, a mean over pixels."""
+    """Returns L_FP (eq. 6): what the other slots show inside a mask, squared, a mean over masks and pixels."""
     squares = rendered**2
     weighted = members * weights[:, None]
     everything = weighted.sum(1) @ squares.sum(1)

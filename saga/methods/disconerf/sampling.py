@@ -119,7 +119,7 @@ def choose_masks(
 
 
 def _not_included(flat: np.ndarray, share: float) -> np.ndarray:  # [M] bool
-    """Masks of which less than a share lies inside any one larger mask (of equal ones the first is larger)."""
+    """Returns the masks that are not part of a larger one (of equal ones the first is larger)."""
     dense = flat.astype(np.float32)
     areas = dense.sum(1)
     inside = dense @ dense.T >= share * areas[:, None]
@@ -163,7 +163,7 @@ def _shares(
     rows: SparseRows,
     alpha: Tensor,  # [P]
 ) -> SparseRows:
-    """Rows whose entries are the shares of what each pixel shows, without the smallest; each sums to 1."""
+    """Returns rows whose entries are the shares of what each pixel shows, without the smallest; each sums to 1."""
     owners = torch.repeat_interleave(rows.indptr[1:] - rows.indptr[:-1])  # [nnz]
     shares = rows.weights / alpha[owners]
     largest = torch.zeros_like(alpha).scatter_reduce(0, owners, shares, "amax")
@@ -181,7 +181,7 @@ def weighted_pixels(
     count: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:  # [P], [P]
-    """About `count` pixel indices, and weights with which sums over them estimate means over the image."""
+    """Draws about `count` pixels, with weights by which sums over them estimate means over the image."""
     groups = [np.flatnonzero(mask) for mask in flat]
     groups.append(np.flatnonzero(~flat.any(axis=0)))
     groups = [group for group in groups if len(group) > 0]

@@ -18,7 +18,12 @@ def choose_objects(
     prompt: CheckedPrompt,
     view: str,
 ) -> tuple[set[int], set[int]]:
-    """The numbers of the objects meant and of those at negative points; `shown` is each pixel's object, 0 = none.
+    """Returns the numbers of the objects that a prompt means, and of those at its negative points.
+
+    Args:
+        shown: each pixel's object, 0 = none.
+        prompt: the prompt.
+        view: the view's name, for messages.
 
     Raises:
         SagaError: the prompt points where no object is shown.
@@ -53,7 +58,7 @@ def _at(shown: np.ndarray, x: int, y: int, view: str) -> int:
 
 
 def _best_union(shown: np.ndarray, region: np.ndarray) -> list[int]:
-    """Objects whose union fits a region: the one of the largest IoU first, then those mostly inside that raise it."""
+    """Returns objects whose union fits a region: that of the largest IoU, then those mostly inside that raise it."""
     areas = np.bincount(shown.ravel())
     inside = np.bincount(shown[region], minlength=len(areas))
     candidates = np.flatnonzero(inside[1:]) + 1

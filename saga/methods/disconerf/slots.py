@@ -88,7 +88,7 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
         self._label_map = lru_cache(_REMEMBERED_VIEWS)(lambda name: self.label_map(self.scene.camera(name)))
 
     def __len__(self) -> int:
-        """Number of objects."""
+        """Returns the number of objects."""
         return len(self._objects.slots)
 
     @property
@@ -115,7 +115,7 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
         self,
         numbers: Tensor,  # [K] int64
     ) -> Tensor:  # [N, K]
-        """Each Gaussian's probability of belonging to some of the objects, float32; 0 for invalid Gaussians."""
+        """Returns each Gaussian's probability of belonging to some of the objects, float32; 0 for invalid Gaussians."""
         slots, main = self._objects.slots[numbers - 1], self._objects.main[numbers - 1]
         values = torch.cat([part[:, slots] for part in self.field.probabilities()])
         # Of a slot in several parts, each has the probability of its own Gaussians; the largest also that of others.
@@ -125,16 +125,17 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
         return torch.where((own | elsewhere) & self.device_scene.valid[:, None], values, 0.0)
 
     def probabilities(self, camera: Camera) -> Tensor:  # [H, W, K]
-        """Object probabilities O of a view (eq. 1 and 3), float32 [H, W, objects] in [0, 1]; channel k is object k + 1.
+        """Returns the object probabilities O of a view (eq. 1 and 3), float32 [H, W, K] in [0, 1].
 
-        Blended probabilities over blended opacity, so half transparent pixels count in full; 0 where nothing is shown.
+        Channel k is object k + 1. They are blended over blended opacity, so that half transparent pixels count in full,
+        and 0 where nothing is shown.
         """
         operator = BlendOperator(self.device_scene.geometry, camera)
         parts = [probability(operator, self.object_probabilities(some)) for some in self._numbers().split(_BATCH)]
         return torch.cat(parts, dim=-1)
 
     def label_map(self, camera: Camera) -> Tensor:  # [H, W]
-        """The most probable object of every pixel of a view, int32 [H, W]; 0 where alpha <= 0.5."""
+        """Returns the most probable object of every pixel of a view, int32 [H, W]; 0 where alpha <= 0.5."""
         operator = BlendOperator(self.device_scene.geometry, camera)
         best = torch.zeros(camera.height, camera.width, device=self.device_scene.device)
         winner = torch.zeros_like(best, dtype=torch.int64)

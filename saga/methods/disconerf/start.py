@@ -19,7 +19,7 @@ _NOISE = 1e-3
 def start_features(
     supervision: Supervision, average: SparseRows | None, config: DiscoNerfConfig, random: torch.Generator
 ) -> Tensor:  # [N, C]
-    """Small random features, and with `config.start` "spectral" the scene's separable groups of Gaussians beside them.
+    """Returns small random features, and beside them, if `config.start` is "spectral", the scene's separable groups.
 
     The decoder starts at random either way. So slots start as random mixtures of groups (or of nothing): those
     that happen to be more of one object than the others are matched with its masks.

@@ -29,7 +29,7 @@ class SlotTrainer:
     def __init__(
         self, geometry: Geometry, supervision: Supervision, average: SparseRows | None, config: DiscoNerfConfig
     ) -> None:
-        """`average` replaces values by means over neighbors (saga.train.smoothing); None never regularizes."""
+        """Prepares the first step; `average` replaces values by means over neighbors, None never regularizes."""
         self.config, self.supervision, self.average = config, supervision, average
         self.random = torch.Generator().manual_seed(config.seed)
         count = config.slots or min(2 * supervision.most_masks, config.most_slots)
@@ -45,7 +45,7 @@ class SlotTrainer:
         self._place = torch.zeros(len(geometry), dtype=torch.int64, device=geometry.device)
 
     def step(self) -> None:
-        """One update of features and decoder on sampled pixels of random views."""
+        """Updates features and decoder once, on sampled pixels of random views."""
         loss, features, touched = self.loss(self._draw())
         self.decoder_adam.zero_grad()
         loss.backward()
@@ -59,7 +59,7 @@ class SlotTrainer:
         self,
         drawn: list[tuple[MaskedPixels, Tensor]],  # indices [P] of some of a view's pixels each
     ) -> tuple[Tensor, Tensor, Tensor]:  # [], [U, C], [U]
-        """The loss of some views, with the features that it depends on and whose they are.
+        """Returns the loss of some views, with the features that it depends on and whose they are.
 
         L_gamma + lambda_FP L_FP (section 3.3 without eq. 7), a mean over the views.
         """
@@ -74,7 +74,7 @@ class SlotTrainer:
         return torch.stack(losses).mean(), features, touched
 
     def _draw(self) -> list[tuple[MaskedPixels, Tensor]]:
-        """Random views, and random ones among the cached pixels of each."""
+        """Draws random views, and random ones among the cached pixels of each."""
         views = self.supervision.views
         chosen = torch.randperm(len(views), generator=self.random)[: self.config.views_per_step]
         device = self.features.device
@@ -84,7 +84,7 @@ class SlotTrainer:
         ]
 
     def _compact(self, selected: list[Tensor]) -> tuple[SparseRows, Tensor]:
-        """Rows of the selected pixels whose columns are the touched Gaussians only, and these [U] int64."""
+        """Returns rows of the selected pixels whose columns are the touched Gaussians only, and these [U] int64."""
         rows = self.supervision.rows.select(torch.cat(selected))
         entries = rows.indices.long()
         seen = torch.zeros(rows.columns, dtype=torch.bool, device=entries.device)
@@ -95,7 +95,7 @@ class SlotTrainer:
         return SparseRows(rows.indptr, indices, rows.weights, len(touched)), touched
 
     def _view_loss(self, rendered: Tensor, members: Tensor, weights: Tensor) -> Tensor:
-        """L_gamma + lambda_FP L_FP of one view, over the masks that its pixels show."""
+        """Returns L_gamma + lambda_FP L_FP of one view, over the masks that its pixels show."""
         members = members[:, members.any(0)].to(rendered)
         if members.shape[1] == 0:
             return rendered.sum() * 0
@@ -121,7 +121,7 @@ class SlotTrainer:
         self.decoder_adam.step()
 
     def _regularize(self, average: SparseRows) -> None:
-        """One proximal step of lambda |h_i - mean of h over i's neighbors|^2, for every Gaussian at once (eq. 7).
+        """Takes one proximal step of lambda |h_i - mean of h over i's neighbors|^2, for all Gaussians at once (eq. 7).
 
         Taken between the steps of the optimizer and not through its gradient, because it reaches Gaussians
         that no sampled pixel shows, and because Adam would scale it to the size of the other losses.

@@ -17,7 +17,7 @@ class Confidence:
     """
 
     def __init__(self, count: int, negative_weight: float, device: torch.device) -> None:
-        """No evidence yet about `count` Gaussians; `negative_weight` is lambda."""
+        """Starts without evidence about `count` Gaussians; `negative_weight` is lambda."""
         self.negative_weight = negative_weight
         self.inside = torch.zeros(count, device=device)  # [N]
         """Blended weight inside the masks, summed over pixels and views."""
@@ -29,7 +29,7 @@ class Confidence:
         inside: Tensor,  # [N]
         total: Tensor,  # [N]
     ) -> None:
-        """A gradient step on one view: its mask lifts to `inside` (A^T M), its whole image to `total` (A^T 1)."""
+        """Takes a gradient step on one view: its mask lifts to `inside` (A^T M), its whole image to `total` (A^T 1)."""
         self.inside += inside
         self.outside += (total - inside).clamp(min=0)
 

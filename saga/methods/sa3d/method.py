@@ -71,7 +71,7 @@ class Sa3d(PromptedMethod[Sa3dConfig]):
         scores: Tensor,  # [N]
         report: Report,
     ) -> Tensor:  # [N] bool
-        """Gaussians of positive confidence, less doubtful ones far away, and hidden ones close by."""
+        """Selects Gaussians of positive confidence, less doubtful ones far away, and hidden ones close by."""
         selected, means = (scores > 0) & self.device_scene.valid, self.device_scene.geometry.means
         report.thresholds["score"] = 0.0
         report.count("selected", selected)

@@ -51,7 +51,7 @@ class Propagation:
         report: Report,
         progress: bool,
     ) -> None:
-        """`report` gets the times of the stages; `progress` shows a bar on standard error."""
+        """Takes what one object needs; `report` gets the stages' times, `progress` shows a bar on standard error."""
         self.device_scene, self.prompter, self.config = device_scene, prompter, config
         self.asked, self.report, self.progress = asked, report, progress
         self.outcomes: dict[str, Outcome] = {}
@@ -79,7 +79,7 @@ class Propagation:
         return confidence
 
     def _misclassified(self, target: Confidence) -> dict[str, np.ndarray]:
-        """What the 3D mask shows in the prompts' views beyond the masks there.
+        """Returns what the 3D mask shows in the prompts' views beyond the masks there.
 
         Not its rim: border Gaussians always reach a little beyond, and as negative points they would speak against
         the object itself.

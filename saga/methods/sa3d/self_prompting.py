@@ -19,7 +19,7 @@ def self_prompt(
     count: int,
     decay: bool = True,
 ) -> np.ndarray:  # [K, 2]
-    """At most `count` pixels (x, y), int64 [K, 2], of the object that a confidence map shows; none where it shows none.
+    """Returns at most `count` pixels (x, y) of the object that a confidence map shows, int64 [K, 2]; none without one.
 
     The first has the highest confidence. Each further one has the highest confidence left outside squares around
     the points so far, less a decay that grows with the distance in space to them (eq. 6 to 8), and is the last when
@@ -60,7 +60,7 @@ def _normalised_distance(
     points: Tensor,  # [P, 3]
     to: Tensor,  # [3]
 ) -> Tensor:  # [P]
-    """Euclidean distances, min-max normalized to [0, 1]: the point itself is the least. Without a depth: 1."""
+    """Returns Euclidean distances, min-max normalized to [0, 1]; 1 without a depth."""
     distances = (points - to).norm(dim=1)
     known = distances.isfinite()
     largest = distances[known].max() if bool(known.any()) else distances.new_zeros(())

@@ -166,7 +166,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         return _Match(scores, threshold, negative, self._evidence(operator, checked.mask, report))
 
     def _match_sam(self, operator: BlendOperator, prompt: CheckedPrompt, report: Report) -> _Match:
-        """SAM has the negative points already: its mask leaves them out."""
+        """Matches SAM's mask; the negative points need nothing more, since the mask leaves them out."""
         assert self.sam is not None
         with report.timed("sam"):
             mask, features = sam_prompts.reference_mask(self.sam, self.scene.image(operator.camera), prompt)
@@ -181,7 +181,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         self,
         queries: Tensor,  # [Q, C]
     ) -> Tensor:  # [2 Q, C]
-        """The queries as they are and moved to the middle of what they point at."""
+        """Returns the queries as they are and moved to the middle of what they point at."""
         return torch.cat([queries, centered(self.matcher, self.features, queries, self.config.query_shifts)])
 
     def _select(self, match: _Match) -> Tensor:  # [N]

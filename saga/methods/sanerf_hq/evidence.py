@@ -42,7 +42,7 @@ class Evidence:
         return torch.where(self.known, (self.inside / self.total.clamp(min=_LEAST_WEIGHT)).clamp(0, 1), 0.0)
 
     def rendered(self, name: str) -> tuple[Tensor, Tensor]:  # [P], [P]
-        """Whether the rays of a view show the object, and whether it is known what they show."""
+        """Returns whether the rays of a view show the object, and whether it is known what they show."""
         known = self.known.to(torch.float32)
         both = self.cache.rays(name).rows.render(torch.stack([self.shares, known], dim=1))
         seen = both[:, 1] > 0.5

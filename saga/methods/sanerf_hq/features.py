@@ -24,7 +24,7 @@ _REMEMBERED = 48
 
 
 def feature_camera(camera: Camera) -> Camera:
-    """The camera whose pixels are the cells of a view's feature map that lie in the image: 64 on the long side."""
+    """Returns the camera whose pixels are the cells of a view's feature map in the image: 64 on the long side."""
     scale = SAM_FEATURE_SIDE / max(camera.width, camera.height)
     return camera.resized(max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
 
@@ -36,7 +36,7 @@ def fit_features(
     rate: float = 0.01,
     seed: int = 0,
 ) -> Tensor:  # [N, 256]
-    """Per-Gaussian features, float32 [N, C], whose renderings are like the feature maps [C, 64, 64] of some views.
+    """Returns per-Gaussian features, float32 [N, C], whose renderings are like feature maps [C, 64, 64] of views.
 
     Starts from lift(F) / lift(1) and takes steps of Adam on the squared error of one random view (eq. 3).
     """
@@ -68,7 +68,7 @@ def render_features(
     field: Tensor,  # [N, C]
     camera: Camera,
 ) -> Tensor:  # [C, 64, 64]
-    """The feature map that a view would have (eq. 2, over alpha, so that half transparent cells count in full)."""
+    """Returns the feature map that a view would have (eq. 2), over alpha: half transparent cells count in full."""
     operator = BlendOperator(device_scene.geometry, feature_camera(camera))
     image = operator.render(field)
     alpha = operator.alpha()[..., None]
@@ -82,7 +82,7 @@ class DistilledPrompter:
     """Segment Anything's decoder on features rendered from a field that is fitted to the photographs' at first use."""
 
     def __init__(self, prompter: SamPrompter, config: SanerfHqConfig, progress: bool = True) -> None:
-        """`prompter` holds the model and encodes the photographs."""
+        """Takes the model, and the photographs' features, from `prompter`."""
         self.device_scene, self.sam, self.config, self.progress = prompter.device_scene, prompter.sam, config, progress
         self.description = f"{prompter.description}, on distilled features"
         self._encoded = prompter.features
@@ -132,6 +132,6 @@ def _inside(
     camera: Camera,
     features: Tensor,  # [C, 64, 64]
 ) -> Tensor:  # [h, w, C]
-    """The cells of a feature map that lie in the image."""
+    """Returns the cells of a feature map that lie in the image."""
     small = feature_camera(camera)
     return features[:, : small.height, : small.width].permute(1, 2, 0)

@@ -60,13 +60,13 @@ class ObjectField:
         self._sets: RaySets | None = None
 
     def train(self, tick: Callable[[], None] = lambda: None) -> None:
-        """All iterations; `tick` is called after each."""
+        """Takes all steps; `tick` is called after each."""
         while self.iteration < self.config.iterations and len(self.rays.view) > 0:
             self.step()
             tick()
 
     def step(self) -> None:
-        """One update of the logits by eq. 14, and of the error maps by eq. 12."""
+        """Updates the logits once by eq. 14, and the error maps by eq. 12."""
         config, pairs = self.config, self.config.rgb_weight > 0 and self.iteration >= self.config.warm_up
         if config.rgb_weight > 0 and self.iteration > 0 and self.iteration % config.update_every == 0:
             self.update_errors()
@@ -95,7 +95,7 @@ class ObjectField:
             self.logits.copy_(self.average.render(self.logits))
 
     def update_errors(self) -> None:
-        """The error maps of all rays (eq. 12)."""
+        """Computes the error maps of all rays (eq. 12)."""
         self.errors = self._error(torch.softmax(self.rays.rows.render(self.logits), dim=1), self.rays.allowed)
 
     def probabilities(self) -> Tensor:  # [N, L]
@@ -132,7 +132,7 @@ class ObjectField:
         return Rays(names, SparseRows.concatenated(rows), torch.cat(view), torch.cat(pixels), torch.cat(allowed))
 
     def _local_rays(self) -> tuple[Tensor, Tensor, Tensor]:  # [T, R], [T, R], [T, R, 3]
-        """Rows, validity and colors of the rays around this step's high-error pixels."""
+        """Returns rows, validity and colors of the rays around this step's high-error pixels."""
         points, turn = self.config.error_points, (self.iteration - self.config.warm_up) % self.config.redraw_every
         if turn == 0 or self._sets is None:
             weights = self.errors.double()

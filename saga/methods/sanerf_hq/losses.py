@@ -12,7 +12,7 @@ def cross_entropy(
     probabilities: Tensor,  # [R, L]
     allowed: Tensor,  # [R, L] bool
 ) -> Tensor:  # []
-    """-1 / (|R| L) sum over rays of the log of the probability of what a ray may show (eq. 8).
+    """Returns -1 / (|R| L) times the sum over rays of the log of the probability of what a ray may show (eq. 8).
 
     With one label allowed it is eq. 8 itself. A ray in no mask of a view where some objects were not looked for may
     show any of those, or the background; a ray in the masks of two objects either of them.
@@ -55,7 +55,7 @@ def ray_pair_loss(
     weight: float,
     offset: float,
 ) -> Tensor:  # []
-    """The Ray-Pair RGB loss of T sets of rays, averaged over the sets (eq. 9, and the second term of eq. 14).
+    """Returns the Ray-Pair RGB loss of T sets of rays, averaged over the sets (eq. 9, and the second term of eq. 14).
 
     Args:
         probabilities: what is rendered along the rays; gradients flow through the rays compared, not the references.

@@ -57,7 +57,7 @@ class MaskCollector:
         self.cache, self.device_scene, self.prompter, self.config = cache, cache.device_scene, prompter, config
 
     def from_prompts(self, prompts: Sequence[ViewPrompt], tick: Callable[[], None]) -> ObjectMasks:
-        """The masks that prompts of one object lead to; `tick` is called for each view.
+        """Returns the masks that prompts of one object lead to; `tick` is called for each view.
 
         Raises:
             SagaError: a prompt that finds no mask in its view.
@@ -79,7 +79,7 @@ class MaskCollector:
         return found
 
     def from_points(self, points: WorldPoints, tick: Callable[[], None]) -> ObjectMasks:
-        """The masks that points of the world lead to, beginning in the view that sees most of them.
+        """Returns the masks that points of the world lead to, beginning in the view that sees most of them.
 
         Raises:
             SagaError: no view sees enough of the points.
@@ -98,7 +98,7 @@ class MaskCollector:
         return found
 
     def _read(self, prompt: ViewPrompt) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:  # [K, 2], [K], [H, W]
-        """Pixels and labels of a prompt, and the mask it asks for in its own view, if it asks for one."""
+        """Returns pixels and labels of a prompt, and the mask it asks for in its own view, if it asks for one."""
         checked, seed = prompt.parts, self.config.seed
         mask = reference_mask(self.prompter, prompt.camera, checked, seed) if checked.positive else None
         if mask is None or (checked.mask is None and checked.box is None):
@@ -108,7 +108,7 @@ class MaskCollector:
         return np.concatenate([inside, checked.negative]), labels, mask
 
     def _propagate(self, found: ObjectMasks, points: WorldPoints, first: Camera, tick: Callable[[], None]) -> None:
-        """Masks of all other views, nearest to the first one first, then those that the others contradict again."""
+        """Asks for the masks of all other views, nearest first, then again for those that the others contradict."""
         others = choose_views(self.device_scene.scene.cameras, first, self.config.views)
         enough = self.config.min_visible or max(1, -(-int(points.labels.sum()) // 2))
         asked: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -138,7 +138,7 @@ class MaskCollector:
         camera: Camera,
         negative: np.ndarray,  # [K, 2]
     ) -> tuple[np.ndarray, np.ndarray]:  # [K, 2], [K]
-        """Points inside what is known of the object in a view, beside negative ones."""
+        """Returns points inside what is known of the object in a view, beside negative ones."""
         rough = self._rough(found, camera) if self.config.extend else None
         if rough is None:
             return negative, np.zeros(len(negative), np.int64)
@@ -153,7 +153,7 @@ class MaskCollector:
         return None if mask is None else torch.from_numpy(mask).to(self.device_scene.device)
 
     def _rough(self, found: ObjectMasks, camera: Camera) -> np.ndarray | None:  # [H, W] bool
-        """What is known of an object in a view, at the resolution of the rays; None when it is next to nothing."""
+        """Returns what is known of an object in a view, at the rays' resolution; None when it is next to nothing."""
         if not found.masks:
             return None
         shown, _ = found.evidence.rendered(camera.name)

@@ -30,7 +30,7 @@ def reprojected(
     pixels: Tensor,  # [Q, 2] int64
     tolerance: float,
 ) -> tuple[Tensor, Tensor]:  # [Q, V, 2], [Q, V]
-    """Where each of the views `names` shows what pixels (x, y) of view number `view` show, and whether it does.
+    """Returns where each of the views `names` shows what pixels (x, y) of view number `view` show, and whether it does.
 
     A pixel is always seen at itself in its own view, even when it shows nothing.
     """
@@ -74,7 +74,7 @@ def draw_sets(
 
 
 def _kept(cache: RayCache, names: list[str], rays: Tensor, of: Tensor, valid: Tensor) -> RaySets:
-    """Rows and colors of rays [Q, R, 2] of views [Q, R], without those outside of their images."""
+    """Returns rows and colors of rays [Q, R, 2] of views [Q, R], without those outside of their images."""
     places, colors = torch.zeros_like(of), torch.zeros(*of.shape, 3, device=of.device)
     valid, parts, first = valid.clone(), [], 0
     for number, name in enumerate(names):

@@ -25,20 +25,20 @@ class WorldPoints:
 
     @staticmethod
     def of(device_scene: DeviceScene, name: str, pixels: np.ndarray, labels: np.ndarray) -> WorldPoints:  # [K, 2], [K]
-        """What pixels (x, y) of a view show (eq. 6), without those that show nothing."""
+        """Returns what pixels (x, y) of a view show (eq. 6), without those that show nothing."""
         found = world_points(device_scene, name, torch.from_numpy(pixels).to(device_scene.device))
         shown = found.isfinite().all(1)
         return WorldPoints(found[shown], labels[shown.cpu().numpy()])
 
     @staticmethod
     def joined(parts: list[WorldPoints]) -> WorldPoints:
-        """All points of all parts; at least one part is given."""
+        """Returns all points of all parts; at least one part is given."""
         return WorldPoints(torch.cat([part.points for part in parts]), np.concatenate([p.labels for p in parts]))
 
     def seen(
         self, device_scene: DeviceScene, name: str, tolerance: float
     ) -> tuple[np.ndarray, np.ndarray]:  # [V, 2], [V]
-        """Pixels (x, y) and labels of the points that a view sees."""
+        """Returns pixels (x, y) and labels of the points that a view sees."""
         pixels, visible = seen_points(device_scene, name, self.points, tolerance)
         kept = visible.cpu().numpy()
         return pixels.cpu().numpy()[kept], self.labels[kept]

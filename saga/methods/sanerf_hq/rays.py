@@ -27,7 +27,7 @@ class ViewRays:
         self,
         image: Tensor,  # [H, W] or [K, H, W]
     ) -> Tensor:  # [P] or [K, P]
-        """The values of an image at the rays' pixels."""
+        """Returns the values of an image at the rays' pixels."""
         return image[..., self.pixels[:, 1], self.pixels[:, 0]]
 
     def cells(
@@ -35,7 +35,7 @@ class ViewRays:
         pixels: Tensor,  # [K, 2]
         grid: int,
     ) -> Tensor:  # [K]
-        """The rays nearest to some pixels (x, y)."""
+        """Returns the rays nearest to some pixels (x, y)."""
         return pixels[:, 1] // grid * self.shape[1] + pixels[:, 0] // grid
 
     def image(
@@ -53,7 +53,7 @@ class RayCache:
     """Rays and colors of the views of a scene, made when first asked for."""
 
     def __init__(self, device_scene: DeviceScene, grid: int, most: int) -> None:
-        """`grid` pixels lie between rays along each axis, or more, so that all views together keep `most` at most."""
+        """Puts a ray at every `grid` pixels along each axis, or fewer: all views together keep at most `most`."""
         self.device_scene = device_scene
         sizes = [(camera.width, camera.height) for camera in device_scene.scene.cameras]
         self.grid = grid
@@ -64,7 +64,7 @@ class RayCache:
         self.weights = lru_cache(_REMEMBERED)(self._weights)
 
     def _rays(self, name: str) -> ViewRays:
-        """The rays of a view, by the camera's name."""
+        """Returns the rays of a view, by the camera's name."""
         camera = self.device_scene.scene.camera(name)
         half = self.grid // 2
         ys, xs = (
@@ -75,12 +75,12 @@ class RayCache:
         return ViewRays(grid, self.device_scene.operator(name).rows(grid), (len(ys), len(xs)))
 
     def _weights(self, name: str) -> Tensor:  # [N]
-        """The blended weight of each Gaussian, summed over a view's rays: lift(1)."""
+        """Returns the blended weight of each Gaussian, summed over a view's rays: lift(1)."""
         rows = self.rays(name).rows
         return rows.lift(torch.ones(len(rows), 1, device=self.device_scene.device))[:, 0]
 
     def _colors(self, name: str) -> Tensor:  # [H, W, 3] uint8
-        """What a view looks like, rendered, over black."""
+        """Returns what a view looks like, rendered, over black."""
         camera = self.device_scene.scene.camera(name)
         colors = torch.from_numpy(self.device_scene.scene.gaussians.colors(camera.position)).to(
             self.device_scene.device

@@ -10,7 +10,7 @@ def first_click(
     mask: np.ndarray,  # [H, W] bool, not empty
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-    """A pixel (x, y) well inside of an object: any that is at least half as far from the border as the farthest."""
+    """Returns a pixel (x, y) well inside an object: any at least half as far from the border as the farthest."""
     distance = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     inside = np.argwhere(distance >= 0.5 * distance.max())
     y, x = inside[rng.integers(len(inside))]
@@ -21,7 +21,7 @@ def error_click(
     truth: np.ndarray,  # [H, W] bool
     predicted: np.ndarray,  # [H, W] bool
 ) -> tuple[tuple[int, int], bool] | None:
-    """The middle of the largest connected error, and whether the object is there (a positive click).
+    """Returns the middle of the largest connected error, and whether the object is there (a positive click).
 
     None when there is no error.
     """

@@ -16,7 +16,7 @@ def corrupted_masks(
     parts: np.ndarray,  # [H, W] int, -1 for nothing
     rng: np.random.Generator,
 ) -> np.ndarray:  # [M, H, W] bool
-    """Masks of one view, without correspondence to any other view."""
+    """Returns masks of one view, without correspondence to any other view."""
     present = [int(k) for k in np.unique(labels) if k >= 0 and np.count_nonzero(labels == k) >= _LEAST_PIXELS]
     found: list[np.ndarray] = []
     missing, splitting, merging = rng.uniform(0, 0.4), rng.uniform(0, 0.6), rng.uniform(0, 0.25)
@@ -44,7 +44,7 @@ def _nested(
     levels: int,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """A mask, most of its halves, most of theirs, and so on."""
+    """Returns a mask, most of its halves, most of theirs, and so on."""
     if levels == 0 or np.count_nonzero(mask) < 2 * _LEAST_PIXELS:
         return [mask]
     side = _half_plane(mask, rng)
@@ -53,7 +53,7 @@ def _nested(
 
 
 def _half_plane(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # [H, W] bool
-    """One side of a line through the middle of a mask."""
+    """Returns one side of a line through the middle of a mask."""
     ys, xs = np.nonzero(mask)
     angle = rng.uniform(0, 2 * np.pi)
     rows, columns = np.indices(mask.shape)
@@ -61,7 +61,7 @@ def _half_plane(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:  # [H
 
 
 def _ragged(mask: np.ndarray, roughness: float, rng: np.random.Generator) -> np.ndarray:  # [H, W] bool
-    """The border moved in and out by about `roughness` pixels."""
+    """Moves the border in and out by about `roughness` pixels."""
     if roughness < 0.2:
         return mask
     noise = gaussian_filter(rng.normal(0, 1, mask.shape), 2.0)

@@ -24,7 +24,7 @@ class Box:
     """Half of its side."""
 
     def grown(self, factor: float) -> Box:
-        """The same place, another size."""
+        """Returns a box of another size at the same place."""
         return replace(self, half=self.half * factor)
 
 
@@ -41,14 +41,14 @@ class Grid:
         return 2 * self.box.half / self.size
 
     def finer(self) -> Grid:
-        """Twice the resolution: voxel (x, y, z) has the children (2x + a, 2y + b, 2z + c)."""
+        """Returns the grid at twice the resolution: voxel (x, y, z) has the children (2x + a, 2y + b, 2z + c)."""
         return replace(self, size=2 * self.size)
 
     def locate(
         self,
         points: Tensor,  # [N, 3]
     ) -> Tensor:  # [N, 3]
-        """World points in units of voxels from the cube's lowest corner; voxel i reaches from i to i + 1."""
+        """Returns world points in units of voxels from the cube's lowest corner; voxel i reaches from i to i + 1."""
         corner = torch.tensor(self.box.center, dtype=points.dtype, device=points.device) - self.box.half
         return (points - corner) / self.voxel
 
@@ -56,7 +56,7 @@ class Grid:
         self,
         points: Tensor,  # [N, 3]
     ) -> tuple[Tensor, Tensor]:  # [N], [N]
-        """Flat voxel of each world point, int64, and whether it lies in the cube (else the voxel is 0)."""
+        """Returns the flat voxel of each world point, int64, and whether it lies in the cube (else the voxel is 0)."""
         index = torch.floor(self.locate(points)).to(torch.int64)
         inside = ((index >= 0) & (index < self.size)).all(1)
         return flat(torch.where(inside[:, None], index, 0), self.size), inside
@@ -80,7 +80,7 @@ def flat(
     index: Tensor,  # [N, 3] int64
     size: int,
 ) -> Tensor:  # [N]
-    """Flat number of voxels of a cube of `size`^3."""
+    """Returns the flat number of voxels of a cube of `size`^3."""
     return (index[:, 0] * size + index[:, 1]) * size + index[:, 2]
 
 
@@ -88,7 +88,7 @@ def within(
     geometry: Geometry,
     box: Box,
 ) -> Tensor:  # [n] int64
-    """Gaussians whose center lies in a box."""
+    """Returns which Gaussians have their center in a box."""
     center = torch.tensor(box.center, dtype=geometry.dtype, device=geometry.device)
     near = ((geometry.means - center).abs() <= box.half).all(1)
     return torch.nonzero(near & (geometry.opacities > 0))[:, 0]
@@ -99,7 +99,7 @@ def opacity_grid(
     members: Tensor,  # [n] int64, Gaussians to sample
     grid: Grid,
 ) -> Tensor:  # [size, size, size]
-    """A: how much of the light through each voxel its Gaussians take, float32 in [0, 1).
+    """Returns A: how much of the light through each voxel its Gaussians take, float32 in [0, 1).
 
     A Gaussian is a lattice of small patches across its axes; each takes away opacity * exp(-d^2 / 2) of the light
     through its own area, so that a wall through a voxel gives the wall's opacity and a speck next to nothing:
@@ -141,7 +141,7 @@ def _lattice(
     scales: Tensor,  # [m, 3]
     kind: list[int],
 ) -> tuple[Tensor, Tensor, Tensor]:  # [m, k, 3], [k], [k]
-    """Points of the lattice, the share of each along the least axis, and exp(-d^2 / 2) across the others."""
+    """Returns points of the lattice, the share of each along the least axis, and exp(-d^2 / 2) across the others."""
     wide, deep = kind
     across = (torch.arange(wide, dtype=means.dtype, device=means.device) + 0.5) / wide * 2 * _REACH - _REACH
     along = torch.tensor([0.0] if deep == 1 else [-1.2, 0.0, 1.2], dtype=means.dtype, device=means.device)

@@ -29,7 +29,7 @@ class Lifted:
 
     @staticmethod
     def nothing(device: torch.device | str = "cpu") -> Lifted:
-        """No click."""
+        """Returns what no click says."""
         return Lifted(torch.zeros(0, dtype=torch.int64, device=device), torch.zeros(0, device=device))
 
     @staticmethod
@@ -37,7 +37,7 @@ class Lifted:
         gaussians: Tensor,  # [P] int64, negative where a pixel shows nothing
         confidence: Tensor,  # [P] float32
     ) -> Lifted:
-        """Pixels' confidences inherited by the Gaussians they show; the maximum where several show the same.
+        """Lets Gaussians inherit the confidences of the pixels that show them; the maximum where several show the same.
 
         Confidences that are not finite are left out.
         """
@@ -48,13 +48,13 @@ class Lifted:
 
     @staticmethod
     def fused(parts: Sequence[Lifted], device: torch.device | str = "cpu") -> Lifted:
-        """The maximum over clicks."""
+        """Returns the maximum over clicks."""
         parts = [Lifted.nothing(device), *parts]
         return Lifted.of(torch.cat([p.gaussians for p in parts]), torch.cat([p.confidence for p in parts]))
 
 
 def strongest(rows: SparseRows) -> Tensor:  # [P]
-    """The Gaussian with the largest weight T_i alpha_i of each row, the nearest of equals, -1 for an empty row (eq. 5).
+    """Returns the Gaussian with the largest weight T_i alpha_i in each row (eq. 5), the nearest of equals, -1 for none.
 
     int64 [P].
     """
@@ -75,7 +75,7 @@ def splat(
     points: Tensor,  # [U, 3]
     confidence: Tensor,  # [U]
 ) -> tuple[Tensor, Tensor]:
-    """G and M on the grid: each point's confidence in its voxel and the 8 voxels whose centers are nearest to it.
+    """Returns G and M on the grid: each point's confidence in its voxel and the 8 voxels nearest to it.
 
     G [size, size, size] float32 is the maximum over points, 0 where there is none; M, 1 or 0, says where there is one.
     """
@@ -104,7 +104,7 @@ def fuse(
     means: Tensor,  # [N, 3]
     clicks: Sequence[Sequence[Lifted]],
 ) -> tuple[Tensor, Tensor]:
-    """G and M of all clicks of one sign: the maximum over clicks of the mean over the views that repeat a click.
+    """Returns G and M of all clicks of one sign: the maximum over clicks of the mean over views that repeat a click.
 
     Views that do not reach a voxel have no say in its mean. A click of one view is what the paper has.
     """
@@ -129,7 +129,7 @@ def propagate(
     sigma_opacity: float = SIGMA_OPACITY,
     sigma_space: float = SIGMA_SPACE,
 ) -> Tensor:  # [C, S, S, S]
-    """P: the bilateral filter over 3 x 3 x 3 voxels, normalized by partial convolution (eq. 6, 7).
+    """Applies P, the bilateral filter over 3 x 3 x 3 voxels, normalized by partial convolution (eq. 6, 7).
 
     F_BF(G) / (F_BF(M) + epsilon), where F_BF(V, x) is the mean of V over the neighbors of x inside the grid, weighted
     by likeness in opacity and by distance. 0 where no neighbor has guidance.
@@ -149,7 +149,7 @@ def propagate(
 
 
 def _neighbor_slices(size: int) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], int]]:
-    """For each of the 27 offsets: voxels that have this neighbor, the neighbors, and the squared distance."""
+    """Yields for each of the 27 offsets: voxels that have this neighbor, the neighbors, and the squared distance."""
     spans = {
         -1: (slice(1, size), slice(0, size - 1)),
         0: (slice(0, size), slice(0, size)),

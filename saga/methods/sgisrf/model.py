@@ -36,7 +36,7 @@ class SgisrfModel:
 
     @staticmethod
     def create(size: NetworkSize, resolution: int, propagation: bool, refinement: bool, seed: int) -> SgisrfModel:
-        """A model with random weights, the same for the same seed."""
+        """Returns a model with random weights, the same for the same seed."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = SegmentationNetwork(size)

@@ -117,7 +117,7 @@ def uncertain_voxels(
     band: float,
     most: int,
 ) -> Tensor:  # [u] int64
-    """Occupied voxels whose probability is within `band` of 0.5, at most `most`, the least certain; in Z-order."""
+    """Returns at most `most` occupied voxels with a probability within `band` of 0.5, the least certain; in Z-order."""
     doubt = (torch.sigmoid(logits.detach()) - 0.5).abs().flatten()
     doubtful = torch.nonzero((doubt < band) & (opacity.flatten() > _OCCUPIED))[:, 0]
     if len(doubtful) > most:
@@ -134,7 +134,7 @@ def refine(
     fine: Tensor,  # [FINE_INPUTS, 2 S, 2 S, 2 S]
     uncertain: Tensor,  # [u] int64
 ) -> Refined:
-    """Re-predicts uncertain voxels and their children (octree of two levels) from features of all levels.
+    """Predicts uncertain voxels and their children again (octree of two levels) from features of all levels.
 
     Voxels are taken in groups that are close to each other; a group's voxels and children attend to one another, so
     that both resolutions are corrected together ("Hierarchical Interaction").
@@ -170,7 +170,7 @@ def _tokens(
     voxels: Tensor,  # [t, 3] int64 on the grid of `seen`
     size: int,
 ) -> Tensor:  # [t, D]
-    """What is known at the centers of voxels of a grid of `size`^3 over the same cube."""
+    """Returns what is known at the centers of voxels of a grid of `size`^3 over the same cube."""
     centers = (voxels.to(logits.dtype) + 0.5) / size
     unit = Grid(_UNIT, grid.size)
     parts = [unit.sample(level, centers) for level in (*features, logits)]
@@ -193,7 +193,7 @@ def _z_order(
     voxels: Tensor,  # [u] int64
     size: int,
 ) -> Tensor:  # [u]
-    """Interleaved bits of the coordinates: neighbors in it are close in space."""
+    """Returns the interleaved bits of the coordinates: neighbors in it are close in space."""
     parts = (voxels // size**2, voxels // size % size, voxels % size)
     order = torch.zeros_like(voxels)
     for bit in range(10):

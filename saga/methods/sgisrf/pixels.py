@@ -50,17 +50,17 @@ class Lattice:
         self,
         image: np.ndarray,  # [H, W]
     ) -> np.ndarray:  # [rows, columns]
-        """The image at the pixels."""
+        """Returns the image at the pixels."""
         ys, xs = self._axes()
         return np.asarray(image[np.ix_(ys, xs)])
 
     def pixels(self) -> torch.Tensor:  # [rows * columns, 2]
-        """The pixels (x, y), row by row, int64."""
+        """Returns the pixels (x, y), row by row, int64."""
         ys, xs = np.meshgrid(*self._axes(), indexing="ij")
         return torch.from_numpy(np.stack([xs.ravel(), ys.ravel()], axis=1))
 
     def place(self, pixel: tuple[int, int]) -> tuple[int, int] | None:
-        """Column and row of the cell that holds a pixel, None when it lies outside."""
+        """Returns the column and row of the cell that holds a pixel, None when it lies outside."""
         x, y = (pixel[0] - self.x0) // self.stride, (pixel[1] - self.y0) // self.stride
         return (x, y) if 0 <= x < self.columns and 0 <= y < self.rows else None
 
@@ -69,7 +69,7 @@ class Lattice:
 
 
 def lattice(camera: Camera, most: int, box: Box | None = None) -> Lattice:
-    """At most about `most` pixels of the rectangle in which a view shows a box, or of the whole image."""
+    """Returns at most about `most` pixels of the rectangle in which a view shows a box, or of the whole image."""
     x0, y0, x1, y1 = 0, 0, camera.width, camera.height
     if box is not None:
         signs = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, -1).T
@@ -91,11 +91,11 @@ class Owners:
         self.of = lru_cache(_REMEMBERED)(self._of)
 
     def at(self, view: str, pixel: tuple[int, int]) -> int:
-        """The Gaussian of one pixel, -1 where nothing is."""
+        """Returns the Gaussian of one pixel, -1 where nothing is."""
         return int(strongest(self.device_scene.operator(view).rows(torch.tensor([pixel])))[0])
 
     def clicked(self, view: str, where: Lattice, pixel: tuple[int, int]) -> np.ndarray:  # [rows, columns]
-        """`of`, with the clicked pixel itself in the cell that holds it."""
+        """Returns `of`, with the clicked pixel's own Gaussian in the cell that holds it."""
         owners = self.of(view, where)
         place = where.place(pixel)
         if place is not None:
@@ -109,7 +109,7 @@ class Owners:
 
 
 def echoes(owners: Owners, click: Click, count: int) -> list[Click]:
-    """The same point of the surface clicked in up to `count` other views that show it, spread over all views."""
+    """Returns clicks on the same point of the surface in up to `count` other views that show it, spread over all."""
     device_scene, camera = owners.device_scene, owners.device_scene.scene.camera(click.view)
     owner = owners.at(camera.name, click.pixel)
     if count == 0 or owner < 0 or not click.positive:
@@ -133,7 +133,7 @@ def echoes(owners: Owners, click: Click, count: int) -> list[Click]:
 
 
 def clicks_of(camera: Camera, prompt: CheckedPrompt, count: int) -> list[Click]:
-    """A prompt as clicks; scribbles and masks by up to `count` points on them, a box by its middle."""
+    """Returns a prompt as clicks; scribbles and masks by up to `count` points on them, a box by its middle."""
     clicks = [Click(camera.name, (int(x), int(y)), False) for x, y in prompt.negative]
     if prompt.mask is not None:
         given = prompt.mask.astype(np.float32)
@@ -154,7 +154,7 @@ def spread_points(
     mask: np.ndarray,  # [H, W] bool, not empty
     count: int,
 ) -> list[tuple[int, int]]:
-    """Up to `count` pixels (x, y) of a mask, far from its border and from each other."""
+    """Returns up to `count` pixels (x, y) of a mask, far from its border and from each other."""
     distance = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     ys, xs = np.ogrid[: mask.shape[0], : mask.shape[1]]
     points: list[tuple[int, int]] = []

@@ -68,7 +68,7 @@ class Volume:
         geometry: Geometry,
         values: Tensor,  # [N]
     ) -> Tensor:  # [S, S, S]
-        """Mean of per-Gaussian values in each voxel, weighted by opacity; 0 in empty ones."""
+        """Returns the mean of per-Gaussian values in each voxel, weighted by opacity; 0 in empty ones."""
         cell, _ = self.grid.cells(self.points)
         weight = geometry.opacities[self.members]
         empty = torch.zeros(self.grid.size**3, device=weight.device)
@@ -94,7 +94,7 @@ def predict_coarse(
     coarse: Tensor,  # [INPUTS, S, S, S]
     half: bool = False,
 ) -> Coarse:
-    """The U-Net's prediction, computed in bfloat16 if `half`."""
+    """Returns the U-Net's prediction, computed in bfloat16 if `half`."""
     with torch.autocast(coarse.device.type, torch.bfloat16, enabled=half):
         logits, features = network(coarse)
     return Coarse(logits.float(), [level.float() for level in features])

@@ -24,7 +24,7 @@ def click_region(
     pixel: tuple[int, int],
     owners: np.ndarray,  # [h, w] int64
 ) -> np.ndarray:  # [U] int64
-    """Gaussians shown by the pixels that are like the clicked one and connected to it, at least its own.
+    """Returns the Gaussians shown by pixels that are like the clicked one and connected to it, at least its own.
 
     Alike is nearer to 1 than to what half of the view has. Empty when the view shows nothing there.
     """
@@ -41,7 +41,7 @@ def region_box(
     margin: float,
     smallest: float,
 ) -> Box | None:
-    """A cube around points, `margin` times as large as they spread and at least `smallest` from middle to side.
+    """Returns a cube around points, `margin` times as large as they spread, at least `smallest` from middle to side.
 
     None without finite points.
     """
@@ -54,7 +54,7 @@ def region_box(
 
 
 def union(boxes: Sequence[Box]) -> Box:
-    """The smallest cube around cubes."""
+    """Returns the smallest cube around cubes."""
     low = np.min([np.array(box.center) - box.half for box in boxes], axis=0)
     high = np.max([np.array(box.center) + box.half for box in boxes], axis=0)
     center = ((low + high) / 2).tolist()
@@ -62,7 +62,7 @@ def union(boxes: Sequence[Box]) -> Box:
 
 
 def _thinned(count: int, most: int = 100_000) -> slice:
-    """torch.quantile takes a limited number of values."""
+    """Takes every so many values: torch.quantile takes a limited number."""
     return slice(None, None, -(-count // most))
 
 
@@ -83,7 +83,7 @@ def fitted(
     margin: float,
     smallest: float,
 ) -> Box | None:
-    """Another cube for an object that was found in a box: it reaches the box's sides, or fills little of it.
+    """Returns another cube for an object found in a box, if it reaches the box's sides or fills little of it.
 
     None when the box suits it, or when nothing was found.
     """

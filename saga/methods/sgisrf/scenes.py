@@ -52,7 +52,7 @@ class TrainingScene:
     """Every pixel of every view, view by view."""
 
     def targets(self) -> list[int]:
-        """Objects that can be clicked in two views or more, the ground and the walls among them."""
+        """Returns objects that can be clicked in two views or more, the ground and the walls among them."""
         counts: dict[int, int] = {}
         for view in self.views:
             for label, pixels in zip(*np.unique(view.labels, return_counts=True), strict=True):
@@ -61,7 +61,7 @@ class TrainingScene:
         return [label for label, views in counts.items() if views >= 2]
 
     def clickable(self, label: int) -> list[TrainingView]:
-        """Views that show enough of an object."""
+        """Returns views that show enough of an object."""
         return [view for view in self.views if np.count_nonzero(view.labels == label) >= _LEAST_PIXELS]
 
 
@@ -75,7 +75,7 @@ class _Piece:
 
 
 def random_scene(rng: np.random.Generator, size: tuple[int, int] = _SIZE) -> TrainingScene:
-    """A new scene: 10,000 to 40,000 Gaussians, 4 to 8 views of `size` pixels."""
+    """Returns a new scene: 10,000 to 40,000 Gaussians, 4 to 8 views of `size` pixels."""
     while True:
         pieces, surroundings, middle, reach = _arrangement(rng)
         made = _gaussians(pieces + surroundings, int(rng.integers(10_000, 40_000)), rng)
@@ -85,7 +85,7 @@ def random_scene(rng: np.random.Generator, size: tuple[int, int] = _SIZE) -> Tra
 
 
 def _arrangement(rng: np.random.Generator) -> tuple[list[_Piece], list[_Piece], np.ndarray, float]:
-    """Objects alone, side by side or on top of each other; a table, a floor, walls, or nothing below."""
+    """Returns objects alone, side by side or on top of each other; a table, a floor, walls, or nothing below."""
     pieces: list[_Piece] = []
     tops: list[tuple[np.ndarray, float, float]] = []
     spread = rng.uniform(0.25, 0.7)
@@ -135,7 +135,7 @@ def _surroundings(middle: np.ndarray, reach: float, rng: np.random.Generator) ->
 def _gaussians(
     pieces: list[_Piece], count: int, rng: np.random.Generator
 ) -> tuple[Geometry, np.ndarray, np.ndarray, np.ndarray]:
-    """Geometry, colors [N, 3], objects [N] and parts [N] of sampled surfaces, roughened as trained scenes are."""
+    """Returns geometry, colors [N, 3], objects [N] and parts [N] of surfaces, roughened as trained scenes are."""
     wanted = sum(p.detail * p.scale**2 * area(patch.surface) for p in pieces for patch in p.patches)
     spacing, light = float(np.sqrt(wanted / count)), rng.normal(0, 1, 3)
     light /= np.linalg.norm(light)
@@ -162,12 +162,13 @@ def _gaussians(
     quaternions = Rotation.from_matrix(frames).as_quat()[:, [3, 0, 1, 2]]
     parts_of = (points, scales, quaternions, opacities, colors, labels, parts)
     merged = [np.concatenate(pair) for pair in zip(parts_of, _floaters(points, spacing, rng), strict=True)]
-    geometry = Geometry(*(torch.from_numpy(np.ascontiguousarray(array, np.float32)) for array in merged[:4]))
+    tensors = [torch.from_numpy(np.ascontiguousarray(array, np.float32)) for array in merged[:4]]
+    geometry = Geometry(tensors[0], tensors[1], tensors[2], tensors[3])
     return geometry, merged[4].astype(np.float32), merged[5].astype(np.int64), merged[6].astype(np.int64)
 
 
 def _floaters(points: np.ndarray, spacing: float, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Faint large Gaussians in the air, of no object."""
+    """Returns faint large Gaussians in the air, of no object."""
     n = int(rng.uniform(0, 0.02) * len(points)) if rng.random() < 0.5 else 0
     places = rng.uniform(points.min(0), points.max(0) + 0.3, (n, 3))
     sizes = spacing * np.exp(rng.normal(0.5, 0.6, (n, 3)))
@@ -176,7 +177,7 @@ def _floaters(points: np.ndarray, spacing: float, rng: np.random.Generator) -> t
 
 
 def _cameras(middle: np.ndarray, reach: float, size: tuple[int, int], rng: np.random.Generator) -> list[Camera]:
-    """A ring around the objects, or a fan before them."""
+    """Returns a ring around the objects, or a fan before them."""
     count, focal = int(rng.integers(5, 9)), rng.uniform(0.9, 1.6) * size[0]
     distance = reach * rng.uniform(0.9, 1.9) * focal / size[0] * 1.6
     target = middle + rng.normal(0, 0.2, 3) * reach * (1, 1, 0.3)
@@ -202,7 +203,7 @@ def _seen(
     cameras: list[Camera],
     rng: np.random.Generator,
 ) -> TrainingScene:
-    """What the cameras see: rows, colors, exact labels, and masks as a generator would give them.
+    """Returns what the cameras see: rows, colors, exact labels, and masks as a generator would give them.
 
     Labels below `objects` are objects, the others their surroundings.
     """
@@ -235,7 +236,7 @@ def _seen(
 
 
 def rotated(geometry: Geometry, turn: Tensor) -> Geometry:
-    """The same Gaussians turned about the origin by a rotation matrix [3, 3]."""
+    """Returns the same Gaussians turned about the origin by a rotation matrix [3, 3]."""
     by = torch.from_numpy(Rotation.from_matrix(turn.double().numpy()).as_quat()[[3, 0, 1, 2]]).to(geometry.dtype)
     w, v = by[0], by[1:]
     real, rest = geometry.quaternions[:, 0], geometry.quaternions[:, 1:]

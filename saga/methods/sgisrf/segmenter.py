@@ -96,7 +96,7 @@ class Sgisrf(Method[SgisrfConfig]):
         return selected, turn.probability.float()
 
     def _repeated(self, clicks: list[Click], report: Report) -> list[_Group]:
-        """A prompt's clicks of either sign, each with those that repeat it in other views."""
+        """Returns a prompt's clicks of either sign, each with those that repeat it in other views."""
         with report.timed("echoes"):
             repeated = [[click, *self._echoes(click.view, click.pixel, click.positive)] for click in clicks]
         groups = ([views for views in repeated if views[0].positive == sign] for sign in (True, False))
@@ -106,7 +106,7 @@ class Sgisrf(Method[SgisrfConfig]):
         return echoes(self._owners, Click(view, pixel, positive), self.config.echo_views)
 
     def _predict(self, turn: _Turn, report: Report) -> None:
-        """M_t from M_{t-1} and all clicks so far; the cube is fitted to what is found."""
+        """Predicts M_t from M_{t-1} and all clicks so far; the cube is fitted to what is found."""
         with report.timed("region"):
             box = self._box(turn)
         if box is None:
@@ -120,7 +120,7 @@ class Sgisrf(Method[SgisrfConfig]):
             turn.box = better
 
     def _predict_in(self, turn: _Turn, box: Box, fit: bool, report: Report) -> Box | None:
-        """One prediction in a cube; with `fit`, a better cube instead of the refinement if there is one."""
+        """Predicts once in a cube; with `fit`, returns a better cube instead of the refinement if there is one."""
         geometry, config, model = self.device_scene.geometry, self.config, self.model
         with report.timed("grid"):
             volume = Volume.build(geometry, box, model.resolution)
@@ -151,7 +151,7 @@ class Sgisrf(Method[SgisrfConfig]):
         return better
 
     def _box(self, turn: _Turn) -> Box | None:
-        """A cube around what the positive clicks point at."""
+        """Returns a cube around what the positive clicks point at."""
         clicks = [views for group in turn.clicks_of(True) for views in group]
         found = [median_box([box for each in views if (box := self._box_of(each))]) for views in clicks]
         boxes = [box for box in found if box is not None]
@@ -166,14 +166,14 @@ class Sgisrf(Method[SgisrfConfig]):
         return region_box(self.device_scene.geometry.means[region], self.config.margin, self._smallest)
 
     def _by_view(self, group: _Group, box: Box, propagation: bool) -> list[Lifted]:
-        """What a prompt's clicks say in each view: the maximum over those in it."""
+        """Returns what a prompt's clicks say in each view: the maximum over those in it."""
         by_view: dict[str, list[Lifted]] = {}
         for click in (each for views in group for each in views):
             by_view.setdefault(click.view, []).append(self._lift(click, box, propagation))
         return [Lifted.fused(parts, self.device_scene.device) for parts in by_view.values()]
 
     def _lift(self, click: Click, box: Box, propagation: bool) -> Lifted:
-        """A click's confidences inherited by the Gaussians that the view shows in a box."""
+        """Lets the Gaussians that the view shows in a box inherit a click's confidences."""
         device = self.device_scene.device
         if not propagation:
             owner = torch.tensor([self._owners.at(click.view, click.pixel)], device=device)
@@ -212,12 +212,12 @@ class _Turn:
         self.previous: Tensor | None = None
 
     def clicks_of(self, positive: bool) -> list[_Group]:
-        """The clicks of one sign."""
+        """Returns the clicks of one sign."""
         return [group for group in self.clicks if group[0][0].positive == positive]
 
 
 def _radius(device_scene: DeviceScene, sample: int = 100_000) -> float:
-    """Distance from the middle of a scene within which nine in ten of its Gaussians lie; 1 for an empty one."""
+    """Returns the distance from a scene's middle within which nine in ten Gaussians lie; 1 for an empty scene."""
     means = device_scene.geometry.means[device_scene.valid]
     means = means[:: max(1, len(means) // sample)]
     if len(means) == 0:

@@ -30,14 +30,14 @@ def random_object(rng: np.random.Generator) -> list[Patch]:
 
 
 def random_color(rng: np.random.Generator) -> str:
-    """A color code such as "c0392b"; grays and browns are as frequent as bright ones."""
+    """Returns a color code such as "c0392b"; grays and browns are as frequent as bright ones."""
     color = rng.uniform(0, 1, 3)
     color = color.mean() + (color - color.mean()) * rng.uniform(0.1, 1.3)
     return "".join(f"{int(v):02x}" for v in np.clip(color * 235 + 10, 0, 255))
 
 
 def random_texture(rng: np.random.Generator, color: str) -> Texture:
-    """Plain most often, else wood, stripes or bands that begin with `color`."""
+    """Returns "plain" most often, else wood, stripes or bands that begin with `color`."""
     kind = rng.random()
     if kind < 0.6:
         return plain(color, float(rng.uniform(0, 0.25)), float(rng.uniform(5, 80)))
@@ -50,7 +50,7 @@ def random_texture(rng: np.random.Generator, color: str) -> Texture:
 
 
 def _turned(rng: np.random.Generator) -> list[list[Surface]]:
-    """A vase, bowl or bottle: closed above, or open with an inner wall."""
+    """Returns a vase, bowl or bottle: closed above, or open with an inner wall."""
     count = int(rng.integers(3, 7))
     heights = np.concatenate([[0.0], np.sort(rng.uniform(0.05, 1, count - 1)), [1.0]]) * rng.uniform(0.3, 1.0)
     radii = np.clip(0.35 + np.cumsum(rng.normal(0, 0.12, count + 1)), 0.08, 0.5)
@@ -78,7 +78,7 @@ def _ring(rng: np.random.Generator) -> list[list[Surface]]:
 
 
 def _handled(rng: np.random.Generator) -> list[list[Surface]]:
-    """A pot with one or two handles."""
+    """Returns a pot with one or two handles."""
     radius, height = float(rng.uniform(0.25, 0.4)), float(rng.uniform(0.4, 0.9))
     pot = lathe([(0.0, 0.0), (radius, 0.0), (radius, height), (0.0, height)], smooth=False)
     low, high = 0.2 * height, 0.8 * height
@@ -100,7 +100,7 @@ def _tuft(rng: np.random.Generator) -> list[list[Surface]]:
 
 
 def _stack(rng: np.random.Generator) -> list[list[Surface]]:
-    """Two or three shapes on top of each other that are one object, e.g. a lamp."""
+    """Returns two or three shapes on top of each other that are one object, e.g. a lamp."""
     parts: list[list[Surface]] = []
     height = 0.0
     for _ in range(int(rng.integers(2, 4))):
@@ -126,7 +126,7 @@ def _cluster(rng: np.random.Generator) -> list[list[Surface]]:
 
 
 def _pole(rng: np.random.Generator) -> list[list[Surface]]:
-    """A bent rod, standing or lying."""
+    """Returns a bent rod, standing or lying."""
     path = np.cumsum(rng.uniform(0.1, 0.35, (4, 3)) * (1, 0.2, 0.6 if rng.random() < 0.5 else 0.05), axis=0)
     path = path - path.mean(0) * (1, 1, 0)
     return [[tube(path.tolist(), float(rng.uniform(0.04, 0.15)))]]
@@ -143,6 +143,6 @@ def _extent(surface: Surface) -> tuple[np.ndarray, np.ndarray]:  # [3], [3]
 
 
 def extent(patches: Sequence[Patch]) -> tuple[np.ndarray, np.ndarray]:  # [3], [3]
-    """Lowest and highest corner of an object's bounding box, roughly."""
+    """Returns the lowest and highest corner of an object's bounding box, roughly."""
     corners = [_extent(patch.surface) for patch in patches]
     return np.min([low for low, _ in corners], axis=0), np.max([high for _, high in corners], axis=0)

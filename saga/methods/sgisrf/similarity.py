@@ -33,7 +33,7 @@ class Similarity(Protocol):
     """Whether features are sets of masks, where wholes hold parts: SgisrfConfig.exponent is for these."""
 
     def similarity(self, camera: Camera, pixel: tuple[int, int]) -> np.ndarray:  # [H, W]
-        """Cosine of every pixel's feature with that of `pixel` (x, y), float32 in [-1, 1]."""
+        """Returns the cosine of every pixel's feature with that of `pixel` (x, y), float32 in [-1, 1]."""
         ...
 
 
@@ -120,7 +120,7 @@ def membership_cosine(
     masks: np.ndarray,  # [M, H, W] bool
     pixel: tuple[int, int],
 ) -> np.ndarray:  # [H, W]
-    """Cosine of the pixels' sets of masks with that of `pixel` (x, y), float32; 0 where either set is empty."""
+    """Returns the cosine of the pixels' sets of masks with that of `pixel` (x, y), float32; 0 where either is empty."""
     chosen = masks[masks[:, pixel[1], pixel[0]]]
     if len(chosen) == 0:
         return np.zeros(masks.shape[1:], np.float32)
@@ -133,7 +133,7 @@ def color_likeness(
     lab: np.ndarray,  # [H, W, 3]
     pixel: tuple[int, int],
 ) -> np.ndarray:  # [H, W]
-    """Gaussian kernel over Lab (against the median around the pixel, x and y) and distance in the image, float32."""
+    """Returns a Gaussian kernel over Lab (against the median around the pixel) and distance in the image, float32."""
     height, width = lab.shape[:2]
     x, y = pixel
     around = lab[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].reshape(-1, 3)
@@ -148,7 +148,7 @@ def feature_cosine(
     camera: Camera,
     pixel: tuple[int, int],
 ) -> np.ndarray:  # [H, W]
-    """Cosines of an encoder's features, whose image fills a square from the top left corner, float32."""
+    """Returns cosines of an encoder's features, whose image fills a square from the top left corner, float32."""
     longest = max(camera.width, camera.height)
     grid = functional.normalize(torch.from_numpy(np.asarray(features, np.float32)), dim=0)
     place = [2 * (value + 0.5) / longest - 1 for value in pixel]

@@ -29,7 +29,7 @@ def render_rows(
     x: Tensor,  # [N, C] float32
     selected: Tensor,  # [S] int64
 ) -> Tensor:  # [S, C]
-    """Blended values at selected pixels, differentiable in x."""
+    """Returns blended values at selected pixels, differentiable in x."""
     result: Tensor = _Product.apply(x, rows, selected)
     return result
 
@@ -43,7 +43,7 @@ def supervision(
     object_logits: float = 1.0,
     object_opacity: float = 1.0,
 ) -> tuple[Tensor, dict[str, float]]:
-    """L = lambda L_hol + lambda_1 L_obj^1 + lambda_2 L_obj^2 (eq. 9 to 16), means over the selected pixels.
+    """Returns L = lambda L_hol + lambda_1 L_obj^1 + lambda_2 L_obj^2 (eq. 9 to 16), means over the selected pixels.
 
     s_hol = A s, s_obj = A (M s) and o = A M with M = sigmoid(s), so gradients of the object-exclusive losses reach
     Gaussians that others conceal in s_hol. Also returns each loss.

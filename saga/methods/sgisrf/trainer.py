@@ -92,7 +92,7 @@ class Trainer:
         self._pool: list[TrainingScene] = []
 
     def step(self, progress: float) -> dict[str, float]:
-        """One iteration; `progress` in [0, 1] decides the learning rate. Returns losses and the IoU in 2D."""
+        """Takes one step; `progress` in [0, 1] decides the learning rate. Returns losses and the IoU in 2D."""
         scene, label = self._draw()
         losses = None
         while losses is None:
@@ -118,7 +118,7 @@ class Trainer:
         return scene, int(self.rng.choice(targets, p=weights / weights.sum()))
 
     def _attempt(self, scene: TrainingScene, label: int, progress: float) -> dict[str, float] | None:
-        """None when no click of the object finds a Gaussian."""
+        """Tries one object; returns None when no click of it finds a Gaussian."""
         session = _Session(self, scene, label)
         count = int(self.rng.integers(1, self.config.clicks + 1))
         logits = torch.full((len(scene.labels),), OUTSIDE)
@@ -153,7 +153,7 @@ class Trainer:
                 mean.lerp_(value, 1 - keep)
 
     def facts(self, minutes: float) -> dict[str, object]:
-        """The run so far, for the model's metadata."""
+        """Returns the run so far, for the model's metadata."""
         return {
             "iterations": self.iteration,
             "minutes": round(minutes, 2),
@@ -199,7 +199,7 @@ class _Session:
         return True
 
     def echo(self, count: int) -> None:
-        """Positive clicks in random views, whatever has been predicted: separate clicks or one that is repeated."""
+        """Adds positive clicks in random views, whatever has been predicted: separate ones or one repeated."""
         for _ in range(count):
             self.click(None)
         if self.rng.random() < _REPEATED:
@@ -220,7 +220,7 @@ class _Session:
         return torch.full((len(self.scene.labels),), OUTSIDE).index_copy(0, volume.members, logits)
 
     def supervised(self) -> tuple[Tensor, Tensor]:  # [S], [S]
-        """Rows that show something in the box, from a few views, and whether they show the object."""
+        """Returns rows that show something in the box, from a few views, and whether they show the object."""
         member = np.zeros(len(self.scene.labels) + 1, bool)  # the last stands for no owner, -1
         member[self._volume.members.numpy()] = True
         clickable = self.scene.clickable(self.label)
@@ -238,7 +238,7 @@ class _Session:
         return self._judged, self._truth
 
     def iou(self, logits: Tensor) -> float:  # [N]
-        """2D IoU over the supervised pixels."""
+        """Returns the 2D IoU over the supervised pixels."""
         shown = self.scene.rows.render((logits > 0).float()[:, None], self._judged)[:, 0] > 0.5
         truth = self._truth > 0.5
         return float((shown & truth).sum()) / max(float((shown | truth).sum()), 1.0)

@@ -29,7 +29,7 @@ def train(
     iterations: int = 1_000_000,
     checkpoint_every: float = 2.0,
 ) -> None:
-    """Train the SGISRF model on random scenes; repeat the command to go on after an interruption.
+    """Trains the SGISRF model on random scenes; the same command goes on after an interruption.
 
     Args:
         out: Model to write (safetensors); the state of the run is kept beside it, in OUT.checkpoint, and goes when
@@ -110,7 +110,7 @@ def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Ten
 
 
 def main() -> None:
-    """Entry point: exit code 2 and one line for a person's mistake."""
+    """Runs the command: exit code 2 and one line for a person's mistake."""
     try:
         tyro.cli(train)
     except SagaError as error:
