@@ -29,6 +29,7 @@ from saga.scene.camera import Camera
 
 CHANNELS = 32
 IMAGES = ((640, 480), (1920, 1080))
+SURFACE_WIDTH = 320  # px of the grid of pixels whose surface is found, about
 SAMPLES = 65536  # pixels whose rows are built
 
 
@@ -160,6 +161,9 @@ def measure(library: ctypes.CDLL, count: int, size: tuple[int, int], repeats: in
     for (name, number, work), loop, torch_time in zip(works, loops, slow, strict=True):
         work()
         yield Measurement(count, image, name, number, seconds(work, repeats), loop, torch_time)
+    grid = operator.pixels(max(1, size[0] // SURFACE_WIDTH))
+    surface = seconds(lambda: operator.surface(grid), repeats)
+    yield Measurement(count, image, f"surface, {len(grid[0])} x {len(grid)}", grid[..., 0].numel(), surface, None, None)
 
 
 def line(m: Measurement) -> str:
