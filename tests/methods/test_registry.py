@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -193,3 +194,9 @@ def test_those_that_need_no_prompt_say_so() -> None:
     names = [name for name in registry.BUILTIN if issubclass(method_class(name), DiscoveringMethod)]
     assert names == ["saga", "disconerf"]
     assert [name for name in registry.BUILTIN if hasattr(method_class(name), "discover")] == names
+
+
+def test_the_documentation_has_a_row_for_every_method() -> None:
+    page = (Path(saga.__file__).parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
+    table = page[page.index("| method |") : page.index("saga-segment scene.ply")]
+    assert re.findall(r"^\| `([a-z0-9-]+)`", table, re.MULTILINE) == list(registry.BUILTIN)

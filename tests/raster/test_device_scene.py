@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
+import saga
 from saga.raster import DeviceScene
 from saga.scene import Gaussians, Scene
 
@@ -55,3 +57,16 @@ def test_gaussians_that_are_no_numbers_are_not_valid(wall: Callable[..., Scene])
     gaussians = Gaussians.from_arrays(means, scales, quaternions, opacities, np.zeros((len(means), 1, 3), np.float32))
     valid = DeviceScene(Scene(gaussians, scene.cameras), "cpu").valid
     assert torch.nonzero(~valid)[:, 0].tolist() == [3, 7]
+
+
+def test_nothing_else_puts_a_scene_on_a_device() -> None:
+    """Geometry of a scene is made in one place, so that what is remembered of a scene is shared."""
+    package = Path(saga.__file__).parent
+    makers = [path for path in package.rglob("*.py") if "Geometry.from_gaussians(" in path.read_text(encoding="utf-8")]
+    assert [str(path.relative_to(package)) for path in makers] == ["raster/device_scene.py"]
+
+
+def test_a_scene_on_a_device_stays_there(wall: Callable[..., Scene]) -> None:
+    scene = wall()
+    placed = DeviceScene.of(scene, "cpu")
+    assert placed.scene is scene and DeviceScene.of(placed, "cuda") is placed
