@@ -1,7 +1,8 @@
 """What mkdocs does beyond its plugins: pages that live elsewhere in the repository, and the names that packages export.
 
 A page `<!-- page: FILE -->` is that file of the repository, so that nothing is written twice. A line
-`::: all of PACKAGE` becomes the documentation of each name that the package exports.
+`::: all of PACKAGE` becomes the documentation of each name that the package exports, and a line `::: table of methods`
+a table of the registry of methods.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def on_page_markdown(markdown: str, *, config: Any, **_: Any) -> str:
     if included:
         text = (ROOT / included[1]).read_text(encoding="utf-8")
         return re.sub(r"\]\(([^)\s]+)\)", lambda link: f"]({_on_site(link[1], config['repo_url'])})", text)
+    markdown = re.sub(r"^::: table of methods$", lambda _: _methods(), markdown, flags=re.MULTILINE)
     return re.sub(r"^::: all of (\S+)$", lambda line: _exported(line[1]), markdown, flags=re.MULTILINE)
 
 
@@ -49,3 +51,17 @@ def _exported(package: str) -> str:
 def _home(module: Any, name: str) -> str:
     """The module where a class or function is defined; for other values, the one that exports it."""
     return getattr(getattr(module, name), "__module__", module.__name__)
+
+
+def _methods() -> str:
+    registry = importlib.import_module("saga.methods.registry")
+    lines = ["| name | class | what it does | settings |", "| --- | --- | --- | --- |"]
+    for name in registry.method_names():
+        method, config = registry.method_class(name), registry.config_class(name)
+        summary = str(method.__doc__).partition("\n")[0]
+        lines.append(f"| `{name}` | {_reference(method)} | {summary} | {_reference(config)} |")
+    return "\n".join(lines)
+
+
+def _reference(definition: type) -> str:
+    return f"[{definition.__name__}][{definition.__module__}.{definition.__qualname__}]"
