@@ -183,7 +183,7 @@ def image_key(camera: Camera) -> str:
 
 def _geometry(camera: Camera) -> list[object]:
     """What decides which pixels of the photograph a view shows where."""
-    view: list[object] = [camera.width, camera.height]
+    view: list[object] = [camera.width, camera.height, *(["upright"] if camera.upright else [])]
     if camera.lens is not None:
         lens = camera.lens
         view += [lens.model, lens.width, lens.height, *lens.params, camera.fx, camera.fy, camera.cx, camera.cy]

@@ -55,6 +55,8 @@ class Camera:
     """The photograph on disk, or None."""
     lens: LensModel | None = None
     """The real lens of the photograph when it is not the ideal pinhole, else None."""
+    upright: bool = False
+    """Whether the camera belongs to the photograph turned by its EXIF orientation, and not to the stored pixels."""
 
     @property
     def stem(self) -> str:

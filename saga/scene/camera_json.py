@@ -28,6 +28,7 @@ def camera_to_json(camera: Camera, folder: Path) -> dict[str, Any]:
         "intrinsics": [camera.fx, camera.fy, camera.cx, camera.cy],
         "world_to_camera": camera.world_to_camera.tolist(),
         "lens": None if camera.lens is None else asdict(camera.lens),
+        "upright": camera.upright,
         "image_path": relative,
         "image_path_absolute": absolute,
     }
@@ -50,7 +51,9 @@ def camera_from_json(entry: dict[str, Any], where: Path) -> Camera:
             raise ValueError(f"a camera {values['name']} that makes no picture")
         lens = None if values["lens"] is None else _lens(values["lens"])
         path = _found(values["image_path"], values["image_path_absolute"], where.absolute().parent)
-        return Camera(values["name"], values["width"], values["height"], fx, fy, cx, cy, pose, path, lens)
+        return Camera(
+            values["name"], values["width"], values["height"], fx, fy, cx, cy, pose, path, lens, values["upright"]
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise SagaError(f"{where}: expected cameras as saga writes them, found {error!r}; train again.") from error
 
@@ -67,6 +70,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "intrinsics": (list,),
     "world_to_camera": (list,),
     "lens": (dict, NoneType),
+    "upright": (bool,),
     "image_path": (str, NoneType),
     "image_path_absolute": (str, NoneType),
 }

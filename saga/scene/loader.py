@@ -13,7 +13,7 @@ from saga.scene.camera import Camera
 from saga.scene.camera_files import CameraSource, find_cameras, search_folders
 from saga.scene.gaussians import Gaussians
 from saga.scene.image_folder import ImageFolder
-from saga.scene.images import fit_to_photograph
+from saga.scene.images import fit_to_photograph, orientation_doubts
 from saga.scene.nerfstudio import to_splatfacto_frame
 from saga.scene.scene import Scene
 
@@ -63,6 +63,9 @@ def load_scene(
     if frame is not None:
         views = to_splatfacto_frame(views, frame, source.path)
     views = [fit_to_photograph(view) for view in views]
+    doubts = orientation_doubts(views)
+    if doubts is not None:
+        warnings.warn(doubts, stacklevel=2)
     if check_seen:
         warn_when_unseen(gaussians, views, source.path)
     return Scene(gaussians, views, ply)

@@ -18,7 +18,7 @@ LENS = LensModel("OPENCV", 80, 60, (70.0, 71.0, 40.0, 30.0, -0.1, 0.02, 0.001, 0
 def make(path: Path | None = None, lens: LensModel | None = LENS) -> Camera:
     pose = np.eye(4)
     pose[:3, 3] = 1, 1 / 3, 3
-    return Camera("left/0003.jpg", 40, 30, 35.0, 35.5, 20.0, 15.1, pose, path, lens)
+    return Camera("left/0003.jpg", 40, 30, 35.0, 35.5, 20.0, 15.1, pose, path, lens, True)
 
 
 def through_json(camera: Camera, written: Path, read: Path | None = None) -> Camera:
@@ -31,7 +31,7 @@ def test_a_camera_survives_with_its_lens(tmp_path: Path, lens: LensModel | None)
     camera = make(lens=lens)
     read = through_json(camera, tmp_path / "field")
     np.testing.assert_array_equal(read.world_to_camera, camera.world_to_camera)
-    for name in ("name", "width", "height", "fx", "fy", "cx", "cy", "lens", "image_path"):
+    for name in ("name", "width", "height", "fx", "fy", "cx", "cy", "lens", "image_path", "upright"):
         assert getattr(read, name) == getattr(camera, name)
 
 
@@ -94,6 +94,7 @@ def test_a_photograph_that_is_gone_is_known_by_where_it_was(project: Path) -> No
         {"height": 0},
         {"name": 5},
         {"image_path": 7},
+        {"upright": 1},
     ],
 )
 def test_other_values_are_refused(project: Path, change: dict[str, object]) -> None:

@@ -8,7 +8,15 @@ from PIL import Image
 
 from saga.errors import SagaError
 from saga.scene import Camera, LensModel
-from saga.scene.images import fit_to_photograph, image_size, load_photograph, load_pinhole_image, read_image
+from saga.scene.images import (
+    exif_orientation,
+    fit_to_photograph,
+    image_size,
+    load_photograph,
+    load_pinhole_image,
+    orientation_doubts,
+    read_image,
+)
 
 WIDTH, HEIGHT, FOCAL = 100, 80, 60.0
 BARREL = LensModel("SIMPLE_RADIAL", WIDTH, HEIGHT, (FOCAL, WIDTH / 2, HEIGHT / 2, -0.15))
@@ -41,12 +49,57 @@ def test_read_modes(photograph):
     np.testing.assert_array_equal(read_image(photograph(deep)), rgb[:, :, :1].repeat(3, axis=2))
 
 
-def test_exif_orientation_is_not_applied(photograph):
+def tagged(photograph, array, orientation, name="a.jpg"):
+    """A photograph that is seen right when it is turned by an EXIF orientation."""
     exif = Image.Exif()
-    exif[0x0112] = 6  # "turn by 90 degrees to see it upright"
-    path = photograph(np.zeros((6, 8, 3), np.uint8), "a.jpg", exif=exif)
-    assert image_size(path) == (8, 6)
-    assert read_image(path).shape == (6, 8, 3)
+    exif[0x0112] = orientation
+    return photograph(array, name, exif=exif, quality=95)
+
+
+def gradient(width, height):
+    """Brighter to the right in red, downwards in green."""
+    x, y = np.meshgrid(np.linspace(0, 250, width), np.linspace(0, 250, height))
+    return np.stack([x, y, 0 * x], axis=-1).astype(np.uint8)
+
+
+def test_an_image_is_read_as_stored_or_upright(photograph):
+    upright = gradient(48, 64)
+    path = tagged(photograph, np.ascontiguousarray(np.rot90(upright)), 6)
+    assert image_size(path) == (64, 48) and exif_orientation(path) == 6
+    np.testing.assert_allclose(read_image(path), np.rot90(upright), atol=12)
+    np.testing.assert_allclose(read_image(path, upright=True), upright, atol=12)
+    assert exif_orientation(photograph(upright)) == 1
+
+
+def test_the_orientation_is_used_where_only_then_the_sizes_fit(photograph):
+    upright = gradient(80, 100)
+    path = tagged(photograph, np.ascontiguousarray(np.rot90(upright)), 6)
+    camera = fit_to_photograph(replace(pinhole(None, 40, 50), image_path=path))
+    assert camera.upright and (camera.width, camera.height) == (80, 100)
+    np.testing.assert_allclose(load_photograph(camera), upright, atol=12)
+    np.testing.assert_allclose(load_pinhole_image(camera), upright, atol=12)
+    assert orientation_doubts([camera]) is None
+    stored = fit_to_photograph(replace(pinhole(None, 100, 80), image_path=path))
+    assert not stored.upright and load_photograph(stored).shape == (80, 100, 3)
+
+
+def test_where_the_orientation_is_not_used_it_is_said(photograph):
+    square = replace(pinhole(None, 60, 60), image_path=tagged(photograph, gradient(60, 60), 6, "square.jpg"))
+    turned = replace(pinhole(None, 100, 80), image_path=tagged(photograph, gradient(100, 80), 3, "half.jpg"))
+    fitting = replace(pinhole(None, 100, 80), image_path=tagged(photograph, gradient(100, 80), 6, "fits.jpg"))
+    plain = replace(pinhole(None, 100, 80), image_path=photograph(gradient(100, 80), "plain.jpg"))
+    views = [fit_to_photograph(camera) for camera in (square, turned, fitting, plain)]
+    assert not any(view.upright for view in views)
+    assert "3 photographs carry an EXIF orientation" in orientation_doubts(views)
+    assert "the sizes of 2 do not tell" in orientation_doubts(views)
+    assert "have the stored sizes" in orientation_doubts(views[2:])
+    assert orientation_doubts(views[3:]) is None
+
+
+def test_a_size_that_fits_neither_way_names_the_orientation(photograph):
+    camera = replace(pinhole(None, 100, 30), image_path=tagged(photograph, gradient(100, 80), 6))
+    with pytest.raises(SagaError, match="100x80 and its EXIF orientation turns it sideways"):
+        fit_to_photograph(camera)
 
 
 def test_unreadable_images(tmp_path, photograph):
