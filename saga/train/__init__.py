@@ -2,6 +2,8 @@
 
 import lazy_loader
 
+from saga.deferred import defer
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 # Code that adjusts the trainer finds it in sys.modules once this package is imported; it is loaded when it is used.
-lazy_loader.load(f"{__name__}.trainer", suppress_warning=True)
+defer(f"{__name__}.trainer")
