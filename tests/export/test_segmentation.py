@@ -16,7 +16,7 @@ from saga.errors import SagaError
 from saga.evaluate.metrics import iou
 from saga.export import render_views, write_objects, write_segmentation
 from saga.query.segmentation import Segmentation
-from saga.scene import Gaussians, Scene, load_scene
+from saga.scene import Gaussians, LensModel, Scene, load_scene
 
 FILES = ["masks", "object.ply", "preview.png", "report.json", "rest.ply", "segmentation.npz"]
 
@@ -68,6 +68,60 @@ def test_masks_match_the_truth_in_every_view(
         assert set(np.unique(mask)) == {0, 255}
         truth = picture(tiny_folder / "instances" / f"{camera.stem}.png") == tiny_demo.names["ball"]
         assert iou(mask > 127, truth) > 0.9
+
+
+def test_views_of_like_names_have_files_of_their_own(
+    tiny_demo: DemoScene, tiny_folder: Path, tiny_scene: Scene, tmp_path: Path
+) -> None:
+    views = ["a.jpg", "a.png", "left/1.jpg", "left_1.jpg", "1305031102.175304", "1305031102.175337"]
+    cameras = [replace(camera, name=name) for camera, name in zip(tiny_scene.cameras, views, strict=True)]
+    scene = Scene(tiny_scene.gaussians, cameras, tiny_scene.path)
+    ball = segment(tiny_demo, "ball", view="a.png")
+    write_segmentation(ball, scene, tmp_path / "out")
+    write_objects({"ball": ball}, scene, tmp_path / "all", label_maps=True)
+    stems = ["a.jpg", "a.png", "left%2F1.jpg", "left_1.jpg", "1305031102.175304", "1305031102.175337"]
+    for folder in (tmp_path / "out" / "masks", tmp_path / "all" / "label_maps"):
+        assert names(folder) == sorted(f"{stem}.png" for stem in stems)
+        for stem, original in zip(stems, tiny_scene.cameras, strict=True):
+            truth = picture(tiny_folder / "instances" / original.name) == tiny_demo.names["ball"]
+            assert iou(picture(folder / f"{stem}.png") > 0, truth) > 0.85
+
+
+def test_masks_and_the_preview_lie_on_distorted_photographs(
+    tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path
+) -> None:
+    ideal = tiny_scene.cameras[0]
+    lens = LensModel("SIMPLE_RADIAL", 160, 120, (ideal.fx, 80.0, 60.0, -0.45))
+    scene = Scene(tiny_scene.gaussians, [replace(ideal, lens=lens)], tiny_scene.path)
+    write_segmentation(segment(tiny_demo, "table", view=ideal.name), scene, tmp_path / "bent")
+    straight = Scene(tiny_scene.gaussians, [ideal], tiny_scene.path)
+    write_segmentation(segment(tiny_demo, "table", view=ideal.name), straight, tmp_path / "straight")
+    bent, plain = (picture(tmp_path / name / "masks" / "000.png") > 0 for name in ("bent", "straight"))
+    assert 0.5 < iou(bent, plain) < 0.97, "the lens bends the mask, and does not lose it"
+    # A lens that pulls inwards shows more of the table, nowhere farther from the middle than without it.
+    rows, columns = np.nonzero(bent)
+    other_rows, other_columns = np.nonzero(plain)
+    assert np.hypot(rows - 60, columns - 80).max() <= np.hypot(other_rows - 60, other_columns - 80).max() + 1
+
+
+def test_a_preview_without_the_photograph_shows_the_scene(
+    tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path
+) -> None:
+    scene = Scene(tiny_scene.gaussians, [replace(tiny_scene.cameras[0], image_path=None)], tiny_scene.path)
+    write_segmentation(
+        segment(tiny_demo, "mug", view="000.png", prompt={"points": [[80, 60]]}), scene, tmp_path / "out"
+    )
+    assert picture(tmp_path / "out" / "preview.png").std() > 20
+
+
+def test_a_box_beyond_the_picture_is_drawn_along_its_rim(
+    tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path
+) -> None:
+    """And in no time: a side of 9e18 pixels would take forever to draw."""
+    for name, bottom in (("beyond", 2.0**63), ("rim", 120)):
+        mug = segment(tiny_demo, "mug", view="000.png", prompt={"box": [10, 0, 80, bottom]})
+        write_segmentation(mug, tiny_scene, tmp_path / name)
+    assert np.array_equal(*(picture(tmp_path / name / "preview.png") for name in ("beyond", "rim")))
 
 
 def test_the_preview_shows_three_panels_that_differ(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
