@@ -147,7 +147,7 @@ def _ask(
     result = segmenter.segment(click.view, points=[click.point])
     milliseconds = 1000 * (time.perf_counter() - clock)
     overlap_3d = weighted_iou(result.mask, labels == click.label, scene.gaussians.opacities)
-    rendered = render_masks(segmenter.device_scene.geometry, scene.cameras, result.tensor.mask)
+    rendered = render_masks(segmenter.device_scene, scene.cameras, result.mask)
     pairs = [(mask, shown == click.label) for mask, shown in zip(rendered, truth, strict=True)]
     overlaps = [iou(mask, shown) for mask, shown in pairs if mask.any() or shown.any()]
     return result, _Score(milliseconds, len(result), overlap_3d, float(np.mean(overlaps)))

@@ -130,7 +130,7 @@ def _with_prompt(scene: DeviceScene, camera: Camera, prompt: Prompt) -> np.ndarr
 
 def _photograph(scene: DeviceScene, camera: Camera) -> np.ndarray:  # [H, W, 3]
     if camera.image_path is None:
-        return render_color(scene.scene.gaussians, scene.geometry, camera)
+        return render_color(scene, camera)
     return scene.scene.photograph(camera)
 
 

@@ -60,10 +60,10 @@ def score_selection(
     cameras = [scene.scene.camera(view) for view in task.truth]
     each: list[tuple[float, float, float, float]] = []
     worst: tuple[float, np.ndarray] | None = None
-    for camera, mask in zip(cameras, render_masks(scene.geometry, cameras, member), strict=True):
+    for camera, mask in zip(cameras, render_masks(scene, cameras, member), strict=True):
         truth = task.truth[camera.name]
         overlap = iou(mask, truth)
-        silhouette = render_alpha(scene.geometry, camera, member) > MIN_ALPHA if alone else mask
+        silhouette = render_alpha(scene, camera, member) > MIN_ALPHA if alone else mask
         each.append((overlap, accuracy(mask, truth), boundary_iou(mask, truth), iou(silhouette, truth)))
         if worst is None or overlap < worst[0]:
             worst = overlap, mask
@@ -96,7 +96,7 @@ def score_decomposition(
         labels[found.mask] = number
     records = []
     for view, numbers in truth.items():
-        rendered = render_labels(scene.geometry, scene.scene.camera(view), labels)
+        rendered = render_labels(scene, scene.scene.camera(view), labels)
         predicted, true = _masks(np.where(numbers > 0, rendered, 0)), _masks(numbers)
         records.append(
             DecompositionRecord(

@@ -40,7 +40,7 @@ def write_grids(placed: DeviceScene, folder: str | Path, progress: bool = True) 
         with PngWriter() as pictures:
             for camera in tracked(scene.cameras, progress, "pictures", "views"):
                 shown = camera.image_path is not None
-                picture = scene.photograph(camera) if shown else render_color(scene.gaussians, placed.geometry, camera)
+                picture = scene.photograph(camera) if shown else render_color(placed, camera)
                 pictures.write(stage / f"{stems[camera.name]}.png", draw_grid(picture))
         (stage / _MARK).write_text("Pictures of the views, with the pixel coordinates that prompts take.\n", "utf-8")
 

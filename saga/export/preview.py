@@ -13,8 +13,8 @@ from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from saga.export.rendering import WHITE, Color, render_alpha, render_color, render_labels, render_masks
-from saga.raster import Geometry
-from saga.scene import Camera, Scene
+from saga.raster import DeviceScene
+from saga.scene import Camera
 
 _PANEL = (640, 480)
 """A panel fits into this many pixels."""
@@ -31,8 +31,7 @@ _STUDIO: Color = (0.93, 0.93, 0.94)
 
 
 def draw_preview(
-    scene: Scene,
-    geometry: Geometry,
+    scene: DeviceScene,
     camera: Camera,
     member: Tensor,  # [N] bool
     prompt: Mapping[str, Any],
@@ -45,15 +44,15 @@ def draw_preview(
     """
     small = _fit(camera)
     factor = small.width / camera.width
-    mask = next(render_masks(geometry, [small], member))
+    mask = next(render_masks(scene, [small], member))
     if camera.image_path is None:
-        photograph = render_color(scene.gaussians, geometry, small)
+        photograph = render_color(scene, small)
     else:
-        photograph = np.asarray(Image.fromarray(scene.photograph(camera)).resize((small.width, small.height)))
+        photograph = np.asarray(Image.fromarray(scene.scene.photograph(camera)).resize((small.width, small.height)))
     asked = _draw_prompt(highlight(photograph, mask, _ACCENT), prompt, factor)
-    close = _close_up(geometry, small, member)
-    alone = render_color(scene.gaussians, geometry, close, _STUDIO, member)
-    rest = render_color(scene.gaussians, geometry, small, WHITE, ~member)
+    close = _close_up(scene, small, member)
+    alone = render_color(scene, close, _STUDIO, member)
+    rest = render_color(scene, small, WHITE, ~member)
     count = int(member.sum())
     return _sheet(
         [
@@ -65,8 +64,7 @@ def draw_preview(
 
 
 def draw_overview(
-    scene: Scene,
-    geometry: Geometry,
+    scene: DeviceScene,
     camera: Camera,
     labels: np.ndarray,  # [N] integer, 0 = none
     names: Sequence[str],
@@ -76,8 +74,8 @@ def draw_overview(
     `names` are those of the labels 1, 2, ...; they are written where the view shows their object.
     """
     small = _fit(camera)
-    seen = render_color(scene.gaussians, geometry, small)
-    shown = render_labels(geometry, small, labels)
+    seen = render_color(scene, small)
+    shown = render_labels(scene, small, labels)
     gray = seen.mean(axis=2, keepdims=True)
     painted = np.repeat(0.35 * gray + 160, 3, axis=2).astype(np.uint8)
     for label in range(1, len(names) + 1):
@@ -143,10 +141,10 @@ def _fit(camera: Camera) -> Camera:
     return camera.resized(max(1, round(camera.width * factor)), max(1, round(camera.height * factor)))
 
 
-def _close_up(geometry: Geometry, camera: Camera, member: Tensor) -> Camera:
+def _close_up(scene: DeviceScene, camera: Camera, member: Tensor) -> Camera:
     """The ideal pinhole with its picture cropped to everything that the members show, enlarged to the same size."""
     camera = replace(camera, lens=None)  # a picture of the object alone lies on no photograph
-    rows, columns = np.nonzero(render_alpha(geometry, camera, member) > 0.1)
+    rows, columns = np.nonzero(render_alpha(scene, camera, member) > 0.1)
     if len(rows) == 0:
         return camera
     width = 1.15 * max(np.ptp(columns) + 1, (np.ptp(rows) + 1) * camera.width / camera.height)

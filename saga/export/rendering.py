@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from saga.export.culling import Surroundings
-from saga.raster import BlendOperator, Geometry
+from saga.raster import BlendOperator, DeviceScene, Geometry
 from saga.scene.camera import Camera
-from saga.scene.gaussians import Gaussians
 from saga.scene.lens import image_to_photograph, pinhole_around
+from saga.scene.scene import Scene
 
 Color = tuple[float, float, float]
 """Red, green and blue, 0 to 1."""
@@ -31,17 +31,18 @@ _LABEL_BATCH = 32
 
 
 def render_masks(
-    geometry: Geometry,
+    scene: Scene | DeviceScene,
     cameras: Sequence[Camera],
-    member: Tensor,  # [N] bool
+    member: Tensor | np.ndarray,  # [N] bool
 ) -> Iterator[np.ndarray]:  # each [H, W]
-    """The mask of a set of Gaussians in every view: bool [H, W] in pixels of the photograph, in turn.
+    """Yields the mask of a set of Gaussians in every view: bool [H, W] in pixels of the photograph.
 
     A pixel is inside when members make up more than half of what it shows: render(1[member]) / alpha > 0.5,
     where alpha > 0.5. So members hidden behind others do not count. Costs what the Gaussians in front
     of, behind and around the members cost to render, not the scene.
     """
-    member = member.to(geometry.means.device)
+    geometry = DeviceScene.of(scene).geometry
+    member = torch.as_tensor(member).to(geometry.device)
     surroundings = Surroundings(geometry, member)
     for camera in cameras:
         pinhole = pinhole_around(camera)
@@ -57,17 +58,16 @@ def render_masks(
 
 
 def render_labels(
-    geometry: Geometry,
+    scene: Scene | DeviceScene,
     camera: Camera,
     labels: np.ndarray,  # [N] integer, 0 = none
 ) -> np.ndarray:  # [H, W]
-    """The label that makes up most of each pixel of the photograph, int32 [H, W]; 0 where alpha <= 0.5 or 0 wins.
+    """Returns the label that makes up most of each pixel of the photograph, int32; 0 where alpha <= 0.5 or 0 wins.
 
     Labels are rendered 32 at a time, so memory does not grow with their number.
     """
-    pinhole = pinhole_around(camera)
-    operator = BlendOperator(geometry, pinhole)
-    device = geometry.means.device
+    geometry, pinhole = DeviceScene.of(scene).geometry, pinhole_around(camera)
+    operator, device = BlendOperator(geometry, pinhole), geometry.device
     ids = torch.from_numpy(labels.astype(np.int64)).to(device)
     present = torch.unique(ids)
     share = torch.zeros(pinhole.height, pinhole.width, device=device)
@@ -83,35 +83,36 @@ def render_labels(
 
 
 def render_alpha(
-    geometry: Geometry,
+    scene: Scene | DeviceScene,
     camera: Camera,
-    member: Tensor,  # [N] bool
+    member: Tensor | np.ndarray,  # [N] bool
 ) -> np.ndarray:  # [H, W]
-    """Opacity float32 [H, W] of the members alone in pixels of the photograph, as if the others did not exist."""
-    pinhole = pinhole_around(camera)
-    alpha = BlendOperator(select(geometry, member.to(geometry.means.device)), pinhole).alpha().cpu().numpy()
+    """Returns the opacity float32 [H, W] of the members in pixels of the photograph, as if they were alone."""
+    geometry, pinhole = DeviceScene.of(scene).geometry, pinhole_around(camera)
+    alone = select(geometry, torch.as_tensor(member).to(geometry.device))
+    alpha = BlendOperator(alone, pinhole).alpha().cpu().numpy()
     return image_to_photograph(camera, pinhole, alpha)
 
 
 def render_color(
-    gaussians: Gaussians,
-    geometry: Geometry,
+    scene: Scene | DeviceScene,
     camera: Camera,
     background: Color = WHITE,
-    member: Tensor | None = None,  # [N] bool
+    member: Tensor | np.ndarray | None = None,  # [N] bool
 ) -> np.ndarray:  # [H, W, 3]
-    """Color image uint8 RGB [H, W, 3] of the Gaussians, or of the members alone, in pixels of the photograph.
+    """Returns a color image of the Gaussians, or of the members alone, uint8 RGB in pixels of the photograph.
 
     Args:
-        gaussians: the scene; its colors are evaluated for the camera's position.
-        geometry: the same Gaussians on the device to render with.
+        scene: the scene; its colors are evaluated for the camera's position.
         camera: the view.
         background: shows where the Gaussians are not opaque; the rim that no pinhole reaches is black.
         member: render these only, as if the others did not exist.
     """
-    colors = torch.from_numpy(gaussians.colors(camera.position)).to(geometry.means.device)
+    placed = DeviceScene.of(scene)
+    geometry = placed.geometry
+    colors = torch.from_numpy(placed.scene.gaussians.colors(camera.position)).to(geometry.device)
     if member is not None:
-        member = member.to(geometry.means.device)
+        member = torch.as_tensor(member).to(geometry.device)
         geometry = select(geometry, member)
         colors = colors[member]
     rgba = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)

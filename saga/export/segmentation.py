@@ -59,7 +59,7 @@ def write_segmentation(
     `split_boundary` when the scene has no cameras.
     """
     device_scene = DeviceScene.of(scene, segmentation.tensor.mask.device)
-    scene, geometry = device_scene.scene, device_scene.geometry
+    scene = device_scene.scene
     member, rows = segmentation.tensor.mask.to(device_scene.device), segmentation.mask
     timings: dict[str, float] = {}
     with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, ThreadPoolExecutor(1) as background:
@@ -70,7 +70,7 @@ def write_segmentation(
         if masks:
             with _timed(timings, "write_masks"), PngWriter() as pictures:
                 (stage / "masks").mkdir()
-                rendered, stems = render_masks(geometry, scene.cameras, member), scene.stems
+                rendered, stems = render_masks(device_scene, scene.cameras, member), scene.stems
                 for camera, mask in zip(scene.cameras, rendered, strict=True):
                     pictures.write(stage / "masks" / f"{stems[camera.name]}.png", mask)
         if scene.cameras:
@@ -80,7 +80,7 @@ def write_segmentation(
                     scene.camera(view) if view else best_view(scene.cameras, scene.gaussians.means, rows.astype(int))
                 )
                 prompt = segmentation.report.get("prompt") or {}
-                pictures.write(stage / "preview.png", draw_preview(scene, geometry, camera, member, prompt))
+                pictures.write(stage / "preview.png", draw_preview(device_scene, camera, member, prompt))
         plys.result()
         _write_report(segmentation, timings, cleaned, stage / "report.json")
 
@@ -109,7 +109,7 @@ def write_objects(
         if name in ("", ".", "..") or any(mark in name for mark in '/\\:*?"<>|\0'):
             raise SagaError(f'{name!r}: expected a name that can name a file; leave out / \\ : * ? " < > |')
     device_scene = DeviceScene.of(scene, next(iter(segmentations.values())).tensor.mask.device)
-    scene, geometry = device_scene.scene, device_scene.geometry
+    scene = device_scene.scene
     labels = _merge_labels(segmentations, len(scene.gaussians))
     names = {name: label for label, name in enumerate(segmentations, 1)}
     with staged_folder(out, _OBJECTS, _is_batch) as stage, PngWriter() as pictures:
@@ -119,12 +119,12 @@ def write_objects(
         (stage / "objects.json").write_text(json.dumps(names, indent=1, ensure_ascii=False), encoding="utf-8")
         if scene.cameras:
             camera = best_view(scene.cameras, scene.gaussians.means, labels)
-            overview = draw_overview(scene, geometry, camera, labels, list(names))
+            overview = draw_overview(device_scene, camera, labels, list(names))
             pictures.write(stage / "overview.png", overview)
             if label_maps:
                 stems, depth = scene.stems, np.uint8 if len(names) < 256 else np.uint16
                 for camera in scene.cameras:
-                    shown = render_labels(geometry, camera, labels).astype(depth)
+                    shown = render_labels(device_scene, camera, labels).astype(depth)
                     pictures.write(stage / "label_maps" / f"{stems[camera.name]}.png", shown)
         if report is not None:
             (stage / "report.json").write_text(json.dumps(dict(report), indent=1, ensure_ascii=False), encoding="utf-8")

@@ -12,9 +12,9 @@ from saga.errors import SagaError
 from saga.export.png import PngWriter
 from saga.export.rendering import WHITE, Color, render_color
 from saga.files.transaction import staged_folder
-from saga.raster import DeviceScene, Geometry
+from saga.raster import DeviceScene
 from saga.runtime.progress import ticking
-from saga.scene import Camera, Gaussians, Scene, write_transforms
+from saga.scene import Camera, Scene, write_transforms
 from saga.scene.names import unique_stems
 from saga.views.planning import plan_views
 
@@ -37,7 +37,7 @@ def render_views(
     if not placed.scene.cameras:
         raise SagaError(f"{folder}: expected cameras to render from, found none; give a scene with cameras.")
     with staged_folder(folder, owned=(), is_earlier=lambda _: False) as stage:
-        _write_views(placed.scene.gaussians, placed.geometry, placed.scene.cameras, stage, background)
+        _write_views(placed, placed.scene.cameras, stage, background)
 
 
 def prepare_views(
@@ -81,14 +81,13 @@ def prepare_views(
     with staged_folder(folder, owned, lambda found: _facts_of(found) is not None) as stage:
         cameras = plan_views(placed, count, size, seed, progress)
         with ticking(progress, "rendering views", len(cameras), transient=True) as tick:
-            _write_views(placed.scene.gaussians, placed.geometry, cameras, stage, WHITE, tick)
+            _write_views(placed, cameras, stage, WHITE, tick)
         (stage / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
     return True
 
 
 def _write_views(
-    gaussians: Gaussians,
-    geometry: Geometry,
+    placed: DeviceScene,
     cameras: Sequence[Camera],
     stage: Path,
     background: Color,
@@ -100,7 +99,7 @@ def _write_views(
         for camera in cameras:
             path = stage / "images" / f"{stems[camera.name]}.png"
             pinhole = replace(camera, name=path.name, image_path=path, lens=None)
-            pictures.write(path, render_color(gaussians, geometry, pinhole, background))
+            pictures.write(path, render_color(placed, pinhole, background))
             rendered.append(pinhole)
             tick()
     write_transforms(rendered, stage / "transforms.json")

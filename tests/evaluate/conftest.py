@@ -21,7 +21,6 @@ from saga.evaluate import Prepared
 from saga.export.rendering import render_color, render_labels
 from saga.methods.base import DiscoveringMethod, ViewPrompt
 from saga.query.report import Report
-from saga.raster import Geometry
 from saga.raster.device_scene import DeviceScene
 from saga.scene import Scene
 
@@ -51,7 +50,7 @@ class OracleMethod(DiscoveringMethod[Oracle]):
         if self.config.mode == "error":
             raise SagaError("nothing there")
         camera, asked = prompts[0].camera, prompts[0].parts
-        seen = render_labels(self.device_scene.geometry, camera, self.config.labels)
+        seen = render_labels(self.device_scene, camera, self.config.labels)
         region = asked.mask if asked.mask is not None else asked.scribble
         under = seen[region] if region is not None else seen[asked.points[:, 1], asked.points[:, 0]]
         return self._found(np.bincount(under).argmax() if self.config.mode == "right" else -1)
@@ -136,12 +135,12 @@ def lerf(tiny_folder: Path, instances: dict[str, np.ndarray], large: list[tuple[
 @pytest.fixture
 def replica(tiny_scene: Scene, tiny_folder: Path, tiny_demo: DemoScene, tmp_path: Path) -> Path:
     folder = tmp_path / "replica" / "office_0" / "Sequence_1"
-    geometry = Geometry.from_gaussians(tiny_scene.gaussians)
+    placed = DeviceScene(tiny_scene)
     poses = []
     for number, camera in enumerate(tiny_scene.cameras):
         wide = replace(camera, fx=80.0, fy=80.0, cx=80.0, cy=60.0)  # 90 degrees at 160 pixels
-        save(folder / "rgb" / f"rgb_{5 * number}.png", render_color(tiny_scene.gaussians, geometry, wide))
-        labels = render_labels(geometry, wide, tiny_demo.labels).astype(np.uint16)
+        save(folder / "rgb" / f"rgb_{5 * number}.png", render_color(placed, wide))
+        labels = render_labels(placed, wide, tiny_demo.labels).astype(np.uint16)
         save(folder / "semantic_instance" / f"semantic_instance_{5 * number}.png", labels)
         poses += [np.linalg.inv(camera.world_to_camera).ravel()] * 5
     np.savetxt(folder / "traj_w_c.txt", np.array(poses[:-4]))

@@ -9,7 +9,7 @@ from saga.demo import DemoScene, instances_as_masks
 from saga.export.rendering import render_labels
 from saga.masks import ArrayMasks
 from saga.methods.disconerf import DiscoNerfConfig, ObjectSlots
-from saga.raster import Geometry
+from saga.raster import DeviceScene
 from saga.scene import Scene
 
 CONFIG = DiscoNerfConfig(iterations=120, pixels=200, pixels_per_view=2048, smallest_object=10)
@@ -18,8 +18,8 @@ CONFIG = DiscoNerfConfig(iterations=120, pixels=200, pixels_per_view=2048, small
 @pytest.fixture(scope="session")
 def truth(tiny_scene: Scene, tiny_demo: DemoScene) -> dict[str, np.ndarray]:
     """View name -> the object of each pixel: 1 is the table, 0 nothing."""
-    geometry, labels = Geometry.from_gaussians(tiny_scene.gaussians), tiny_demo.labels.astype(np.int64) + 1
-    return {camera.name: render_labels(geometry, camera, labels) for camera in tiny_scene.cameras}
+    placed, labels = DeviceScene(tiny_scene), tiny_demo.labels.astype(np.int64) + 1
+    return {camera.name: render_labels(placed, camera, labels) for camera in tiny_scene.cameras}
 
 
 @pytest.fixture(scope="session")
