@@ -29,9 +29,6 @@ def run(command: Callable[..., None], prog: str, annotations: Mapping[str, Any] 
         prog: The command's name.
         annotations: Types of parameters that depend on the command line, by the parameter's name.
     """
-    # PyTorch's OpenMP threads spin while they wait, which on a machine with other work costs many times what it
-    # saves. Only a value set before PyTorch is loaded counts; a person's own choice stands.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.showwarning = _show_warning
     try:
         parse(command, prog, sys.argv[1:], annotations)()

@@ -12,6 +12,7 @@ from PIL import Image
 
 from saga.demo import make_scene
 from saga.scene import Gaussians, Scene
+from saga.train import FeatureField
 
 
 @pytest.fixture
@@ -122,6 +123,13 @@ def test_the_field_beside_the_scene_is_found(saga_segment, click, folder: Path, 
     command = (folder / "scene.ply", "--view", click[0], "--points", click[1], "--out", out, "--device", "cpu")
     assert saga_segment(*command).code == 0
     assert saga_segment(*command, "--images", folder / "images").code == 0
+
+
+def test_the_field_is_read_once(saga_segment, shared, click, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, load = [], FeatureField.load
+    monkeypatch.setattr(FeatureField, "load", lambda *given: reads.append(given) or load(*given))
+    assert saga_segment(*shared, "--view", click[0], "--points", click[1], "--out", tmp_path / "ball").code == 0
+    assert len(reads) == 1
 
 
 def test_a_higher_threshold_is_tighter(saga_segment, shared, click, tmp_path: Path) -> None:

@@ -33,6 +33,15 @@ def test_photographs_alone_are_enough(saga_train, folder: Path) -> None:
     assert target.is_file()
 
 
+def test_masks_that_are_made_are_kept_where_cache_says(saga_train, folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "elsewhere"
+    options = ("--iterations", 0, "--device", "cpu", "--cache", place)
+    done = saga_train(folder / "scene.ply", folder / "images", *options)
+    assert done.code == 0, done.err
+    assert any(place.iterdir())
+    assert not (folder / "scene.masks").exists()
+
+
 def test_the_seed_decides_the_field(saga_train, folder: Path) -> None:
     fields = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
