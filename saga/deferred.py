@@ -34,7 +34,7 @@ class _Deferred(ModuleType):
         try:
             spec.loader.exec_module(self)
         except BaseException:
-            self.__class__ = _Deferred  # type: ignore[assignment]
+            self.__class__ = _Deferred
             raise
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DRAWING = runpy.run_path(str(ROOT / "docs" / "architecture.py"))
-FOUNDATIONS = {"config", "errors", "version"}
+FOUNDATIONS = {"config", "deferred", "errors", "version"}
 """Modules of the package itself that everything may use and that use nothing."""
 ENTRANCE = "opening"
 """A module of the package itself that only commands use."""

@@ -135,7 +135,9 @@ def orientation_doubts(cameras: Sequence[Camera]) -> str | None:
     unclear = [
         camera
         for camera in tagged
-        if exif_orientation(camera.image_path) not in _SIDEWAYS or _fits(camera, (camera.height, camera.width))
+        if camera.image_path is None
+        or exif_orientation(camera.image_path) not in _SIDEWAYS
+        or _fits(camera, (camera.height, camera.width))
     ]
     told = (
         f"and the sizes of {len(unclear)} do not tell whether their cameras do so too; if objects lie sideways, store "
