@@ -47,14 +47,15 @@ class Method(ABC, Generic[ConfigT]):
     Attributes:
         device_scene: the scene on a device; methods, export and evaluation share what it remembers of its views.
         scene: the scene.
-        config: settings of the method.
+        config: the method's config.
         masks: masks of the views, if there are any.
         sam: Segment Anything, if it answers prompts.
+        field: features of the scene, if there are any.
         progress: whether long work shows a bar on standard error.
     """
 
     Config: ClassVar[type[Any]]
-    """The dataclass of the method's settings."""
+    """The class of the method's config."""
     advice: ClassVar[str] = "prompt where the object is in full view"
     """What to do when nothing was selected."""
 
@@ -75,7 +76,7 @@ class Method(ABC, Generic[ConfigT]):
 
         Args:
             scene: the scene, or the scene on a device, which several methods then share.
-            config: settings; None takes the defaults.
+            config: the method's config; None takes the defaults.
             masks: masks of the views, made beforehand.
             sam: makes the masks of prompts.
             field: features of the scene's Gaussians.
@@ -88,7 +89,7 @@ class Method(ABC, Generic[ConfigT]):
         self.device_scene = DeviceScene.of(scene, device)
         self.scene = self.device_scene.scene
         self.config: ConfigT = self.Config() if config is None else config
-        self.masks, self.sam, self.progress = masks, sam, progress
+        self.masks, self.sam, self.field, self.progress = masks, sam, field, progress
 
     @abstractmethod
     def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]

@@ -48,7 +48,7 @@ def register(name: str, config: type[Any]) -> Callable[[_Class], _Class]:
 
     Args:
         name: what `open_method` and the commands call the method.
-        config: the dataclass of its settings.
+        config: the class of its config.
 
     Raises:
         SagaError: the name is taken by a class of another name.
@@ -71,7 +71,7 @@ def method_names() -> tuple[str, ...]:
 
 
 def config_class(name: str) -> type[Any]:
-    """Returns the dataclass of a method's settings. Raises SagaError for an unknown name."""
+    """Returns the class of a method's config. Raises SagaError for an unknown name."""
     return _loaded(name, 0)
 
 
@@ -96,7 +96,7 @@ def open_method(
     Args:
         name: one of `method_names()`.
         scene: the scene, or the scene on a device, which methods then share.
-        config: settings of the method; None takes its defaults.
+        config: the method's config; None takes its defaults.
         masks: masks of the views; the methods other than saga choose among them, disconerf learns from them.
         sam: Segment Anything, which then makes the masks of prompts.
         field: features of the scene, for saga.
@@ -104,13 +104,13 @@ def open_method(
         progress: whether long work shows a progress bar.
 
     Raises:
-        SagaError: an unknown name, settings of another method, or something missing that the method needs.
+        SagaError: an unknown name, the config of another method, or something missing that the method needs.
     """
     expected = config_class(name)
     config = expected() if config is None else config
     if not isinstance(config, expected):
         raise SagaError(
-            f"method {name}: expected settings of {expected.__name__}, found {type(config).__name__}; give its own."
+            f"method {name}: expected a {expected.__name__} as config, found a {type(config).__name__}; give its own."
         )
     opened: Method[Any] = method_class(name)(
         scene, config=config, masks=masks, sam=sam, field=field, device=device, progress=progress

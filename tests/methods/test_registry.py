@@ -59,7 +59,7 @@ def test_names_that_nobody_has_are_refused_with_those_there_are() -> None:
 
 
 def test_a_method_refuses_what_it_cannot_work_with(tiny_scene: Scene) -> None:
-    with pytest.raises(SagaError, match="expected settings of Sa3dConfig, found QueryConfig"):
+    with pytest.raises(SagaError, match="expected a Sa3dConfig as config, found a QueryConfig"):
         open_method("sa3d", tiny_scene, config_class("saga")())
     for name in ("sa3d", "sanerf-hq", "sgisrf", "disconerf"):
         with pytest.raises(SagaError, match="expected masks of the views"):

@@ -68,8 +68,7 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
             slots: slots that were fitted to the scene before, instead of `masks`.
 
         Raises:
-            SagaError: neither masks nor slots, slots of another scene, no cameras, no masks on the scene, or settings
-                out of range.
+            SagaError: neither masks nor slots, slots of another scene, no cameras, or no masks on the scene.
             KeyboardInterrupt: interrupted; nothing has been written.
         """
         config = config if slots is None else slots.config
@@ -80,11 +79,11 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
             slots = fit_slots(self.device_scene, masks, self.config, progress)
         if len(slots.features) != len(self.scene.gaussians) or slots.scene_digest != self.scene.gaussians.digest():
             raise SagaError(f"{self.scene.path}: the slots were fitted to another scene; fit some to this one.")
-        self.field = slots.to(self.device_scene.device)
+        self.slots = slots.to(self.device_scene.device)
         average = None
         if self.config.separate:
             average = neighbor_average(self.device_scene.geometry, self.config.neighbors)
-        self._objects = find_objects(self.field, self.device_scene.valid, average)
+        self._objects = find_objects(self.slots, self.device_scene.valid, average)
         self._label_map = lru_cache(_REMEMBERED_VIEWS)(lambda name: self.label_map(self.scene.camera(name)))
 
     def __len__(self) -> int:
@@ -103,7 +102,7 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
 
     def save(self, path: str | Path) -> None:
         """Writes the field, one safetensors file (SlotField.save)."""
-        self.field.save(path)
+        self.slots.save(path)
 
     @staticmethod
     def load(path: str | Path, scene: Scene | DeviceScene, device: str = "auto") -> ObjectSlots:
@@ -117,7 +116,7 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
     ) -> Tensor:  # [N, K]
         """Returns each Gaussian's probability of belonging to some of the objects, float32; 0 for invalid Gaussians."""
         slots, main = self._objects.slots[numbers - 1], self._objects.main[numbers - 1]
-        values = torch.cat([part[:, slots] for part in self.field.probabilities()])
+        values = torch.cat([part[:, slots] for part in self.slots.probabilities()])
         # Of a slot in several parts, each has the probability of its own Gaussians; the largest also that of others.
         owner = torch.where(self.labels > 0, self._objects.slots[self.labels.long() - 1], -1)
         own = self.labels[:, None] == numbers

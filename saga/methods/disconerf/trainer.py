@@ -155,7 +155,7 @@ def fit_slots(
     Args:
         device_scene: Gaussians and cameras, on the device that computes.
         masks: masks of the views, which need not agree between views.
-        config: settings.
+        config: how slots are fitted.
         progress: whether to show a progress bar on standard error.
 
     Raises:

@@ -50,6 +50,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
 
     Config = QueryConfig
     advice = "lower the score threshold, or click where the object is in full view"
+    field: FeatureField
+    """Features of the Gaussians, on the device of the scene."""
 
     def __init__(
         self,
@@ -78,7 +80,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         """
         if field is None:
             raise SagaError("method saga: expected features of the scene, found none; train them with saga-train.")
-        super().__init__(scene, config, masks=masks, sam=sam, device=device, progress=progress)
+        super().__init__(scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
         field.check(self.scene)
         if sam is not None and field.phi is None:
             raise SagaError(
@@ -92,7 +94,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
 
     @property
     def features(self) -> Tensor:  # [N, C]
-        """The field's features, gated if the settings ask for a granularity."""
+        """The field's features, gated if the config asks for a granularity."""
         return self._features_at(self.config.granularity)
 
     @property

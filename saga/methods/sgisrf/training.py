@@ -34,7 +34,7 @@ def train(
     Args:
         out: Model to write (safetensors); the state of the run is kept beside it, in OUT.checkpoint, and goes when
             the run is finished.
-        config: Settings of the run.
+        config: Config of the run.
         minutes: Time to train for, in all.
         iterations: Iterations to train for, if that is less.
         checkpoint_every: Minutes between checkpoints.

@@ -156,7 +156,7 @@ def test_saved_slots_load_as_they_were(slots: ObjectSlots, tiny_scene: Scene, tm
     slots.save(path)
     loaded = ObjectSlots.load(path, tiny_scene)
     assert torch.equal(loaded.labels, slots.labels)
-    assert loaded.field.config == slots.field.config and loaded.field.report == slots.field.report
+    assert loaded.slots.config == slots.slots.config and loaded.slots.report == slots.slots.report
     assert [p.name for p in tmp_path.iterdir()] == ["scene.slots"]
 
 

@@ -64,10 +64,10 @@ def test_finds_the_objects_of_the_tiny_scene(slots: ObjectSlots, tiny_scene: Sce
 def test_the_same_seed_gives_the_same_objects(slots: ObjectSlots, tiny_scene: Scene, exact, config) -> None:
     brief = replace(config, iterations=8)
     once, again = (ObjectSlots(tiny_scene, brief, masks=exact, progress=False) for _ in range(2))
-    assert torch.equal(once.field.features, again.field.features)
+    assert torch.equal(once.slots.features, again.slots.features)
     assert torch.equal(once.labels, again.labels)
     other = ObjectSlots(tiny_scene, replace(brief, seed=1), masks=exact, progress=False)
-    assert not torch.equal(once.field.features, other.field.features)
+    assert not torch.equal(once.slots.features, other.slots.features)
 
 
 def test_masks_in_another_order_give_the_same_quality(
@@ -104,7 +104,7 @@ def test_regularisation_makes_neighbors_alike(
     average = neighbor_average(ablated.device_scene.geometry, config.neighbors)
 
     def roughness(slots: ObjectSlots) -> float:
-        features = slots.field.features
+        features = slots.slots.features
         return float((features - average.render(features)).norm() / features.norm())
 
     assert roughness(slots) < 0.5 * roughness(ablated)
@@ -115,14 +115,14 @@ def test_false_positives_are_penalized(tiny_scene: Scene, exact, config: DiscoNe
         ObjectSlots(tiny_scene, replace(config, iterations=60, false_positive=weight), masks=exact, progress=False)
         for weight in (0.0, 1.0)
     ]
-    assert results[1].field.report["losses"]["false_positive"] < results[0].field.report["losses"]["false_positive"]
+    assert results[1].slots.report["losses"]["false_positive"] < results[0].slots.report["losses"]["false_positive"]
 
 
 def test_slots_are_twice_the_masks_of_the_view_with_most(tiny_scene: Scene, exact, config: DiscoNerfConfig) -> None:
     most = max(len(exact.masks(camera)) for camera in tiny_scene.cameras)
     for settings, expected in (({}, 2 * most), ({"most_slots": 5}, 5), ({"slots": 3}, 3)):
         found = ObjectSlots(tiny_scene, replace(config, iterations=2, **settings), masks=exact, progress=False)
-        assert found.field.report["slots"] == len(found.field.bias) == expected
+        assert found.slots.report["slots"] == len(found.slots.bias) == expected
         assert 1 <= len(found) <= expected
 
 
@@ -131,7 +131,7 @@ def test_one_mask_is_enough(tiny_scene: Scene, exact, config: DiscoNerfConfig) -
     one = ArrayMasks({camera.name: exact.masks(camera)[:1]})
     found = ObjectSlots(tiny_scene, replace(config, iterations=20), masks=one, progress=False)
     assert len(found) >= 1
-    assert bool(torch.isfinite(found.field.features).all())
+    assert bool(torch.isfinite(found.slots.features).all())
 
 
 def test_one_gaussian_is_enough(tiny_scene: Scene, exact, config: DiscoNerfConfig) -> None:
@@ -142,7 +142,7 @@ def test_one_gaussian_is_enough(tiny_scene: Scene, exact, config: DiscoNerfConfi
     scene = Scene(single, tiny_scene.cameras, tiny_scene.path)
     found = ObjectSlots(scene, replace(config, iterations=5), masks=exact, progress=False)
     assert found.labels.tolist() == [1]
-    assert bool(torch.isfinite(found.field.features).all())
+    assert bool(torch.isfinite(found.slots.features).all())
 
 
 def test_bad_gaussians_belong_to_no_object(tiny_folder: Path, tiny_scene: Scene, exact, config) -> None:
