@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from saga.errors import SagaError
-from saga.scene import Camera, LensModel
+from saga.scene import Camera, Gaussians, LensModel, Scene
 from saga.train import FeatureField, TrainConfig
 
 
@@ -49,6 +49,22 @@ def test_photographs_that_are_gone_are_said_once(tiny_scene, make_field, tmp_pat
         read = FeatureField.load(tmp_path / "field.saga").cameras
     assert len(said) == 1
     assert [camera.image_path is None for camera in read] == [True, False, True]
+
+
+def test_a_field_of_another_scene_is_refused(tiny_scene, make_field, tmp_path: Path):
+    """Of as many Gaussians, one of which lies elsewhere."""
+    own = tiny_scene.gaussians
+    means = own.means.copy()
+    means[5] += 0.01
+    moved = Gaussians.from_arrays(means, own.scales, own.quaternions, own.opacities, own.sh)
+    other = Scene(moved, tiny_scene.cameras)
+    path = tmp_path / "field.saga"
+    make_field(tiny_scene.cameras).save(path)
+    FeatureField.load(path, tiny_scene)
+    with pytest.raises(SagaError, match=r"field\.saga: this field was trained for another scene"):
+        FeatureField.load(path, other)
+    with pytest.raises(SagaError, match="this field was trained for another scene"):
+        make_field(tiny_scene.cameras).check(other)
 
 
 def test_an_older_version_is_refused(tiny_scene, make_field, tmp_path: Path):
