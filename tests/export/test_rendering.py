@@ -104,6 +104,18 @@ def test_more_labels_than_are_rendered_at_once_give_the_same_winners(
     assert np.array_equal(render_labels(placed, camera, each)[clear], shares.argmax(-1)[clear])
 
 
+def test_color_is_what_a_pixels_gaussians_blend_to(tiny_scene: Scene, placed: DeviceScene) -> None:
+    camera, background = tiny_scene.cameras[1], (0.2, 0.4, 0.9)
+    image = render_color(placed, camera, background)
+    ys, xs = np.mgrid[3:120:13, 5:160:11].reshape(2, -1)
+    rows = BlendOperator(placed.geometry, camera).rows(torch.from_numpy(np.stack([xs, ys], axis=1)))
+    colors = torch.from_numpy(tiny_scene.gaussians.colors(camera.position))
+    alpha = rows.render(torch.ones(len(colors), 1))
+    expected = rows.render(colors) + (1 - alpha) * torch.tensor(background)
+    assert np.abs(image[ys, xs] / 255 - expected.clamp(0, 1).numpy()).max() < 0.51 / 255
+    assert 0.2 < float((alpha > 0.5).float().mean()) < 1, "the object and the background are looked at"
+
+
 def test_color_shows_the_background_where_nothing_is(tiny_scene: Scene, placed: DeviceScene) -> None:
     picture = render_color(placed, tiny_scene.cameras[0], (1.0, 0.0, 0.5))
     assert picture.dtype == np.uint8
