@@ -14,7 +14,7 @@ import numbers
 import operator
 import textwrap
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -32,8 +32,20 @@ Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 """What a sequence of random numbers begins with; the range is NumPy's."""
 
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "none"}
-_COMPARISONS = {"ge": operator.ge, "gt": operator.gt, "le": operator.le, "lt": operator.lt}
-_BOUNDS = {"ge": "{} or more", "gt": "above {}", "le": "{} or less", "lt": "below {}"}
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "ge": operator.ge,
+    "gt": operator.gt,
+    "le": operator.le,
+    "lt": operator.lt,
+    "multiple_of": lambda value, factor: value % factor == 0,
+}
+_BOUNDS = {
+    "ge": "{} or more",
+    "gt": "above {}",
+    "le": "{} or less",
+    "lt": "below {}",
+    "multiple_of": "a multiple of {}",
+}
 
 
 @dataclass(frozen=True)
@@ -232,7 +244,7 @@ def annotation(kind: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _bounds(extras: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """The bounds among what is annotated: "ge", "gt", "le" or "lt", and the number."""
+    """The bounds among what is annotated: "ge", "gt", "le", "lt" or "multiple_of", and the number."""
     for extra in extras:
         for name in _COMPARISONS:
             if (bound := getattr(extra, name, None)) is not None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pytest
-from annotated_types import Gt, Le
+from annotated_types import Ge, Gt, Le, MultipleOf
 
 from saga.config import (
     Config,
@@ -24,15 +24,19 @@ from saga.config import (
     with_assignments,
 )
 from saga.masks.config import ClassicalConfig, SamConfig
+from saga.masks.scene.config import SceneMaskConfig
 from saga.methods.disconerf.config import DiscoNerfConfig
 from saga.methods.sa3d.config import Sa3dConfig
 from saga.methods.sanerf_hq.config import SanerfHqConfig
 from saga.methods.sgisrf.config import SgisrfConfig
-from saga.query.config import GRANULARITIES, QueryConfig
+from saga.methods.sgisrf.trainer import SgisrfTraining
+from saga.query.config import GRANULARITIES, DiscoveryConfig, QueryConfig
+from saga.regions.config import RegionConfig
 from saga.train.config import TrainConfig
 
 CONFIGS = [
-    ClassicalConfig, DiscoNerfConfig, QueryConfig, Sa3dConfig, SamConfig, SanerfHqConfig, SgisrfConfig, TrainConfig,
+    ClassicalConfig, DiscoNerfConfig, DiscoveryConfig, QueryConfig, RegionConfig, Sa3dConfig, SamConfig, SanerfHqConfig,
+    SceneMaskConfig, SgisrfConfig, SgisrfTraining, TrainConfig,
 ]  # fmt: skip
 
 
@@ -50,6 +54,7 @@ class Sample(Config):
     """Which form."""
     size: Annotated[float, Gt(0), Names({"small": 0.1, "large": 9.0})] | None = None
     limit: Literal["auto"] | float = "auto"
+    side: Annotated[int, Ge(8), MultipleOf(8)] = 16
     on: bool = True
 
 
@@ -68,6 +73,8 @@ class Sample(Config):
         ({"form": "oval"}, "form: expected round or square, found 'oval'; leave it out for the default, round."),
         ({"size": -1.0}, "size: expected small, large, a number, above 0 or none, found -1.0;"),
         ({"limit": float("inf")}, "limit: expected auto or a number, found inf;"),
+        ({"side": 20}, "side: expected a whole number, 8 or more and a multiple of 8, found 20;"),
+        ({"side": 0}, "found 0;"),
         ({"on": 1}, "on: expected true or false, found 1;"),
     ],
 )
@@ -138,7 +145,7 @@ def test_text_that_does_not_fit_is_refused(text: str, parts: list[str]) -> None:
 
 
 def test_configs_load_neither_torch_nor_numpy() -> None:
-    modules = sorted({config.__module__ for config in CONFIGS if not config.__module__.startswith("saga.methods")})
+    modules = sorted({config.__module__ for config in CONFIGS if config is not SgisrfTraining})
     code = f"import sys, {', '.join(modules)}\nprint(sorted({{'numpy', 'torch'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr

@@ -1,8 +1,10 @@
-"""Settings of cells and regions."""
+"""The config of cells and regions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from saga.config import Config, Fraction, NonNegativeInt, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,12 @@ class Cues:
 
 
 @dataclass(frozen=True)
-class RegionConfig:
+class RegionConfig(Config):
     """What decides the cells and regions of a scene; one set of values serves all scenes."""
 
-    voxels: int = 120_000
+    voxels: PositiveInt = 120_000
     """The surface is made coarser until it has no more voxels than this."""
-    cells: int = 2_500
+    cells: PositiveInt = 2_500
     """About how many cells the surface is divided into."""
     hierarchies: tuple[Cues, ...] = (
         Cues(color=2.0, emptiness=0.0, depth=1.0, concavity=1.0, pictures=False),
@@ -39,21 +41,21 @@ class RegionConfig:
     )
     """A hierarchy of regions each. What sets a plant apart (color) differs from what sets a house apart (depth, empty
     space around it): a region that several agree on comes first."""
-    each: int = 200
+    each: NonNegativeInt = 200
     """Regions that each hierarchy proposes."""
-    regions: int = 800
+    regions: NonNegativeInt = 800
     """The most regions that are kept of all."""
-    smallest: float = 6e-4
+    smallest: Fraction = 6e-4
     """Smallest region, as a share of what a view shows on average."""
-    largest: float = 0.95
+    largest: Fraction = 0.95
     """Largest region, as a share of what a view shows on average."""
-    seam: float = 0.2
+    seam: Fraction = 0.2
     """Weakest border, from 0 (none) to 1 (closed), between a region and what it is merged with next."""
-    agreement: float = 0.8
+    agreement: Fraction = 0.8
     """IoU from which the regions of two hierarchies are the same."""
-    duplicate: float = 0.85
+    duplicate: Fraction = 0.85
     """Of two regions with a greater IoU, one is kept."""
-    views: int = 48
+    views: PositiveInt = 48
     """The most views that are looked at, evenly spread."""
-    long_side: int = 640
+    long_side: PositiveInt = 640
     """Long side in pixels at which image edges are looked at."""

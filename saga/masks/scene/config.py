@@ -1,12 +1,14 @@
-"""Settings of the masks that come from the scene itself."""
+"""The config of the masks that come from the scene itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from saga.config import Config
+
 
 @dataclass(frozen=True)
-class SceneMaskConfig:
+class SceneMaskConfig(Config):
     """What decides the masks of a scene. Lengths are relative to the median depth D of what the views see.
 
     One set of values serves all scenes: each has a meaning in pixels, in noise of the surface, or in D.

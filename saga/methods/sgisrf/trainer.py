@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, MultipleOf
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 from skimage.color import rgb2lab
 from torch import Tensor
 
-from saga.errors import SagaError
+from saga.config import Config, PositiveFloat, PositiveInt, Seed
 from saga.methods.sgisrf.clicks import error_click, first_click
 from saga.methods.sgisrf.grid import Box
 from saga.methods.sgisrf.guidance import Lifted
@@ -36,28 +38,28 @@ _REFINED = 512
 
 
 @dataclass(frozen=True)
-class SgisrfTraining:
+class SgisrfTraining(Config):
     """What a training run depends on."""
 
-    seed: int = 0
-    """Of weights, scenes and clicks."""
-    rate: float = 1e-3
+    seed: Seed = 0
+    """Seed of weights, scenes and clicks."""
+    rate: PositiveFloat = 1e-3
     """Adam's learning rate, the paper's; it falls to 0 along a cosine."""
-    clicks: int = 3
+    clicks: PositiveInt = 3
     """Simulated clicks T, at most; 1 to T are drawn, and only the last one's prediction has gradients."""
-    resolution: int = 48
+    resolution: Annotated[int, Ge(8), MultipleOf(8)] = 48
     """Voxels along a side of the coarse grid, a multiple of 8; the fine one has twice as many."""
-    width: int = 16
+    width: Annotated[int, Ge(4), MultipleOf(4)] = 16
     """Channels of the U-Net's finest level."""
-    tokens: int = 48
+    tokens: Annotated[int, Ge(4), MultipleOf(4)] = 48
     """Channels of the transformer."""
-    pixels: int = 6000
+    pixels: PositiveInt = 6000
     """Pixels that supervise a step."""
-    views: int = 3
+    views: PositiveInt = 3
     """Views they come from."""
-    scenes: int = 24
+    scenes: PositiveInt = 24
     """Scenes kept at a time."""
-    renewal: int = 4
+    renewal: PositiveInt = 4
     """Steps after which the oldest scene is replaced by a new one."""
     half: bool = True
     """Convolutions in bfloat16: five times as fast on processors that know it."""
@@ -67,15 +69,6 @@ class SgisrfTraining:
     """U: the transformer over uncertain voxels."""
     object_exclusive: bool = True
     """O: the losses L_obj^1 and L_obj^2."""
-
-    def __post_init__(self) -> None:
-        """Checks the values. Raises SagaError for those out of range."""
-        for name, factor in (("resolution", 8), ("width", 4), ("tokens", 4)):
-            if getattr(self, name) < factor or getattr(self, name) % factor:
-                raise SagaError(f"{name}: expected a multiple of {factor}, found {getattr(self, name)}.")
-        for name in ("clicks", "pixels", "views", "scenes", "renewal"):
-            if getattr(self, name) < 1:
-                raise SagaError(f"{name}: expected 1 or more, found {getattr(self, name)}.")
 
 
 class Trainer:
