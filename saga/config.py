@@ -69,11 +69,6 @@ class ConfigError(SagaError):
             advice: What to do.
         """
         super().__init__(f"{name}: expected {expected}, found {found}; {advice}.")
-        self.name, self.expected, self.found, self.advice = name, expected, found, advice
-
-    def renamed(self, name: str) -> ConfigError:
-        """The same error under the name that a person used, such as that of an option."""
-        return ConfigError(name, self.expected, self.found, self.advice)
 
 
 class Config:
@@ -96,7 +91,7 @@ C = TypeVar("C", bound=Config)
 
 
 def with_assignments(config: C, assignments: Sequence[str], option: str) -> C:
-    """A copy of a config with some fields set from text, e.g. "ball_query=false".
+    """Returns a copy of a config with some fields set from text, e.g. "ball_query=false".
 
     Args:
         config: The config to begin with.
@@ -130,13 +125,13 @@ def with_assignments(config: C, assignments: Sequence[str], option: str) -> C:
 
 @lru_cache
 def field_types(config: type) -> Mapping[str, Any]:
-    """The annotation of every field of a config class, ranges included, by the field's name."""
+    """Returns the annotation of every field of a config class, ranges included, by the field's name."""
     return get_type_hints(config, include_extras=True)
 
 
 @lru_cache
 def field_docs(config: type) -> Mapping[str, str]:
-    """The docstring below every field of a config class, on one line, by the field's name; none without its source."""
+    """Returns the docstring below every field of a config class, on one line, by name; none without its source."""
     try:
         source = inspect.getsource(config)
     except (OSError, TypeError):
@@ -152,7 +147,7 @@ def field_docs(config: type) -> Mapping[str, str]:
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether a value is of an annotation's type, finite, and in its range."""
+    """Tells whether a value is of an annotation's type, finite, and in its range."""
     bare, extras = annotation(kind)
     if _is_union(bare):
         return any(fits(value, each) for each in get_args(bare))
@@ -167,7 +162,7 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def parse(text: str, kind: Any) -> Any:
-    """The value of an annotation that a text stands for. Raises ValueError when it stands for none."""
+    """Returns the value of an annotation that a text stands for. Raises ValueError when it stands for none."""
     for value in _readings(text, kind):
         if fits(value, kind):
             return value
@@ -175,12 +170,12 @@ def parse(text: str, kind: Any) -> Any:
 
 
 def describe(kind: Any) -> str:
-    """The values of an annotation in words, e.g. "a whole number, 1 or more"."""
+    """Returns the values of an annotation in words, e.g. "a whole number, 1 or more"."""
     return either(list(_descriptions(kind)))
 
 
 def describe_bounds(kind: Any) -> str:
-    """The range of an annotation in words, e.g. "1 or more"; empty where it has none."""
+    """Returns the range of an annotation in words, e.g. "1 or more"; empty where it has none."""
     bounds = dict(_bounds(annotation(kind)[1]))
     if bounds.keys() == {"ge", "le"}:
         return f"from {bounds['ge']} to {bounds['le']}"
@@ -188,12 +183,12 @@ def describe_bounds(kind: Any) -> str:
 
 
 def either(words: Sequence[str]) -> str:
-    """Alternatives as a person lists them: "a, b or c"."""
+    """Lists alternatives as a person does: "a, b or c"."""
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _descriptions(kind: Any) -> Iterator[str]:
-    """The alternatives of an annotation in words."""
+    """Yields the alternatives of an annotation in words."""
     bare, extras = annotation(kind)
     for extra in extras:
         yield from extra.values if isinstance(extra, Names) else ()
@@ -212,7 +207,7 @@ def _advice(default: Any) -> str:
 
 
 def _readings(text: str, kind: Any) -> Iterator[Any]:
-    """Every value that a text could stand for, of the types of a union in turn."""
+    """Yields every value that a text could stand for, of the types of a union in turn."""
     bare, extras = annotation(kind)
     yield from (extra.values[text] for extra in extras if isinstance(extra, Names) and text in extra.values)
     if _is_union(bare):

@@ -32,7 +32,7 @@ class CameraInputs:
     """Where to compute."""
 
     def choose_device(self) -> str:
-        """The device that `device` means: "cpu" or "cuda". Raises SagaError when it cannot be used."""
+        """Returns the device that `device` means, "cpu" or "cuda". Raises SagaError when it cannot be used."""
         from saga.runtime.device import choose_device
 
         return choose_device(self.device)
@@ -40,7 +40,7 @@ class CameraInputs:
     def load(
         self, scene: Path, images: Path | None, *, strict: bool = False, views: int = PLANNED_VIEWS, seed: int = 0
     ) -> Scene:
-        """The scene with its cameras, and a line about everything that was assumed or made.
+        """Loads the scene with its cameras, and prints a line about everything that was assumed or made.
 
         Args:
             scene: The scene's file.
@@ -75,7 +75,7 @@ class MaskInputs:
     """Folder where masks that are made are kept; beside the scene, or in your own cache, by default."""
 
     def open(self, scene: Scene, device: str) -> MaskSource:
-        """The masks of a scene, and a line about what they are. Raises SagaError as `saga.masks.open_masks` does."""
+        """Opens the masks of a scene, and prints what they are. Raises SagaError as `saga.masks.open_masks` does."""
         from saga.masks import open_masks
 
         source = open_masks(scene, self.masks, self.sam, self.cache, device, kind=self.masks_kind)
@@ -83,7 +83,7 @@ class MaskInputs:
         return source
 
     def load_sam(self, device: str) -> Sam | None:
-        """The model of the checkpoint, if one was given. Raises SagaError as `Sam.load` does."""
+        """Loads the model of the checkpoint, if one was given. Raises SagaError as `Sam.load` does."""
         from saga.masks import Sam, resolve_checkpoint
 
         return None if self.sam is None else Sam.load(resolve_checkpoint(self.sam), device)

@@ -41,7 +41,7 @@ _METAVARS = {int: "INT", float: "FLOAT", str: "STR", type(None): "none"}
 
 
 def _option(name: str, kind: Any) -> Any:
-    """The annotation of a config's field for tyro, which reads flags and choices itself."""
+    """Returns the annotation of a config's field for tyro, which reads flags and choices itself."""
     bare = annotation(kind)[0]
     option = bare if bare is bool or get_origin(bare) is Literal else Annotated[bare, _constructor(kind)]
     if name not in NAMES:
@@ -50,7 +50,7 @@ def _option(name: str, kind: Any) -> Any:
 
 
 def _constructor(kind: Any) -> PrimitiveConstructorSpec[Any]:
-    """One value of an annotation from text, as `with_assignments` reads it."""
+    """Returns a rule that reads one value of an annotation from text, as `with_assignments` does."""
     return PrimitiveConstructorSpec(
         nargs=1,
         metavar="|".join(_metavars(kind)),
@@ -61,7 +61,7 @@ def _constructor(kind: Any) -> PrimitiveConstructorSpec[Any]:
 
 
 def _optional(metavar: str, kind: Callable[[str], Any]) -> PrimitiveConstructorSpec[Any]:
-    """A path or text that may be left out; its help says what happens then."""
+    """Returns a rule for a path or text that may be left out; its help says what happens then."""
     return PrimitiveConstructorSpec(
         nargs=1,
         metavar=metavar,
@@ -105,12 +105,12 @@ else:
 
 
 def joined(lists: Iterable[Sequence[T]]) -> tuple[T, ...]:
-    """All values of an option that may be repeated, in the order in which they were given."""
+    """Returns all values of an option that may be repeated, in the order in which they were given."""
     return tuple(value for values in lists for value in values)
 
 
 def numbers(option: str, lists: Iterable[Sequence[str]], kind: Any) -> tuple[Any, ...]:
-    """The numbers of an option that may be repeated. Raises ConfigError for a text that is none of this kind."""
+    """Returns the numbers of an option that may be repeated. Raises ConfigError for a text of another kind."""
     values = []
     for text in joined(lists):
         try:
@@ -121,7 +121,7 @@ def numbers(option: str, lists: Iterable[Sequence[str]], kind: Any) -> tuple[Any
 
 
 def given(option: str, args: Sequence[str], default: str) -> str:
-    """The value of an option before the command line is parsed, for what depends on it; the last one counts."""
+    """Returns the last value of an option before the command line is parsed, for what depends on it."""
     found = default
     for arg, following in zip(args, [*args[1:], ""], strict=True):
         found = following if arg == option else arg.partition("=")[2] if arg.startswith(f"{option}=") else found
@@ -129,17 +129,17 @@ def given(option: str, args: Sequence[str], default: str) -> str:
 
 
 def flattened(config: type[Any]) -> Any:
-    """The type of a parameter whose fields become options of the command's own, e.g. --ball-query."""
+    """Returns the type of a parameter whose fields become options of the command's own, e.g. --ball-query."""
     return Annotated[config, tyro.conf.OmitArgPrefixes]
 
 
 def prefixed(config: type[Any], prefix: str) -> Any:
-    """The type of a parameter whose fields become options with a prefix, e.g. --sa3d.points."""
+    """Returns the type of a parameter whose fields become options with a prefix, e.g. --sa3d.points."""
     return Annotated[config, tyro.conf.arg(name=prefix)]
 
 
 def config_registry() -> ConstructorRegistry:
-    """Rules by which tyro makes an option of every field of a dataclass: its type, default and docstring.
+    """Returns the rules by which tyro makes an option of every field of a dataclass: its type, default and docstring.
 
     Of a config, ranges are shown and values are read as `with_assignments` reads them.
     """

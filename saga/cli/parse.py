@@ -111,13 +111,13 @@ def _refuse_unknown(token: str, prog: str, read: Callable[..., Any]) -> None:
 
 
 def _name(argument: Any, prog: str) -> str:
-    """How a person writes an option; the command's name for a place that has choices instead of a name."""
+    """Returns how a person writes an option; the command's name for a place that has choices instead of a name."""
     if argument.is_positional():
         return prog if argument.lowered.choices else str(argument.lowered.metavar)
     return min(map(str, argument.lowered.name_or_flags), key=len)
 
 
 def _unboxed(text: str) -> str:
-    """The words of a message that tyro draws a box around, without its advice to read the help."""
+    """Returns the words of a message that tyro draws a box around, without its advice to read the help."""
     words = " ".join(_BOX.sub(" ", text).split())
     return words.partition("For full helptext")[0].strip().rstrip(".")

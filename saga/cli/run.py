@@ -1,4 +1,4 @@
-"""What every command shares: exit codes and errors without tracebacks."""
+"""What every command shares: exit codes, errors without tracebacks, and names of what it writes."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def run(command: Callable[..., None], prog: str, annotations: Mapping[str, Any] 
 
 
 def fail(message: str) -> NoReturn:
-    """One line on standard error, exit code 2."""
+    """Prints one line on standard error and ends with exit code 2."""
     _print_error(f"error: {' '.join(message.split())}", "red")
     sys.exit(EXIT_USER)
 
 
 def config_of(method: str) -> type[Any]:
-    """The config of a method, for its options; ends the command when the method cannot be loaded, as `run` does."""
+    """Returns the config class of a method; ends the command when it cannot be loaded, as `run` does."""
     try:
         return config_class(method)
     except SagaError as error:
@@ -62,17 +62,17 @@ def config_of(method: str) -> type[Any]:
 
 
 def say(message: str) -> None:
-    """One line on standard output."""
+    """Prints one line on standard output."""
     print(message, flush=True)
 
 
 def free_folder(stem: str) -> Path:
-    """The first of stem-1, stem-2, ... in the current folder that does not exist, so that nothing is overwritten."""
+    """Returns the first of stem-1, stem-2, ... in the current folder that does not exist: nothing is overwritten."""
     return next(path for path in (Path(f"{stem}-{number}") for number in count(1)) if not path.exists())
 
 
 def beside(scene: Path, ending: str) -> Path:
-    """The file or folder beside a scene that has the scene's name with another ending."""
+    """Returns the place beside a scene that has the scene's name with another ending."""
     return scene.parent / f"{scene.stem}{ending}"
 
 
@@ -83,11 +83,13 @@ def require_writable(path: Path) -> None:
     parent = next(folder for folder in path.absolute().parents if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         found = "is no folder" if not parent.is_dir() else "may not be written to"
-        raise SagaError(f"{path}: cannot be written, {parent} {found}; choose another place with --out.")
+        raise SagaError(
+            f"{path}: expected a file that can be written, found that {parent} {found}; choose another place."
+        )
 
 
 def _memory_advice(error: MemoryError | RuntimeError) -> str | None:
-    """What to do when memory was short, one line; None for every other error."""
+    """Says in one line what to do when memory was short; returns None for every other error."""
     less = "lower --cached-pixels or --pixels-per-view (training), or use smaller photographs"
     text = str(error).lower()
     # PyTorch's allocator and the CUDA runtime say "out of memory" of a GPU; Python and the host's allocator do not.
@@ -109,7 +111,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _print_error(line: str, style: str = "") -> None:
-    """One line on standard error, in color on a terminal."""
+    """Prints one line on standard error, in color on a terminal."""
     from rich.console import Console  # takes 0.05 s to import, and a run without messages does without it
 
     Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False, style=style)

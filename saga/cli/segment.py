@@ -108,7 +108,7 @@ def segment(
 def _open_field(
     scene: Path, field: Path | None, images: Path | None, cameras: CameraInputs, sam: Sam | None, config: Any
 ) -> tuple[Scene, Any]:
-    """The scene, and its trained field ready for prompts."""
+    """Opens the scene, and its trained field for prompts."""
     from saga.methods.registry import open_method
     from saga.scene import Gaussians, Scene
     from saga.train import FeatureField
@@ -127,7 +127,7 @@ def _open_field(
 def _open_method(
     method: str, scene: Path, images: Path | None, cameras: CameraInputs, masks: MaskInputs, config: Any
 ) -> tuple[Scene, Any]:
-    """The scene, and another method opened on it; without masks or SAM, masks are made from the photographs."""
+    """Opens the scene, and another method on it; without masks or SAM, masks are made."""
     from saga.methods.registry import open_method
 
     if masks.masks is not None and masks.sam is not None:
@@ -140,7 +140,7 @@ def _open_method(
 
 
 def _further(options: dict[str, Sequence[str]]) -> list[Prompt]:
-    """Prompts in other views, from VIEW:x,y each; those of the second option exclude."""
+    """Reads prompts in other views, VIEW:x,y each; those of the second option exclude."""
     from saga.query import Prompt
 
     views: dict[str, tuple[list[Any], list[Any]]] = {}

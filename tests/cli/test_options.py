@@ -1,10 +1,7 @@
-"""From a command line to a call: options of configs, repeated lists, mistakes in one line, and no torch for help."""
+"""Options are made of configs: names, docstrings, values, and lists that may be repeated."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -17,14 +14,12 @@ from saga.cli.parse import parse
 from saga.cli.segment import segment
 from saga.cli.train import train
 from saga.config import field_docs
-from saga.errors import SagaError
 from saga.methods.registry import config_class
 from saga.methods.sa3d.config import Sa3dConfig
 from saga.query.config import GRANULARITIES, DiscoveryConfig, QueryConfig
 from saga.train.config import TrainConfig
 
 SEGMENT = ["s.ply", "--view", "0.png"]
-COMMANDS = ["train", "segment", "discover", "evaluate", "demo", "views"]
 
 
 def read_segment(*args: str) -> dict[str, Any]:
@@ -35,22 +30,6 @@ def read_segment(*args: str) -> dict[str, Any]:
 def read_train(*args: str) -> dict[str, Any]:
     call = parse(train, "saga-train", ["s.ply", *args])
     return call.keywords  # type: ignore[attr-defined,no-any-return]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("args", [["--help"], ["--no-such-option"]])
-def test_help_and_a_wrong_option_load_no_torch(command: str, args: Sequence[str]) -> None:
-    code = f"""
-import sys
-from saga.cli.{command} import main
-sys.argv = ["saga", *{args!r}]
-try:
-    main()
-except SystemExit as end:
-    print("code", end.code, "torch" in sys.modules)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == f"code {0 if args == ['--help'] else 2} False", done.stderr
 
 
 def test_help_of_another_method_lists_its_config(capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,59 +109,6 @@ def test_lists_of_an_evaluation_can_be_repeated() -> None:
     read = parse(evaluate, "saga-eval", args).keywords  # type: ignore[attr-defined]
     assert joined(read["clicks"]) == ("1", "3", "5") and joined(read["seeds"]) == ("1", "2")
     assert read["protocol"] == "folder" and read["names"] == ("a", "b")
-
-
-@pytest.mark.parametrize(
-    ("args", "expected"),
-    [
-        ("--iterations abc", "--iterations: expected a whole number, 0 or more, found 'abc'; see saga-train --help."),
-        ("--iterations -1", "--iterations: expected a whole number, 0 or more, found '-1'; see"),
-        ("--iterations nan", "found 'nan'"),
-        ("--learning-rate 0", "--learning-rate: expected a number, above 0, found '0'; see"),
-        ("--iterations", "--iterations: expected a value, found nothing; give it, see saga-train --help."),
-        ("--device gpu", "--device: expected auto, cpu or cuda, found 'gpu'; give one of them."),
-        ("--start middle", "--start: expected random or spectral, found 'middle'; give one of them."),
-        ("--render-views -2", "--render-views: expected a whole number, 0 or more, found '-2'; see"),
-        ("--iteration 3", "--iteration: expected an option of saga-train, found an unknown one; try --iterations"),
-        ("--iteration=3", "--iteration: expected an option of saga-train, found an unknown one; try --iterations"),
-        ("--zzzzzzzz", "--zzzzzzzz: expected an option of saga-train, found an unknown one; see saga-train --help."),
-        ("images more", "saga-train: expected no further argument, found 'more'; see saga-train --help."),
-    ],
-)
-def test_mistakes_are_one_line_in_one_form(args: str, expected: str) -> None:
-    with pytest.raises(SagaError) as mistake:
-        read_train(*args.split())
-    assert expected in str(mistake.value)
-    assert "\n" not in str(mistake.value) and "─" not in str(mistake.value)
-
-
-def test_what_is_missing_is_named_and_a_misspelled_option_first() -> None:
-    with pytest.raises(
-        SagaError, match="^SCENE.ply: expected a value, found nothing; give it, see saga-train --help.$"
-    ):
-        parse(train, "saga-train", [])
-    with pytest.raises(SagaError, match="^--view: expected a value, found nothing"):
-        parse(segment, "saga-segment", ["s.ply"], {"config": flattened(QueryConfig)})
-    with pytest.raises(SagaError, match="^--vew: expected an option of saga-segment, found an unknown one; try --view"):
-        parse(segment, "saga-segment", ["s.ply", "--vew", "0.png"], {"config": flattened(QueryConfig)})
-
-
-@pytest.mark.parametrize(
-    ("args", "part"),
-    [
-        ("--epochs 3", "--epochs"),
-        ("--iterations abc", "a whole number, 0 or more, found 'abc'"),
-        ("--device gpu", "'gpu'"),
-    ],
-)
-def test_mistakes_are_one_line_in_tyros_words_without_its_hook(
-    monkeypatch: pytest.MonkeyPatch, args: str, part: str
-) -> None:
-    monkeypatch.setitem(sys.modules, "tyro._errors", None)
-    with pytest.raises(SagaError) as mistake:
-        read_train(*args.split())
-    assert part in str(mistake.value) and str(mistake.value).endswith("see saga-train --help.")
-    assert "\n" not in str(mistake.value) and "─" not in str(mistake.value) and "│" not in str(mistake.value)
 
 
 def test_an_option_is_found_before_the_command_line_is_parsed() -> None:
