@@ -33,6 +33,7 @@ def test_a_wheel_is_for_one_platform_and_every_python_3(setup_script: dict[str, 
     assert platform != "any"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
 def test_a_compiler_without_openmp_builds_a_library_of_one_thread(
     setup_script: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
