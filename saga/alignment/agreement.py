@@ -97,7 +97,7 @@ def _compare(
     camera: Camera,
     photograph: np.ndarray,  # [H, W, 3] uint8
 ) -> tuple[float, float]:
-    """Correlation in [-1, 1] over the pixels that the scene covers, and the share of these."""
+    """Returns the correlation in [-1, 1] over the pixels that the scene covers, and the share of these."""
     colors = colors.to(placed.geometry.means)
     rgba = BlendOperator(placed.geometry, camera).render(torch.cat([colors, torch.ones_like(colors[:, :1])], 1))
     shown, alpha = rgba[..., :3].cpu().numpy(), rgba[..., 3].cpu().numpy()

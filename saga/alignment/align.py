@@ -80,7 +80,7 @@ def align(
 def _search(
     placed: DeviceScene, comparison: Comparison, source: CameraSource
 ) -> tuple[Frame, Agreement, list[Camera]] | None:
-    """The candidate frame that agrees best on a few photographs, judged on all of them."""
+    """Returns the candidate frame that agrees best on a few photographs, judged on all of them."""
     original, best = source.read(None), None
     for frame in _candidates(placed.scene, source, original):
         cameras = _refitted(frame, placed.scene, original)
@@ -103,7 +103,7 @@ def _candidates(scene: Scene, source: CameraSource, cameras: Sequence[Camera]) -
 
 
 def _refitted(frame: Frame, scene: Scene, original: Sequence[Camera]) -> list[Camera]:
-    """The scene's cameras with the poses that their originals have in a frame."""
+    """Returns the scene's cameras with the poses that their originals have in a frame."""
     moved = dict(zip((camera.name for camera in original), frame.cameras(original), strict=True))
     by_file = {Path(name).name: camera for name, camera in moved.items()}
     by_stem = {Path(name).stem: camera for name, camera in moved.items()}

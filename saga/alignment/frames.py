@@ -144,7 +144,7 @@ def _similarity_of_cameras(cameras: Sequence[Camera]) -> np.ndarray:  # [4, 4]
 
 
 def _rotation_between(one: np.ndarray, other: np.ndarray) -> np.ndarray:  # [3, 3]
-    """The smallest rotation that turns one direction into another."""
+    """Returns the smallest rotation that turns one direction into another."""
     a, b = one / np.linalg.norm(one), other / np.linalg.norm(other)
     cosine, axis = float(a @ b), np.cross(a, b)
     if cosine < -1 + 1e-9:  # opposite: half a turn about x, as gsplat and nerfstudio do nearly enough

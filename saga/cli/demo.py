@@ -106,7 +106,7 @@ def demo(
 
 
 def _read_instances(out: Path, stems: Sequence[str]) -> np.ndarray:  # [V, H, W]
-    """The label of what every pixel shows, uint8 [V, H, W]."""
+    """Returns the label of what every pixel shows, uint8 [V, H, W]."""
     from PIL import Image
 
     return np.stack([np.asarray(Image.open(out / "instances" / f"{stem}.png")) for stem in stems])
@@ -117,7 +117,7 @@ def _choose_clicks(
     views: Sequence[str],
     names: dict[str, int],
 ) -> list[_Click]:
-    """For each object the pixel farthest from its border, in the view where it is largest."""
+    """Returns, for each object, the pixel farthest from its border, in the view where it is largest."""
     from scipy.ndimage import distance_transform_edt
 
     clicks = []
@@ -138,7 +138,7 @@ def _ask(
     truth: np.ndarray,  # [V, H, W]
     labels: np.ndarray,  # [N]
 ) -> tuple[Segmentation, _Score]:
-    """The object of a click, and how well it agrees with the truth in 3D and in the views that show either."""
+    """Returns the object of a click, and how well it agrees with the truth in 3D and in the views that show either."""
     from saga.evaluate.metrics import iou, weighted_iou
     from saga.export import render_masks
 
@@ -184,5 +184,5 @@ def _print_guide(out: Path, ply: Path, masks: str, shown: Sequence[_Click]) -> N
 
 
 def main() -> None:
-    """Entry point of saga-demo."""
+    """Runs saga-demo."""
     run(demo, "saga-demo")

@@ -98,7 +98,7 @@ def _require_discovery(method: str) -> None:
 
 
 def main() -> None:
-    """Entry point of saga-discover."""
+    """Runs saga-discover."""
     method = given("--method", sys.argv, "disconerf")
     method = method if method in method_names() else "disconerf"
     own = DiscoveryConfig if method == "saga" else config_of(method)

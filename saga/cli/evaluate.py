@@ -118,5 +118,5 @@ def evaluate(
 
 
 def main() -> None:
-    """Entry point of saga-eval."""
+    """Runs saga-eval."""
     run(evaluate, "saga-eval")

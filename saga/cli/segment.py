@@ -169,7 +169,7 @@ def _numbers(option: str, text: str, count: int) -> Any:
 
 
 def main() -> None:
-    """Entry point of saga-segment."""
+    """Runs saga-segment."""
     method = given("--method", sys.argv, "saga")
     if method == "saga" or method not in method_names():
         run(segment, "saga-segment", {"config": flattened(config_of("saga"))})

@@ -49,5 +49,5 @@ def train(
 
 
 def main() -> None:
-    """Entry point of saga-train."""
+    """Runs saga-train."""
     run(train, "saga-train")

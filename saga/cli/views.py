@@ -47,5 +47,5 @@ def views(
 
 
 def main() -> None:
-    """Entry point of saga-views."""
+    """Runs saga-views."""
     run(views, "saga-views")

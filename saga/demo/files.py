@@ -56,7 +56,7 @@ def write_scene(scene: DemoScene, folder: str | Path) -> None:
 def instances_as_masks(
     instances: np.ndarray,  # [H, W] integer
 ) -> np.ndarray:  # [M, H, W]
-    """One bool mask [M, H, W] for every label other than 0 in a view, in the order of the labels."""
+    """Returns one bool mask [M, H, W] for every label other than 0 in a view, in the order of the labels."""
     present = np.unique(instances)
     return np.asarray(instances[None] == present[present > 0][:, None, None])
 
@@ -67,7 +67,7 @@ def _render(
     one_hot: torch.Tensor,  # [N, labels]
     camera: Camera,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Photograph and instances of one view, in one pass over the Gaussians."""
+    """Returns the photograph and instances of one view, in one pass over the Gaussians."""
     colors = torch.from_numpy(scene.gaussians.colors(camera.position))
     image = BlendOperator(geometry, camera).render(torch.cat([colors, one_hot], dim=1))
     color, shares = image[..., :3], image[..., 3:]

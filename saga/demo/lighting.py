@@ -18,7 +18,7 @@ def shade(
     glow: np.ndarray,  # [N]
     spacing: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lit sRGB colors [N, 3] and the share of the key light that arrives, [N].
+    """Returns the lit sRGB colors [N, 3] and the share of the key light that arrives, [N].
 
     Light is added in linear color. Both the key light and the sky are sums over directions, each
     with a shadow map made of the surfels themselves, so that contact shadows come for free.
@@ -42,7 +42,7 @@ def shade(
 
 
 def sheen(normals: np.ndarray) -> np.ndarray:  # [N, 3] -> [N, 3]
-    """Directions that the key light is mirrored into."""
+    """Returns directions that the key light is mirrored into."""
     return np.asarray(2 * (normals @ KEY)[:, None] * normals - KEY)
 
 
@@ -68,7 +68,7 @@ def _shoulder(linear: np.ndarray) -> np.ndarray:
 
 
 def _sphere(count: int) -> np.ndarray:
-    """Even directions, [count, 3] (Fibonacci lattice)."""
+    """Returns even directions, [count, 3] (Fibonacci lattice)."""
     k = np.arange(count) + 0.5
     z = 1 - 2 * k / count
     angle = np.pi * (1 + 5**0.5) * k
@@ -77,7 +77,7 @@ def _sphere(count: int) -> np.ndarray:
 
 
 def _cone(axis: np.ndarray, half_angle: float, count: int) -> np.ndarray:
-    """Even directions within `half_angle` (radians) of `axis`, [count, 3]."""
+    """Returns even directions within `half_angle` (radians) of `axis`, [count, 3]."""
     first = np.cross(axis, [0.0, 1.0, 0.0])
     first /= np.linalg.norm(first)
     second = np.cross(axis, first)

@@ -15,7 +15,7 @@ _TABLE_RADIUS = 0.80
 
 
 def all_objects() -> list[DemoObject]:
-    """The table first, then everything on it: the place in the list is the label."""
+    """Returns the table first, then everything on it: the place in the list is the label."""
     return [
         table(),
         mug(),
@@ -36,7 +36,7 @@ def all_objects() -> list[DemoObject]:
 
 
 def table() -> DemoObject:
-    """A round table top of planks."""
+    """Returns a round table top of planks."""
     edge = 0.02
     profile = [(_TABLE_RADIUS - edge + edge * np.cos(t), -0.025 + 0.025 * np.sin(t)) for t in np.linspace(-1.5, 1.5, 9)]
     profile += [(_TABLE_RADIUS - edge, 0.0), (0.0, 0.0)]

@@ -168,7 +168,7 @@ def _quaternions(tangents: np.ndarray, normals: np.ndarray) -> np.ndarray:
 
 
 def _harmonics(color: np.ndarray, height: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """SH [N, 4, 3]: `color`, plus a white sheen of `height` seen from `axis` and minus it from behind."""
+    """Returns SH [N, 4, 3]: `color`, plus a white sheen of `height` seen from `axis` and minus it from behind."""
     sh = np.zeros((len(color), 4, 3))
     sh[:, 0] = (color - 0.5) / C0
     # Degree 1 spans the linear functions; their argument is the direction from the eye, hence the sign.

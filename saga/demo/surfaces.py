@@ -31,14 +31,14 @@ class Samples:
 
 
 def area(surface: Surface) -> float:
-    """Area of a surface, in square scene units."""
+    """Returns the area of a surface, in square scene units."""
     u, v = (grid.ravel() for grid in np.meshgrid((np.arange(48) + 0.5) / 48, (np.arange(48) + 0.5) / 48))
     du, dv = _derivatives(surface, u, v)
     return float(np.linalg.norm(np.cross(du, dv), axis=1).mean())
 
 
 def sample(surface: Surface, spacing: float, rng: np.random.Generator) -> Samples:
-    """Surfels about `spacing` apart: equidistant rows, each with as many surfels as its length asks for."""
+    """Returns surfels about `spacing` apart: equidistant rows, each with as many surfels as its length asks for."""
     rows = np.linspace(0.0, 1.0, 257)
     climb = _mean_speeds(surface, (rows[1:] + rows[:-1]) / 2)[1]
     arc = np.concatenate([[0.0], np.cumsum(climb)]) / 256
@@ -64,7 +64,7 @@ def sample(surface: Surface, spacing: float, rng: np.random.Generator) -> Sample
 
 
 def lathe(profile: Sequence[tuple[float, float]], smooth: bool = True) -> Surface:
-    """Surface of revolution about z. `profile`: (radius, height) from the bottom, outside first."""
+    """Returns a surface of revolution about z. `profile`: (radius, height) from the bottom, outside first."""
     points = np.asarray(profile, dtype=float)
     curve = _curve(points, smooth)
 
@@ -77,7 +77,7 @@ def lathe(profile: Sequence[tuple[float, float]], smooth: bool = True) -> Surfac
 
 
 def ellipsoid(center: Sequence[float], radii: Sequence[float]) -> Surface:
-    """Axis-aligned ellipsoid."""
+    """Returns an axis-aligned ellipsoid."""
 
     def surface(u: np.ndarray, v: np.ndarray) -> np.ndarray:
         angle, rise = 2 * np.pi * u, np.pi * (v - 0.5)
@@ -88,13 +88,13 @@ def ellipsoid(center: Sequence[float], radii: Sequence[float]) -> Surface:
 
 
 def torus(radius: float, thickness: float, height: float) -> Surface:
-    """Ring about z of tube radius `thickness`, its axis at `height`; v turns from outside to the top."""
+    """Returns a ring about z of tube radius `thickness`, its axis at `height`; v turns from outside to the top."""
     turn = np.linspace(0, 2 * np.pi, 65)
     return lathe([(radius + thickness * np.cos(t), height + thickness * np.sin(t)) for t in turn], smooth=False)
 
 
 def tube(path: Sequence[Sequence[float]], radius: Callable[[np.ndarray], np.ndarray] | float) -> Surface:
-    """Tube along a smooth path through the given points; `radius` may depend on v."""
+    """Returns a tube along a smooth path through the given points; `radius` may depend on v."""
     curve = _curve(np.asarray(path, dtype=float), smooth=True)
 
     def surface(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -110,7 +110,7 @@ def tube(path: Sequence[Sequence[float]], radius: Callable[[np.ndarray], np.ndar
 
 
 def rounded_box(size: Sequence[float], radius: float) -> list[Surface]:
-    """The six faces of a box on z = 0, centered in x and y; they meet in edges of the given radius."""
+    """Returns the six faces of a box on z = 0, centered in x and y; they meet in edges of the given radius."""
     half = np.asarray(size, dtype=float) / 2
     faces: list[Surface] = []
     for axis in range(3):
@@ -120,7 +120,7 @@ def rounded_box(size: Sequence[float], radius: float) -> list[Surface]:
 
 
 def leaf(path: Sequence[Sequence[float]], width: float) -> Surface:
-    """A pointed blade along a smooth path, folded up a little along its middle. Its normal points up."""
+    """Returns a pointed blade along a smooth path, folded up a little along its middle. Its normal points up."""
     curve = _curve(np.asarray(path, dtype=float), smooth=True)
 
     def surface(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def leaf(path: Sequence[Sequence[float]], width: float) -> Surface:
 
 
 def moved(surface: Surface, offset: Sequence[float], yaw: float = 0.0, tilt: float = 0.0) -> Surface:
-    """The surface tilted about x, then turned about z (radians), then shifted."""
+    """Returns the surface tilted about x, then turned about z (radians), then shifted."""
     about_x = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
     about_z = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
     rotation = about_z @ about_x
@@ -158,7 +158,7 @@ def _box_face(half: np.ndarray, radius: float, axis: int, sign: float) -> Surfac
 
 
 def _curve(points: np.ndarray, smooth: bool) -> Callable[[np.ndarray], np.ndarray]:
-    """Curve through [m, d] points, traversed at constant speed for parameters in [0, 1]."""
+    """Returns a curve through [m, d] points, traversed at constant speed for parameters in [0, 1]."""
     chord = _chord_lengths(points)
     if smooth:
         dense = PchipInterpolator(chord, points)(np.linspace(0, chord[-1], 400))

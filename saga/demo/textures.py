@@ -16,7 +16,7 @@ _LATTICE = np.random.default_rng(7).uniform(-1, 1, (32, 32, 32))
 
 
 def averaged(texture: Texture, surface: Surface, samples: Samples, grid: int = 3) -> np.ndarray:
-    """Mean color [n, 3] over each surfel's cell, from grid x grid places: thin lines stay whole."""
+    """Returns the mean color [n, 3] over each surfel's cell, from grid x grid places: thin lines stay whole."""
     offsets = (np.arange(grid) + 0.5) / grid - 0.5
     total = np.zeros((len(samples.u), 3))
     for du in offsets:
@@ -42,18 +42,18 @@ def hexed(code: str) -> np.ndarray:
 
 
 def mix(first: np.ndarray, second: np.ndarray, amount: np.ndarray) -> np.ndarray:
-    """`first` where `amount` [n] is 0, `second` where it is 1."""
+    """Returns `first` where `amount` [n] is 0, `second` where it is 1."""
     return np.asarray(first + (second - first) * np.clip(amount, 0, 1)[:, None])
 
 
 def plain(code: str, grain: float = 0.04, scale: float = 60.0) -> Texture:
-    """One color with a little noise: `grain` its height, `scale` its frequency per scene unit."""
+    """Returns one color with a little noise: `grain` its height, `scale` its frequency per scene unit."""
     color = hexed(code)
     return lambda s: np.clip(color * (1 + grain * noise(s.points * scale))[:, None], 0, 1)
 
 
 def bands(default: str, *zones: tuple[float, float, str]) -> Texture:
-    """`default`, and other colors where z lies between two heights: (low, high, color)."""
+    """Returns `default`, and other colors where z lies between two heights: (low, high, color)."""
 
     def texture(s: Samples) -> np.ndarray:
         color = plain(default)(s)
@@ -83,7 +83,7 @@ def wood(light: str, dark: str, planks: float) -> Texture:
 
 
 def stripes(codes: list[str]) -> Texture:
-    """Meridian stripes around z, one a color, with white caps."""
+    """Returns meridian stripes around z, one a color, with white caps."""
     palette = np.stack([hexed(code) for code in codes])
 
     def texture(s: Samples) -> np.ndarray:

@@ -51,7 +51,7 @@ class WorstAnswers:
             self._answers[answer.record.object] = answer
 
     def draw(self, scene: DeviceScene, count: int = 12) -> np.ndarray:  # [h, w, 3]
-        """The sheet of at most `count` objects, uint8 RGB: one row per object, worst first."""
+        """Returns the sheet of at most `count` objects, uint8 RGB: one row per object, worst first."""
         ranked = sorted(self._answers.values(), key=lambda answer: answer.record.least[0])[:count]
         rows = [_heading(), *(_row(scene, answer) for answer in ranked)]
         width, height = max(row.width for row in rows), sum(row.height + _GAP for row in rows)
@@ -64,7 +64,7 @@ class WorstAnswers:
 
 
 def _heading() -> Image.Image:
-    """Which color says what, at the head of the answers' column."""
+    """Tells which color says what, at the head of the answers' column."""
     left = 3 * (_PANEL + _GAP)
     strip = Image.new("RGB", (left + _PANEL, _CAPTION), _PAPER)
     draw, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
@@ -99,7 +99,7 @@ def _row(scene: DeviceScene, worst: WorstAnswer) -> Image.Image:
 def _close_up(
     shown: np.ndarray,  # [H, W] bool
 ) -> tuple[slice, slice]:
-    """Rows and columns around what is shown, in the image's aspect ratio, at least a third of its width."""
+    """Returns rows and columns around what is shown, in the image's aspect ratio, at least a third of its width."""
     height, width = shown.shape
     rows, columns = np.nonzero(shown)
     if len(rows) == 0:
@@ -112,7 +112,7 @@ def _close_up(
 
 
 def _with_prompt(scene: DeviceScene, camera: Camera, prompt: Prompt) -> np.ndarray:  # [H, W, 3]
-    """The prompt's view with the prompt drawn in."""
+    """Returns the prompt's view with the prompt drawn in."""
     picture = _photograph(scene, camera)
     checked = check(prompt, replace(camera, lens=None))  # in the photograph's own pixels
     region = checked.mask if checked.mask is not None else checked.scribble

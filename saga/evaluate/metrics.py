@@ -16,7 +16,7 @@ def iou(
     predicted: np.ndarray,  # bool, any shape
     truth: np.ndarray,  # bool, same shape
 ) -> float:
-    """Intersection over union of two masks.
+    """Returns the intersection over union of two masks.
 
     Raises ValueError when the shapes differ or an array is not bool.
     """
@@ -28,7 +28,7 @@ def accuracy(
     predicted: np.ndarray,  # bool, any shape
     truth: np.ndarray,  # bool, same shape
 ) -> float:
-    """Share of places where both masks say the same.
+    """Returns the share of places where both masks say the same.
 
     Raises ValueError when the shapes differ or an array is not bool.
     """
@@ -41,7 +41,7 @@ def boundary_iou(
     truth: np.ndarray,  # [H, W] bool
     ratio: float = BOUNDARY_RATIO,
 ) -> float:
-    """Intersection over union of the inner boundary bands of two masks.
+    """Returns the intersection over union of the inner boundary bands of two masks.
 
     The band of a mask holds its pixels within d of its outside, in chessboard distance, where d is
     `ratio` of the image diagonal, rounded, and at least 1. What lies beyond the image counts as outside.
@@ -66,7 +66,7 @@ def weighted_iou(
     truth: np.ndarray,  # [N] bool
     opacities: np.ndarray,  # [N]
 ) -> float:
-    """Intersection over union of two sets of Gaussians, each Gaussian counting with its opacity.
+    """Returns the intersection over union of two sets of Gaussians, each Gaussian counting with its opacity.
 
     Opacity keeps the many nearly invisible Gaussians of a trained scene from deciding the figure.
     Raises ValueError when the shapes differ or a mask is not bool.
@@ -82,7 +82,7 @@ def area_weighted_iou(
     predicted: np.ndarray,  # [M, H, W] bool
     truth: np.ndarray,  # [K, H, W] bool
 ) -> float:
-    """Mean over the true masks of the IoU with the predicted mask that fits best, weighted by true area.
+    """Returns the mean over the true masks of the IoU with the predicted mask that fits best, weighted by true area.
 
     Source: DiscoNeRF, section 4 (Metrics). Raises ValueError as `iou` does.
     """
@@ -95,7 +95,7 @@ def best_dice(
     of: np.ndarray,  # [N, H, W] bool
     among: np.ndarray,  # [M, H, W] bool
 ) -> float:
-    """BD: mean over the masks `of` of the Dice score with the mask `among` others that fits best.
+    """Returns BD: mean over the masks `of` of the Dice score with the mask `among` others that fits best.
 
     Source: DiscoNeRF, equation 8 (BD(P, G) has `of` = P, `among` = G). No masks among no masks agree.
     """
@@ -108,7 +108,7 @@ def symmetric_best_dice(
     predicted: np.ndarray,  # [M, H, W] bool
     truth: np.ndarray,  # [K, H, W] bool
 ) -> float:
-    """SBD: the lesser of both directions of `best_dice` (DiscoNeRF, section 4)."""
+    """Returns SBD: the lesser of both directions of `best_dice` (DiscoNeRF, section 4)."""
     return min(best_dice(predicted, truth), best_dice(truth, predicted))
 
 

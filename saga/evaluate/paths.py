@@ -45,23 +45,23 @@ class DatasetPaths:
     """Where masks are made."""
 
     def folders(self, name: str) -> list[Path]:
-        """Folders that may hold a scene's photographs, cameras and PLY, in the order they are looked at."""
+        """Returns folders that may hold a scene's photographs, cameras and PLY, in the order they are looked at."""
         roots = [self.data / parent for parent in _PARENTS] + ([] if self.scenes is None else [self.scenes])
         return [root / f"{name}{suffix}" for root in roots for suffix in _SUFFIXES]
 
     def folder(self, name: str) -> Path:
-        """The folder of a scene's photographs. Raises SagaError that lists the folders looked at."""
+        """Returns the folder of a scene's photographs. Raises SagaError that lists the folders looked at."""
         names = PHOTOGRAPH_FOLDERS if self.images is None else (self.images,)
         candidates = [folder / images for folder in self.folders(name) for images in names]
         return first(candidates, f"the photographs of {name}").parent
 
     def photographs(self, folder: Path) -> Path:
-        """The photographs in a scene's folder."""
+        """Returns the photographs in a scene's folder."""
         names = PHOTOGRAPH_FOLDERS if self.images is None else (self.images,)
         return first([folder / images for images in names], f"the photographs of {folder.name}")
 
     def ply(self, names: Sequence[str]) -> Path:
-        """The trained scene called one of `names`. Raises SagaError that lists the paths looked for."""
+        """Returns the trained scene called one of `names`. Raises SagaError that lists the paths looked for."""
         folders = [folder for name in names for folder in self.folders(name)]
         candidates = [] if self.scenes is None else [self.scenes / f"{name}.ply" for name in names]
         if self.scenes is not None:
@@ -75,7 +75,7 @@ class DatasetPaths:
         )
 
     def load(self, name: str) -> tuple[Scene, Path, float]:
-        """Scene, folder of its photographs, and seconds it took to read the scene. Raises SagaError."""
+        """Returns the scene, the folder of its photographs, and the seconds it took to read it. Raises SagaError."""
         folder = self.folder(name)
         ply = self.ply([name, folder.name])
         start = time.perf_counter()
@@ -83,7 +83,7 @@ class DatasetPaths:
         return scene, folder, time.perf_counter() - start
 
     def training_masks(self, scene: Scene, folder: Path, name: str) -> MaskSource:
-        """Masks to train with, as `masks` and `sam` say; read or made when first asked for."""
+        """Returns masks to train with, as `masks` and `sam` say; read or made when first asked for."""
         cache = (self.cache or folder) / f"{name}.masks"
         if self.sam is not None:
             return LazyMasks(lambda: open_masks(scene, None, self.sam, cache, self.device))
@@ -137,7 +137,7 @@ def _classical(scene: Scene, cache: Path) -> MaskSource:
 
 
 def first(candidates: Iterable[Path], what: str, advice: str = "give the folder of the dataset as published") -> Path:
-    """The first path that is there. Raises SagaError that lists them all."""
+    """Returns the first path that is there. Raises SagaError that lists them all."""
     candidates = list(dict.fromkeys(candidates))
     found = next((path for path in candidates if path.exists()), None)
     if found is None:
@@ -155,7 +155,7 @@ def subfolders(folder: Path, what: str, expected: str) -> list[str]:
 
 
 def _newest(folder: Path) -> list[Path]:
-    """point_cloud/iteration_*/point_cloud.ply, most iterations first; the pattern itself when there is none."""
+    """Returns point_cloud/iteration_*/point_cloud.ply, most iterations first; the pattern itself when there is none."""
     pattern = "point_cloud/iteration_*/point_cloud.ply"
     found = [path for path in folder.glob(pattern) if re.fullmatch(r"iteration_\d+", path.parent.name)]
     return sorted(found, key=lambda path: -int(path.parent.name.split("_")[1])) or [folder / pattern]

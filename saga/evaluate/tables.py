@@ -50,14 +50,14 @@ class Summary:
 
 
 def prompt_label(record: Record) -> str:
-    """What was asked with."""
+    """Tells what was asked with."""
     if record.clicks == 0:
         return record.kind
     return f"{record.clicks} click{'' if record.clicks == 1 else 's'}"
 
 
 def by_scene(results: Sequence[SceneResult]) -> list[Summary]:
-    """One row a scene and prompt, and "all", their mean over scenes, when there are several."""
+    """Returns one row per scene and prompt, and "all", their mean over scenes, when there are several."""
     rows = [row for result in results for row in _by_prompt(result.scene, result.records)]
     labels = list(dict.fromkeys(row.prompt for row in rows))
     if len(results) > 1:
@@ -66,7 +66,7 @@ def by_scene(results: Sequence[SceneResult]) -> list[Summary]:
 
 
 def by_object(result: SceneResult) -> list[Summary]:
-    """One row an object and prompt."""
+    """Returns one row per object and prompt."""
     names = list(dict.fromkeys(record.object for record in result.records))
     return [row for name in names for row in _by_prompt(name, [each for each in result.records if each.object == name])]
 
@@ -100,7 +100,7 @@ def _summary(name: str, label: str, records: Sequence[Record]) -> Summary:
 
 
 def _mean(records: Iterable[Record], value: Callable[[Record], float | None]) -> float | None:
-    """Mean over objects of the mean over an object's records; None where nothing is known."""
+    """Returns the mean over objects of the mean over an object's records; None where nothing is known."""
     of_objects: dict[str, list[float]] = {}
     for record in records:
         known = value(record)
@@ -158,7 +158,7 @@ def report(results: Sequence[SceneResult], title: str, settings: dict[str, Any])
 
 
 def overview(first: str, rows: Sequence[Summary]) -> str:
-    """One row a summary."""
+    """Returns one row per summary."""
     return table((first, *_COLUMNS), [cells(row) for row in rows])
 
 
@@ -168,7 +168,7 @@ def overview_heads() -> tuple[str, ...]:
 
 
 def cells(row: Summary) -> list[str]:
-    """The columns of `overview`."""
+    """Returns the columns of `overview`."""
     return [
         row.name, row.prompt, str(row.objects), percent(row.iou), percent(row.accuracy), percent(row.boundary_iou),
         percent(row.object_iou), percent(row.solid_iou), percent(row.least), row.least_where,
@@ -183,7 +183,7 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Returns a Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines)
 

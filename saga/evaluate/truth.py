@@ -46,12 +46,12 @@ class LabelMaps(Mapping[str, np.ndarray]):
         return len(self._maps)
 
     def labels(self) -> list[int]:
-        """Every number that occurs, ascending."""
+        """Returns every number that occurs, ascending."""
         present = {int(label) for areas in self._areas.values() for label in np.flatnonzero(areas)}
         return sorted(present)
 
     def masks(self, label: int, smallest: int = 1) -> LabelMasks:
-        """The masks of one object in the views that show at least `smallest` pixels of it."""
+        """Returns the masks of one object in the views that show at least `smallest` pixels of it."""
         areas = {view: int(each[label]) if label < len(each) else 0 for view, each in self._areas.items()}
         return LabelMasks(self, label, {view: area for view, area in areas.items() if area >= smallest})
 
@@ -79,7 +79,7 @@ class LabelMasks(Mapping[str, np.ndarray]):
 
 
 def read_masks(scene: Scene, files: Iterable[tuple[str, Path]], smallest: int = 1) -> dict[str, np.ndarray]:
-    """Binary masks (inside above half of the largest value) of some views, without those of fewer pixels."""
+    """Returns binary masks (inside above half of the largest value) of some views, without those of fewer pixels."""
     masks = {}
     for view, path in files:
         camera = scene.camera(view)
@@ -90,7 +90,7 @@ def read_masks(scene: Scene, files: Iterable[tuple[str, Path]], smallest: int = 
 
 
 def read_binary(path: Path) -> np.ndarray:  # [H, W] bool
-    """A mask picture of any scale (0 / 1 or 0 / 255): inside above half of the type's usual maximum."""
+    """Returns a mask picture of any scale (0 / 1 or 0 / 255): inside above half of the type's usual maximum."""
     picture = read_picture(path)
     if picture.dtype == bool:
         return picture
@@ -115,7 +115,7 @@ def fit(
     picture: np.ndarray,  # [H', W']
     path: Path,
 ) -> np.ndarray:  # [H, W]
-    """A mask or label picture, drawn on the photograph as it is on disk, at the camera's size.
+    """Returns a mask or label picture, drawn on the photograph as it is on disk, at the camera's size.
 
     Raises SagaError when it has another aspect ratio than the photograph.
     """

@@ -128,7 +128,7 @@ class Outline:
         geometry: Geometry,
         asked: Tensor,  # [M] bool
     ) -> Tensor:  # [M]
-        """The share of each Gaussian's visible weight that falls on the object's pixels, float32 [M].
+        """Returns the share of each Gaussian's visible weight that falls on the object's pixels, float32 [M].
 
         A^T inside / A^T solid, each summed over the views. NaN for Gaussians that hardly anything is seen of,
         and for those that are not asked for. The geometry need not be that which the outline was made from.
@@ -166,7 +166,7 @@ def _halve(
     straddling: Tensor,  # [N] bool
     outline: Outline,
 ) -> tuple[Geometry, Tensor, Tensor]:
-    """Parts of the straddling Gaussians: their geometry, whose part each is, int64 [L], and bool [L] inside."""
+    """Returns parts of the straddling Gaussians: their geometry, whose part each is, int64 [L], and bool [L] inside."""
     whole = select(geometry, ~straddling)
     leaves, owner = select(geometry, straddling), straddling.nonzero()[:, 0]
     inside, mixed = torch.ones_like(owner, dtype=torch.bool), torch.ones_like(owner, dtype=torch.bool)
@@ -189,7 +189,7 @@ def _extent(
     geometry: Geometry,
     member: Tensor,  # [N] bool
 ) -> Tensor:  # [N]
-    """Longest axis of the members in units of the distance to their fourth neighbor; 0 for others."""
+    """Returns the longest axis of the members in units of the distance to their fourth neighbor; 0 for others."""
     means, rows = geometry.means.cpu().numpy(), member.cpu().numpy()
     nearest = min(_NEIGHBOR + 1, len(means))  # a point is the first of its own neighbors
     distance = cKDTree(means).query(means[rows], k=[nearest], workers=-1)[0][:, 0]
@@ -202,7 +202,7 @@ def _axes(
     quaternions: Tensor,  # [n, 4]
     axis: Tensor,  # [n] int64
 ) -> Tensor:  # [n, 3]
-    """World direction of one axis of each Gaussian: a column of its rotation matrix."""
+    """Returns the world direction of one axis of each Gaussian: a column of its rotation matrix."""
     w, xyz = quaternions[:, :1], quaternions[:, 1:]
     unit = torch.nn.functional.one_hot(axis, 3).to(quaternions)
     turned = unit + 2 * torch.linalg.cross(xyz, torch.linalg.cross(xyz, unit) + w * unit)
@@ -221,7 +221,7 @@ def _replaced(
     parents: np.ndarray,  # [K]
     parts: Geometry,
 ) -> Gaussians:
-    """The Gaussians without those that are gone, and the parts of these."""
+    """Returns the Gaussians without those that are gone, and the parts of these."""
     means, scales = parts.means.cpu().numpy(), parts.scales.cpu().numpy()
     rows = gaussians.vertices[parents]
     for k, (mean, scale) in enumerate(zip(MEANS, SCALES, strict=True)):

@@ -41,7 +41,7 @@ class Surroundings:
         self._margin[geometry.opacities < _MIN_ALPHA] = -torch.inf
 
     def seen_by(self, camera: Camera) -> Tensor:  # [N]
-        """The members and their surroundings in one view, bool [N]; all False when it shows no member."""
+        """Returns the members and their surroundings in one view, bool [N]; all False when it shows no member."""
         own = self._circles(camera, self._means[self._member], self._extent[self._member], self._margin[self._member])
         touched = _touched_cells(camera, *own)
         found = torch.zeros_like(self._member)
@@ -69,7 +69,7 @@ class Surroundings:
 
 
 def _touched_cells(camera: Camera, x: Tensor, y: Tensor, radius: Tensor) -> Tensor:  # [rows, columns]
-    """Which cells of the image the squares around some circles touch."""
+    """Tells which cells of the image the squares around some circles touch."""
     columns, rows = -(-camera.width // _CELL), -(-camera.height // _CELL)
     left, right, top, bottom = _bounds(x, y, radius, columns, rows)
     # +1 and -1 at the corners of each square: summed twice, how many squares reach a cell.
@@ -88,7 +88,7 @@ def _share_cells(table: Tensor, x: Tensor, y: Tensor, radius: Tensor) -> Tensor:
 def _bounds(
     x: Tensor, y: Tensor, radius: Tensor, columns: int, rows: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # each [n]
-    """Half-open ranges of columns and rows, int64, empty where the radius is -inf."""
+    """Returns half-open ranges of columns and rows, int64, empty where the radius is -inf."""
     left, top = (x - radius).clamp(0, columns).long(), (y - radius).clamp(0, rows).long()
     right, bottom = (x + radius).ceil().clamp(0, columns).long(), (y + radius).ceil().clamp(0, rows).long()
     return left, torch.maximum(left, right), top, torch.maximum(top, bottom)

@@ -36,7 +36,7 @@ def draw_preview(
     member: Tensor,  # [N] bool
     prompt: Mapping[str, Any],
 ) -> np.ndarray:  # [h, w, 3]
-    """Three labeled panels, uint8 RGB: what was asked, the object alone, the scene without it.
+    """Returns three labeled panels, uint8 RGB: what was asked, the object alone, the scene without it.
 
     The first is the view's photograph (its rendering when there is none) with the mask tinted and
     outlined, and the prompt's "points" and "negative" (pixels x, y) and "box" (x0, y0, x1, y1) drawn in.
@@ -69,7 +69,7 @@ def draw_overview(
     labels: np.ndarray,  # [N] integer, 0 = none
     names: Sequence[str],
 ) -> np.ndarray:  # [h, w, 3]
-    """Two panels, uint8 RGB: a view of the scene, and each object in a color of its own.
+    """Returns two panels, uint8 RGB: a view of the scene, and each object in a color of its own.
 
     `names` are those of the labels 1, 2, ...; they are written where the view shows their object.
     """
@@ -87,7 +87,7 @@ def draw_overview(
 
 
 def palette(index: int) -> tuple[int, int, int]:
-    """A color (0 to 255) for an object; neighboring numbers are far apart in hue."""
+    """Returns a color (0 to 255) for an object; neighboring numbers are far apart in hue."""
     red, green, blue = colorsys.hsv_to_rgb(0.618034 * index % 1, (0.72, 0.5, 0.85)[index % 3], 0.92)
     return round(255 * red), round(255 * green), round(255 * blue)
 
@@ -98,7 +98,7 @@ def highlight(
     color: np.ndarray,  # [3]
     tint: float = 0.35,
 ) -> np.ndarray:  # [H, W, 3]
-    """The picture with a mask tinted and outlined by a line of 2 px with a thin white rim."""
+    """Returns the picture with a mask tinted and outlined by a line of 2 px with a thin white rim."""
     blended = picture.astype(np.float32)
     blended[mask] += tint * (color - blended[mask])
     line = binary_dilation(mask, iterations=2) & ~mask
@@ -113,7 +113,7 @@ def best_view(
     means: np.ndarray,  # [N, 3]
     labels: np.ndarray,  # [N] integer, 0 = none
 ) -> Camera:
-    """The view that shows most of the labeled objects, each as large as possible.
+    """Returns the view that shows most of the labeled objects, each as large as possible.
 
     Judged on a sample of the cameras and of the means, which hide each other in a coarse depth buffer. An
     object counts with the square root of its area: ten small ones weigh more than one that fills the view.
@@ -136,7 +136,7 @@ def best_view(
 
 
 def _fit(camera: Camera) -> Camera:
-    """The camera with an image that fills a panel."""
+    """Returns the camera with an image that fills a panel."""
     factor = min(_PANEL[0] / camera.width, _PANEL[1] / camera.height)
     return camera.resized(max(1, round(camera.width * factor)), max(1, round(camera.height * factor)))
 

@@ -35,7 +35,7 @@ def hidden_members(
     geometry: Geometry,
     cameras: Sequence[Camera],
 ) -> Tensor:  # [n]
-    """Which Gaussians of an object, rendered alone, contribute to no picture: bool [n] on its device.
+    """Tells which Gaussians of an object, rendered alone, contribute to no picture: bool [n] on its device.
 
     Less than a hundredth of a pixel in every one of up to 16 of the scene's views and of 16 more, in which the
     object fills the picture, from all sides. `geometry` holds the n Gaussians of the object and no others.
@@ -51,7 +51,7 @@ def hidden_members(
 
 
 def floating_members(geometry: Geometry) -> Tensor:  # [n]
-    """Which Gaussians of an object float apart from it: bool [n] on its device.
+    """Tells which Gaussians of an object float apart from it: bool [n] on its device.
 
     The object's body is the largest component of the graph of mutual nearest neighbors (each of two among
     the 10 nearest of the other), components of a twentieth of the Gaussians or more, and those within a
@@ -83,14 +83,14 @@ def _size(
     means: np.ndarray,  # [n, 3]
     weights: np.ndarray,  # [n]
 ) -> float:
-    """Diagonal of the box that holds most of some Gaussians."""
+    """Returns the diagonal of the box that holds most of some Gaussians."""
     weights = weights + 1e-12
     low, high = ([weighted_quantile(axis, weights, q) for axis in means.T] for q in (0.02, 0.98))
     return float(np.linalg.norm(np.subtract(high, low)))
 
 
 def _all_sides(geometry: Geometry) -> list[Camera]:
-    """Views of an object that it fills, evenly spread over all sides, along a Fibonacci spiral."""
+    """Returns views of an object that it fills, evenly spread over all sides, along a Fibonacci spiral."""
     means = geometry.means.cpu().double().numpy()
     weights = geometry.opacities.cpu().numpy() + 1e-12
     center = np.array([weighted_quantile(axis, weights, 0.5) for axis in means.T])

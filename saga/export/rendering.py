@@ -126,7 +126,7 @@ def over_background(
     alpha: Tensor,  # [H, W]
     background: Color,
 ) -> np.ndarray:  # [H, W, 3]
-    """A rendered image over a plain color, uint8 RGB [H, W, 3]."""
+    """Returns a rendered image over a plain color, uint8 RGB [H, W, 3]."""
     blended = image + (1 - alpha[..., None]) * torch.tensor(background, device=image.device)
     return (blended.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
 
@@ -135,7 +135,7 @@ def select(
     geometry: Geometry,
     member: Tensor,  # [N] bool
 ) -> Geometry:
-    """The members' geometry alone."""
+    """Returns the members' geometry alone."""
     return replace(
         geometry,
         means=geometry.means[member],

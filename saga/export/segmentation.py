@@ -137,7 +137,7 @@ def _clean(
     prune: bool,
     timings: dict[str, float],
 ) -> tuple[boundary.Parts, np.ndarray, dict[str, int]]:
-    """What goes into the PLYs, which of it into object.ply, and the counts for the report."""
+    """Tells what goes into the PLYs, which of it into object.ply, and the counts for the report."""
     parts = boundary.Parts(scene.scene.gaussians, member.cpu().numpy(), 0, 0)
     kept, counts = parts.member, {}
     if split:

@@ -106,7 +106,7 @@ def _write_views(
 
 
 def _facts_of(folder: Path) -> dict[str, Any] | None:
-    """What the views in a folder were made from; None when it holds none."""
+    """Tells what the views in a folder were made from; None when it holds none."""
     try:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):

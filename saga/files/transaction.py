@@ -95,7 +95,7 @@ def _may_swap(out: Path) -> bool:
 
 
 def _owned_files(out: Path, owned: Sequence[str]) -> set[Path]:
-    """The files of an earlier result, relative to `out`; never through a link to another folder."""
+    """Returns the files of an earlier result, relative to `out`; never through a link to another folder."""
     files = set()
     for pattern in owned:
         for path in out.glob(pattern):

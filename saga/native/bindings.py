@@ -89,7 +89,7 @@ def library(device_type: str) -> ctypes.CDLL | None:
 
 
 def described(lib: ctypes.CDLL) -> ctypes.CDLL:
-    """The library, with its functions' types told to ctypes."""
+    """Returns the library, with its functions' types told to ctypes."""
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments
@@ -97,7 +97,7 @@ def described(lib: ctypes.CDLL) -> ctypes.CDLL:
 
 
 def workspace(tensor: Tensor, name: str, *arguments: Any) -> Tensor:
-    """What the function `name` says that it needs, on the tensor's device: uint8 [bytes].
+    """Returns the memory that the function `name` says it needs, on the tensor's device: uint8 [bytes].
 
     Raises:
         RuntimeError: the size is unknown, because the device could not be asked.
@@ -116,7 +116,7 @@ def cuda_available() -> bool:
 
 
 def cuda_obstacle() -> str | None:
-    """Why no kernel of the CUDA library can run here, as a clause of a sentence; None when one can."""
+    """Returns why no kernel of the CUDA library can run here, as a clause of a sentence; None when one can."""
     if torch.version.cuda is None:
         return "this PyTorch was built without CUDA"
     if not torch.cuda.is_available():
@@ -149,13 +149,13 @@ def call(device_type: str, name: str, *arguments: Any) -> None:
 
 
 def camera_struct(camera: Camera) -> CameraStruct:
-    """saga_camera of a Camera."""
+    """Returns saga_camera of a Camera."""
     view = (c_float * 16)(*camera.world_to_camera.reshape(-1).tolist())
     return CameraStruct(camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy, view)
 
 
 def image_struct(width: int, height: int) -> CameraStruct:
-    """saga_camera for functions that read only the image size."""
+    """Returns saga_camera for functions that read only the image size."""
     return CameraStruct(width, height)
 
 
@@ -167,5 +167,5 @@ def pointer(tensor: Tensor, dtype: torch.dtype = torch.float32) -> int:
 
 
 def stream(tensor: Tensor) -> int | None:
-    """The current CUDA stream of a device tensor; None on the CPU."""
+    """Returns the current CUDA stream of a device tensor; None on the CPU."""
     return torch.cuda.current_stream(tensor.device).cuda_stream if tensor.is_cuda else None

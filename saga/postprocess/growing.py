@@ -22,7 +22,7 @@ def grow_region(
     seeds: Tensor,  # [n] bool
     radius: float | None = None,
 ) -> tuple[Tensor, float]:
-    """The part of a selection that hangs together with the seeds.
+    """Returns the part of a selection that hangs together with the seeds.
 
     Points within the radius of a seed join, then points within the radius of those, until none is left.
 
@@ -52,7 +52,7 @@ def ball_query(
     radius: float | None = None,
     quantile: float = 1.0,
 ) -> tuple[Tensor, float]:
-    """The members of a selection and every point of the scene within the radius of one.
+    """Returns the members of a selection and every point of the scene within the radius of one.
 
     Args:
         points: The scene, float32 in scene units, finite.
@@ -89,7 +89,7 @@ def spacing(
     points: Tensor,  # [n, 3]
     quantile: float,
 ) -> float:
-    """The quantile (nearest rank) of the points' nearest neighbor distances; 0 for fewer than two points."""
+    """Returns the quantile (nearest rank) of the points' nearest neighbor distances; 0 for fewer than two points."""
     if len(points) < 2:
         return 0.0
     rank = max(math.ceil(quantile * len(points)), 1)

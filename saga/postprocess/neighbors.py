@@ -19,7 +19,7 @@ LARGEST = 1e18  # coordinates beyond have no square in float32
 def nearest_neighbor_distance(
     points: Tensor,  # [n, 3]
 ) -> Tensor:  # [n]
-    """Distance from each point to the closest other one (SAGA, eq. 13), exact to float32.
+    """Returns the distance from each point to the closest other one (SAGA, eq. 13), exact to float32.
 
     Args:
         points: float32 in scene units, finite.
@@ -41,7 +41,7 @@ def nearest_neighbors(
     points: Tensor,  # [n, 3]
     count: int,
 ) -> Tensor:  # [n, count] int32
-    """Each point and those nearest to it.
+    """Returns each point and those nearest to it.
 
     Args:
         points: float32 in scene units, finite.
@@ -68,14 +68,14 @@ def nearest_neighbors(
 def implementation(
     points: Tensor,  # [n, 3]
 ) -> ModuleType:
-    """The native searches on the points' device, or their reference where the library was not built."""
+    """Returns the native searches on the points' device, or their reference where the library was not built."""
     return searches if searches.available(points.device.type) else reference
 
 
 def check_points(
     points: Tensor,  # [n, 3]
 ) -> Tensor:
-    """The points as the searches take them: float32 [n, 3], finite, dense, where a library can search them."""
+    """Returns the points as the searches take them: float32 [n, 3], finite, dense, where a library can search them."""
     if points.ndim != 2 or points.shape[1] != 3:
         found = list(points.shape)
         raise SagaError(f"points: expected shape [n, 3], found {found}; pass a row x, y, z for each point")
@@ -95,7 +95,7 @@ def check_mask(
     mask: Tensor,  # [n] bool
     points: Tensor,  # [n, 3]
 ) -> Tensor:
-    """The mask as the searches take it: bool [n], dense, on the device of the (checked) points."""
+    """Returns the mask as the searches take it: bool [n], dense, on the device of the (checked) points."""
     if mask.dtype != torch.bool or mask.shape != points.shape[:1]:
         expected, found = f"torch.bool [{len(points)}]", f"{mask.dtype} {list(mask.shape)}"
         raise SagaError(f"{name}: expected {expected}, found {found}; pass an entry for each point")
@@ -110,7 +110,7 @@ def check_radius(radius: float) -> float:
 
 
 def reach_of(radius: float) -> float:
-    """The largest distance that rounds to at most the radius in float32.
+    """Returns the largest distance that rounds to at most the radius in float32.
 
     Distances are reported in float32: so a radius that is one of them includes the pair it was measured
     between.

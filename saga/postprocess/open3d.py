@@ -71,7 +71,7 @@ def ball_query(
     radius: float | None = None,
     quantile: float = 1.0,
 ) -> tuple[Tensor, float]:
-    """The members and every point within the radius of one, and the radius, as `growing.ball_query` has it.
+    """Returns the members and every point within the radius of one, and the radius, as `growing.ball_query` has it.
 
     Raises:
         SagaError: As `growing.ball_query`, or Open3D is missing.
@@ -89,7 +89,7 @@ def ball_query(
 def cloud_of(
     points: Tensor,  # [n, 3]
 ) -> Any:
-    """The points as an open3d.geometry.PointCloud. Raises SagaError where Open3D is missing."""
+    """Returns the points as an open3d.geometry.PointCloud. Raises SagaError where Open3D is missing."""
     open3d = import_open3d("filter open3d")
     return open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points.double().numpy()))
 
@@ -111,7 +111,7 @@ def _spacing(
     points: Tensor,  # [n, 3]
     quantile: float,
 ) -> float:
-    """The quantile (nearest rank) of the points' nearest neighbor distances; 0 for fewer than two points."""
+    """Returns the quantile (nearest rank) of the points' nearest neighbor distances; 0 for fewer than two points."""
     if len(points) < 2:
         return 0.0
     distances = np.asarray(cloud_of(points).compute_nearest_neighbor_distance())

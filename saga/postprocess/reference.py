@@ -16,7 +16,7 @@ ROWS = 4096  # points whose neighbors are held in memory at a time
 def nearest_distance(
     points: Tensor,  # [n, 3]
 ) -> Tensor:
-    """Distance from each point to the closest other one; infinity for a point that is alone."""
+    """Returns the distance from each point to the closest other one; infinity for a point that is alone."""
     coordinates = points.double().numpy()
     distances = cKDTree(coordinates).query(coordinates, k=[2], workers=-1)[0][:, 0]
     return torch.from_numpy(distances).float()
@@ -26,7 +26,7 @@ def nearest_neighbors(
     points: Tensor,  # [n, 3]
     count: int,
 ) -> Tensor:  # [n, count] int32
-    """Each point itself and the nearest others, by distance, then by index."""
+    """Returns each point itself and the nearest others, by distance, then by index."""
     tree = cKDTree(points.double().numpy())
     starts = range(0, tree.n, ROWS)
     parts = [_neighbors_of(tree, np.arange(start, min(start + ROWS, tree.n)), count, count + 1) for start in starts]
@@ -60,7 +60,7 @@ def mean_distance(
     points: Tensor,  # [n, 3]
     neighbors: int,
 ) -> Tensor:
-    """Mean distance from each point to its nearest ones, itself included."""
+    """Returns the mean distance from each point to its nearest ones, itself included."""
     coordinates = points.double().numpy()
     tree = cKDTree(coordinates)
     nearest = list(range(1, neighbors + 1))
@@ -77,7 +77,7 @@ def within_radius(
     skip: Tensor,  # [q] bool, queries that count without being looked at
     reach: float,
 ) -> Tensor:
-    """Which queries have a point within reach."""
+    """Tells which queries have a point within reach."""
     within = skip.clone()
     if len(points) > 0 and not bool(skip.all()):
         tree = cKDTree(points.double().numpy())
@@ -92,7 +92,7 @@ def grow_region(
     seeds: Tensor,  # [n] bool
     reach: float,
 ) -> Tensor:
-    """The seeds and every point that steps of at most reach from point to point lead to."""
+    """Returns the seeds and every point that steps of at most reach from point to point lead to."""
     region, front = seeds.clone(), seeds
     while bool(front.any()):
         grown = within_radius(points[front], points, region, reach)

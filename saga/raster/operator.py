@@ -208,7 +208,7 @@ class BlendOperator:
 
 
 def _in_units(camera: Camera, unit: float) -> Camera:
-    """The camera in units of the rasterizer."""
+    """Returns the camera in units of the rasterizer."""
     if unit == 1:
         return camera
     pose = camera.world_to_camera.copy()

@@ -73,7 +73,7 @@ class Camera:
         self,
         points: np.ndarray,  # [N, 3]
     ) -> tuple[np.ndarray, np.ndarray]:  # [N, 2], [N]
-        """Pixel coordinates (x, y) and depths of world points, float64.
+        """Returns pixel coordinates (x, y) and depths of world points, float64.
 
         Depth is along the optical axis; where it is not positive the point is behind the camera and its
         pixel is meaningless.
@@ -86,7 +86,7 @@ class Camera:
         return pixels, depths
 
     def resized(self, width: int, height: int) -> Camera:
-        """The same camera with an image of `width` x `height` pixels."""
+        """Returns the same camera with an image of `width` x `height` pixels."""
         sx, sy = width / self.width, height / self.height
         return replace(
             self,

@@ -34,12 +34,12 @@ class CameraSource:
     """The JSON file, or the folder of a COLMAP model."""
 
     def read(self, photographs: ImageFolder | None) -> list[Camera]:
-        """The cameras, sorted by name, with their photographs where found. Raises SagaError."""
+        """Returns the cameras, sorted by name, with their photographs where found. Raises SagaError."""
         readers = {"colmap": read_colmap, "nerfstudio": read_nerfstudio, "inria": read_inria}
         return readers[self.kind](self.path, photographs)
 
     def image_folder(self) -> Path | None:
-        """The folder of photographs that goes with the cameras by convention, if it is there.
+        """Returns the folder of photographs that goes with the cameras by convention, if it is there.
 
         None for nerfstudio, where every frame names its own file.
         """
@@ -52,7 +52,7 @@ class CameraSource:
 
 
 def find_cameras(ply: Path, images: Path | None, cameras: Path | None) -> CameraSource:
-    """The cameras of `ply`: those at `cameras` when given, else the first found near `images` and `ply`.
+    """Returns the cameras of `ply`: those at `cameras` when given, else the first found near `images` and `ply`.
 
     Searched are the folder of the images and its parent, then the folder of the PLY and two above it (the
     layouts point_cloud/iteration_N/ of the INRIA trainer and exports/splat/ of nerfstudio).
@@ -73,7 +73,7 @@ def find_cameras(ply: Path, images: Path | None, cameras: Path | None) -> Camera
 
 
 def search_folders(ply: Path, images: Path | None) -> list[Path]:
-    """The folders to search for cameras, nearest first."""
+    """Returns the folders to search for cameras, nearest first."""
     near_images = [] if images is None else [images, images.absolute().parent]
     near_ply = list(ply.absolute().parents)[:3]
     return list({folder.absolute(): folder for folder in (*near_images, *near_ply)}.values())

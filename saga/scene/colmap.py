@@ -28,7 +28,7 @@ def is_colmap(folder: Path) -> bool:
 
 
 def read_colmap(folder: str | Path, photographs: ImageFolder | None = None) -> list[Camera]:
-    """Cameras of the COLMAP model in `folder` (binary or text), sorted by name.
+    """Returns cameras of the COLMAP model in `folder` (binary or text), sorted by name.
 
     Every camera model that projects through a single lens is read; a distorted one becomes an ideal pinhole
     of the same focal length and center, with the distortion in `lens`. Images without a pose are left out.
@@ -92,7 +92,7 @@ def _pinhole(folder: Path, camera) -> tuple[dict[str, Any], LensModel | None]:  
 
 
 def _names_in_text(folder: Path) -> dict[int, str]:
-    """Image number -> name in an images.txt: COLMAP's own reader ends a name at its first space."""
+    """Returns the names by their image numbers in an images.txt: COLMAP's own reader ends a name at its first space."""
     names = {}
     lines = iter((folder / "images.txt").read_text(encoding="utf-8", errors="surrogateescape").splitlines())
     for line in lines:

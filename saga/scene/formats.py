@@ -128,7 +128,7 @@ def _converter() -> Callable[[bytes, str, str], dict[str, Any]]:
 
 
 def _zipped(folder: Path) -> bytes:
-    """The folder form of SOG as the one file it also comes as."""
+    """Returns the folder form of SOG as the one file it also comes as."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.iterdir()):
@@ -138,7 +138,7 @@ def _zipped(folder: Path) -> bytes:
 
 
 def _half_turn(rows: np.ndarray) -> np.ndarray:
-    """A copy of a PLY's rows turned by half a turn about x: y and z change sign, and what depends on them."""
+    """Returns a copy of a PLY's rows turned by half a turn about x: y and z change sign, and what depends on them."""
     turned = rows.copy()
     # A Gaussian is the same with its own axes reversed: the turn acts on both sides of its rotation.
     for name in ("y", "z", "ny", "nz", "rot_2", "rot_3"):

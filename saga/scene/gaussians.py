@@ -96,7 +96,7 @@ class Gaussians:
         opacities: np.ndarray,  # [N]
         sh: np.ndarray,  # [N, K, 3]
     ) -> Gaussians:
-        """Gaussians that were not read from a file; `write` stores them in the INRIA layout.
+        """Returns Gaussians that were not read from a file; `write` stores them in the INRIA layout.
 
         Arguments are as the attributes of the class: linear scales, quaternions w first of any length,
         opacities in [0, 1], spherical harmonics with K = (degree + 1) ** 2. The result is what reading the
@@ -155,7 +155,7 @@ class Gaussians:
         self,
         viewpoint: np.ndarray,  # [3]
     ) -> np.ndarray:  # [N, 3]
-        """RGB of every Gaussian seen from `viewpoint` (world coordinates), float32 [N, 3], not below 0.
+        """Returns RGB of every Gaussian seen from `viewpoint` (world coordinates), float32 [N, 3], not below 0.
 
         0.5 plus the spherical harmonics in the direction from the viewpoint to the mean, clipped below at 0:
         1 is white, a trained scene may exceed it slightly. Degrees above 3 are left out. Works in blocks
@@ -178,7 +178,7 @@ class Gaussians:
         return np.clip(0.5 + C0 * np.concatenate(parts), 0, 1)
 
     def _read_sh(self, rows: slice) -> np.ndarray:  # [n, 3, K]
-        """Spherical harmonics of some rows, channel-major as the file has them; zeros for invalid rows."""
+        """Returns spherical harmonics of some rows, channel-major as the file has them; zeros for invalid rows."""
         block = self.vertices[rows]
         constant = _columns(block, self.layout.dc)
         if self.layout.is_rgb:
@@ -192,7 +192,7 @@ class Gaussians:
         self,
         mask: np.ndarray | None = None,  # [N] bool
     ) -> Any:
-        """The rows of `mask` (all without it) as an open3d.geometry.PointCloud: means, colors and normals.
+        """Returns the rows of `mask` (all without it) as an open3d.geometry.PointCloud: means, colors and normals.
 
         Colors are those of the constant spherical harmonics, in [0, 1]; normals are the shortest axes, of either
         sign. Rows that are not valid are left out.
@@ -236,7 +236,7 @@ class Gaussians:
         return Gaussians.from_arrays(*(array[kept] for array in arrays)).ply
 
     def digest(self) -> str:
-        """SHA-256 (hexadecimal) of means, scales, quaternions and opacities as stored in the file.
+        """Returns SHA-256 (hexadecimal) of means, scales, quaternions and opacities as stored in the file.
 
         Independent of the file's format, byte order and other properties; changes with the order of rows.
         """
@@ -267,7 +267,7 @@ def _store(rows: np.ndarray, names: Sequence[str], values: np.ndarray) -> None:
 
 
 def _stored(rows: np.ndarray, layout: Layout) -> np.ndarray:  # [n, 11]
-    """Mean, log scales, quaternion and opacity logit as stored; a flat surfel gets a third scale."""
+    """Returns mean, log scales, quaternion and opacity logit as stored; a flat surfel gets a third scale."""
     if len(layout.scales) == len(SCALES):
         return _columns(rows, (*MEANS, *SCALES, *QUATERNION, *OPACITY))
     means, scales, others = (_columns(rows, names) for names in (MEANS, layout.scales, (*QUATERNION, *OPACITY)))
@@ -286,7 +286,7 @@ def _add_filter(
 
 
 def _activate(stored: np.ndarray) -> np.ndarray:  # [n, 11]
-    """Stored mean, log scales, quaternion and opacity logit (as `_stored` gives them) to usable values."""
+    """Turns stored mean, log scales, quaternion and opacity logit, as `_stored` gives them, into usable values."""
     block = stored.copy()
     block[:, 3:6] = np.exp(stored[:, 3:6])
     norm = np.linalg.norm(stored[:, 6:10], axis=1, keepdims=True)
@@ -313,7 +313,7 @@ def _check_shapes(
 
 
 def _with_rows(element: PlyElement, rows: np.ndarray) -> PlyElement:
-    """The element with other rows; properties and comments, which numpy does not know of, stay."""
+    """Returns the element with other rows; properties and comments, which numpy does not know of, stay."""
     changed = copy.copy(element)
     changed.data = rows
     return changed

@@ -48,7 +48,7 @@ class ImageFolder:
                     yield Path(folder, file).relative_to(self.root).as_posix()
 
     def find(self, name: str) -> str | None:
-        """The photograph that a camera file calls `name`, as in `names`, or None.
+        """Returns the photograph that a camera file calls `name`, as in `names`, or None.
 
         Tried in turn: the path, the path without some of its leading folders, the file name; then the same
         without the suffix. A key that several photographs share finds none of them. Accents may be stored composed or

@@ -13,7 +13,7 @@ from saga.scene.pose import invert_pose
 
 
 def read_inria(path: str | Path, photographs: ImageFolder | None = None) -> list[Camera]:
-    """Cameras of an INRIA `cameras.json`, sorted by name.
+    """Returns cameras of an INRIA `cameras.json`, sorted by name.
 
     Poses are camera-to-world in OpenCV axes, sizes are the original photographs', the principal point is
     the image center. `img_name` often lacks the suffix; the name then does too, until `photographs` has the
@@ -51,7 +51,7 @@ def _camera(entry: object, where: str) -> Camera:
 
 
 def inria_image_folder(path: Path) -> Path | None:
-    """The folder of the photographs that the `cfg_args` beside a `cameras.json` names, if it is there."""
+    """Returns the folder of the photographs that the `cfg_args` beside a `cameras.json` names, if it is there."""
     try:
         call = ast.parse((path.parent / "cfg_args").read_text(), mode="eval").body
         keywords = call.keywords if isinstance(call, ast.Call) else []

@@ -10,7 +10,7 @@ from saga.errors import SagaError
 
 
 def read_json(path: Path) -> Any:
-    """The contents of a JSON file. Raises SagaError when it is missing or no JSON."""
+    """Returns the contents of a JSON file. Raises SagaError when it is missing or no JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

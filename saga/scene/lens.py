@@ -122,7 +122,7 @@ def _key(camera: Camera) -> tuple[Any, ...]:
 
 
 def _scale(camera: Camera) -> np.ndarray:  # [2]
-    """The lens's pixels per pixel of the photograph: a lens may be calibrated at another resolution."""
+    """Returns the lens's pixels per pixel of the photograph: a lens may be calibrated at another resolution."""
     assert camera.lens is not None
     return np.array([camera.lens.width / camera.width, camera.lens.height / camera.height])
 
@@ -207,7 +207,7 @@ def _interpolate(
     rows: np.ndarray,  # [H]
     columns: np.ndarray,  # [W]
 ) -> np.ndarray:  # [H, W]
-    """Bilinear interpolation of a grid at real rows and columns, float32; NaN spreads to its neighbors."""
+    """Returns a bilinear interpolation of a grid at real rows and columns, float32; NaN spreads to its neighbors."""
     top, left = (np.minimum(at.astype(int), size - 2) for at, size in zip((rows, columns), grid.shape, strict=True))
     down, right = (rows - top)[:, None], (columns - left)[None]
     # A weight of 0 must not let a NaN through, which a product would: whole rows and columns take one side.
@@ -223,7 +223,7 @@ def _sample(
     y: np.ndarray,  # [H, W]
     order: int,
 ) -> np.ndarray:  # [H, W] or [H, W, C]
-    """`array` at continuous pixel coordinates, in its dtype; 0 outside and at NaN."""
+    """Returns `array` at continuous pixel coordinates, in its dtype; 0 outside and at NaN."""
     height, width = array.shape[:2]
     inside = (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
     x, y = np.where(inside, x, 0), np.where(inside, y, 0)

@@ -80,7 +80,7 @@ def _usual_photographs(source: CameraSource) -> ImageFolder | None:
 
 
 def _matched(views: list[Camera], photographs: ImageFolder, source: Path) -> list[Camera]:
-    """The views that have a photograph; warns when some are left out, fails when all are."""
+    """Returns the views that have a photograph; warns when some are left out, fails when all are."""
     matched = [view for view in views if view.image_path is not None]
     used = {view.image_path for view in matched}
     viewless = [name for name in photographs.names if photographs.root / name not in used]
@@ -105,7 +105,7 @@ def _few(names: Sequence[str], before: str = "", after: str = "") -> str:
 
 
 def warn_when_unseen(gaussians: Gaussians, views: list[Camera], source: Path) -> None:
-    """Cameras of another coordinate frame give empty pictures and no error anywhere, so say it here."""
+    """Warns when no camera looks at the scene: that gives empty pictures and no error anywhere."""
     means = gaussians.means[gaussians.valid]
     sample = means[:: max(1, len(means) // _SAMPLE)]
     for view in views:

@@ -82,7 +82,7 @@ def existing(path: Path) -> Path | None:
 
 
 def tails(name: str) -> Iterable[str]:
-    """The path, then the path without some of its leading folders, longest first."""
+    """Returns the path, then the path without some of its leading folders, longest first."""
     parts = PurePosixPath(name).parts
     return (str(PurePosixPath(*parts[start:])) for start in range(len(parts)))
 

@@ -27,7 +27,7 @@ _PERSPECTIVE = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE"}
 
 
 def read_nerfstudio(path: str | Path, photographs: ImageFolder | None = None) -> list[Camera]:
-    """Cameras of a `transforms.json`, sorted by name.
+    """Returns cameras of a `transforms.json`, sorted by name.
 
     Poses are camera-to-world in OpenGL axes. Intrinsics stand in the file or in a frame (the frame wins):
     `fl_x`, `fl_y`, `cx`, `cy`, `w`, `h`, or `camera_angle_x`; a missing size is the photograph's. Non-zero
@@ -72,7 +72,7 @@ def _camera(meta: dict[str, Any], frame: object, path: Path, index: int, photogr
 
 
 def _photograph(name: str, root: Path, photographs: ImageFolder | None) -> tuple[Path | None, str]:
-    """The photograph of a frame, and the frame's name with the photograph's suffix if it had none."""
+    """Returns the photograph of a frame, and the frame's name with the photograph's suffix if it had none."""
     if photographs is not None:
         found = photographs.find(name)
         return (None, name) if found is None else (photographs.root / found, name)
@@ -132,7 +132,7 @@ class _Values:
 
 
 def to_splatfacto_frame(cameras: Sequence[Camera], transform_file: Path, source: Path) -> list[Camera]:
-    """Cameras of `source` in the frame of a splatfacto export, which `dataparser_transforms.json` describes.
+    """Returns cameras of `source` in the frame of a splatfacto export, which `dataparser_transforms.json` describes.
 
     nerfstudio turns, shifts and scales poses before training and exports the PLY in that frame:
     x' = scale * transform [x; 1], where x is in the frame before the `applied_transform` that a

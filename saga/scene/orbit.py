@@ -23,7 +23,7 @@ _ALIKE_COSINE = 0.91
 
 
 def orbit_cameras(gaussians: Gaussians, count: int, width: int, height: int) -> list[Camera]:
-    """`count` views of `width` x `height` pixels that look at the scene from a hemisphere around it.
+    """Returns `count` views of `width` x `height` pixels that look at the scene from a hemisphere around it.
 
     The hemisphere's center is the median position of the Gaussians and its size follows the distance within
     which nine in ten of them lie, both weighted by opacity, so floaters and a thin background do not count.
@@ -70,7 +70,7 @@ def look_at(
     target: np.ndarray,  # [3]
     up: np.ndarray,  # [3]
 ) -> np.ndarray:  # [4, 4]
-    """World-to-camera [4, 4] (OpenCV axes) of a camera at `position` looking at `target`, `up` upwards."""
+    """Returns the world-to-camera [4, 4] (OpenCV axes) of a camera at `position` looking at `target`, `up` upwards."""
     forward = (target - position) / np.linalg.norm(target - position)
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
@@ -78,7 +78,7 @@ def look_at(
 
 
 def guess_up(gaussians: Gaussians) -> np.ndarray:  # [3]
-    """The most likely up direction of a scene in world coordinates, unit float64 [3].
+    """Returns the most likely up direction of a scene in world coordinates, unit float64 [3].
 
     In turn: +z when the PLY says so (a comment "Vertical Axis: z", as splatfacto writes). The direction that
     the largest part of the surface faces when one stands out, which is that of a floor or table, even in a room whose
@@ -133,7 +133,7 @@ def weighted_quantile(
     weights: np.ndarray,  # [N]
     q: float,
 ) -> float:
-    """The smallest of `values` that has at least the share `q` of all weight at or below it."""
+    """Returns the smallest of `values` that has at least the share `q` of all weight at or below it."""
     order = np.argsort(values)
     cumulative = np.cumsum(weights[order], dtype=np.float64)
     index = np.searchsorted(cumulative, q * cumulative[-1])
@@ -141,7 +141,7 @@ def weighted_quantile(
 
 
 def _shortest_axes(gaussians: Gaussians, rows: np.ndarray) -> np.ndarray:  # [n, 3]
-    """World direction of the shortest axis of some Gaussians: a column of their rotation matrices."""
+    """Returns the world direction of the shortest axis of some Gaussians: a column of their rotation matrices."""
     w, x, y, z = gaussians.quaternions[rows].astype(np.float64).T
     columns = np.stack(
         [

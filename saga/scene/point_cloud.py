@@ -18,7 +18,7 @@ _SYSTEM_PACKAGES = {"libusb-1.0": "libusb-1.0-0", "libGL.": "libgl1", "libgomp":
 
 
 def import_open3d(wanted_for: str) -> Any:
-    """The module open3d, which is imported at the first use.
+    """Returns the module open3d, which is imported at the first use.
 
     Args:
         wanted_for: What needs it, for the message.
@@ -46,7 +46,7 @@ def point_cloud(
     gaussians: Gaussians,
     mask: np.ndarray | None = None,  # [N] bool
 ) -> Any:
-    """Gaussians as an open3d.geometry.PointCloud: what `Gaussians.to_open3d` gives."""
+    """Returns Gaussians as an open3d.geometry.PointCloud: what `Gaussians.to_open3d` gives."""
     open3d = import_open3d("to_open3d")
     rows = np.flatnonzero(gaussians.valid if mask is None else gaussians.valid & mask)
     cloud = open3d.geometry.PointCloud()
@@ -60,7 +60,7 @@ def _shortest_axes(
     quaternions: np.ndarray,  # [n, 4]
     scales: np.ndarray,  # [n, 3]
 ) -> np.ndarray:  # [n, 3]
-    """Unit vectors along each Gaussian's least extent, which is across the surface that it lies on."""
+    """Returns unit vectors along each Gaussian's least extent, which is across the surface that it lies on."""
     w, x, y, z = quaternions.astype(np.float64).T
     columns = np.stack(
         [

@@ -11,7 +11,7 @@ def invert_pose(
     camera_to_world: object,  # [3, 4] or [4, 4]
     where: str,
 ) -> np.ndarray:  # [4, 4]
-    """World-to-camera float64 [4, 4] of a camera-to-world matrix that was read from a file.
+    """Returns the world-to-camera float64 [4, 4] of a camera-to-world matrix that was read from a file.
 
     The rotation is replaced by the nearest exact one. Raises SagaError, beginning with `where`, when the
     matrix has another shape, is not finite or is no rigid transform.
@@ -36,7 +36,7 @@ def rigid_inverse(
     rotation: np.ndarray,  # [3, 3]
     position: np.ndarray,  # [3]
 ) -> np.ndarray:  # [4, 4]
-    """World-to-camera [4, 4] of a camera with camera-to-world `rotation` at `position`."""
+    """Returns the world-to-camera [4, 4] of a camera with camera-to-world `rotation` at `position`."""
     inverse = np.eye(4)
     inverse[:3, :3] = rotation.T
     inverse[:3, 3] = -rotation.T @ position

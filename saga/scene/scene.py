@@ -32,7 +32,7 @@ class Scene:
         return unique_stems([camera.name for camera in self.cameras])
 
     def camera(self, name: str) -> Camera:
-        """The camera called `name`: its name, its file name, or either without the suffix.
+        """Returns the camera called `name`: its name, its file name, or either without the suffix.
 
         Leading folders of `name` are passed over when needed, so a photograph's path works too; accents may be stored
         composed or decomposed. Raises SagaError that offers the nearest names when there is none, or several.

@@ -29,7 +29,7 @@ def evaluate_basis(
     directions: np.ndarray,  # [n, 3]
     coefficients: int,
 ) -> np.ndarray:  # [n, K]
-    """The first K = min(coefficients, 16) basis functions at unit `directions`, float32 [n, K].
+    """Returns the first K = min(coefficients, 16) basis functions at unit `directions`, float32 [n, K].
 
     Degree l occupies columns l * l to (l + 1) ** 2, order -l to l, with the Condon-Shortley sign that
     Gaussian splatting trainers use. Source: 3D Gaussian Splatting (Kerbl et al. 2023), color model.

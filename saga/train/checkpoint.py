@@ -20,7 +20,7 @@ class Checkpoint:
     """One safetensors file with everything that decides the steps to come."""
 
     def __init__(self, path: Path, identity: dict[str, Any]) -> None:
-        """`identity` names the run: a checkpoint of another scene or configuration is refused."""
+        """Takes the file; `identity` names the run: a checkpoint of another scene or configuration is refused."""
         self.path, self._identity = path, json.loads(json.dumps(identity))
 
     def save(self, trainer: Trainer) -> None:
@@ -79,7 +79,7 @@ class Checkpoint:
 
 
 def _networks(trainer: Trainer) -> list[tuple[str, nn.Module, torch.optim.Adam]]:
-    """What is trained beside the features: names in the file, modules, optimizers."""
+    """Tells what is trained beside the features: names in the file, modules, optimizers."""
     networks: list[tuple[str, nn.Module, torch.optim.Adam]] = []
     if trainer.phi is not None and trainer.phi_adam is not None:
         networks.append(("phi", trainer.phi, trainer.phi_adam))

@@ -46,7 +46,7 @@ class FeatureField:
     """What each granularity goes by, None when the field was trained without."""
 
     def factors(self, granularity: float) -> Tensor:  # [C]
-        """Factors of the features, and so of rendered ones and of queries, at a granularity in [0, 1].
+        """Returns factors of the features, and so of rendered ones and of queries, at a granularity in [0, 1].
 
         Raises:
             SagaError: the field has no gate, or the granularity is out of range.

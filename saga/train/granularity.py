@@ -37,14 +37,14 @@ class ScaleGate(nn.Module):
         """Evenly spaced quantiles [101] of the scales of the scene's masks, in world units."""
 
     def forward(self, rank: float) -> Tensor:  # [C]
-        """Factors of the features at the scale of this rank."""
+        """Returns factors of the features at the scale of this rank."""
         return torch.sigmoid(self.linear(self.linear.weight.new_full((1,), rank)))
 
     def ranks(
         self,
         scales: Tensor,  # [M]
     ) -> Tensor:  # [M]
-        """Ranks in [0, 1] of scales in world units, linear between quantiles."""
+        """Returns ranks in [0, 1] of scales in world units, linear between quantiles."""
         quantiles = self.get_buffer("quantiles")
         above = torch.searchsorted(quantiles, scales.contiguous()).clamp(1, _QUANTILES - 1)
         low, high = quantiles[above - 1], quantiles[above]
@@ -79,7 +79,7 @@ class GranularityLoss:
         pattern: Tensor,  # [P]
         rank: float,
     ) -> Tensor:  # []
-        """Correspondence loss of the gated features at one scale.
+        """Returns the correspondence loss of the gated features at one scale.
 
         `present` are the view's patterns among the pixels, `pattern` each pixel's index into them.
         """

@@ -13,7 +13,7 @@ def mask_queries(
     features: Tensor,  # [P, C]
     weights: Tensor,  # [P, M]
 ) -> Tensor:  # [M, C]
-    """T_M: average of the features under each mask (eq. 5); weights >= 0, a mask of weight 0 gives 0."""
+    """Returns T_M: the average of the features under each mask (eq. 5); weights >= 0, a mask of weight 0 gives 0."""
     return (weights.T @ features) / weights.sum(0).clamp(min=1e-6)[:, None]
 
 
@@ -39,7 +39,7 @@ def mask_correspondence(
     members: Tensor,  # [P, M]
     weights: Tensor | None = None,  # [M]
 ) -> Tensor:  # [P, P]
-    """K(p1, p2) of eq. 8: intersection over union of the sets of masks of two pixels, -1 where it is 0.
+    """Returns K(p1, p2) of eq. 8: intersection over union of the sets of masks of two pixels, -1 where it is 0.
 
     `members` is 0 or 1 (float). Of two pixels that both lie in no mask nothing is known: their K is 0. With
     weights, all positive, a mask counts as that many.
@@ -75,7 +75,7 @@ def norm_loss(
     rendered: Tensor,  # [P, C]
     lengths: Tensor,  # [P]
 ) -> Tensor:  # []
-    """Mean of 1 - |F_r| / sum of weight times |f|: 0 where all features along a ray point the same way.
+    """Returns the mean of 1 - |F_r| / sum of weight times |f|: 0 where all features along a ray point the same way.
 
     `lengths` is the rendered length of the features; no gradient flows through it.
     """

@@ -26,6 +26,6 @@ class SamProjection(nn.Module):
         self,
         features: Tensor,  # [256, h, w]
     ) -> Tensor:  # [h * w, C]
-        """Low-dimensional features of every position, row by row."""
+        """Returns the low-dimensional features of every position, row by row."""
         result: Tensor = self.layers(features.flatten(1).T)
         return result

@@ -87,7 +87,7 @@ def build_cache(
 
 
 def spread(cameras: list[Camera], most: int) -> list[Camera]:
-    """At most `most` cameras, evenly spaced in the list's order."""
+    """Returns at most `most` cameras, evenly spaced in the list's order."""
     if len(cameras) <= most:
         return cameras
     return [cameras[i] for i in np.linspace(0, len(cameras) - 1, most).round().astype(int)]
@@ -128,7 +128,7 @@ def _weights(
     kept: np.ndarray,  # [M] bool
     count: int,
 ) -> np.ndarray | None:  # [count]
-    """Weights of the masks that training learns from; what no mask covers counts as the heaviest of them."""
+    """Returns weights of the masks that training learns from; what no mask covers counts as the heaviest of them."""
     weights = source.weights(camera) if isinstance(source, WeightedMasks) else None
     if weights is None:
         return None
@@ -162,7 +162,7 @@ def balanced_pixels(
 def patterns(
     members: np.ndarray,  # [M, P]
 ) -> tuple[Tensor, Tensor]:
-    """The distinct sets of masks among P pixels: members [U, M] bool and each pixel's pattern [P] int64."""
+    """Returns the distinct sets of masks among P pixels: members [U, M] bool and each pixel's pattern [P] int64."""
     packed = np.ascontiguousarray(np.packbits(members, axis=0).T)
     keys = packed.view([("", packed.dtype)] * packed.shape[1])[:, 0]
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)

@@ -16,7 +16,7 @@ _COMPARED = 1 << 22  # neighbors of neighbors held in memory at a time
 
 
 def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:
-    """A linear map that replaces each Gaussian's value by the mean over itself and its mutual neighbors.
+    """Returns a linear map that replaces each Gaussian's value by the mean over itself and its mutual neighbors.
 
     Row i of the result holds Gaussian i and those among its nearest `neighbors` (itself included) that have i
     among theirs. So the many Gaussians of a surface do not speak for a large stray one near it, which
@@ -41,7 +41,7 @@ def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:
 def _mutual(
     found: Tensor,  # [n, k] int32
 ) -> Tensor:  # [n, k] bool
-    """Which neighbors have the point among theirs, as it has itself."""
+    """Tells which neighbors have the point among theirs, as it has itself."""
     chunk = max(1, _COMPARED // found.shape[1] ** 2)
     points = torch.arange(len(found), dtype=found.dtype, device=found.device)[:, None, None]
     chunks = zip(points.split(chunk), found.split(chunk), strict=True)

@@ -82,7 +82,7 @@ class Trainer:
         self._losses = {name: torch.tensor(mean, device=self.features.device) for name, mean in means.items()}
 
     def step(self) -> None:
-        """One update of the features (and phi, and gate) on sampled pixels of one random view."""
+        """Makes one update of the features (and phi, and gate) on sampled pixels of one random view."""
         view = self.cache.views[int(torch.randint(len(self.cache.views), (1,), generator=self.random))]
         chosen = torch.randint(len(view.pattern), (self.config.pixels,), generator=self.random).to(view.pattern.device)
         selected = chosen + view.first

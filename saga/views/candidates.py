@@ -134,7 +134,7 @@ def _parts(extent: Extent, seed: int) -> list[tuple[np.ndarray, float]]:
 
 
 def _fitting(reach: float) -> float:
-    """Distance from which a ball of a radius fills a picture, with a margin."""
+    """Returns the distance from which a ball of a radius fills a picture, with a margin."""
     return 1.1 * reach / math.sin(math.radians(_FIELD_OF_VIEW / 2))
 
 
@@ -157,7 +157,7 @@ def _ring(
 
 
 def _most_free(extent: Extent, rng: np.random.Generator, count: int) -> np.ndarray:  # [count, 3]
-    """Places within the scene, far from surfaces and from each other."""
+    """Returns places within the scene, far from surfaces and from each other."""
     low, high = np.quantile(extent.points, (0.1, 0.9), axis=0)
     places = np.concatenate([extent.center[None], rng.uniform(low, high, (2000, 3))])
     clearance = cKDTree(extent.points).query(places)[0]

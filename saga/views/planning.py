@@ -68,7 +68,7 @@ def plan_views(
 
 
 def _thinned(geometry: Geometry, valid: Tensor, seed: int) -> Geometry:
-    """A random part of the valid Gaussians, enlarged so that their surface stays closed."""
+    """Returns a random part of the valid Gaussians, enlarged so that their surface stays closed."""
     rows = valid.nonzero()[:, 0]
     if len(rows) > _MOST_GAUSSIANS:
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_MOST_GAUSSIANS]
@@ -93,7 +93,7 @@ def _worth(geometry: Geometry) -> Tensor:  # [n]
 
 
 def _look(geometry: Geometry, camera: Camera, extent: Extent) -> Tensor:  # [n]
-    """How well a candidate shows each Gaussian, 0 to 1; 0 everywhere when something stands in its way."""
+    """Tells how well a candidate shows each Gaussian, 0 to 1; 0 everywhere when something stands in its way."""
     operator = BlendOperator(geometry, camera)
     pose = torch.from_numpy(camera.world_to_camera[2]).to(geometry.means)
     depths = geometry.means @ pose[:3] + pose[3]
@@ -123,13 +123,13 @@ def _greedy(
 
 
 def _cover(size: tuple[int, int]) -> tuple[int, int]:
-    """The size at a candidate's aspect ratio that covers a size."""
+    """Returns the size at a candidate's aspect ratio that covers a size."""
     scale = max(size[0] / _PROBE_SIZE[0], size[1] / _PROBE_SIZE[1])
     return round(scale * _PROBE_SIZE[0]), round(scale * _PROBE_SIZE[1])
 
 
 def _named(cameras: list[Camera], extent: Extent, size: tuple[int, int]) -> list[Camera]:
-    """The cameras cropped to a size and numbered around the scene."""
+    """Returns the cameras cropped to a size and numbered around the scene."""
     width, height = size
     forward = np.eye(3)[np.argmin(np.abs(extent.up))]
     side = np.cross(extent.up, forward)

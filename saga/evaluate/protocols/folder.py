@@ -31,7 +31,7 @@ _DECOMPOSED_VIEWS = 10
 
 
 def scene_names(data: Path) -> list[str]:
-    """Folders with a truth."""
+    """Returns folders with a truth."""
     names = [
         name
         for name in subfolders(data, "holds no scene folders", "one folder per scene")
@@ -43,7 +43,7 @@ def scene_names(data: Path) -> list[str]:
 
 
 def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
-    """One scene folder. Raises SagaError for what is missing."""
+    """Returns one scene folder. Raises SagaError for what is missing."""
     scene, folder, seconds = paths.load(name)
     tasks = []
     for label, truth, members in _objects(scene, folder):
@@ -57,7 +57,7 @@ def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
 
 
 def _decomposition(scene: Scene, folder: Path) -> LabelMaps:
-    """The instances of up to ten views, evenly spaced."""
+    """Returns the instances of up to ten views, evenly spaced."""
     views = png_views(folder / "instances")
     chosen = np.linspace(0, len(views) - 1, min(len(views), _DECOMPOSED_VIEWS)).round().astype(int)
     return LabelMaps.read(scene, [views[i] for i in chosen])
@@ -78,12 +78,12 @@ def _objects(scene: Scene, folder: Path) -> list[tuple[str, TrueMasks, np.ndarra
 
 
 def read_instances(scene: Scene, folder: Path) -> LabelMaps:
-    """The label PNGs of a folder, named as their views."""
+    """Returns the label PNGs of a folder, named as their views."""
     return LabelMaps.read(scene, png_views(folder))
 
 
 def png_views(folder: Path) -> list[tuple[str, Path]]:
-    """The PNGs of a folder with the views they are named after. Raises SagaError when there are none."""
+    """Returns the PNGs of a folder with the views they are named after. Raises SagaError when there are none."""
     files = [(path.stem, path) for path in sorted(folder.glob("*.png"))]
     if not files:
         raise SagaError(f"{folder}: expected one PNG a view, named as the photograph; found none.")

@@ -25,7 +25,7 @@ _TRUTH = "test_mask"
 
 
 def scene_names(data: Path) -> list[str]:
-    """Scenes with test masks."""
+    """Returns scenes with test masks."""
     names = [n for n in subfolders(data, "holds no scenes", "one folder per scene") if (data / n / _TRUTH).is_dir()]
     if not names:
         raise SagaError(f"{data}: expected scene folders with {_TRUTH}/; found none.")
@@ -33,7 +33,7 @@ def scene_names(data: Path) -> list[str]:
 
 
 def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
-    """One scene. Raises SagaError for what is missing."""
+    """Returns one scene. Raises SagaError for what is missing."""
     scene, folder, seconds = paths.load(name)
     root = paths.data / name / _TRUTH
     views = {

@@ -33,13 +33,13 @@ _TWO_TASKS = "horns"
 
 
 def scene_names(data: Path) -> list[str]:
-    """Scenes that have tasks."""
+    """Returns scenes that have tasks."""
     tasks = subfolders(_root(data) / "masks", "holds no tasks", "one folder a task")
     return list(dict.fromkeys(_scene_of(task) for task in tasks))
 
 
 def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
-    """One scene with its one or two tasks. Raises SagaError for what is missing."""
+    """Returns one scene with its one or two tasks. Raises SagaError for what is missing."""
     root = _root(paths.data)
     names = subfolders(root / "masks", "holds no tasks", "one folder a task")
     scene, folder, seconds = paths.load(name)

@@ -44,7 +44,7 @@ _SEQUENCE = "Sequence_1"
 
 
 def scene_names(data: Path) -> list[str]:
-    """Scenes with a rendered sequence."""
+    """Returns scenes with a rendered sequence."""
     names = [n for n in subfolders(data, "holds no scenes", "one folder per scene") if (data / n / _SEQUENCE).is_dir()]
     if not names:
         raise SagaError(f"{data}: expected scene folders with {_SEQUENCE}/; found none.")
@@ -52,7 +52,7 @@ def scene_names(data: Path) -> list[str]:
 
 
 def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
-    """One scene. Raises SagaError for what is missing."""
+    """Returns one scene. Raises SagaError for what is missing."""
     folder = first([paths.data / name / _SEQUENCE], f"the sequence of {name}")
     ply = paths.ply([name, f"{name}/{_SEQUENCE}"])
     start = time.perf_counter()
@@ -74,7 +74,7 @@ def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
 
 
 def read_cameras(folder: Path) -> list[Camera]:
-    """The used frames of a sequence. Raises SagaError when the trajectory or a photograph is missing."""
+    """Returns the used frames of a sequence. Raises SagaError when the trajectory or a photograph is missing."""
     trajectory = first([folder / "traj_w_c.txt"], "the camera poses")
     try:
         poses = np.loadtxt(trajectory, ndmin=2).reshape(-1, 4, 4)

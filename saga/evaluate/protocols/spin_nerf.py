@@ -28,12 +28,12 @@ _NOT_TRUTH = ("_cutout", "_pseudo")
 
 
 def scene_names(data: Path) -> list[str]:
-    """Scenes with masks, by their short names."""
+    """Returns scenes with masks, by their short names."""
     return list(_annotations(data))
 
 
 def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
-    """One scene. Raises SagaError for what is missing."""
+    """Returns one scene. Raises SagaError for what is missing."""
     annotations = _annotations(paths.data)[name]
     scene, folder, seconds = paths.load(name)
     truth = read_masks(scene, [(_view(scene, path), path) for path in _masks(annotations)])
@@ -45,12 +45,12 @@ def open_case(paths: DatasetPaths, name: str, prompting: PromptConfig) -> Case:
 
 
 def short_name(folder: str) -> str:
-    """`orchids (llff)` -> `orchids`."""
+    """Returns `orchids` of `orchids (llff)`."""
     return re.sub(r"\s*\(.*\)$", "", folder)
 
 
 def _annotations(data: Path) -> dict[str, Path]:
-    """Folders of masks by the short names of their scenes."""
+    """Returns folders of masks by the short names of their scenes."""
     folders = [data / name for name in subfolders(data, "holds no mask folders", "one folder per scene")]
     found = {short_name(folder.name): folder for folder in folders if _masks(folder)}
     if not found:
