@@ -27,10 +27,10 @@ class Sphere(Method[SphereConfig]):
     """Selects what lies close to the clicked points. Scores are the negative distance to the nearest one."""
 
     def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
-        found = [
-            world_points(self.device_scene, prompt.camera.name, torch.from_numpy(prompt.parts.points))
-            for prompt in prompts
-        ]
+        found = []
+        for prompt in prompts:
+            pixels = torch.from_numpy(prompt.parts.points).to(self.device_scene.device)
+            found.append(world_points(self.device_scene, prompt.camera.name, pixels))
         with report.timed("distances"):
             means = self.device_scene.geometry.means
             distances = torch.cdist(means, torch.cat(found).to(means)).amin(1)
