@@ -58,6 +58,10 @@ class SceneMaskConfig(Config):
     """Least mean strength of image edges along an object's outline, from 0 (none) to 1 (closed)."""
     neck: float = 0.5
     """Width of the neck between two neighbors that touch, at most, relative to the narrower one's width."""
+    doubtful_height: float = 4.0
+    """Height up to which the surface of an object may be a bump of the support, in heights that count as above it."""
+    doubtful_share: float = 0.2
+    """The same at most, as a share of the object's own height."""
     ring: float = 0.55
     """Least share of the ring around the foot of a thing that is the flat top of what carries it."""
     ledge: float = 0.9
@@ -73,7 +77,11 @@ class SceneMaskConfig(Config):
     """Least share of a classical mask that lies inside one object, for it to be a part of that object."""
     parts: int = 20
     """The most classical masks a view keeps as parts."""
+    superpixels: int = 800
+    """Regions that the hierarchy of each photograph starts from, whose regions become parts."""
     object_weight: float = 4.0
-    """Weight of an object's or a support's mask against a part's, in the sampling of training."""
+    """Weight of the mask of an object, or of anything else that is no support, against a part's in training."""
+    support_weight: float = 16.0
+    """Weight of a support's mask: it is so large that as many samples as an object's leave holes."""
     seed: int = 0
     """Seed of the search for planes."""

@@ -10,7 +10,6 @@ from saga.masks.regions import RegionTree, region_tree
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.grid import ViewGrid
 from saga.masks.scene.labels import Kind
-from saga.masks.scene.snapping import snapped
 from saga.masks.scene.structure import SceneStructure
 from saga.scene.resizing import resize
 
@@ -40,14 +39,16 @@ def masks_of_view(
     height, width = image.shape[:2]
     scale = min(1.0, config.long_side / max(height, width))
     small = resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
-    drawn = snapped(grid, structure.labels_of(grid), structure.labels, small)
+    drawn = structure.drawn(grid, small)
     counts = np.bincount(drawn[drawn >= 0], minlength=len(structure.labels))
-    wholes = drawn == np.flatnonzero(counts >= config.smallest_mask * drawn.size)[:, None, None]
-    tree = region_tree(small, classical.superpixels)
+    kept = np.flatnonzero(counts >= config.smallest_mask * drawn.size)
+    wholes = drawn == kept[:, None, None]
+    tree = region_tree(small, config.superpixels)
     chosen = _inside_objects(tree, choose_regions(tree, classical), drawn, structure.labels.are(Kind.OBJECT), config)
     masks = np.concatenate([wholes, tree.members[chosen][:, tree.superpixels]])
     weights = np.ones(len(masks), np.float32)
-    weights[: len(wholes)] = config.object_weight
+    is_support = structure.labels.are(Kind.SUPPORT)[kept]
+    weights[: len(wholes)] = np.where(is_support, config.support_weight, config.object_weight)
     rows = ((np.arange(height) + 0.5) * small.shape[0] / height).astype(int)
     columns = ((np.arange(width) + 0.5) * small.shape[1] / width).astype(int)
     return masks[:, rows[:, None], columns[None]], weights

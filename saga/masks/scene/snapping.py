@@ -26,6 +26,7 @@ def snapped(
     image_labels: np.ndarray,  # [h, w]
     labels: Labels,
     image: np.ndarray,  # [H, W, 3]
+    doubtful: np.ndarray | None = None,  # [h, w]
 ) -> np.ndarray:  # [H, W]
     """Draws a view's labels to the edges of its photograph, by a watershed of the color gradient.
 
@@ -37,6 +38,8 @@ def snapped(
         image_labels: label of each sample, -1 where nothing is known.
         labels: what the labels are.
         image: the photograph, uint8 RGB, at the size of the result.
+        doubtful: samples whose label is not certain, as the lowest part of an object, which may be a bump of its
+            support; None when there are none.
 
     Returns:
         Label of each pixel, int64, -1 where nothing is known.
@@ -52,6 +55,8 @@ def snapped(
     is_object, is_support = (np.append(own, [False, False])[coarse] for own in kinds)
     far = ndimage.distance_transform_edt(~(is_object & large)) > _FAR_SHARE * max(height, width)
     seeds = flat & large & (coarse != -1) & (~is_support | far)
+    if doubtful is not None:
+        seeds &= ~doubtful[down, across]
     if not seeds.any():
         return np.maximum(coarse, -1)
     gradient = color_gradient(ndimage.gaussian_filter(rgb2lab(image).astype(np.float32), (1.0, 1.0, 0.0)))

@@ -138,7 +138,7 @@ def _thing_over(carrier: _Carrier, top: float, config: SceneMaskConfig) -> np.nd
             continue
         foot = _closed(carrier.plan(thing[heights[thing] < top + 6 * carrier.distance]))
         carried = below[carrier.plan(thing)].mean() >= _CARRIED
-        if _is_ringed(foot, level, config) or (carried and _leaves_a_ledge(foot, level, below, config)):
+        if carried and (_is_ringed(foot, level, config) or _leaves_a_ledge(foot, level, below, config)):
             # The foot of the thing, too low to be told from the top by height alone.
             lower = (heights > top + carrier.margin) & (heights <= top + carrier.clearance)
             return np.union1d(thing, np.flatnonzero(lower & foot[tuple(carrier.cells.T)]))

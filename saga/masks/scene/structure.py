@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +13,13 @@ from saga.files.transaction import atomic_path
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.confirmation import drop_unconfirmed
 from saga.masks.scene.grid import ViewGrid
-from saga.masks.scene.heights import ground
+from saga.masks.scene.heights import Ground, ground
+from saga.masks.scene.joins import join_seamless
 from saga.masks.scene.labels import Kind, Labels
 from saga.masks.scene.necks import split_necks
 from saga.masks.scene.outlines import LOOKUP_VOXELS, Lookup
 from saga.masks.scene.pieces import find_pieces
+from saga.masks.scene.snapping import snapped
 from saga.masks.scene.stacks import split_stacks
 from saga.masks.scene.supports import find_supports
 from saga.masks.scene.surface import Lattice, Surface
@@ -30,6 +32,8 @@ class SceneStructure:
     lattice: Lattice
     points: np.ndarray  # [V, 3]
     labels: Labels
+    doubtful: np.ndarray  # [V]
+    """Voxels so low on their object that they may be a bump of the support, bool."""
 
     @property
     def found(self) -> bool:
@@ -51,6 +55,16 @@ class SceneStructure:
         image[voxels >= 0] = self.labels.of_voxel[voxels[voxels >= 0]]
         return self._lookup.completed(image, grid)
 
+    def drawn(
+        self,
+        grid: ViewGrid,
+        image: np.ndarray,  # [H, W, 3]
+    ) -> np.ndarray:  # [H, W]
+        """Labels of a view drawn to the edges of its photograph, uint8 RGB of any size; -1 where nothing is known."""
+        voxels = self.lattice.voxels_of(grid)
+        doubtful = (voxels >= 0) & np.append(self.doubtful, False)[voxels]
+        return snapped(grid, self.labels_of(grid), self.labels, image, doubtful)
+
     @cached_property
     def _lookup(self) -> Lookup:
         return Lookup(self.points, self.labels.of_voxel, LOOKUP_VOXELS * self.lattice.side)
@@ -64,6 +78,7 @@ class SceneStructure:
                 origin=self.lattice.origin,
                 lengths=np.array([self.lattice.side, self.lattice.farthest, self.lattice.jump]),
                 points=self.points,
+                doubtful=self.doubtful,
                 of_voxel=self.labels.of_voxel,
                 kinds=np.array([kind.value for kind in self.labels.kinds], dtype="U16"),
                 supports=np.array(self.labels.supports, dtype=np.int64),
@@ -76,13 +91,13 @@ class SceneStructure:
             lattice = Lattice(file["codes"], file["origin"], *file["lengths"].tolist())
             kinds = [Kind(value) for value in file["kinds"].tolist()]
             labels = Labels(file["of_voxel"], kinds, file["supports"].tolist())
-            return SceneStructure(lattice, file["points"], labels)
+            return SceneStructure(lattice, file["points"], labels, file["doubtful"])
 
     @staticmethod
     def nothing() -> SceneStructure:
         """A structure without anything: no support was found."""
         lattice = Lattice(np.zeros(0, np.int64), np.zeros(3), 1.0, np.inf, np.inf)
-        return SceneStructure(lattice, np.zeros((0, 3), np.float32), Labels(np.zeros(0, np.int64)))
+        return SceneStructure(lattice, np.zeros((0, 3), np.float32), Labels(np.zeros(0, np.int64)), np.zeros(0, bool))
 
 
 def find_structure(
@@ -94,7 +109,21 @@ def find_structure(
         return SceneStructure.nothing()
     grounds = [ground(surface, support, config) for support in supports]
     labels = find_pieces(surface, grounds, config)
+    join_seamless(surface, labels, config)
     drop_unconfirmed(surface, labels, config)
     split_necks(surface, grounds, labels, config)
     split_stacks(surface, grounds, labels, config)
-    return SceneStructure(surface.lattice, surface.points, labels)
+    return SceneStructure(surface.lattice, surface.points, labels, _doubtful(grounds, labels, config))
+
+
+def _doubtful(grounds: Sequence[Ground], labels: Labels, config: SceneMaskConfig) -> np.ndarray:  # [V]
+    """Voxels of objects that rise little over the support, and little of the object's own height."""
+    doubtful = np.zeros(len(labels.of_voxel), bool)
+    for label in labels.of(Kind.OBJECT):
+        members = np.flatnonzero(labels.of_voxel == label)
+        each = grounds[labels.supports[label]]
+        rise = each.heights[members] / each.threshold[members]
+        limit = min(config.doubtful_height, config.doubtful_share * np.percentile(rise, 90))
+        # What is not above the support at all is an object's as a bottom that it encloses.
+        doubtful[members] = each.above[members] & (rise < limit)
+    return doubtful
