@@ -45,3 +45,18 @@ def test_specks_are_not_certain(table_surface: Surface) -> None:
     coarse[50:53, 70:73] = 1
     image = np.full((*grid.depth.shape, 3), 128, np.uint8)
     assert (snapped(grid, coarse, _labels(), image) != 1).all()
+
+
+def test_a_doubtful_bump_goes_to_what_it_looks_like(table_surface: Surface) -> None:
+    grid = _filled(table_surface.grids[0])
+    coarse = np.zeros(grid.depth.shape, int)
+    coarse[40:80, 40:102] = 1  # the left half of it is a bump of the support, as the photograph shows
+    image = np.empty((*grid.depth.shape, 3), np.uint8)
+    image[:] = np.array(GREY) * 255
+    image[40:80, 70:102] = np.array(BLUE) * 255
+    doubtful = np.zeros(grid.depth.shape, bool)
+    doubtful[40:80, 40:74] = True
+    drawn = snapped(grid, coarse, _labels(), image, doubtful)
+    assert (drawn[42:78, 44:68] == 0).all()
+    assert (drawn[42:78, 72:100] == 1).all()
+    assert (snapped(grid, coarse, _labels(), image)[42:78, 44:68] == 1).all()
