@@ -36,7 +36,7 @@ class MaskCache:
     """
 
     def __init__(self, folder: str | Path, generator: MaskGenerator | ViewGenerator) -> None:
-        """A cache in a subfolder of `folder` for `generator` with its settings; makes nothing yet."""
+        """Opens a cache in a subfolder of `folder` for `generator` with its settings; makes nothing yet."""
         identity = json.dumps({"store": _VERSION, "generator": generator.identity}, sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()
         self.folder = Path(folder) / f"{generator.name}-{digest[:12]}"
@@ -119,7 +119,7 @@ class MaskCache:
             return False
 
     def _held(self, camera: Camera) -> frozenset[str]:
-        """The arrays in the file of a view with a photograph; checks the file the first time."""
+        """Returns the arrays in the file of a view with a photograph; checks the file the first time."""
         key = _view_key(camera)
         if key not in self._arrays and not self._is_current(camera):
             raise SagaError(
@@ -169,7 +169,7 @@ def _add_array(archive: zipfile.ZipFile, name: str, array: np.ndarray, compressi
 
 
 def image_key(camera: Camera) -> str:
-    """Digest of everything that decides the image of a view: the photograph's bytes, size and lens."""
+    """Returns the digest of everything that decides the image of a view: the photograph's bytes, size and lens."""
     assert camera.image_path is not None
     try:
         digest = hashlib.sha256(camera.image_path.read_bytes())
@@ -182,7 +182,7 @@ def image_key(camera: Camera) -> str:
 
 
 def _geometry(camera: Camera) -> list[object]:
-    """What decides which pixels of the photograph a view shows where."""
+    """Tells what decides which pixels of the photograph a view shows where."""
     view: list[object] = [camera.width, camera.height, *(["upright"] if camera.upright else [])]
     if camera.lens is not None:
         lens = camera.lens

@@ -73,12 +73,12 @@ OFFICIAL = {
 
 
 def cache_folder() -> Path:
-    """Where checkpoints are kept: SAGA_CACHE when set, else ~/.cache/saga."""
+    """Tells where checkpoints are kept: SAGA_CACHE when set, else ~/.cache/saga."""
     return Path(os.environ.get("SAGA_CACHE") or Path.home() / ".cache" / "saga")
 
 
 def resolve_checkpoint(checkpoint: str | Path) -> Path:
-    """The file of `checkpoint`: a path, or "vit_h", "vit_l" or "vit_b".
+    """Returns the file of `checkpoint`: a path, or "vit_h", "vit_l" or "vit_b".
 
     A name is looked up in the cache folder and, when it is not there, downloaded after asking on a terminal.
     Raises SagaError when there is no such file, when an official file is incomplete, when nobody can be
@@ -115,7 +115,7 @@ def checkpoint_digest(path: Path) -> str:
 
 
 def load_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint on the CPU; no code in the file is run.
+    """Returns the tensors of a checkpoint on the CPU; no code in the file is run.
 
     Raises SagaError when the file is truncated or no PyTorch state dict.
     """
@@ -155,7 +155,7 @@ def _ask(official: OfficialCheckpoint, path: Path) -> None:
 
 
 def _download(official: OfficialCheckpoint, path: Path) -> None:
-    """Fetch the file beside `path`, going on where an earlier try stopped; it gets its name when right."""
+    """Fetches the file beside `path`, going on where an earlier try stopped; it gets its name when right."""
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,7 @@ class ClassicalGenerator:
         self,
         image: np.ndarray,  # [H, W, 3]
     ) -> tuple[np.ndarray, None]:  # [M, H, W]
-        """Masks bool [M, H, W] of a uint8 RGB image [H, W, 3], larger first, and no features."""
+        """Returns masks bool [M, H, W] of a uint8 RGB image [H, W, 3], larger first, and no features."""
         height, width = image.shape[:2]
         scale = min(1.0, self.config.long_side / max(height, width))
         small = resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
@@ -59,7 +59,7 @@ class ClassicalGenerator:
 
 
 def choose_regions(tree: RegionTree, config: ClassicalConfig) -> np.ndarray:  # [M]
-    """Indices of the regions worth a mask, int64 [M], larger first.
+    """Returns indices of the regions worth a mask, int64 [M], larger first.
 
     A good region has an edge all around and stays unmerged for long while the tree grows. Such scores are
     only comparable between regions of one size, so each doubling of the area fills its own share of the
@@ -90,7 +90,7 @@ def _distinct(
     limit: float,
     most: int,
 ) -> list[int]:
-    """The first `most` of `nodes`, in order, that overlap no earlier one by more than `limit` (IoU)."""
+    """Returns the first `most` of `nodes`, in order, that overlap no earlier one by more than `limit` (IoU)."""
     kept: list[int] = []
     weighted = np.zeros((most, tree.members.shape[1]))
     for node in nodes.tolist():

@@ -65,11 +65,11 @@ class FolderMasks:
         return masks_to_pinhole(masks, camera)
 
     def has_features(self, camera: Camera) -> bool:
-        """False: a folder holds no encoder features."""
+        """Returns False: a folder holds no encoder features."""
         return False
 
     def features(self, camera: Camera) -> None:
-        """None: a folder holds no encoder features."""
+        """Returns None: a folder holds no encoder features."""
         return None
 
     def _say(self, line: str) -> None:

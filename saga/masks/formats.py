@@ -93,7 +93,7 @@ def _from_npz(path: Path) -> np.ndarray:  # [M, h, w]
 
 
 def _from_array(path: Path, array: np.ndarray) -> np.ndarray:  # [M, h, w]
-    """Binary masks [M, h, w] (or one bool [h, w]), or an integer label map [h, w]."""
+    """Returns binary masks [M, h, w] (or one bool [h, w]), or an integer label map [h, w]."""
     if array.dtype.kind not in "biuf" or array.ndim not in (2, 3):
         raise SagaError(
             f"{path}: is {array.dtype} {list(array.shape)}; binary masks [M, H, W] or integer labels [H, W] expected"
@@ -108,7 +108,7 @@ def _from_array(path: Path, array: np.ndarray) -> np.ndarray:  # [M, h, w]
 def _object(
     mask: np.ndarray,  # [h, w]
 ) -> np.ndarray:  # [h, w] bool
-    """One binary mask, also given as probabilities or logits."""
+    """Returns one binary mask, also given as probabilities or logits."""
     if mask.dtype.kind != "f":
         return object_of(mask)
     with np.errstate(invalid="ignore"):

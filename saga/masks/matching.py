@@ -79,7 +79,7 @@ def _matched(folder: Path, views: Sequence[str], suffixes: tuple[str, ...]) -> M
 
 
 def _index(folder: Path, suffixes: tuple[str, ...]) -> dict[str, list[Path]]:
-    """The mask files and folders by all that they may be called.
+    """Returns the mask files and folders by all that they may be called.
 
     "/a/b" is a whole path in the folder and "b" its end; "word:" and "number:" stand before looser names.
     """
@@ -109,7 +109,7 @@ def _keys(name: str) -> list[str]:
 
 
 def _alone(known: dict[str, str]) -> dict[str, list[str]]:
-    """View -> its file name without folders, for views that share it with no other."""
+    """Returns the file name without folders of each view that shares it with no other."""
     views: dict[str, list[str]] = defaultdict(list)
     for view, name in known.items():
         views[PurePosixPath(name).name].append(view)
@@ -117,7 +117,7 @@ def _alone(known: dict[str, str]) -> dict[str, list[str]]:
 
 
 def _numbers(view: str, known: dict[str, str]) -> list[int]:
-    """The number that a view is called, when it is called by a number that no other view has."""
+    """Returns the number that a view is called, when it is called by a number that no other view has."""
     called = {other: PurePosixPath(name).name for other, name in known.items()}
     if not called[view].isdecimal():
         return []

@@ -61,7 +61,7 @@ def open_masks(
 
 
 def _folders(scene: Scene) -> list[Path]:
-    """Where the masks of a scene may lie: beside it or in the user's cache, the place for new ones first."""
+    """Tells where the masks of a scene may lie: beside it or in the user's cache, the place for new ones first."""
     if scene.path is None:
         raise SagaError("masks: expected a scene that was read from a file, beside which masks can be kept; give cache")
     beside, own = scene.path.absolute().with_name(f"{scene.path.stem}.masks"), user_cache(scene.path)
@@ -71,7 +71,7 @@ def _folders(scene: Scene) -> list[Path]:
 def _filled(
     scene: Scene, generator: MaskGenerator | ViewGenerator, folders: Sequence[Path], progress: bool
 ) -> MaskCache:
-    """The cache that has every view already, or else the first, filled."""
+    """Returns the cache that has every view already, or else the first, filled."""
     stores = [MaskCache(folder, generator) for folder in folders]
     for store in stores:
         if not store.missing(scene.cameras):

@@ -33,7 +33,7 @@ class PackedMasks:
         self,
         chosen: np.ndarray | None = None,  # [C]
     ) -> Tensor:  # [C, H, W]
-        """Some masks, or all, bool [C, H, W] on the CPU."""
+        """Returns some masks, or all, bool [C, H, W] on the CPU."""
         height, width = self.size
         bits = self.bits if chosen is None else self.bits[chosen]
         return torch.from_numpy(np.unpackbits(bits, axis=1, count=height * width).view(bool).reshape(-1, height, width))
@@ -52,6 +52,6 @@ class PackedMasks:
         points: np.ndarray,  # [K, 2]
         labels: np.ndarray,  # [K]
     ) -> np.ndarray:  # [C]
-        """The masks that hold the most points of label 1 and the fewest of label 0, and more of 1 than of 0."""
+        """Returns the masks that hold the most points of label 1 and the fewest of label 0, and more of 1 than of 0."""
         held = self.at(points) @ np.where(labels > 0, 1, -1)
         return np.flatnonzero((held == held.max(initial=0)) & (held > 0))

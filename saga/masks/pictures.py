@@ -130,7 +130,7 @@ def split_labels(
 
 
 def _decode(path: Path) -> tuple[np.ndarray, bool]:  # [h, w] or [h, w, 3 or 4]
-    """The pixels of a picture as stored, and whether they are indices of a palette."""
+    """Returns the pixels of a picture as stored, and whether they are indices of a palette."""
     try:
         with Image.open(path) as image:
             if image.mode == "1":  # straight from Pillow, True would be stored as 255
@@ -149,7 +149,7 @@ def _decode(path: Path) -> tuple[np.ndarray, bool]:  # [h, w] or [h, w, 3 or 4]
 def _flat(
     pixels: np.ndarray,  # [h, w, 4]
 ) -> tuple[np.ndarray, np.ndarray | None]:  # [h, w] or [h, w, 3]; [h, w] bool
-    """Gray as one channel, and where the alpha channel covers; None when it covers everything."""
+    """Returns gray as one channel, and where the alpha channel covers; None when it covers everything."""
     alpha = pixels[..., 3]
     covered = None if (alpha == 255).all() else above_half(alpha)
     colors = pixels[..., :3]
@@ -162,7 +162,7 @@ def _colors(
     covered: np.ndarray | None,  # [h, w] bool
     say: Say,
 ) -> np.ndarray:  # [M, h, w]
-    """One mask per color; a cut-out of many colors is one object."""
+    """Returns one mask per color; a cut-out of many colors is one object."""
     labels = (colors.astype(np.int64) * (1 << 16, 1 << 8, 1)).sum(axis=2)
     if covered is not None:
         labels = np.where(covered, labels + 1, 0)  # black is a color where there is a transparent background

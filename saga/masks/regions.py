@@ -61,7 +61,7 @@ def region_tree(
     image: np.ndarray,  # [H, W, 3]
     superpixels: int = 1500,
 ) -> RegionTree:
-    """The region hierarchy of a uint8 RGB image [H, W, 3], from about `superpixels` superpixels."""
+    """Returns the region hierarchy of a uint8 RGB image [H, W, 3], from about `superpixels` superpixels."""
     lab = rgb2lab(image).astype(np.float32)
     gradient = color_gradient(ndimage.gaussian_filter(lab, (1.0, 1.0, 0.0)))
     labels = watershed(gradient, _markers(gradient, superpixels)) - 1
@@ -101,7 +101,7 @@ class _Borders:
 def color_gradient(
     lab: np.ndarray,  # [H, W, 3]
 ) -> np.ndarray:  # [H, W]
-    """Length of the color's gradient in CIELAB units per pixel, float32 [H, W]."""
+    """Returns the length of the color's gradient in CIELAB units per pixel, float32 [H, W]."""
     squares = np.zeros(lab.shape[:2], np.float32)
     for channel in np.moveaxis(lab, 2, 0):
         for axis in (0, 1):
@@ -113,7 +113,7 @@ def _markers(
     gradient: np.ndarray,  # [H, W]
     count: int,
 ) -> np.ndarray:  # [H, W]
-    """One watershed seed per cell of a regular grid, int32 [H, W]: the flattest pixel amid the cell."""
+    """Returns one watershed seed per cell of a regular grid, int32 [H, W]: the flattest pixel amid the cell."""
     height, width = gradient.shape
     side = max(_SMALLEST_CELL, round((height * width / count) ** 0.5))
     markers = np.zeros(gradient.shape, np.int32)
@@ -184,7 +184,7 @@ def _histogram(
     limits: tuple[float, float],
     bins: int,
 ) -> np.ndarray:  # [L, bins]
-    """Normalized histogram of each superpixel, values shared linearly between neighboring bins."""
+    """Returns the normalized histogram of each superpixel, values shared linearly between neighboring bins."""
     count = labels.max() + 1
     low, high = limits
     position = np.clip((values - low) / (high - low), 0, 1) * (bins - 1)

@@ -18,7 +18,7 @@ def decode(
     height: int,
     width: int,
 ) -> np.ndarray:  # [H, W]
-    """The mask bool [H, W] of one run-length encoding, compressed (string) or not (list of counts).
+    """Returns the mask bool [H, W] of one run-length encoding, compressed (string) or not (list of counts).
 
     Raises ValueError when the counts are malformed or do not add up to H * W.
     """
@@ -31,7 +31,7 @@ def decode(
 
 
 def unpack_counts(text: str) -> np.ndarray:  # [R]
-    """The run lengths int64 [R] of a compressed COCO string. Raises ValueError when it is malformed."""
+    """Returns the run lengths int64 [R] of a compressed COCO string. Raises ValueError when it is malformed."""
     codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
     if not len(codes):
         return codes

@@ -68,7 +68,7 @@ def _apart(
     masks: np.ndarray,  # [M, H * W] bool
     operator: BlendOperator,
 ) -> np.ndarray:  # [M] bool
-    """Which masks do not hold nearly all that a view shows of the scene; all of them when no other is left."""
+    """Tells which masks do not hold nearly all that a view shows of the scene; all of them when no other is left."""
     width, height = operator.camera.width, operator.camera.height
     every = max(1, int((width * height / _PROBED_PIXELS) ** 0.5))
     ys, xs = np.mgrid[every // 2 : height : every, every // 2 : width : every].reshape(2, -1)

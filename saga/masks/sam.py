@@ -56,7 +56,7 @@ class Sam:
         self,
         image: np.ndarray,  # [H, W, 3]
     ) -> np.ndarray:  # [256, 64, 64]
-        """The encoder's features of a uint8 RGB image, float16 [256, 64, 64].
+        """Returns the encoder's features of a uint8 RGB image, float16 [256, 64, 64].
 
         The grid covers a square of the image's long side; the image lies at its top left.
         """
@@ -68,7 +68,7 @@ class Sam:
         self,
         image: np.ndarray,  # [H, W, 3]
     ) -> np.ndarray:  # [M, H, W]
-        """Masks of everything in a uint8 RGB image, bool [M, H, W], larger first; M may be 0."""
+        """Returns masks of everything in a uint8 RGB image, bool [M, H, W], larger first; M may be 0."""
         from segment_anything import SamAutomaticMaskGenerator
 
         generator = SamAutomaticMaskGenerator(self._predictor.model, **asdict(self.config))
@@ -89,7 +89,7 @@ class Sam:
         mask: np.ndarray | None = None,  # [H, W]
         size: tuple[int, int] | None = None,
     ) -> np.ndarray:  # [H, W]
-        """The mask bool [H, W] that the model rates best of the three it offers for a prompt.
+        """Returns the mask bool [H, W] that the model rates best of the three it offers for a prompt.
 
         `points` are (x, y) in pixels with `labels` 1 (inside, the default) or 0 (outside); `box` is
         x0, y0, x1, y1; `mask` is a rough bool mask [H, W], whose box counts too when it is the only prompt.
@@ -125,7 +125,7 @@ class Sam:
         self,
         mask: np.ndarray,  # [H, W]
     ) -> np.ndarray:  # [1, 256, 256]
-        """The mask as the logits that the prompt encoder takes, at the top left of their square."""
+        """Returns the mask as the logits that the prompt encoder takes, at the top left of their square."""
         height, width = self._predictor.model.prompt_encoder.mask_input_size
         scale = max(height, width) / max(mask.shape)
         columns, rows = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
@@ -180,7 +180,7 @@ class SamGenerator:
         self,
         image: np.ndarray,  # [H, W, 3]
     ) -> tuple[np.ndarray, np.ndarray]:  # [M, H, W], [256, 64, 64]
-        """Masks bool [M, H, W] of a uint8 RGB image [H, W, 3] and its features float16 [256, 64, 64]."""
+        """Returns masks bool [M, H, W] of a uint8 RGB image [H, W, 3] and its features float16 [256, 64, 64]."""
         features = self._sam.features(image)
         return self._sam.automatic_masks(image), features
 

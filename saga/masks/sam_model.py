@@ -21,7 +21,7 @@ _MODEL_TYPES = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 
 
 def build_model(path: Path, state: dict[str, Tensor]) -> tuple[SamModel, str]:
-    """The model that a checkpoint is of, with its weights, ready to infer on the CPU, and its type.
+    """Returns the model that a checkpoint is of, with its weights, ready to infer on the CPU, and its type.
 
     The type is "vit_h", "vit_l", "vit_b" or "vit_t" (MobileSAM), or "vit" for other widths. `path` only
     names the file in errors. Raises SagaError when the checkpoint is of no such model.
@@ -48,7 +48,7 @@ def build_model(path: Path, state: dict[str, Tensor]) -> tuple[SamModel, str]:
 
 
 def _vit_encoder(state: dict[str, Tensor]) -> tuple[nn.Module, str, int]:
-    """The ViT of a checkpoint, its type and the side of its feature grid; no memory is taken for weights."""
+    """Returns the ViT of a checkpoint, its type and the side of its feature grid; no memory is taken for weights."""
     prefix = "image_encoder."
     _, grid, _, width = state[prefix + "pos_embed"].shape
     patch = state[prefix + "patch_embed.proj.weight"].shape[-1]
@@ -119,7 +119,7 @@ class EncodeOncePredictor(SamPredictor):  # type: ignore[misc]  # segment-anythi
         features: Tensor,  # [1, 256, 64, 64]
         original_image_size: tuple[int, ...],
     ) -> None:
-        """Use known features of an image of `original_image_size` (height, width)."""
+        """Uses known features of an image of `original_image_size` (height, width)."""
         self.reset_image()
         self.original_size = original_image_size
         self.input_size = self.transform.get_preprocess_shape(*original_image_size, self.transform.target_length)

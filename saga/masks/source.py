@@ -28,7 +28,7 @@ class MaskSource(Protocol):
         ...
 
     def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
-        """The SAM encoder's features of a view, float16 [256, 64, 64], or None where there are none."""
+        """Returns the SAM encoder's features of a view, float16 [256, 64, 64], or None where there are none."""
         ...
 
 
@@ -37,7 +37,7 @@ class WeightedMasks(Protocol):
     """A source of masks that do not all count alike."""
 
     def weights(self, camera: Camera) -> np.ndarray | None:  # [M]
-        """Weight of each mask of a view in training, float32 [M], positive; None where all count alike."""
+        """Returns the weight of each mask of a view in training, float32 [M], positive; None where all count alike."""
         ...
 
 
@@ -88,5 +88,5 @@ class MaskGenerator(Generator, Protocol):
         self,
         image: np.ndarray,  # [H, W, 3]
     ) -> tuple[np.ndarray, np.ndarray | None]:  # [M, H, W], [256, 64, 64]
-        """Masks bool [M, H, W] of a uint8 RGB image and, when there is an encoder, its float16 features."""
+        """Returns masks bool [M, H, W] of a uint8 RGB image and, when there is an encoder, its float16 features."""
         ...

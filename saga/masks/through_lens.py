@@ -47,6 +47,6 @@ class _View:
 
 @lru_cache(maxsize=1)
 def _source_pixels(height: int, width: int, view: _View) -> np.ndarray:  # [H, W]
-    """For each pixel of the view the mask pixel it shows, counted from 1, or 0 for none: int64 [H, W]."""
+    """Returns the mask pixel that each pixel of the view shows, counted from 1, or 0 for none: int64 [H, W]."""
     pixels = np.arange(1, height * width + 1).reshape(height, width)
     return image_to_pinhole(view.camera, pixels, order=0)

@@ -35,7 +35,7 @@ class TinyVitEncoder(nn.Module):
     """Images [B, 3, S, S] to features [B, 256, S / 16, S / 16]."""
 
     def __init__(self, state: dict[str, Tensor]) -> None:
-        """An encoder of the widths and depths that `state`, a MobileSAM checkpoint, has; weights not loaded.
+        """Returns an encoder of the widths and depths that `state`, a MobileSAM checkpoint, has; weights not loaded.
 
         Raises SagaError when timm is not installed.
         """
@@ -74,7 +74,7 @@ class TinyVitEncoder(nn.Module):
         self,
         images: Tensor,  # [B, 3, S, S]
     ) -> Tensor:  # [B, 256, S / 16, S / 16]
-        """Features of normalized images."""
+        """Returns the features of normalized images."""
         features: Tensor = self.neck(self.stages(self.patch_embed(images)))
         return features
 
@@ -90,7 +90,7 @@ class _ChannelNorm(nn.LayerNorm):
 
 
 def translate(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A MobileSAM state dict with the encoder's tensors named as in `TinyVitEncoder`."""
+    """Returns a MobileSAM state dict with the encoder's tensors named as in `TinyVitEncoder`."""
     translated = {}
     for key, value in state.items():
         if not key.startswith(PREFIX):

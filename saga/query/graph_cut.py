@@ -61,7 +61,7 @@ def _edges(
     neighbors: SparseRows,
     smoothness: float,
 ) -> tuple[Tensor, Tensor, Tensor]:  # each [E]
-    """Edges from the nodes: number of the node, the Gaussian at the other end, and the weight."""
+    """Returns edges from the nodes: number of the node, the Gaussian at the other end, and the weight."""
     part = neighbors.select(nodes)
     near = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), part.indptr.diff())
     other = part.indices.long()

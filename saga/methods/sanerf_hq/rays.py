@@ -44,7 +44,7 @@ class ViewRays:
         grid: int,
         size: tuple[int, int],
     ) -> Tensor:  # [H, W]
-        """Values of the rays as an image of `size`, each cell filled with its ray's."""
+        """Returns values of the rays as an image of `size`, each cell filled with its ray's."""
         cells = values.reshape(self.shape)
         return cells.repeat_interleave(grid, 0).repeat_interleave(grid, 1)[: size[0], : size[1]]
 

@@ -156,7 +156,7 @@ def _lattice(
 def rotation_matrices(
     quaternions: Tensor,  # [N, 4] w first
 ) -> Tensor:  # [N, 3, 3]
-    """Rotations from the Gaussians' axes, which are the columns, to the world's."""
+    """Returns rotations from the Gaussians' axes, which are the columns, to the world's."""
     w, x, y, z = torch.nn.functional.normalize(quaternions, dim=1).unbind(1)
     first = torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)], dim=1)
     second = torch.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], dim=1)
