@@ -105,7 +105,7 @@ def render_color(
     Args:
         scene: the scene; its colors are evaluated for the camera's position.
         camera: the view.
-        background: shows where the Gaussians are not opaque; the rim that no pinhole reaches is black.
+        background: shows where the Gaussians are not opaque, and at the rim that no pinhole reaches.
         member: render these only, as if the others did not exist.
     """
     placed = DeviceScene.of(scene)
@@ -118,7 +118,12 @@ def render_color(
     rgba = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)
     pinhole = pinhole_around(camera)
     image = BlendOperator(geometry, pinhole).render(rgba)
-    return image_to_photograph(camera, pinhole, over_background(image[..., :3], image[..., 3], background))
+    picture = over_background(image[..., :3], image[..., 3], background)
+    if camera.lens is None:
+        return picture
+    seen = image_to_photograph(camera, pinhole, np.ones(picture.shape[:2], bool), order=0)
+    shown = image_to_photograph(camera, pinhole, picture)
+    return np.where(seen[..., None], shown, np.round(255 * np.array(background)).astype(np.uint8))
 
 
 def over_background(

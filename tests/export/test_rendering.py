@@ -175,3 +175,12 @@ def test_pictures_lie_on_the_photograph_that_the_lens_made(
     color = render_color(placed, camera).astype(float)
     near = render_color(placed, wide)[rows, columns]
     assert np.abs(color - near).mean() < 8, "it interpolates where this takes the nearest pixel"
+
+
+def test_the_rim_that_no_pinhole_reaches_shows_the_background(tiny_scene: Scene, placed: DeviceScene) -> None:
+    ideal = tiny_scene.cameras[0]
+    model = LensModel("SIMPLE_RADIAL", ideal.width, ideal.height, (ideal.fx, ideal.cx, ideal.cy, -0.8))
+    camera = replace(ideal, lens=model)  # folds back at 0.43 focal lengths from the middle, the corner is at 0.56
+    picture = render_color(placed, camera, (1.0, 0.0, 0.5))
+    assert all(picture[y, x].tolist() == [255, 0, 128] for y in (0, -1) for x in (0, -1))
+    assert (picture[60, 80] != (255, 0, 128)).any()
