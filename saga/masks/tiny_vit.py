@@ -35,7 +35,7 @@ class TinyVitEncoder(nn.Module):
     """Images [B, 3, S, S] to features [B, 256, S / 16, S / 16]."""
 
     def __init__(self, state: dict[str, Tensor]) -> None:
-        """Returns an encoder of the widths and depths that `state`, a MobileSAM checkpoint, has; weights not loaded.
+        """Makes an encoder of the widths and depths that `state`, a MobileSAM checkpoint, has; weights not loaded.
 
         Raises SagaError when timm is not installed.
         """
