@@ -12,7 +12,7 @@ from saga.raster import DeviceScene
 from saga.scene import Gaussians, Scene
 from saga.scene import load_scene as read_scene
 from saga.scene.camera_files import find_cameras
-from saga.scene.loader import warn_when_unseen
+from saga.scene.loader import warn_of_orientations, warn_when_unseen
 
 
 def load_scene(
@@ -64,6 +64,7 @@ def load_scene(
     scene, line = align(scene, source, align_frames, device)
     if line is not None:
         say(f"{path}: {line}")
+    warn_of_orientations(scene.cameras)
     return scene
 
 

@@ -20,6 +20,7 @@ from saga.raster import DeviceScene
 from saga.scene import Camera, Scene
 from saga.scene.camera_files import CameraSource
 from saga.scene.colmap import read_colmap_points
+from saga.scene.images import turned_upright
 
 _QUICK = 2
 """Photographs that every candidate frame is tried on; the best is then tried on all."""
@@ -60,6 +61,9 @@ def align(
     given = comparison.with_cameras(placed, scene.cameras)
     if given.fits:
         return scene, None
+    turned = _upright(scene, device)
+    if turned is not None:
+        return turned
     found = _search(placed, comparison, source)
     if found is not None and found[1].fits:
         frame, cameras, agreement = found[0], found[2], found[1]
@@ -75,6 +79,17 @@ def align(
         )
         return scene, None
     raise SagaError(_disagreement(scene, source, given))
+
+
+def _upright(scene: Scene, device: str) -> tuple[Scene, str] | None:
+    """Returns the scene with photographs turned by their EXIF orientation, when they fit it then."""
+    cameras = turned_upright(scene.cameras)
+    if cameras is None:
+        return None
+    turned = replace(scene, cameras=cameras)
+    agreement = Comparison(turned).with_cameras(DeviceScene(turned, device), cameras)
+    line = f"photographs turned by their EXIF orientation: agreement {agreement.score:.2f}"
+    return (turned, line) if agreement.fits else None
 
 
 def _search(

@@ -151,6 +151,23 @@ def orientation_doubts(cameras: Sequence[Camera]) -> str | None:
     )
 
 
+def turned_upright(cameras: Sequence[Camera]) -> list[Camera] | None:
+    """Return the cameras as those of photographs turned by their EXIF orientation, where the sizes allow it too.
+
+    None when that changes no camera.
+    """
+    turned = [_turned(camera) for camera in cameras]
+    return turned if any(one is not other for one, other in zip(cameras, turned, strict=True)) else None
+
+
+def _turned(camera: Camera) -> Camera:
+    if camera.image_path is None or camera.upright:
+        return camera
+    orientation, stored = exif_orientation(camera.image_path), image_size(camera.image_path)
+    size = stored[::-1] if orientation in _SIDEWAYS else stored
+    return replace(camera.resized(*size), upright=True) if orientation != 1 and _fits(camera, size) else camera
+
+
 def _fits(camera: Camera, size: tuple[int, int]) -> bool:
     """Whether an image has the camera's aspect ratio."""
     width, height = size

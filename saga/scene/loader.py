@@ -41,8 +41,8 @@ def load_scene(
 
     `strict` refuses rows with NaN or infinite attributes instead of leaving them out.
 
-    Warns once when only some photographs and cameras match, and with `check_seen` when no camera looks at the
-    scene. Raises
+    Warns once when only some photographs and cameras match, and with `check_seen` when photographs have an EXIF
+    orientation that is not applied and when no camera looks at the scene. Raises
     SagaError when a file is missing or damaged, when no cameras are found, when none match the photographs,
     and when a photograph has another aspect ratio than its camera.
     """
@@ -63,10 +63,8 @@ def load_scene(
     if frame is not None:
         views = to_splatfacto_frame(views, frame, source.path)
     views = [fit_to_photograph(view) for view in views]
-    doubts = orientation_doubts(views)
-    if doubts is not None:
-        warnings.warn(doubts, stacklevel=2)
     if check_seen:
+        warn_of_orientations(views)
         warn_when_unseen(gaussians, views, source.path)
     return Scene(gaussians, views, ply)
 
@@ -98,6 +96,13 @@ def _matched(views: list[Camera], photographs: ImageFolder, source: Path) -> lis
             stacklevel=3,
         )
     return matched
+
+
+def warn_of_orientations(views: Sequence[Camera]) -> None:
+    """Warns of photographs whose EXIF orientation is not applied."""
+    doubts = orientation_doubts(views)
+    if doubts is not None:
+        warnings.warn(doubts, stacklevel=3)
 
 
 def _few(names: Sequence[str], before: str = "", after: str = "") -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from saga.errors import SagaError
@@ -201,3 +202,22 @@ def write_colmap(folder: Path, cameras: list[Camera], points: np.ndarray) -> Non
     (folder / "images.txt").write_text("\n".join(images) + "\n")
     lines = [f"{k} {x} {y} {z} 128 128 128 1.0" for k, (x, y, z) in enumerate(points, 1)]
     (folder / "points3D.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_photographs_that_only_fit_upright_are_turned(tiny_folder: Path, tiny_scene: Scene, tmp_path: Path) -> None:
+    """Stored upside down with a tag that says so: the sizes do not tell, the scene does."""
+    folder = tmp_path / "scene"
+    shutil.copytree(tiny_folder, folder)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    for path in (folder / "images").iterdir():
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        path.unlink()
+        Image.fromarray(np.ascontiguousarray(pixels[::-1, ::-1])).save(path.with_suffix(".jpg"), quality=97, exif=exif)
+    scene, lines = opened(folder)
+    assert len(lines) == 1
+    assert "turned by their EXIF orientation" in lines[0]
+    for camera, original in zip(scene.cameras, tiny_scene.cameras, strict=True):
+        assert camera.upright
+        difference = np.abs(scene.image(camera).astype(int) - tiny_scene.image(original))
+        assert difference.mean() < 4

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from saga.errors import SagaError
 from saga.scene import Gaussians, load_scene
@@ -250,3 +251,15 @@ def test_loading_holds_the_ply_order(make_ply, make_colmap, make_table):
     scene = load_scene(path)
     np.testing.assert_array_equal(scene.gaussians.vertices["x"], table["x"])
     assert scene.gaussians.digest() == Gaussians.read(path).digest()
+
+
+def test_an_orientation_that_is_not_applied_is_said(make_ply, make_transforms, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (8, 8), (90, 90, 90)).save(tmp_path / "images" / "a.jpg", exif=exif)
+    make_transforms({"images/a.jpg": {"w": 8, "h": 8}})
+    with pytest.warns(UserWarning, match="1 photographs carry an EXIF orientation, which is not applied") as said:
+        scene = load_scene(make_ply())
+    assert len(said) == 1
+    assert not scene.cameras[0].upright
