@@ -12,7 +12,6 @@ from saga.errors import SagaError
 from saga.masks import ArrayMasks
 from saga.raster import BlendOperator, Geometry
 from saga.train.sampler import balanced_pixels, build_cache, patterns, spread
-from saga.train.smoothing import neighbor_average
 
 
 def test_small_masks_are_drawn_as_often_as_large_ones():
@@ -99,36 +98,6 @@ def test_no_mask_on_the_scene_is_an_error(tiny_scene, quick):
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
     with pytest.raises(SagaError, match="no mask covers the scene in any of 6 views"):
         build_cache(geometry, tiny_scene.cameras, source, quick(), np.random.default_rng(0))
-
-
-@pytest.mark.parametrize("neighbors", [1, 16, 10_000])
-def test_neighbor_average_keeps_constants(neighbors):
-    torch.manual_seed(0)
-    n = 60
-    geometry = Geometry(torch.randn(n, 3), torch.ones(n, 3), torch.eye(4)[:1].repeat(n, 1), torch.rand(n) + 0.01)
-    geometry.opacities[7] = 0.0
-    average = neighbor_average(geometry, neighbors)
-    torch.testing.assert_close(average.render(torch.full((n, 2), 3.0)), torch.full((n, 2), 3.0))
-    only = torch.zeros(n, 1)
-    only[7] = 1.0
-    expected = only if neighbors < n else average.render(only)
-    torch.testing.assert_close(average.render(only), expected)
-    assert float(average.render(only)[torch.arange(n) != 7].abs().max()) == 0, "an invisible one is no neighbor"
-    assert torch.equal(average.indptr.diff() > 0, torch.ones(n, dtype=torch.bool))
-
-
-def test_a_stray_gaussian_keeps_its_own_features():
-    """It has the surface's Gaussians for neighbors, they do not have it."""
-    grid = torch.cartesian_prod(torch.linspace(0, 1, 12), torch.linspace(0, 1, 12), torch.zeros(1))
-    means = torch.cat([grid, torch.tensor([[0.5, 0.5, 0.6]])])
-    count = len(means)
-    geometry = Geometry(means, torch.full((count, 3), 0.01), torch.eye(4)[:1].repeat(count, 1), torch.ones(count))
-    x = torch.zeros(count, 1)
-    x[-1] = 1
-    averaged = neighbor_average(geometry, 16).render(x)
-    assert torch.equal(averaged, x)
-    rough = torch.randn(count, 1, generator=torch.Generator().manual_seed(0))
-    assert neighbor_average(geometry, 16).render(rough)[:-1].std() < 0.5 * rough[:-1].std()
 
 
 def test_pixels_are_drawn_in_proportion_to_the_weights_of_masks() -> None:
