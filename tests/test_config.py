@@ -30,7 +30,7 @@ from saga.methods.sa3d.config import Sa3dConfig
 from saga.methods.sanerf_hq.config import SanerfHqConfig
 from saga.methods.sgisrf.config import SgisrfConfig
 from saga.methods.sgisrf.trainer import SgisrfTraining
-from saga.query.config import GRANULARITIES, DiscoveryConfig, QueryConfig
+from saga.query.config import DiscoveryConfig, QueryConfig
 from saga.regions.config import RegionConfig
 from saga.train.config import TrainConfig
 
@@ -119,8 +119,8 @@ def test_text_takes_the_type_of_its_field() -> None:
     )
     assert (config.filter_deviations, config.ball_query, config.score_threshold) == (1.0, False, 0.4)
     assert with_assignments(config, ["score_threshold=paper"], "--set").score_threshold == "paper"
-    assert with_assignments(config, ["granularity=part"], "--set").granularity == GRANULARITIES["part"]
-    assert with_assignments(QueryConfig(granularity=0.3), ["granularity=none"], "--set").granularity is None
+    assert with_assignments(config, ["granularity=part"], "--set").granularity == "part"
+    assert with_assignments(QueryConfig(granularity="group"), ["granularity=none"], "--set").granularity is None
     assert with_assignments(TrainConfig(), ["iterations=250", "iterations=300"], "--train").iterations == 300
 
 
@@ -134,7 +134,7 @@ def test_text_takes_the_type_of_its_field() -> None:
         ("clusters=0", ["--set clusters=0: expected a whole number, 1 or more, found '0'; leave it out"]),
         ("filter_deviations=nan", ["a number, 0 or more or none, found 'nan'"]),
         ("score_threshold=tight", ["adaptive, paper or a number, found 'tight'"]),
-        ("granularity=huge", ["part, object, group, a number from 0 to 1 or none, found 'huge'"]),
+        ("granularity=huge", ["part, object, group or none, found 'huge'"]),
     ],
 )
 def test_text_that_does_not_fit_is_refused(text: str, parts: list[str]) -> None:

@@ -55,6 +55,7 @@ def segment(
     images: OptionalPath = None,
     split_boundary: bool = False,
     prune: bool = False,
+    all_levels: bool = False,
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
@@ -80,6 +81,7 @@ def segment(
         images: Folder of the photographs; with saga, those that the field was trained with by default.
         split_boundary: Split Gaussians that stick out of the object, and give rest.ply what lies outside.
         prune: Leave out of object.ply what is hidden inside it or floats apart from it.
+        all_levels: Write all of the nested answers, into the folders part, object and group in --out.
         assignments: Values of the method's config by their names, e.g. ball_query=false.
     """
     from saga.query import Prompt
@@ -95,21 +97,27 @@ def segment(
         loaded, opened = _open_field(scene, field, images, cameras, masks.load_sam(device), config)
     else:
         refuse("--field", field, method)
+        refuse("--all-levels", True if all_levels else None, method)
         loaded, opened = _open_method(method, scene, images, cameras, masks, config)
-    result = opened.segment_prompts(prompts)
+    results = opened.candidates_of(prompts) if all_levels else [opened.segment_prompts(prompts)]
     folder = out or free_folder("object")
-    for warning in result.report["warnings"]:
+    for warning in results[0].report["warnings"]:
         say(f"warning: {warning}")
-    result.save(folder, split_boundary=split_boundary, prune=prune)
-    times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
-    say(f"{folder}: {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
+    for result in results:
+        own = folder / result.report["name"] if all_levels else folder
+        result.save(own, split_boundary=split_boundary, prune=prune)
+        times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
+        default = " the default," if all_levels and result.report["default"] else ""
+        say(f"{own}:{default} {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
 
 
 def _open_field(
     scene: Path, field: Path | None, images: Path | None, cameras: CameraInputs, sam: Sam | None, config: Any
 ) -> tuple[Scene, Any]:
     """Opens the scene, and its trained field for prompts."""
-    from saga.methods.registry import open_method
+    from saga.methods.saga import Segmenter
+    from saga.regions import SceneRegions
+    from saga.regions.scene_regions import SUFFIX
     from saga.scene import Gaussians, Scene
     from saga.train import FeatureField
 
@@ -121,7 +129,9 @@ def _open_field(
     else:
         loaded = cameras.load(scene, images, views=0)
         trained = FeatureField.load(path)
-    return loaded, open_method("saga", loaded, config, sam=sam, field=trained, device=cameras.choose_device())
+    beside_field = path.with_suffix(SUFFIX)
+    regions = SceneRegions.load(beside_field, loaded) if beside_field.is_file() else None
+    return loaded, Segmenter(loaded, trained, config, cameras.choose_device(), sam, regions=regions)
 
 
 def _open_method(

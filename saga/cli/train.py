@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from saga.cli.inputs import PLANNED_VIEWS, CameraInputs, MaskInputs
 from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, SceneFile
 from saga.cli.run import beside, require_writable, run, say
+from saga.errors import SagaError
 from saga.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from saga.masks import MaskSource
+    from saga.scene import Scene
 
 
 def train(
@@ -17,6 +24,7 @@ def train(
     out: OptionalPath = None,
     render_views: NonNegative = PLANNED_VIEWS,
     strict: bool = False,
+    regions: bool = True,
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
     config: Flattened[TrainConfig] = TrainConfig(),  # noqa: B008 (frozen)
@@ -29,6 +37,7 @@ def train(
         out: Feature field to write; beside the scene, with the suffix .saga, by default.
         render_views: Views to make from the scene itself where there are neither cameras nor photographs; 0 makes none.
         strict: Fail on Gaussians that are not finite instead of leaving them out.
+        regions: Find the scene's regions too, which give a prompt nested answers; they are written beside the field.
     """
     from saga.train import train as train_field
 
@@ -40,12 +49,34 @@ def train(
     source = masks.open(loaded, device)
     field = train_field(loaded, source, config, device, target.with_name(f"{target.name}.checkpoint"))
     field.save(target)
+    if regions:
+        _write_regions(loaded, source, target, device)
     report = field.report or {}
     stages = ", ".join(f"{name} {value:.1f} s" for name, value in report["seconds"].items())
     say(
         f"{target}: trained in {time.perf_counter() - began:.1f} s ({stages}), "
         f"peak memory {report['peak_memory_megabytes'] / 1e3:.1f} GB"
     )
+
+
+def _write_regions(scene: Scene, masks: MaskSource, field: Path, device: str) -> None:
+    """Writes the regions of a scene beside its field; says so where a scene has none."""
+    from saga.masks.scene.generator import SceneGenerator
+    from saga.regions import build_regions
+    from saga.regions.scene_regions import SUFFIX
+
+    began = time.perf_counter()
+    generator = getattr(masks, "generator", None)
+    structure = generator.structure() if isinstance(generator, SceneGenerator) else None
+    path = field.with_suffix(SUFFIX)
+    try:
+        found = build_regions(scene, structure=structure, device=device)
+    except SagaError as error:
+        path.unlink(missing_ok=True)
+        say(f"warning: no regions, so a prompt has one answer: {error}")
+        return
+    found.save(path)
+    say(f"{path}: {len(found.members)} regions of {found.count} cells in {time.perf_counter() - began:.1f} s")
 
 
 def main() -> None:

@@ -1,4 +1,3 @@
-from .config import GRANULARITIES as GRANULARITIES
 from .config import DiscoveryConfig as DiscoveryConfig
 from .config import QueryConfig as QueryConfig
 from .prompts import Prompt as Prompt

@@ -7,10 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, Interval, Le
 
-from saga.config import Config, Fraction, Names, NonNegativeFloat, NonNegativeInt, PositiveInt, Seed
-
-GRANULARITIES = {"part": 0.2, "object": 0.8, "group": 1.0}
-"""Granularities by name. Most masks show parts, so that whole objects lie high among the scales of a scene."""
+from saga.config import Config, Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt, Seed
 
 
 @dataclass(frozen=True)
@@ -20,8 +17,9 @@ class QueryConfig(Config):
     score_threshold: Literal["adaptive", "paper"] | float = "adaptive"
     """Least score of a selected Gaussian, a cosine similarity: higher is tighter, lower is looser. "adaptive" finds the
     valley of the histogram of the scores; "paper" takes their mean (plus one standard deviation for SAM's queries)."""
-    granularity: Annotated[float, Interval(ge=0, le=1), Names(GRANULARITIES)] | None = None
-    """Scale of what is selected, from 0 (parts) to 1 (groups), for a field that was trained with granularity."""
+    granularity: Literal["part", "object", "group"] | None = None
+    """Which of the nested answers is given, relative to the prompt; the best one by default. It takes the regions that
+    saga-train writes beside the scene."""
     clusters: PositiveInt = 5
     """Queries that k-means draws from a scribble, mask or box."""
     accept_overlap: Fraction = 0.9

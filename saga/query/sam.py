@@ -57,9 +57,6 @@ def queries(
     with torch.no_grad():
         low = field.phi(torch.from_numpy(sam_features).to(device, torch.float32))  # [64 * 64, C]
     rendered = rendered_features(operator, field.features, sample_pixels(mask, config.seed))
-    if config.granularity is not None:
-        factors = field.factors(config.granularity)
-        low, rendered = low * factors, rendered * factors
     coverage = grid_coverage(mask[None]).T.to(low)  # [64 * 64, 1]
     mean = mask_queries(low, coverage)
     if float((rendered @ mean[0] > 0).float().mean()) >= config.accept_overlap:

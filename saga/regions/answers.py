@@ -15,6 +15,8 @@ _APART = 1.25
 _MOST_ANSWERS = 3
 _INSIDE = 0.5
 """Share of what a point or a scribble shows that lies in a region, above which it is in it."""
+_UNLIKE = 0.5
+"""Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
 _NEARLY = 0.95
 """Answers whose score is at least this share of the best one's are worth as much."""
 
@@ -59,7 +61,7 @@ class Answer:
     name: str
     """Part, object or group, relative to the other answers."""
     score: float
-    """Closedness of the border times how well the prompt fits, in [0, 1]."""
+    """Closedness of the border times how well the prompt, and what is alike, fit; in [0, 1]."""
     share: float
     """Share of a picture that it fills, the mean over all views."""
     members: np.ndarray  # [L]
@@ -70,6 +72,7 @@ def nested_answers(
     regions: SceneRegions,
     evidence: Evidence,
     further: np.ndarray | None = None,  # [F, L]
+    alike: np.ndarray | None = None,  # [L]
     most: float = 0.7,
 ) -> tuple[list[Answer], int]:
     """Up to three answers, smallest first, and which of them is best.
@@ -78,6 +81,7 @@ def nested_answers(
         regions: the scene's.
         evidence: what the prompts say.
         further: sets of cells that are candidates too, bool [F, L].
+        alike: what is alike by another judgment, bool [L]: it raises the score of answers by their IoU with it.
         most: largest answer, as a share of a picture.
 
     Returns:
@@ -86,6 +90,8 @@ def nested_answers(
     members = regions.members if further is None else np.concatenate([regions.members, further])
     shares = members @ regions.shares
     scores = regions.contrasts(members) * evidence.fits(members)
+    if alike is not None:
+        scores *= (_UNLIKE + overlaps(regions, members, alike)) / (_UNLIKE + 1)
     chosen: list[int] = []
     for index in np.argsort(-scores, kind="stable").tolist():
         if len(chosen) == _MOST_ANSWERS or scores[index] <= 0:
@@ -104,6 +110,18 @@ def nested_answers(
         for name, index in zip(names, ordered, strict=True)
     ]
     return answers, best
+
+
+def overlaps(
+    regions: SceneRegions,
+    members: np.ndarray,  # [R, L]
+    other: np.ndarray,  # [L]
+) -> np.ndarray:  # [R]
+    """IoU of sets of cells with another, by what they fill of a picture."""
+    shares = regions.shares
+    shared = members @ (shares * other)
+    iou: np.ndarray = shared / np.maximum(members @ shares + shares @ other - shared, 1e-12)
+    return iou
 
 
 def _names(count: int, best: int) -> tuple[str, ...]:

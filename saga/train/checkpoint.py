@@ -83,8 +83,6 @@ def _networks(trainer: Trainer) -> list[tuple[str, nn.Module, torch.optim.Adam]]
     networks: list[tuple[str, nn.Module, torch.optim.Adam]] = []
     if trainer.phi is not None and trainer.phi_adam is not None:
         networks.append(("phi", trainer.phi, trainer.phi_adam))
-    if trainer.granularity is not None:
-        networks.append(("gate", trainer.granularity.gate, trainer.granularity.adam))
     return networks
 
 

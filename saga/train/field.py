@@ -16,7 +16,6 @@ from saga.errors import SagaError
 from saga.scene import Camera, Scene
 from saga.scene.camera_json import camera_from_json, camera_to_json, lost_photograph
 from saga.train.config import TrainConfig
-from saga.train.granularity import ScaleGate
 from saga.train.sam_projection import SamProjection
 from saga.train.tensor_file import UNREADABLE, read_tensors, write_tensors
 
@@ -42,22 +41,6 @@ class FeatureField:
     """Map from SAM's features, None when the masks came without an encoder."""
     report: dict[str, Any] | None = None
     """Seconds of each stage, losses, memory: JSON-ready."""
-    gate: ScaleGate | None = None
-    """What each granularity goes by, None when the field was trained without."""
-
-    def factors(self, granularity: float) -> Tensor:  # [C]
-        """Returns factors of the features, and so of rendered ones and of queries, at a granularity in [0, 1].
-
-        Raises:
-            SagaError: the field has no gate, or the granularity is out of range.
-        """
-        if self.gate is None:
-            raise SagaError("granularity: this field was trained without; run saga-train with --granularity.")
-        if not 0 <= granularity <= 1:
-            raise SagaError(f"granularity: expected a number from 0 (parts) to 1 (groups), found {granularity}.")
-        with torch.no_grad():
-            result: Tensor = self.gate(granularity)
-            return result
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file, under a temporary name first.
@@ -66,9 +49,8 @@ class FeatureField:
             SagaError: the place cannot be written.
         """
         tensors = {"features": self.features}
-        for name, network in (("phi", self.phi), ("gate", self.gate)):
-            if network is not None:
-                tensors |= {f"{name}.{k}": v for k, v in network.state_dict().items()}
+        if self.phi is not None:
+            tensors |= {f"phi.{k}": v for k, v in self.phi.state_dict().items()}
         metadata = {
             "format_version": FORMAT_VERSION,
             "scene_digest": self.scene_digest,
@@ -112,8 +94,7 @@ class FeatureField:
     def to(self, device: str | torch.device) -> FeatureField:
         """Returns the field with its tensors on a device; this one stays where it is."""
         phi = None if self.phi is None else copy.deepcopy(self.phi).to(device)
-        gate = None if self.gate is None else copy.deepcopy(self.gate).to(device)
-        return replace(self, features=self.features.to(device), phi=phi, gate=gate)
+        return replace(self, features=self.features.to(device), phi=phi)
 
     def check(self, scene: Scene, path: str | Path | None = None) -> None:
         """Raises SagaError when the field was trained for another scene; `path` is named then."""
@@ -130,8 +111,8 @@ def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path)
     if features.ndim != 2 or features.shape[1] != config.dimensions or not isinstance(digest, str):
         raise ValueError(f"features of shape {list(features.shape)} and a digest {digest!r}")
     cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
-    phi, gate = _network(SamProjection, "phi.", config, tensors), _network(ScaleGate, "gate.", config, tensors)
-    return FeatureField(features, digest, config, cameras, phi, report, gate)
+    phi = _network(SamProjection, "phi.", config, tensors)
+    return FeatureField(features, digest, config, cameras, phi, report)
 
 
 def _damaged(path: Path) -> SagaError:

@@ -13,7 +13,8 @@ from rich.progress import Progress, TaskID
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.masks import MaskSource
+from saga.masks import ClassicalGenerator, MaskSource
+from saga.masks.scene.generator import SceneGenerator
 from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
 from saga.runtime.memory import peak_memory_megabytes
@@ -22,7 +23,6 @@ from saga.scene import Scene
 from saga.train.checkpoint import Checkpoint
 from saga.train.config import TrainConfig
 from saga.train.field import FeatureField
-from saga.train.granularity import GranularityLoss
 from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, norm_loss, sam_guidance_loss
 from saga.train.sam_projection import SamProjection
 from saga.train.sampler import CachedView, PixelCache, build_cache
@@ -57,13 +57,9 @@ class Trainer:
                 torch.manual_seed(config.seed)
                 self.phi = SamProjection(config.dimensions).to(device)
             self.phi_adam = torch.optim.Adam(self.phi.parameters(), config.learning_rate)
-        self.granularity: GranularityLoss | None = None
-        if config.granularity:
-            self.granularity = GranularityLoss(geometry.means, cache, config.dimensions)
         self.optimizers = [self.phi_adam] if self.phi_adam is not None else []
-        self.optimizers += [self.granularity.adam] if self.granularity is not None else []
         self.iteration = 0
-        names = ("sam_guidance", "correspondence") + (("granularity",) if config.granularity else ())
+        names = ("sam_guidance", "correspondence")
         self._losses = {name: torch.zeros((), device=device) for name in names}
 
     def _start(self, count: int) -> Tensor:  # [N, C]
@@ -82,7 +78,7 @@ class Trainer:
         self._losses = {name: torch.tensor(mean, device=self.features.device) for name, mean in means.items()}
 
     def step(self) -> None:
-        """Makes one update of the features (and phi, and gate) on sampled pixels of one random view."""
+        """One update of the features (and phi) on sampled pixels of one random view."""
         view = self.cache.views[int(torch.randint(len(self.cache.views), (1,), generator=self.random))]
         chosen = torch.randint(len(view.pattern), (self.config.pixels,), generator=self.random).to(view.pattern.device)
         selected = chosen + view.first
@@ -122,11 +118,6 @@ class Trainer:
             self._track("correspondence", correspondence)
         if config.norm_regularization > 0 and lengths is not None:
             loss = loss + config.norm_regularization * norm_loss(rendered, lengths)
-        if self.granularity is not None:
-            rank = float(torch.rand((), generator=self.random))
-            granularity = self.granularity(rendered, view, present, pattern, rank)
-            loss = loss + granularity
-            self._track("granularity", granularity)
         return loss
 
     def _queries(self, rendered: Tensor, view: CachedView, members: Tensor) -> tuple[Tensor, Tensor]:
@@ -191,13 +182,13 @@ def train(
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "losses": trainer.losses,
         "masks": masks.description,
+        "given_masks": not isinstance(getattr(masks, "generator", None), (SceneGenerator, ClassicalGenerator)),
         "views": len(cache.views),
         "cached_pixels": len(cache.rows),
         "cache_megabytes": round(cache.rows.nbytes / 1e6, 1),
         "peak_memory_megabytes": peak_memory_megabytes(),
     }
-    gate = None if trainer.granularity is None else trainer.granularity.gate
-    return FeatureField(trainer.features, scene.gaussians.digest(), config, scene.cameras, trainer.phi, report, gate)
+    return FeatureField(trainer.features, scene.gaussians.digest(), config, scene.cameras, trainer.phi, report)
 
 
 def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None:

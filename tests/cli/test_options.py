@@ -16,7 +16,7 @@ from saga.cli.train import train
 from saga.config import field_docs
 from saga.methods.registry import config_class
 from saga.methods.sa3d.config import Sa3dConfig
-from saga.query.config import GRANULARITIES, DiscoveryConfig, QueryConfig
+from saga.query.config import DiscoveryConfig, QueryConfig
 from saga.train.config import TrainConfig
 
 SEGMENT = ["s.ply", "--view", "0.png"]
@@ -45,11 +45,11 @@ def test_options_of_training_are_those_of_its_config() -> None:
     assert read_train()["config"] == TrainConfig()
     read = read_train(
         "--iterations", "5", "--pixels-per-view", "7", "--cached-pixels", "9", "--sam-guidance", "0",
-        "--start", "random", "--correspondence-form", "paper", "--granularity", "--seed", "3", "--learning-rate", "1",
+        "--start", "random", "--correspondence-form", "paper", "--seed", "3", "--learning-rate", "1",
     )  # fmt: skip
     assert read["config"] == TrainConfig(
         iterations=5, pixels_per_view=7, cached_pixels=9, sam_guidance=0.0, start="random", correspondence_form="paper",
-        granularity=True, seed=3, learning_rate=1.0,
+        seed=3, learning_rate=1.0,
     )  # fmt: skip
 
 
@@ -69,8 +69,7 @@ def test_every_field_is_an_option_with_its_docstring(config: type, capsys: pytes
     [
         (["--threshold", "0.7"], {"score_threshold": 0.7}),
         (["--score-threshold", "paper"], {"score_threshold": "paper"}),
-        (["--granularity", "part"], {"granularity": GRANULARITIES["part"]}),
-        (["--granularity", "0.35"], {"granularity": 0.35}),
+        (["--granularity", "part"], {"granularity": "part"}),
         (["--no-filter"], {"statistical_filter": False, "region_growing": False}),
         (["--no-ball-query", "--no-region-growing"], {"ball_query": False, "region_growing": False}),
         (["--clusters=3", "--ball_quantile", "1"], {"clusters": 3, "ball_quantile": 1.0}),

@@ -258,20 +258,32 @@ def _refused(done, place: Path, *parts: str) -> None:
     assert not [path for path in place.iterdir() if path.name.startswith(".")]
 
 
-def test_a_granularity_needs_a_field_trained_with_it(
-    saga_train, saga_segment, shared, click, tiny_folder: Path, tmp_path: Path
-) -> None:
-    prompt = ("--view", click[0], "--points", click[1], "--out", tmp_path / "out")
-    _refused(saga_segment(*shared, *prompt, "--granularity", "part"), tmp_path, "granularity", "saga-train")
-    gated = tmp_path / "gated.saga"
-    arguments = (tiny_folder / "scene.ply", "--masks", tiny_folder / "instances", "--out", gated)
-    assert saga_train(*arguments, "--iterations", "20", "--device", "cpu", "--granularity").code == 0
-    for granularity in ("part", "object", "group", "0.35"):
-        done = saga_segment(shared[0], "--field", gated, "--device", "cpu", *prompt, "--granularity", granularity)
-        assert done.code == 0, done.err
-
-
 def test_a_granularity_that_is_none(saga_segment, shared, click, tmp_path: Path) -> None:
     command = (*shared, "--view", click[0], "--points", click[1], "--out", tmp_path / "out")
-    for granularity in ("huge", "1.5", "nan"):
-        _refused(saga_segment(*command, "--granularity", granularity), tmp_path, "--granularity", f"'{granularity}'")
+    for granularity in ("huge", "0.5"):
+        _refused(saga_segment(*command, "--granularity", granularity), tmp_path, "--granularity", granularity)
+
+
+def test_all_levels_are_folders_named_by_them(
+    saga_train, saga_segment, click, tiny_folder: Path, tmp_path: Path
+) -> None:
+    field = tmp_path / "tiny.saga"
+    arguments = (tiny_folder / "scene.ply", "--masks", tiny_folder / "instances", "--out", field, "--iterations", "20")
+    assert saga_train(*arguments, "--device", "cpu").code == 0
+    assert field.with_suffix(".regions").is_file()
+    prompt = (tiny_folder / "scene.ply", "--field", field, "--view", click[0], "--points", click[1], "--device", "cpu")
+    done = saga_segment(*prompt, "--all-levels", "--out", tmp_path / "out")
+    assert done.code == 0, done.err
+    levels = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert levels
+    assert set(levels) <= {"part", "object", "group"}
+    reports = [json.loads((tmp_path / "out" / level / "report.json").read_text()) for level in levels]
+    assert [report["name"] for report in reports] == levels
+    assert sum(report["default"] for report in reports) == 1
+    default = next(level for level, report in zip(levels, reports, strict=True) if report["default"])
+    assert saga_segment(*prompt, "--out", tmp_path / "one").code == 0
+    one, same = (np.load(tmp_path / name / "segmentation.npz")["mask"] for name in ("one", f"out/{default}"))
+    assert np.array_equal(one, same)
+    assert saga_segment(*prompt, "--granularity", levels[0], "--out", tmp_path / "asked").code == 0
+    asked, level = (np.load(tmp_path / name / "segmentation.npz")["mask"] for name in ("asked", f"out/{levels[0]}"))
+    assert np.array_equal(asked, level)

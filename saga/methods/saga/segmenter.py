@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,23 +15,23 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.masks import MaskSource, Sam
 from saga.methods.base import DiscoveringMethod, ViewPrompt
+from saga.methods.saga.levels import MOST_OF_PICTURES, Level, Levels
 from saga.query import graph_cut
 from saga.query import sam as sam_prompts
 from saga.query.config import QueryConfig
 from saga.query.discovery import cluster
 from saga.query.matching import Matcher
-from saga.query.prompts import CheckedPrompt
+from saga.query.prompts import CheckedPrompt, Prompt
 from saga.query.queries import centered, positive_and_negative
 from saga.query.refine import MaskEvidence, refine
 from saga.query.report import Report
 from saga.query.segmentation import Segmentation
 from saga.query.thresholds import paper_threshold, valley_threshold
 from saga.raster import BlendOperator, DeviceScene, SparseRows
+from saga.regions.scene_regions import SUFFIX, SceneRegions
 from saga.scene import Scene
 from saga.train import FeatureField
 from saga.train.smoothing import neighbor_average
-
-_REMEMBERED_GRANULARITIES = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class _Match:
 
 
 class Segmenter(DiscoveringMethod[QueryConfig]):
-    """Turns prompts into objects of one scene, by the features that training gave its Gaussians."""
+    """Turns prompts into objects of one scene: features say what is alike, regions say where things end."""
 
     Config = QueryConfig
     advice = "lower the score threshold, or click where the object is in full view"
@@ -63,6 +64,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         *,
         masks: MaskSource | None = None,
         progress: bool = True,
+        regions: SceneRegions | None = None,
     ) -> None:
         """Prepares a scene for queries.
 
@@ -74,9 +76,12 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
             sam: turns points and boxes into SAM's masks first; needs a field trained with SAM's features.
             masks: not needed, what they say is in the field.
             progress: not needed, a query takes milliseconds.
+            regions: the scene's regions; None takes those in the file beside the scene (saga-train writes it), if it
+                is there. Without regions a prompt has one answer.
 
         Raises:
-            SagaError: no field or one of another scene, or SAM or a granularity with a field trained without it.
+            SagaError: no field or one of another scene, SAM with a field trained without it, or regions of another
+                scene.
         """
         if field is None:
             raise SagaError("method saga: expected features of the scene, found none; train them with saga-train.")
@@ -88,21 +93,84 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
                 "--sam CHECKPOINT, and neither --iterations 0 nor --sam-guidance 0."
             )
         self.field = field.to(self.device_scene.device)
-        self._features_at = lru_cache(1)(self._gated_features)
-        self._matcher_at = lru_cache(_REMEMBERED_GRANULARITIES)(lambda rank: Matcher.build(self._features_at(rank)))
-        self._matcher_at(self.config.granularity)
+        self.matcher = Matcher.build(self.features)
+        regions = _beside(self.scene) if regions is None else regions
+        self.levels = None if regions is None else Levels(self.device_scene, regions)
 
     @property
     def features(self) -> Tensor:  # [N, C]
-        """The field's features, gated if the config asks for a granularity."""
-        return self._features_at(self.config.granularity)
+        """The field's features."""
+        return self.field.features
 
-    @property
-    def matcher(self) -> Matcher:
-        """Scores of `features`."""
-        return self._matcher_at(self.config.granularity)
+    def candidates(self, view: str, points: Sequence[tuple[float, float]] = (), **prompt: Any) -> list[Segmentation]:
+        """Segments the nested answers to one prompt: up to three, smallest first.
+
+        Each report has the answer's "name" (part, object or group, relative to the others), its "score" in [0, 1] and
+        whether it is the "default", which `segment` gives. Where there are no regions, or none fits, there is one.
+
+        Args:
+            view: name of the view.
+            points: pixels on the object.
+            prompt: further parts of the prompt: see Prompt.
+
+        Raises:
+            SagaError: as `segment`.
+        """
+        return self.candidates_of([Prompt(view, points, **prompt)])
+
+    def candidates_of(self, prompts: Sequence[Prompt]) -> list[Segmentation]:
+        """As `candidates`, from prompts of one or several views. Raises SagaError as `segment_prompts` does."""
+        checked, report = self._checked(prompts), Report()
+        selected, scores = self._by_features(checked, report)
+        found = self._nested(checked, selected, report)
+        if not found:
+            report.extra |= {"name": "object", "score": None, "default": True}
+            return [self._answer(selected, scores, report, checked)]
+        answers = []
+        for level in found:
+            own = report.copy()
+            own.extra |= {"name": level.answer.name, "score": round(level.answer.score, 3), "default": level.best}
+            answers.append(self._answer(level.mask, scores, own, checked))
+        return answers
 
     def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
+        """Selects the best of the nested answers, or the one of the granularity asked for."""
+        selected, scores = self._by_features(prompts, report)
+        wanted = self.config.granularity
+        found = self._nested(prompts, selected, report)
+        if not found:
+            if wanted is not None:
+                report.warnings.append(f"granularity {wanted}: there is one answer only, for want of regions that fit")
+            return selected, scores
+        chosen = next(level for level in found if level.best)
+        if wanted is not None:
+            chosen = next((level for level in found if level.answer.name == wanted), chosen)
+            if chosen.answer.name != wanted:
+                report.warnings.append(f"granularity {wanted}: there is no such answer here; the best one is given")
+        report.extra["answer"] = chosen.answer.name
+        report.count("after_regions", chosen.mask)
+        return chosen.mask, scores
+
+    def _nested(
+        self,
+        prompts: Sequence[ViewPrompt],
+        selected: Tensor,  # [N] bool
+        report: Report,
+    ) -> list[Level]:
+        """The nested answers; a selection of most of the pictures is never given without a word."""
+        if self.levels is None:
+            return []
+        trusted = self.sam is not None or bool((self.field.report or {}).get("given_masks", True))
+        with report.timed("regions"):
+            found = self.levels.answer(prompts, selected, trusted, report)
+            share = float(self.levels.regions.shares @ self.levels.cells_of(selected))
+        if not found and share > MOST_OF_PICTURES:
+            report.warnings.append(
+                f"the selection is {share:.0%} of all that the views show: give a negative point, or a higher threshold"
+            )
+        return found
+
+    def _by_features(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
         """Selects what the scores of any prompt select.
 
         Negative points only ever remove: the result is a part of what the same prompts select without them.
@@ -146,10 +214,6 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
             objects = cluster(self.features, candidates, similarity, smallest, seed)
         for center, members in objects:
             yield members, self.matcher.cosine(center[None])
-
-    def _gated_features(self, granularity: float | None) -> Tensor:  # [N, C]
-        features = self.field.features
-        return features if granularity is None else features * self.field.factors(granularity)
 
     def _match_prompt(self, prompt: ViewPrompt, report: Report) -> _Match:
         checked = prompt.parts
@@ -209,3 +273,9 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         if chosen == "adaptive":
             return valley_threshold(scores[self.device_scene.valid])
         return float(chosen)
+
+
+def _beside(scene: Scene) -> SceneRegions | None:
+    """The regions in the file beside a scene. Raises SagaError where the file is damaged or another scene's."""
+    path = None if scene.path is None else scene.path.with_suffix(SUFFIX)
+    return SceneRegions.load(path, scene) if path is not None and path.is_file() else None

@@ -1,0 +1,209 @@
+"""Nested answers to prompts: features say what is alike, regions say where things end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saga.methods.base import ViewPrompt
+from saga.query.report import Report
+from saga.raster.device_scene import DeviceScene
+from saga.regions.answers import Answer, Evidence, equal_worth, nested_answers, overlaps
+from saga.regions.membership import pixel_cells
+from saga.regions.scene_regions import SceneRegions
+
+MOST_OF_PICTURES = 0.5
+"""Share of the pictures from which a selection is not given in silence."""
+_SAME = 0.5
+"""IoU from which the features' selection and a region are the same answer."""
+_CERTAIN = 0.75
+"""IoU of the features' selection and a region from which the two confirm each other."""
+_EQUAL = 0.9
+"""IoU from which they are the same but for details, in which both must agree."""
+_MOST_DRAWN = 4096
+"""Pixels of a mask, and of a picture around it, that are looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One of the nested answers, as Gaussians."""
+
+    answer: Answer
+    mask: Tensor  # [N] bool
+    best: bool
+    """Whether it is the default."""
+
+
+class Levels:
+    """The regions of a scene, asked with prompts."""
+
+    def __init__(self, scene: DeviceScene, regions: SceneRegions) -> None:
+        """Keeps the regions with what they need on the scene's device."""
+        self._scene, self.regions = scene, regions
+        self._cells = torch.from_numpy(regions.cells).to(scene.device, torch.int64)
+        owned = regions.cells >= 0
+        self._owned = owned
+        self._sizes = np.maximum(np.bincount(regions.cells[owned], minlength=regions.count), 1)
+
+    def evidence(self, prompts: Sequence[ViewPrompt]) -> Evidence:
+        """What prompts say about the cells; points that show no cell say nothing."""
+        inside, outside, drawn, stroked = [], [], [], []
+        for prompt in prompts:
+            view, parts = prompt.camera.name, prompt.parts
+            inside += [shown for shown in self._shown(view, parts.points) if shown.any()]
+            outside += [shown for shown in self._shown(view, parts.negative) if shown.any()]
+            if parts.scribble is not None:
+                stroked.append(self._shown(view, _some(parts.scribble)).sum(0))
+            mask = parts.mask
+            if parts.box is not None:
+                x0, y0, x1, y1 = parts.box
+                mask = np.zeros((prompt.camera.height, prompt.camera.width), bool)
+                mask[y0:y1, x0:x1] = True
+            if mask is not None:
+                drawn.append(self._drawn(view, mask, parts.box is not None))
+        return Evidence(inside, outside, drawn, stroked)
+
+    def cells_of(
+        self,
+        selected: Tensor,  # [N] bool
+    ) -> np.ndarray:  # [L]
+        """Cells of which most Gaussians are selected, bool [L]."""
+        chosen = selected.cpu().numpy()[self._owned]
+        held = np.bincount(self.regions.cells[self._owned], chosen, self.regions.count)
+        cells: np.ndarray = held > 0.5 * self._sizes
+        return cells
+
+    def answer(
+        self,
+        prompts: Sequence[ViewPrompt],
+        selected: Tensor,  # [N] bool
+        trusted: bool,
+        report: Report,
+    ) -> list[Level]:
+        """The nested answers to prompts, smallest first; none where no region fits.
+
+        Args:
+            prompts: as `Method._segment` has them.
+            selected: what the features select.
+            trusted: whether the features know where things end, from masks that were given or are a model's: then
+                their selection is the default, in the place of the region like it.
+            report: gets the answers, and warnings about large or equal ones.
+        """
+        alike = self.cells_of(selected)
+        share = float(self.regions.shares @ alike)
+        usable = bool(selected.any()) and share <= self._limit(alike, prompts)
+        evidence = self.evidence(prompts)
+        answers, best = nested_answers(self.regions, evidence, alike=alike if usable else None)
+        if not answers:
+            return []
+        masks = [torch.from_numpy(self.regions.gaussians(each.members)).to(selected.device) for each in answers]
+        iou = overlaps(self.regions, np.stack([each.members for each in answers]), alike)
+        if trusted and usable:
+            best = self._with_selection(answers, masks, iou, selected, share)
+        elif usable and iou[best] >= _EQUAL:
+            masks[best] = masks[best] & selected
+        best = self._not_most(answers, best, iou, report)
+        same = equal_worth(answers, best)
+        if same:
+            report.warnings.append(
+                f"the {' and the '.join(same)} around this would be as good an answer: see granularity"
+            )
+        report.extra["answers"] = [
+            {"name": each.name, "score": round(each.score, 3), "share": round(each.share, 4), "default": index == best}
+            for index, each in enumerate(answers)
+        ]
+        return [Level(each, mask, index == best) for index, (each, mask) in enumerate(zip(answers, masks, strict=True))]
+
+    def _limit(
+        self,
+        alike: np.ndarray,  # [L]
+        prompts: Sequence[ViewPrompt],
+    ) -> float:
+        """Largest share that a selection by features may have: more only where a region confirms it."""
+        certain = overlaps(self.regions, self.regions.members, alike).max(initial=0.0) >= _CERTAIN
+        return 1.0 if certain else MOST_OF_PICTURES
+
+    @staticmethod
+    def _with_selection(
+        answers: list[Answer],
+        masks: list[Tensor],  # [N] bool each
+        iou: np.ndarray,  # [A]
+        selected: Tensor,  # [N] bool
+        share: float,
+    ) -> int:
+        """Puts the features' selection in the place of the answer like it, or nearest in size; returns the place."""
+        place = int(iou.argmax())
+        if iou[place] < _SAME:
+            place = int(np.argmin([abs(np.log(max(each.share, 1e-9) / max(share, 1e-9))) for each in answers]))
+        answers[place] = replace(answers[place], share=share)
+        masks[place] = selected
+        order = sorted(range(len(answers)), key=lambda index: answers[index].share)
+        names = [each.name for each in answers]
+        answers[:] = [replace(answers[index], name=name) for index, name in zip(order, names, strict=True)]
+        masks[:] = [masks[index] for index in order]
+        return order.index(place)
+
+    @staticmethod
+    def _not_most(
+        answers: Sequence[Answer],
+        best: int,
+        iou: np.ndarray,  # [A]
+        report: Report,
+    ) -> int:
+        """The best answer, or the next smaller one where it would be most of the pictures and features disagree."""
+        if answers[best].share <= MOST_OF_PICTURES:
+            return best
+        large = f"{answers[best].share:.0%} of all that the views show"
+        if iou[best] >= _CERTAIN or best == 0:
+            report.warnings.append(f"the selection is {large}: give a negative point, or a granularity, for less")
+            return best
+        report.warnings.append(f"the best answer would be {large}; the next smaller one is given")
+        return best - 1
+
+    def _shown(
+        self,
+        view: str,
+        pixels: np.ndarray,  # [P, 2]
+    ) -> np.ndarray:  # [P, L]
+        if len(pixels) == 0:
+            return np.zeros((0, self.regions.count), np.float32)
+        operator = self._scene.operator(view)
+        shown = pixel_cells(operator, self._cells, self.regions.count, torch.from_numpy(pixels))
+        cells: np.ndarray = shown.cpu().numpy()
+        return cells
+
+    def _drawn(
+        self,
+        view: str,
+        mask: np.ndarray,  # [H, W]
+        box: bool,
+    ) -> tuple[np.ndarray, np.ndarray]:  # [L], [L]
+        """Pixels that show each cell inside and outside a mask; in a box, cells that reach out of it are outside."""
+        every = max(1, round((mask.size / _MOST_DRAWN) ** 0.5))
+        grid = np.zeros_like(mask)
+        grid[every // 2 :: every, every // 2 :: every] = True
+        inside = self._shown(view, _pixels(grid & mask)).sum(0) * every**2
+        outside = self._shown(view, _pixels(grid & ~mask)).sum(0) * every**2
+        if box:  # what a box holds besides its object mostly goes on outside
+            inside = np.where(outside > inside, 0, inside)
+        return inside, outside
+
+
+def _pixels(
+    mask: np.ndarray,  # [H, W]
+) -> np.ndarray:  # [P, 2]
+    """Pixels (x, y) of a mask."""
+    rows, columns = np.nonzero(mask)
+    return np.stack([columns, rows], axis=1)
+
+
+def _some(
+    mask: np.ndarray,  # [H, W]
+) -> np.ndarray:  # [P, 2]
+    """At most a few thousand pixels of a mask, evenly spread."""
+    pixels = _pixels(mask)
+    return pixels[:: -(-len(pixels) // _MOST_DRAWN)]

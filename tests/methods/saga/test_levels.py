@@ -1,0 +1,123 @@
+"""Nested answers of the Segmenter, with regions that are made from the demo's own labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from saga.errors import SagaError
+from saga.methods.saga import Segmenter
+from saga.query import QueryConfig
+from saga.regions import RegionConfig, SceneRegions
+
+
+@pytest.fixture(scope="module")
+def halves(tiny_scene, tiny_demo) -> SceneRegions:
+    """Two cells of each thing, its lower and its upper half; regions are halves, things and pairs of things."""
+    heights, labels = tiny_scene.gaussians.means[:, 2], tiny_demo.labels
+    things = np.unique(labels)
+    cells = np.zeros(len(labels), np.int32)
+    for index, thing in enumerate(things):
+        own = labels == thing
+        cells[own] = 2 * index + (heights[own] > np.median(heights[own]))
+    count = 2 * len(things)
+    one, other = np.array(list(combinations(range(count), 2))).T
+    same = one // 2 == other // 2
+    members = [np.eye(count, dtype=bool), np.eye(count, dtype=bool).reshape(-1, 2, count).any(1)]
+    pairs = members[1][:-1] | members[1][1:]
+    return SceneRegions(
+        scene_digest=tiny_scene.gaussians.digest(),
+        config=RegionConfig(),
+        cells=cells,
+        shares=np.full(count, 0.8 / count, np.float32),
+        members=np.concatenate([*members, pairs]),
+        borders=np.stack([one, other]).astype(np.int32),
+        lengths=np.where(same, 20.0, 1.0).astype(np.float32),
+        closed=np.where(same, 0.5, 0.95).astype(np.float32),
+    )
+
+
+@pytest.fixture(scope="module")
+def own_masks(field):
+    """The field as if its masks had been made without a model."""
+    return replace(field, report={**field.report, "given_masks": False})
+
+
+@pytest.fixture
+def clicked(tiny_demo, middle):
+    """(view, pixel, label) of a click into the middle of the ball."""
+    label = tiny_demo.names["ball"]
+    return "000.png", middle(label), label
+
+
+def cells_of(regions, mask):
+    return set(np.unique(regions.cells[mask]).tolist())
+
+
+def iou(one, other):
+    return (one & other).sum() / (one | other).sum()
+
+
+def test_candidates_are_nested_and_one_is_the_default(tiny_scene, own_masks, halves, clicked):
+    segmenter = Segmenter(tiny_scene, own_masks, device="cpu", regions=halves)
+    answers = segmenter.candidates(clicked[0], [clicked[1]])
+    assert [answer.report["name"] for answer in answers] == ["part", "object", "group"]
+    for smaller, larger in zip(answers[:-1], answers[1:], strict=True):
+        assert cells_of(halves, smaller.mask) < cells_of(halves, larger.mask)
+    default = next(answer for answer in answers if answer.report["default"])
+    chosen = segmenter.segment(clicked[0], points=[clicked[1]])
+    assert np.array_equal(chosen.mask, default.mask)
+    assert chosen.report["answer"] == default.report["name"]
+
+
+def test_the_default_is_the_thing(tiny_scene, tiny_demo, own_masks, halves, clicked):
+    chosen = Segmenter(tiny_scene, own_masks, device="cpu", regions=halves).segment(clicked[0], points=[clicked[1]])
+    assert iou(chosen.mask, tiny_demo.labels == clicked[2]) > 0.9
+
+
+@pytest.mark.parametrize("granularity", ["part", "object", "group"])
+def test_granularity_picks_an_answer(tiny_scene, own_masks, halves, clicked, granularity):
+    config = QueryConfig(granularity=granularity)
+    segmenter = Segmenter(tiny_scene, own_masks, config, device="cpu", regions=halves)
+    chosen = segmenter.segment(clicked[0], points=[clicked[1]])
+    named = {answer.report["name"]: answer.mask for answer in segmenter.candidates(clicked[0], [clicked[1]])}
+    assert np.array_equal(chosen.mask, named[granularity])
+
+
+def test_given_masks_are_trusted_with_the_details(tiny_scene, field, halves, clicked):
+    without = Segmenter(tiny_scene, field, device="cpu").segment(clicked[0], points=[clicked[1]])
+    chosen = Segmenter(tiny_scene, field, device="cpu", regions=halves).segment(clicked[0], points=[clicked[1]])
+    assert np.array_equal(chosen.mask, without.mask)
+    assert len(chosen.report["answers"]) == 3
+
+
+def test_without_regions_there_is_one_answer_and_a_granularity_says_so(tiny_scene, field, clicked):
+    segmenter = Segmenter(tiny_scene, field, QueryConfig(granularity="part"), device="cpu")
+    answers = segmenter.candidates(clicked[0], [clicked[1]])
+    assert [answer.report["name"] for answer in answers] == ["object"]
+    report = segmenter.segment(clicked[0], points=[clicked[1]]).report
+    assert any("one answer only" in warning for warning in report["warnings"])
+
+
+def test_most_of_the_pictures_is_not_given_in_silence(tiny_scene, own_masks, halves, clicked):
+    large = replace(halves, shares=halves.shares * np.float32(10))
+    answers = Segmenter(tiny_scene, own_masks, device="cpu", regions=large).candidates(clicked[0], [clicked[1]])
+    default = next(answer for answer in answers if answer.report["default"])
+    told = " ".join(default.report["warnings"])
+    share = next(entry["share"] for entry in default.report["answers"] if entry["default"])
+    assert share <= 0.5 or "of all that the views show" in told
+
+
+def test_regions_beside_the_scene_are_taken(tiny_scene, tiny_folder, own_masks, halves, clicked):
+    path = tiny_folder / "scene.regions"
+    halves.save(path)
+    try:
+        assert len(Segmenter(tiny_scene, own_masks, device="cpu").candidates(clicked[0], [clicked[1]])) == 3
+        replace(halves, scene_digest="another").save(path)
+        with pytest.raises(SagaError, match="another scene"):
+            Segmenter(tiny_scene, own_masks, device="cpu")
+    finally:
+        path.unlink()
