@@ -26,6 +26,8 @@ _LEVELS = 4
 """Fullest levels of an object that may be tops."""
 _FULL_LEVEL = 0.06
 """Least share of an object's voxels on a level."""
+_LEAST_FOOT = 0.3
+"""Least share of a carrier's plan that a thing told by a ledge covers: the back of a chair covers less."""
 _LEAST_LEDGE = 0.1
 """Least share of a carrier's plan that a thing leaves free."""
 _CARRIED = 0.75
@@ -171,4 +173,5 @@ def _leaves_a_ledge(
     """Whether most of what a foot leaves free of its carrier is the flat top, as of the lower of two books."""
     free = below & ~ndimage.binary_dilation(foot)
     ledge = (level & free).sum()
-    return bool(ledge >= config.ledge * max(1, free.sum()) and ledge >= _LEAST_LEDGE * below.sum())
+    wide = foot.sum() >= _LEAST_FOOT * below.sum()
+    return bool(wide and ledge >= config.ledge * max(1, free.sum()) and ledge >= _LEAST_LEDGE * below.sum())
