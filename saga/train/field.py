@@ -106,7 +106,8 @@ class FeatureField:
 
 
 def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path) -> FeatureField:
-    config = TrainConfig(**metadata["config"])
+    # Fields from before regions carry a setting of what regions replaced; their features are the same.
+    config = TrainConfig(**{name: value for name, value in metadata["config"].items() if name != "granularity"})
     features, digest, report = tensors["features"], metadata["scene_digest"], metadata["report"]
     if features.ndim != 2 or features.shape[1] != config.dimensions or not isinstance(digest, str):
         raise ValueError(f"features of shape {list(features.shape)} and a digest {digest!r}")

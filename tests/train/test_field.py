@@ -113,3 +113,13 @@ def test_a_whole_file_with_something_wrong_in_it_is_refused(tiny_scene, make_fie
     with pytest.raises(SagaError, match="field.saga: expected .* train again") as caught:
         FeatureField.load(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_field_with_the_setting_that_regions_replaced_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.saga"
+    FeatureField(torch.ones(2, 32), "digest", TrainConfig(), []).save(path)
+    with safe_open(path, "pt") as file:
+        metadata = json.loads(file.metadata()["saga"])
+    metadata["config"]["granularity"] = False
+    save_file({"features": torch.ones(2, 32)}, path, {"saga": json.dumps(metadata)})
+    assert FeatureField.load(path).config == TrainConfig()
