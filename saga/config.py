@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
-import math
 import numbers
 import operator
+import sys
 import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +39,8 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
     "multiple_of": lambda value, factor: value % factor == 0,
 }
+_LARGEST = sys.float_info.max
+"""Numbers beyond it, and those that are none, fit no field."""
 _BOUNDS = {
     "ge": "{} or more",
     "gt": "above {}",
@@ -155,7 +157,7 @@ def fits(value: Any, kind: Any) -> bool:
         return any(value == each and type(value) is type(each) for each in get_args(bare))
     if bare is int or bare is float:
         number = numbers.Integral if bare is int else numbers.Real
-        if not isinstance(value, number) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, number) or isinstance(value, bool) or not abs(value) <= _LARGEST:
             return False
         return all(_COMPARISONS[name](value, bound) for name, bound in _bounds(extras))
     return isinstance(value, get_origin(bare) or bare)

@@ -75,6 +75,8 @@ class Sample(Config):
         ({"limit": float("inf")}, "limit: expected auto or a number, found inf;"),
         ({"side": 20}, "side: expected a whole number, 8 or more and a multiple of 8, found 20;"),
         ({"side": 0}, "found 0;"),
+        ({"count": 10**400}, "count: expected a whole number, 1 or more, found 1000"),
+        ({"limit": -(10**400)}, "limit: expected auto or a number, found -1000"),
         ({"on": 1}, "on: expected true or false, found 1;"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -92,7 +93,7 @@ class _Values:
 
     def number(self, key: str, default: float) -> float:
         value = self.merged.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
             raise SagaError(f"{self.where}: {key} is {value!r}, a number was expected; write the file again")
         return float(value)
 

@@ -111,6 +111,8 @@ def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path)
     features, digest, report = tensors["features"], metadata["scene_digest"], metadata["report"]
     if features.ndim != 2 or features.shape[1] != config.dimensions or not isinstance(digest, str):
         raise ValueError(f"features of shape {list(features.shape)} and a digest {digest!r}")
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise ValueError("numbers that are not finite")
     cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
     phi = _network(SamProjection, "phi.", config, tensors)
     return FeatureField(features, digest, config, cameras, phi, report)

@@ -84,6 +84,7 @@ BAD_POSE = np.diag([2.0, 2, 2, 1]).tolist()
         ({"fl_x": -5.0}, {}, "camera a.jpg has size 8x6, focal lengths -5"),
         ({"w": 0}, {}, "camera a.jpg has size 0x6"),
         ({"fl_x": "wide"}, {}, "fl_x is 'wide', a number was expected"),
+        ({"fl_x": 10**400}, {}, "fl_x is 1000.*, a number was expected"),
         ({}, {"fl_x": None}, "neither fl_x nor camera_angle_x"),
         ({}, {"w": None}, "no w and h in the file and no photograph"),
         ({}, {"camera_model": "EQUIRECTANGULAR"}, "camera_model EQUIRECTANGULAR is not supported"),

@@ -95,6 +95,7 @@ DAMAGES = {
     "deep": {"text": "[" * 100_000 + "]" * 100_000},
     "no features": {"tensors": lambda kept: {"other": kept["features"]}},
     "other shape": {"tensors": lambda kept: {"features": kept["features"].reshape(-1, 16)}},
+    "not finite": {"tensors": lambda kept: {"features": kept["features"].index_fill(0, torch.tensor([3]), torch.nan)}},
     "no cameras": {"change": lambda meta: meta.pop("cameras")},
     "no digest": {"change": lambda meta: meta.pop("scene_digest")},
     "no version": {"change": lambda meta: meta.pop("format_version")},
