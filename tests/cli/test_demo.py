@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+
+def mean_overlaps(text: str) -> tuple[float, float]:
+    """The means of saga-demo's table, in percent: 3D and 2D IoU."""
+    (line,) = (line for line in text.splitlines() if line.startswith("mean "))
+    solid, flat = (float(word.removesuffix("%")) for word in line.split()[1:3])
+    return solid, flat
 
 
 @pytest.mark.parametrize("masks", ["exact", "classical"])
@@ -23,27 +32,18 @@ def test_every_object_is_clicked_and_every_picture_written(saga_demo, tmp_path: 
     assert len(pictures) == 3
     for picture in pictures:
         assert min(Image.open(picture).size) > 100
-
-
-def mean_overlaps(text: str) -> tuple[float, float]:
-    """The means of saga-demo's table, in percent: 3D and 2D IoU."""
-    (line,) = (line for line in text.splitlines() if line.startswith("mean "))
-    solid, flat = (float(word.removesuffix("%")) for word in line.split()[1:3])
-    return solid, flat
-
-
-def test_small_copies_of_all_objects_are_found(saga_demo, tmp_path: Path) -> None:
-    """About five points below what was measured; most objects have fewer than 200 Gaussians here."""
-    done = saga_demo("--out", tmp_path / "out", "--gaussians", 3000, "--device", "cpu")
-    solid, flat = mean_overlaps(done.out)
-    assert solid > 69
-    assert flat > 76
+    if masks == "exact":  # five points below what was measured, with few small views and a short training
+        solid, _ = mean_overlaps(done.out)
+        assert solid > 62
 
 
 @pytest.mark.slow
-def test_the_scene_as_it_is_reaches_what_the_readme_says(saga_demo, tmp_path: Path) -> None:
-    done = saga_demo("--out", tmp_path / "out", "--device", "cpu")
-    solid, flat = mean_overlaps(done.out)
+def test_the_scene_as_it_is_reaches_what_the_readme_says(tmp_path: Path) -> None:
+    """In a process of its own: the fixture's demo has few small views and trains briefly."""
+    command = [sys.executable, "-c", "from saga.cli.demo import main; main()", "--out", str(tmp_path / "out")]
+    done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    solid, flat = mean_overlaps(done.stdout)
     assert solid > 84
     assert flat > 92
 
