@@ -157,7 +157,10 @@ def fits(value: Any, kind: Any) -> bool:
         return any(value == each and type(value) is type(each) for each in get_args(bare))
     if bare is int or bare is float:
         number = numbers.Integral if bare is int else numbers.Real
-        if not isinstance(value, number) or isinstance(value, bool) or not abs(value) <= _LARGEST:
+        if not isinstance(value, number) or isinstance(value, bool):
+            return False
+        size: Any = abs(value)
+        if not size <= _LARGEST:
             return False
         return all(_COMPARISONS[name](value, bound) for name, bound in _bounds(extras))
     return isinstance(value, get_origin(bare) or bare)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
