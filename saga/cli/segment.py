@@ -25,6 +25,7 @@ from saga.cli.options import (
     prefixed,
 )
 from saga.cli.run import beside, config_of, free_folder, run, say
+from saga.cli.train import train
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
 from saga.methods.registry import method_names
@@ -122,6 +123,9 @@ def _open_field(
     from saga.train import FeatureField
 
     path = field or beside(scene, ".saga")
+    if field is None and sam is None and scene.is_file() and not path.is_file():
+        say(f"{path}: not there yet; it is made now, as saga-train makes it, and serves every further click")
+        train(scene, images, out=path, cameras=cameras)
     if cameras.cameras is None and images is None:
         gaussians = Gaussians.read(scene)
         trained = FeatureField.load(path)

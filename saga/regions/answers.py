@@ -15,7 +15,7 @@ _APART = 1.25
 _MOST_ANSWERS = 3
 _INSIDE = 0.5
 """Share of what a point or a scribble shows that lies in a region, above which it is in it."""
-_UNLIKE = 0.5
+_UNLIKE = 0.05
 """Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
 _NEARLY = 0.95
 """Answers whose score is at least this share of the best one's are worth as much."""

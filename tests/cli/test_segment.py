@@ -191,7 +191,7 @@ def test_a_missing_scene(saga_segment, field: Path, tmp_path: Path) -> None:
 
 def test_a_missing_field_tells_how_to_get_one(saga_segment, folder: Path, tmp_path: Path) -> None:
     command = (folder / "scene.ply", "--view", "000.png", "--points", "5,5", "--out", tmp_path / "out")
-    _refused(saga_segment(*command), tmp_path, "scene.saga", "saga-train")
+    _refused(saga_segment(*command, "--field", folder / "none.saga"), tmp_path, "none.saga", "saga-train")
 
 
 def test_a_field_of_another_scene(saga_segment, folder: Path, field: Path, tmp_path: Path) -> None:
@@ -287,3 +287,21 @@ def test_all_levels_are_folders_named_by_them(
     assert saga_segment(*prompt, "--granularity", levels[0], "--out", tmp_path / "asked").code == 0
     asked, level = (np.load(tmp_path / name / "segmentation.npz")["mask"] for name in ("asked", f"out/{levels[0]}"))
     assert np.array_equal(asked, level)
+
+
+@pytest.mark.slow
+def test_a_scene_without_cameras_photographs_and_field_answers_a_click(
+    saga_segment, folder: Path, tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(folder / "scene.ply", alone)
+    command = (alone / "scene.ply", "--view", "view_000.png", "--points", "400,300", "--device", "cpu")
+    done = saga_segment(*command, "--out", tmp_path / "first")
+    assert done.code == 0, done.err
+    for said in ("not there yet", "comes without cameras", "trained in"):
+        assert said in done.out
+    assert (tmp_path / "first" / "object.ply").is_file()
+    assert {"scene.saga", "scene_views"} <= {path.name for path in alone.iterdir()}
+    again = saga_segment(*command, "--out", tmp_path / "second")
+    assert again.code == 0 and "trained in" not in again.out

@@ -15,11 +15,11 @@ from saga.train import FeatureField
 from saga.train.trainer import Trainer
 
 
-def test_a_field_of_the_scene_is_written_and_nothing_else(saga_train, folder: Path) -> None:
+def test_the_field_and_the_regions_of_the_scene_are_written_and_nothing_else(saga_train, folder: Path) -> None:
     before = _files(folder)
     done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 5, "--device", "cpu")
     assert done.code == 0, done.err
-    assert _files(folder) - before == {"scene.saga"}
+    assert _files(folder) - before == {"scene.saga", "scene.regions"}
     scene = load_scene(folder / "scene.ply")
     field = FeatureField.load(folder / "scene.saga", scene)
     assert field.features.shape == (len(scene.gaussians), 32)
@@ -152,7 +152,7 @@ def test_a_place_that_cannot_be_written_is_known_before_training(
     monkeypatch.setattr(Trainer, "step", lambda self: pytest.fail("trained in vain"))
     (folder / "file").write_text("mine")
     shared = (folder / "scene.ply", "--masks", folder / "instances", "--out")
-    _refused(saga_train(*shared, folder / "file" / "a.saga"), folder, "a.saga", "cannot be written")
+    _refused(saga_train(*shared, folder / "file" / "a.saga"), folder, "a.saga", "expected a file that can be written")
     _refused(saga_train(*shared, folder), folder, "found a folder")
 
 

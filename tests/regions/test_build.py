@@ -59,7 +59,8 @@ def test_the_same_scene_gives_the_same_regions(on_device, regions):
 def test_objects_of_a_structure_are_regions(known, on_device, regions):
     points = known.scene.gaussians.means.astype(np.float32)
     labels = Labels(np.where(known.things == LOWER, 0, -1), [Kind.OBJECT], [-1])
-    structure = SceneStructure(Lattice(np.arange(1), np.zeros(3), 0.01, np.inf, np.inf), points, labels)
+    nothing = np.zeros(len(points), bool)
+    structure = SceneStructure(Lattice(np.arange(1), np.zeros(3), 0.01, np.inf, np.inf), points, labels, nothing)
     built = build_regions(on_device, regions.config, structure, progress=False)
     assert len(built.members) == len(regions.members) + 1
     assert known.iou(built.gaussians(built.members[0]), LOWER) > 0.75
