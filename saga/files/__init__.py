@@ -1,1 +1,1 @@
-"""Files and folders of results: whole or not there, never at the cost of a person's own, with names that are safe."""
+"""Files and folders of results: whole or not there, never at the cost of a person's own."""

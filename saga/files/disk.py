@@ -37,21 +37,6 @@ def writing(target: Path) -> Iterator[None]:
         raise
 
 
-def require_room(target: Path, size: int) -> None:
-    """Checks before the work that a result of about `size` bytes fits beside what is on the disk.
-
-    Raises:
-        SagaError: there is less room; names both sizes.
-    """
-    folder = next(parent for parent in (target, *target.absolute().parents) if parent.is_dir())
-    free = shutil.disk_usage(folder).free
-    if free < size:
-        raise SagaError(
-            f"{target}: expected {size / 1e6:,.0f} MB of free space for the result, found {free / 1e6:,.0f} MB in "
-            f"{folder}; make room or choose another place."
-        )
-
-
 def _full(target: Path) -> str:
     folder = next(parent for parent in (target, *target.absolute().parents) if parent.is_dir())
     free = shutil.disk_usage(folder).free

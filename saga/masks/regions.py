@@ -9,13 +9,14 @@ strength of the edge between the regions, and a factor that lets small regions j
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 from skimage.color import rgb2lab
 from skimage.segmentation import watershed
+
+from saga.masks.merging import Merging, contrasts, with_room
 
 _COLOR_BINS = 12
 _TEXTURE_BINS = 8
@@ -30,8 +31,6 @@ _GAP_WEIGHT = 3.0
 """How much the part of a pair's bounding box that the pair leaves empty, a share of the image, counts. A
 factor, not a term: plain surfaces of any shape join at no cost."""
 _SIZE_EXPONENT = 0.2
-_SLIVER = 0.05
-"""A region of less than this share of another's area is tiny beside it."""
 _SMALLEST_CELL = 6
 """Side in pixels of the grid cell of a superpixel: smaller ones hold too few pixels for a histogram."""
 
@@ -66,22 +65,17 @@ def region_tree(
     gradient = color_gradient(ndimage.gaussian_filter(lab, (1.0, 1.0, 0.0)))
     labels = watershed(gradient, _markers(gradient, superpixels)) - 1
     borders = _borders(labels, gradient)
-    merging = _Merging(labels, lab, gradient, borders)
+    merging = _SuperpixelMerging(labels, lab, gradient, borders)
     merging.run()
-    count = labels.max() + 1
-    members = np.eye(2 * count - 1, count, dtype=bool)
-    for node, (one, other) in enumerate(merging.children, start=count):
-        members[node] = members[one] | members[other]
-    root = merging.heights[-1]
-    parents = merging.parents
+    members = merging.members()
     return RegionTree(
         superpixels=labels,
         members=members,
         areas=merging.areas,
         heights=merging.heights,
-        parent_heights=np.where(parents < 0, root, merging.heights[parents]),
-        contrasts=_contrasts(members, borders),
-        seams=_inherit_seams(merging),
+        parent_heights=merging.parent_heights(),
+        contrasts=contrasts(members, borders.one, borders.other, borders.lengths, borders.strengths),
+        seams=merging.outer_seams(),
     )
 
 
@@ -156,28 +150,6 @@ def _borders(
     )
 
 
-def _contrasts(
-    members: np.ndarray,  # [T, L]
-    borders: _Borders,
-) -> np.ndarray:  # [T]
-    around = (members[:, borders.one] != members[:, borders.other]).astype(np.float32)
-    lengths = around @ borders.lengths.astype(np.float32)
-    return np.asarray((around @ borders.strengths.astype(np.float32)) / np.maximum(lengths, 1.0))
-
-
-def _inherit_seams(merging: _Merging) -> np.ndarray:  # [T]
-    """Seams with those to a sliver replaced by the parent's.
-
-    Slivers of blurred pixels along an object's outline differ from both sides: what counts is what comes next.
-    """
-    seams = merging.seams.copy()
-    for node in range(len(seams) - 2, -1, -1):
-        parent = merging.parents[node]
-        if merging.areas[parent] < (1 + _SLIVER) * merging.areas[node]:
-            seams[node] = seams[parent]
-    return seams
-
-
 def _histogram(
     labels: np.ndarray,  # [P]
     values: np.ndarray,  # [P]
@@ -196,8 +168,8 @@ def _histogram(
     return np.asarray(histogram / histogram.sum(1, keepdims=True))
 
 
-class _Merging:
-    """The regions alive, their descriptors and neighbors, while the tree is built bottom up."""
+class _SuperpixelMerging(Merging):
+    """Superpixels by color, texture, the edge between them and the gap that they leave in their common box."""
 
     def __init__(
         self,
@@ -206,12 +178,14 @@ class _Merging:
         gradient: np.ndarray,  # [H, W]
         borders: _Borders,
     ) -> None:
-        self.count = int(labels.max()) + 1
-        nodes = 2 * self.count - 1
         flat = labels.ravel()
         self.pixels = flat.size
-        self.areas = np.zeros(nodes)
-        self.areas[: self.count] = np.bincount(flat, minlength=self.count)
+        pairs = zip(
+            borders.one.tolist(), borders.other.tolist(), borders.lengths.tolist(),
+            borders.gradients.tolist(), strict=True,
+        )  # fmt: skip
+        super().__init__(np.bincount(flat), pairs, _EDGE_SATURATION)
+        nodes = len(self.areas)
         colors = [
             _histogram(flat, channel.ravel(), limits, _COLOR_BINS) / 3
             for channel, limits in zip(np.moveaxis(lab, 2, 0), _LAB_RANGES, strict=True)
@@ -220,77 +194,27 @@ class _Merging:
             flat, np.log1p(gradient).ravel(), (0.0, float(np.log1p(_STRONGEST_GRADIENT))), _TEXTURE_BINS
         )
         # Color and texture each sum to 1 over a row, so one intersection measures both.
-        self.histograms = np.zeros((nodes, 3 * _COLOR_BINS + _TEXTURE_BINS))
-        self.histograms[: self.count] = np.concatenate([*colors, texture], axis=1)
+        self.histograms = with_room(np.concatenate([*colors, texture], axis=1), nodes)
         self.boxes = np.zeros((nodes, 4))  # -top, -left, bottom, right: a union is a maximum
         for index, (rows, columns) in enumerate(ndimage.find_objects(labels + 1)):
             self.boxes[index] = (-rows.start, -columns.start, rows.stop, columns.stop)
-        self.heights = np.zeros(nodes)
-        self.parents = np.full(nodes, -1)
-        self.seams = np.zeros(nodes)
-        self.children: list[tuple[int, int]] = []
-        self.neighbors: list[dict[int, tuple[float, float]]] = [{} for _ in range(nodes)]
-        for one, other, length, total in zip(
-            borders.one.tolist(), borders.other.tolist(), borders.lengths.tolist(),
-            borders.gradients.tolist(), strict=True,
-        ):  # fmt: skip
-            self.neighbors[one][other] = self.neighbors[other][one] = (length, total)
 
-    def run(self) -> None:
-        """Merge the most alike pair of neighbors until one region is left."""
-        queue = [
-            entry
-            for node in range(self.count)
-            for entry in self._queue_entries(node, [n for n in self.neighbors[node] if n > node])
-        ]
-        heapq.heapify(queue)
-        alive = np.zeros(len(self.areas), bool)
-        alive[: self.count] = True
-        highest = 0.0
-        while queue:
-            cost, one, other = heapq.heappop(queue)
-            if not (alive[one] and alive[other]):
-                continue
-            highest = max(highest, cost)
-            node = self._join(one, other, highest)
-            alive[one] = alive[other] = False
-            alive[node] = True
-            for entry in self._queue_entries(node, list(self.neighbors[node])):
-                heapq.heappush(queue, entry)
-
-    def _queue_entries(self, node: int, others: list[int]) -> list[tuple[float, int, int]]:
-        if not others:
-            return []
-        border = np.array([self.neighbors[node][other] for other in others])
-        edge = border[:, 1] / border[:, 0] / _EDGE_UNIT
+    def costs(
+        self,
+        node: int,
+        others: list[int],
+        strengths: np.ndarray,  # [K]
+    ) -> np.ndarray:  # [K]
+        """As Merging."""
+        edge = strengths / _EDGE_UNIT
         unlike = 2.0 - np.minimum(self.histograms[others], self.histograms[node]).sum(1)
         extent = np.maximum(self.boxes[others], self.boxes[node])
         box = (extent[:, 0] + extent[:, 2]) * (extent[:, 1] + extent[:, 3])
         gap = (box - self.areas[others] - self.areas[node]) / self.pixels
         small = np.minimum(self.areas[others], self.areas[node]) / self.pixels
-        costs = (edge + unlike) * (1 + _GAP_WEIGHT * gap) * (1000 * small) ** _SIZE_EXPONENT
-        return [(cost, node, other) for cost, other in zip(costs.tolist(), others, strict=True)]
+        return np.asarray((edge + unlike) * (1 + _GAP_WEIGHT * gap) * (1000 * small) ** _SIZE_EXPONENT)
 
-    def _join(self, one: int, other: int, height: float) -> int:
-        node = self.count + len(self.children)
-        self.children.append((one, other))
-        self.parents[[one, other]] = node
-        length, total = self.neighbors[one][other]
-        self.seams[[one, other]] = min(total / length / _EDGE_SATURATION, 1.0)
-        self.heights[node] = height
-        self.areas[node] = self.areas[one] + self.areas[other]
-        share = self.areas[one] / self.areas[node]
+    def describe(self, node: int, one: int, other: int, share: float) -> None:
+        """As Merging."""
         self.histograms[node] = share * self.histograms[one] + (1 - share) * self.histograms[other]
         self.boxes[node] = np.maximum(self.boxes[one], self.boxes[other])
-        around = self.neighbors[node]
-        for part in (one, other):
-            for neighbor, (length, total) in self.neighbors[part].items():
-                if neighbor in (one, other):
-                    continue
-                before = around.get(neighbor, (0.0, 0.0))
-                around[neighbor] = (before[0] + length, before[1] + total)
-                del self.neighbors[neighbor][part]
-            self.neighbors[part] = {}
-        for neighbor, border in around.items():
-            self.neighbors[neighbor][node] = border
-        return node

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 
 import numpy as np
 
+from saga.masks.merging import Merging, contrasts, with_room
 from saga.regions.borders import Borders
 from saga.regions.cells import STRONGEST_EDGE
 from saga.regions.config import Cues
@@ -26,8 +26,6 @@ _SIZE_EXPONENT = 0.2
 _SIZE_UNIT = 1e-3
 _BOX_VIEWS = 8
 """Views in which the emptiness of bounding boxes is looked at."""
-_SLIVER = 0.05
-"""A region of less than this share of another's area is tiny beside it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,73 +122,42 @@ def _histogram(
 def build_hierarchy(cells: Descriptors, borders: Borders, cues: Cues) -> Hierarchy:
     """Merges cells by the cues; all cells hang together by borders."""
     borders = borders if cues.pictures else borders.only_near()
-    merging = _Merging(cells, borders, cues)
+    merging = _CellMerging(cells, borders, cues)
     merging.run()
-    count = len(cells.areas)
-    members = np.eye(2 * count - 1, count, dtype=bool)
-    for node, (one, other) in enumerate(merging.children, start=count):
-        members[node] = members[one] | members[other]
-    heights, parents = merging.heights, merging.parents
-    above = np.where(parents < 0, heights[-1], heights[parents])
+    members = merging.members()
     closed = np.minimum(borders.strengths(cues) / STRONGEST_EDGE, 1.0)
     return Hierarchy(
         members=members,
         areas=merging.areas,
-        persistences=np.maximum(above - heights, 0.0),
-        contrasts=_contrasts(members, borders, closed),
-        seams=_outer_seams(merging),
+        persistences=np.maximum(merging.parent_heights() - merging.heights, 0.0),
+        contrasts=contrasts(members, borders.one, borders.other, borders.lengths, closed * borders.lengths),
+        seams=merging.outer_seams(),
     )
 
 
-class _Merging:
-    """The regions alive, their descriptors and neighbors, while the tree is built bottom up."""
+class _CellMerging(Merging):
+    """Cells by color, texture, their border, and the emptiness of their common box in the views."""
 
     def __init__(self, cells: Descriptors, borders: Borders, cues: Cues) -> None:
-        self.cues, self.count, self.samples = cues, len(cells.areas), cells.samples
-        nodes = 2 * self.count - 1
-        self.areas, self.textures = _room(cells.areas, nodes), _room(cells.textures, nodes)
-        self.histograms, self.colors = _room(cells.histograms, nodes), _room(cells.colors, nodes)
-        self.boxes, self.shown = _room(cells.boxes, nodes), _room(cells.shown, nodes)
-        self.heights, self.seams = np.zeros(nodes), np.zeros(nodes)
-        self.parents = np.full(nodes, -1)
-        self.children: list[tuple[int, int]] = []
-        self.neighbors: list[dict[int, tuple[float, float]]] = [{} for _ in range(nodes)]
+        self.cues, self.samples = cues, cells.samples
         sums = borders.strengths(cues) * borders.lengths
-        for a, b, length, total in zip(
-            borders.one.tolist(), borders.other.tolist(), borders.lengths.tolist(), sums.tolist(), strict=True
-        ):
-            self.neighbors[a][b] = self.neighbors[b][a] = (length, total)
+        pairs = zip(borders.one.tolist(), borders.other.tolist(), borders.lengths.tolist(), sums.tolist(), strict=True)
+        super().__init__(cells.areas, pairs, STRONGEST_EDGE)
+        nodes = len(self.areas)
+        self.textures = with_room(cells.textures, nodes)
+        self.histograms, self.colors = with_room(cells.histograms, nodes), with_room(cells.colors, nodes)
+        self.boxes, self.shown = with_room(cells.boxes, nodes), with_room(cells.shown, nodes)
 
-    def run(self) -> None:
-        """Merges the most alike pair of neighbors until one region is left."""
-        queue = [
-            entry
-            for node in range(self.count)
-            for entry in self._entries(node, [other for other in self.neighbors[node] if other > node])
-        ]
-        heapq.heapify(queue)
-        alive = np.zeros(len(self.areas), bool)
-        alive[: self.count] = True
-        highest = 0.0
-        while queue:
-            cost, one, other = heapq.heappop(queue)
-            if not (alive[one] and alive[other]):
-                continue
-            highest = max(highest, cost)
-            node = self._join(one, other, highest)
-            alive[one] = alive[other] = False
-            alive[node] = True
-            for entry in self._entries(node, list(self.neighbors[node])):
-                heapq.heappush(queue, entry)
-
-    def _entries(self, node: int, others: list[int]) -> list[tuple[float, int, int]]:
-        """Cost of merging a region with each of its neighbors, for the queue."""
-        if not others:
-            return []
+    def costs(
+        self,
+        node: int,
+        others: list[int],
+        strengths: np.ndarray,  # [K]
+    ) -> np.ndarray:  # [K]
+        """As Merging."""
         cues = self.cues
-        border = np.array([self.neighbors[node][other] for other in others])
         texture = cues.texture * np.minimum(self.textures[others], self.textures[node])
-        edge = np.maximum(border[:, 1] / border[:, 0] - texture, 0) / _EDGE_UNIT
+        edge = np.maximum(strengths - texture, 0) / _EDGE_UNIT
         unlike = 2.0 - np.minimum(self.histograms[others], self.histograms[node]).sum(1)
         lightness, a, b = np.abs(self.colors[others] - self.colors[node]).T
         hue = np.minimum(np.hypot(a, b) / _HUE_UNIT, _MOST_HUES)
@@ -199,7 +166,14 @@ class _Merging:
         costs = (edge + unlike + cues.color * hue) * (small / _SIZE_UNIT) ** _SIZE_EXPONENT
         if cues.emptiness > 0:
             costs *= 1 + cues.emptiness * self._emptiness(node, others)
-        return [(cost, node, other) for cost, other in zip(costs.tolist(), others, strict=True)]
+        return np.asarray(costs)
+
+    def describe(self, node: int, one: int, other: int, share: float) -> None:
+        """As Merging."""
+        for mean in (self.textures, self.histograms, self.colors):
+            mean[node] = share * mean[one] + (1 - share) * mean[other]
+        self.boxes[node] = np.maximum(self.boxes[one], self.boxes[other])
+        self.shown[node] = self.shown[one] + self.shown[other]
 
     def _emptiness(self, node: int, others: list[int]) -> np.ndarray:  # [others]
         """Share of the image that the pair's common bounding box leaves empty, the mean over views that show them."""
@@ -209,64 +183,3 @@ class _Merging:
         box = np.where(seen, extent[:, 0] + extent[:, 2], 0) * np.where(seen, extent[:, 1] + extent[:, 3], 0)
         mean: np.ndarray = (box - shown).sum(1) / np.maximum(seen.sum(1), 1) / self.samples
         return mean
-
-    def _join(self, one: int, other: int, height: float) -> int:
-        node = self.count + len(self.children)
-        self.children.append((one, other))
-        self.parents[[one, other]] = node
-        length, total = self.neighbors[one][other]
-        self.seams[[one, other]] = min(total / length / STRONGEST_EDGE, 1.0)
-        self.heights[node] = height
-        self.areas[node] = self.areas[one] + self.areas[other]
-        share = self.areas[one] / self.areas[node]
-        for mean in (self.textures, self.histograms, self.colors):
-            mean[node] = share * mean[one] + (1 - share) * mean[other]
-        self.boxes[node] = np.maximum(self.boxes[one], self.boxes[other])
-        self.shown[node] = self.shown[one] + self.shown[other]
-        around = self.neighbors[node]
-        for part in (one, other):
-            for neighbor, (length, total) in self.neighbors[part].items():
-                if neighbor in (one, other):
-                    continue
-                before = around.get(neighbor, (0.0, 0.0))
-                around[neighbor] = (before[0] + length, before[1] + total)
-                del self.neighbors[neighbor][part]
-            self.neighbors[part] = {}
-        for neighbor, border in around.items():
-            self.neighbors[neighbor][node] = border
-        return node
-
-
-def _room(
-    values: np.ndarray,  # [L, ...]
-    nodes: int,
-) -> np.ndarray:  # [nodes, ...]
-    """The values with room for those of further nodes."""
-    out = np.zeros((nodes, *values.shape[1:]))
-    out[: len(values)] = values
-    return out
-
-
-def _contrasts(
-    members: np.ndarray,  # [T, L]
-    borders: Borders,
-    closed: np.ndarray,  # [B]
-) -> np.ndarray:  # [T]
-    """Mean strength of the border around each region."""
-    around = (members[:, borders.one] != members[:, borders.other]).astype(np.float32)
-    lengths = around @ borders.lengths.astype(np.float32)
-    contrasts: np.ndarray = (around @ (closed * borders.lengths).astype(np.float32)) / np.maximum(lengths, 1.0)
-    return contrasts
-
-
-def _outer_seams(merging: _Merging) -> np.ndarray:  # [T]
-    """Seams, with those to a sliver replaced by the parent's.
-
-    Slivers of blurred surface along an object's outline differ from both sides: what counts is what comes next.
-    """
-    seams = merging.seams.copy()
-    for node in range(len(seams) - 2, -1, -1):
-        parent = merging.parents[node]
-        if merging.areas[parent] < (1 + _SLIVER) * merging.areas[node]:
-            seams[node] = seams[parent]
-    return seams
