@@ -9,5 +9,9 @@ class SagaError(Exception):
     """
 
 
+class EmptySelectionError(SagaError):
+    """Nothing was selected, so there is nothing to write. Command lines exit with code 3, and write nothing."""
+
+
 class NoCamerasError(SagaError):
     """A scene comes without cameras: views can be made from the scene itself."""

@@ -23,7 +23,7 @@ from saga.cli.options import (
 )
 from saga.cli.run import beside, config_of, free_folder, run, say
 from saga.config import Config, either, with_assignments
-from saga.errors import SagaError
+from saga.errors import EmptySelectionError, SagaError
 from saga.methods.registry import method_names
 from saga.query.config import DiscoveryConfig
 
@@ -76,7 +76,9 @@ def discover(
         assert isinstance(opened, DiscoveringMethod)
         found = opened.discover()
     if not found:
-        raise SagaError(f"{scene}: expected objects, found none; give masks that cover them with --masks or --sam.")
+        raise EmptySelectionError(
+            f"{scene}: expected objects, found none; give masks that cover them with --masks or --sam."
+        )
     digits = len(str(len(found)))
     named = {f"object_{number:0{max(3, digits)}d}": each for number, each in enumerate(found, 1)}
     seconds = round(time.perf_counter() - began, 2)

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from saga.cli.parse import parse
-from saga.errors import SagaError
+from saga.errors import EmptySelectionError, SagaError
 from saga.methods.registry import config_class
 
-EXIT_USER, EXIT_BUG, EXIT_INTERRUPTED = 2, 1, 130
+EXIT_USER, EXIT_BUG, EXIT_EMPTY, EXIT_INTERRUPTED = 2, 1, 3, 130
 
 
 def run(command: Callable[..., None], prog: str, annotations: Mapping[str, Any] | None = None) -> NoReturn:
     """Reads the command line into the arguments of a command and runs it.
 
-    Exit code 0 is success, 2 a person's mistake (one line on standard error), 1 a bug of ours, 130 an
-    interruption.
+    Exit code 0 is success, 2 a person's mistake (one line on standard error), 3 a selection of
+    nothing (one line too), 1 a bug of ours, 130 an interruption.
 
     Args:
         command: The function that is the command.
@@ -32,6 +32,8 @@ def run(command: Callable[..., None], prog: str, annotations: Mapping[str, Any] 
     warnings.showwarning = _show_warning
     try:
         parse(command, prog, sys.argv[1:], annotations)()
+    except EmptySelectionError as error:
+        fail(str(error), EXIT_EMPTY)
     except SagaError as error:
         fail(str(error))
     except KeyboardInterrupt:
@@ -47,10 +49,10 @@ def run(command: Callable[..., None], prog: str, annotations: Mapping[str, Any] 
     sys.exit(0)
 
 
-def fail(message: str) -> NoReturn:
-    """Prints one line on standard error and ends with exit code 2."""
+def fail(message: str, code: int = EXIT_USER) -> NoReturn:
+    """Prints one line on standard error and ends with an exit code, that of a person's mistake by default."""
     _print_error(f"error: {' '.join(message.split())}", "red")
-    sys.exit(EXIT_USER)
+    sys.exit(code)
 
 
 def config_of(method: str) -> type[Any]:

@@ -104,7 +104,7 @@ def segment(
     folder = out or free_folder("object")
     for warning in results[0].report["warnings"]:
         say(f"warning: {warning}")
-    for result in results:
+    for result in [each for each in results if len(each)] or results[:1]:
         own = folder / result.report["name"] if all_levels else folder
         result.save(own, split_boundary=split_boundary, prune=prune)
         times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga.errors import SagaError
+from saga.errors import EmptySelectionError, SagaError
 from saga.export import boundary
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
@@ -47,24 +48,29 @@ def write_segmentation(
     pixels of its photograph as it is on disk; not with `masks=False`); preview.png; report.json, with the
     milliseconds of writing beside those of segmenting.
 
-    The two PLYs share the scene's rows between them, unless one asks for a clean object. `split_boundary`
-    splits members across the object's border and gives the rest what is seen there (`boundary.split_boundary`).
+    A selection of the whole scene has no rest.ply, and of nothing no files at all. The two PLYs share the scene's rows
+    between them, unless one asks for a clean object. `split_boundary` splits members across the object's border and
+    gives the rest what is seen there (`boundary.split_boundary`).
     `prune` leaves out of object.ply what is hidden inside it or floats apart from it (`pruning`); rest.ply is
     not changed by it. Neither touches the other files; report.json counts what they did under "export".
 
     The files appear together when all are written; until then an earlier segmentation in `out` stays, and
     other files there are never touched. Renders on the device of the scene, else on that of the segmentation.
 
-    Raises SagaError when `out` holds anything but an earlier segmentation, or cannot be written, and with
-    `split_boundary` when the scene has no cameras.
+    Raises EmptySelectionError when nothing is selected, or nothing is left of it; SagaError when `out` holds anything
+    but an earlier segmentation, or cannot be written, and with `split_boundary` when the scene has no cameras.
     """
     device_scene = DeviceScene.of(scene, segmentation.tensor.mask.device)
     scene = device_scene.scene
     member, rows = segmentation.tensor.mask.to(device_scene.device), segmentation.mask
+    _require_members(out, rows, "prompt where the object is in full view, or lower the threshold")
     timings: dict[str, float] = {}
     with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, ThreadPoolExecutor(1) as background:
         # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
         parts, kept, cleaned = _clean(member, device_scene, split_boundary, prune, timings)
+        _require_members(out, kept, "the object is gone when it is cleaned, write it as it was selected")
+        if parts.member.all():
+            warnings.warn(f"{out}: the whole scene is selected, so there is no rest.ply", stacklevel=2)
         plys = background.submit(_write_plys, parts, kept, stage, timings)
         np.savez(stage / "segmentation.npz", mask=rows, scores=segmentation.scores)
         if masks:
@@ -100,11 +106,15 @@ def write_objects(
     view: the label that makes up most of each pixel of its photograph, 8 bits, or 16 with more than 255 objects.
     A `report` of JSON values becomes report.json.
 
-    Appears together, as `write_segmentation` does. Raises SagaError when there is nothing to write, a name
-    is no file name, `out` holds anything but an earlier batch, or cannot be written.
+    Appears together, as `write_segmentation` does. An object without Gaussians has no PLY, which a warning says. Raises
+    EmptySelectionError when there is nothing to write at all, SagaError when a name is no file name, `out` holds
+    anything but an earlier batch, or cannot be written.
     """
-    if not segmentations:
-        raise SagaError(f"{out}: expected at least one object to write, found none; select something first")
+    empty = [name for name, segmentation in segmentations.items() if not segmentation.mask.any()]
+    if len(empty) == len(segmentations):
+        raise EmptySelectionError(f"{out}: expected at least one object to write, found none; select something first.")
+    if empty:
+        warnings.warn(f"{out}: nothing is selected of {', '.join(empty)}, so there is no PLY of it", stacklevel=2)
     for name in segmentations:
         if name in ("", ".", "..") or any(mark in name for mark in '/\\:*?"<>|\0'):
             raise SagaError(f'{name!r}: expected a name that can name a file; leave out / \\ : * ? " < > |')
@@ -114,6 +124,8 @@ def write_objects(
     names = {name: label for label, name in enumerate(segmentations, 1)}
     with staged_folder(out, _OBJECTS, _is_batch) as stage, PngWriter() as pictures:
         for name, segmentation in segmentations.items():
+            if name in empty:
+                continue
             scene.gaussians.write(stage / "objects" / f"{name}.ply", segmentation.mask)
         np.save(stage / "labels.npy", labels)
         (stage / "objects.json").write_text(json.dumps(names, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -128,6 +140,15 @@ def write_objects(
                     pictures.write(stage / "label_maps" / f"{stems[camera.name]}.png", shown)
         if report is not None:
             (stage / "report.json").write_text(json.dumps(dict(report), indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _require_members(
+    out: str | Path,
+    member: np.ndarray,  # [N] bool
+    advice: str,
+) -> None:
+    if not member.any():
+        raise EmptySelectionError(f"{out}: expected Gaussians to write, found that nothing is selected; {advice}.")
 
 
 def _clean(
@@ -161,7 +182,8 @@ def _clean(
 def _write_plys(parts: boundary.Parts, kept: np.ndarray, folder: Path, timings: dict[str, float]) -> None:
     with _timed(timings, "write_plys"):
         parts.gaussians.write(folder / "object.ply", kept)
-        parts.gaussians.write(folder / "rest.ply", ~parts.member)
+        if not parts.member.all():
+            parts.gaussians.write(folder / "rest.ply", ~parts.member)
 
 
 def _write_report(

@@ -90,6 +90,13 @@ def test_a_scene_is_cut_into_objects(saga_discover, tiny_folder, tiny_scene: Sce
     assert (out / "overview.png").is_file()
 
 
+def test_a_scene_of_no_objects_has_a_code_of_its_own(saga_discover, tiny_folder, field, tmp_path) -> None:
+    own = ("--method", "saga", "--field", field, "--device", "cpu", "--out", tmp_path / "out")
+    done = saga_discover(tiny_folder / "scene.ply", *own, "--set", "smallest=1000000")
+    assert done.code == 3 and len(done.errors) == 1 and "expected objects" in done.errors[0]
+    assert not (tmp_path / "out").exists()
+
+
 def test_mistakes_of_discovery_are_one_line(saga_discover, tiny_folder, tmp_path) -> None:
     scene, out = tiny_folder / "scene.ply", ("--out", tmp_path / "out")
     saga_discover(scene, "--method", "saga", "--masks", "m", *out).assert_mistake("--masks", "leave it out")

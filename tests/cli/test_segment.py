@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from saga.demo import make_scene
@@ -210,6 +211,22 @@ def test_a_threshold_that_is_none(saga_segment, shared, tmp_path: Path) -> None:
     command = (*shared, "--view", "000.png", "--points", "5,5", "--out", tmp_path / "out")
     _refused(saga_segment(*command, "--threshold", "high"), tmp_path, "--threshold", "'high'")
     _refused(saga_segment(*command, "--threshold", "nan"), tmp_path, "--threshold", "'nan'")
+
+
+def test_a_selection_of_nothing_has_a_code_of_its_own(
+    saga_segment, shared, click, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saga.methods.saga import Segmenter
+
+    def nothing(self: Segmenter, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
+        none = torch.zeros(len(self.scene.gaussians))
+        return none > 0, none
+
+    monkeypatch.setattr(Segmenter, "_segment", nothing)
+    done = saga_segment(*shared, "--view", click[0], "--points", click[1], "--out", tmp_path / "out")
+    assert done.code == 3
+    assert len(done.errors) == 1 and "nothing is selected" in done.errors[0] and "Traceback" not in done.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written(saga_segment, shared, click, tmp_path: Path) -> None:

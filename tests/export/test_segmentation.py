@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from saga.demo import DemoScene
-from saga.errors import SagaError
+from saga.errors import EmptySelectionError, SagaError
 from saga.evaluate.metrics import iou
 from saga.export import render_views, write_objects, write_segmentation
 from saga.query.segmentation import Segmentation
@@ -165,18 +165,40 @@ def test_a_folder_with_other_files_is_refused(tiny_demo: DemoScene, tiny_scene: 
     assert (tmp_path / "masks" / "000.png").read_text() == "a person's mask"
 
 
-@pytest.mark.parametrize("everything", [False, True])
-def test_nothing_and_everything_can_be_written(tiny_scene: Scene, tmp_path: Path, everything: bool) -> None:
-    mask = torch.full((len(tiny_scene.gaussians),), everything)
-    write_segmentation(Segmentation(mask, mask.float(), {"view": "000"}), tiny_scene, tmp_path)
-    assert names(tmp_path) == FILES
-    rows = [load_scene_rows(tmp_path / f) for f in ("object.ply", "rest.ply")]
-    assert rows == ([len(mask), 0] if everything else [0, len(mask)])
+def test_a_selection_of_nothing_writes_nothing(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
+    nothing = torch.zeros(len(tiny_scene.gaussians), dtype=torch.bool)
+    empty = Segmentation(nothing, nothing.float(), {"view": "000"})
+    with pytest.raises(EmptySelectionError, match="out: .*nothing is selected"):
+        write_segmentation(empty, tiny_scene, tmp_path / "out")
+    with pytest.raises(EmptySelectionError, match="at least one object"):
+        write_objects({"a": empty, "b": empty}, tiny_scene, tmp_path / "out")
+    assert names(tmp_path) == []
+    with pytest.warns(UserWarning, match="nothing is selected of a"):
+        write_objects({"a": empty, "mug": segment(tiny_demo, "mug")}, tiny_scene, tmp_path / "out")
+    assert names(tmp_path / "out" / "objects") == ["mug.ply"]
 
 
-def load_scene_rows(path: Path) -> int:
-    header = path.read_bytes().split(b"end_header")[0].decode()
-    return int(header.split("element vertex ")[1].split()[0])
+def test_an_object_that_cleaning_leaves_nothing_of_is_not_written(
+    tiny_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "saga.export.segmentation.hidden_members", lambda own, _: torch.ones(len(own), dtype=torch.bool)
+    )
+    monkeypatch.setattr(
+        "saga.export.segmentation.floating_members", lambda own: torch.zeros(len(own), dtype=torch.bool)
+    )
+    mask = np.arange(len(tiny_scene.gaussians)) < 5
+    with pytest.raises(EmptySelectionError, match="cleaned"):
+        write_segmentation(Segmentation(mask, mask.astype(np.float32)), tiny_scene, tmp_path / "out", prune=True)
+    assert names(tmp_path) == []
+
+
+def test_a_selection_of_everything_has_no_rest(tiny_scene: Scene, tmp_path: Path) -> None:
+    mask = torch.ones(len(tiny_scene.gaussians), dtype=torch.bool)
+    with pytest.warns(UserWarning, match="no rest.ply"):
+        write_segmentation(Segmentation(mask, mask.float(), {"view": "000"}), tiny_scene, tmp_path)
+    assert names(tmp_path) == [name for name in FILES if name != "rest.ply"]
+    assert len(Gaussians.read(tmp_path / "object.ply")) == len(mask)
 
 
 def test_a_scene_without_photographs_is_previewed_from_its_rendering(
