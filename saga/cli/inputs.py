@@ -65,7 +65,8 @@ class MaskInputs:
     """Where masks of the views come from; without any, they are made."""
 
     masks: OptionalPath = None
-    """Folder of your own masks: per image a label PNG, a folder of PNGs, an npz or an amg JSON."""
+    """Your own masks: a folder with a label PNG, a folder of PNGs, an npz or a JSON per image, or one annotation file
+    for all (COCO, panoptic COCO, SA-V, LabelMe, CVAT)."""
     masks_kind: MaskKind = "auto"
     """What gray levels of pictures in the folder are: labels, each an object; or one object with soft edges. auto tells
     them apart."""

@@ -1,27 +1,27 @@
-"""The mask files a person may have: label images, stacks of binary masks, segment-anything's JSON."""
+"""The mask files of one photograph: label pictures, folders of them, stacks of binary masks, annotations."""
 
 from __future__ import annotations
 
-import json
 import re
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from saga.errors import SagaError
-from saga.masks import rle
+from saga.masks.annotations.image import Size
+from saga.masks.annotations.table import KINDS, read_annotations
 from saga.masks.config import MaskKind
-from saga.masks.pictures import Say, object_of, read_masks_picture, read_object, split_labels
+from saga.masks.pictures import Say, object_of, read_masks_picture, read_one_object, split_labels
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """File types of pictures of masks."""
 SUFFIXES = (".png", ".npz", ".npy", ".json")
 """File types that hold all masks of one image; a folder of binary PNGs is the fifth way."""
-LAYOUTS = "label PNG, folder of binary PNGs, .npz, .npy, or segment-anything's JSON"
+LAYOUTS = "label PNG, folder of binary PNGs, .npz, .npy, or annotations as JSON"
 """The same for error messages."""
 # numpy's readers let through what zlib, zipfile and the parser of a header raise.
 _UNREADABLE = (
@@ -30,42 +30,56 @@ _UNREADABLE = (
 )  # fmt: skip
 
 
-def read_masks(path: Path, kind: MaskKind = "auto", say: Say = lambda line: None) -> np.ndarray:  # [M, h, w]
+def read_masks(
+    path: Path, kind: MaskKind = "auto", say: Say = lambda line: None, size: Size = (1, 1)
+) -> np.ndarray:  # [M, h, w]
     """Return the masks in a file or folder as bool [M, h, w]; M may be 0. Masks without a pixel are left out.
 
     Args:
         path: a picture, a folder of pictures, an npy, npz or JSON file.
         kind: what gray levels of a picture are.
         say: takes what was assumed.
+        size: height and width of the photograph, for annotations that do not state them.
 
     Raises:
         SagaError: the contents cannot be decoded.
     """
     if path.is_dir():
-        masks = _from_folder(path)
+        masks = _from_folder(path, kind, say)
     elif path.suffix.lower() in PICTURES:
         masks = read_masks_picture(path, kind, say)
+    elif path.suffix.lower() == ".json":
+        masks = _from_json(path, size, say)
     else:
-        readers = {".npz": _from_npz, ".npy": _from_npy, ".json": _from_json}
-        masks = readers[path.suffix.lower()](path)
+        masks = _from_npz(path) if path.suffix.lower() == ".npz" else _from_npy(path)
     seen = masks.any(axis=(1, 2))
     return masks if seen.all() else masks[seen]
 
 
-def _from_folder(path: Path) -> np.ndarray:  # [M, h, w]
-    """Pictures of one object each in natural order; amg.py's metadata.csv beside them repeats what they show."""
-    files = [file for file in path.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
-    files.sort(key=lambda file: ([int(n) for n in re.findall(r"\d+", file.stem)] or [-1], file.name))
-    if not files:
-        raise SagaError(f"{path}: no picture found in this folder of masks; put one binary PNG per mask in it")
-    masks = [read_object(file) for file in files]
+def read_object_pictures(files: Sequence[Path]) -> np.ndarray:  # [M, h, w]
+    """Return the one object that each of some pictures of a photograph shows.
+
+    Raises:
+        SagaError: a picture cannot be decoded, shows several objects, or has another size than the first.
+    """
+    masks = [read_one_object(file) for file in files]
     for file, mask in zip(files, masks, strict=True):
         if mask.shape != masks[0].shape:
             raise SagaError(
                 f"{file}: is {_size(mask)} where {files[0].name} beside it is {_size(masks[0])}; "
                 "give masks of one image the same size"
             )
-    return np.stack(masks)
+    stacked = np.stack(masks)
+    return stacked[stacked.any(axis=(1, 2))]
+
+
+def _from_folder(path: Path, kind: MaskKind, say: Say) -> np.ndarray:  # [M, h, w]
+    """Pictures of one object each in natural order; amg.py's metadata.csv beside them repeats what they show."""
+    files = [file for file in path.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
+    files.sort(key=lambda file: ([int(n) for n in re.findall(r"\d+", file.stem)] or [-1], file.name))
+    if not files:
+        raise SagaError(f"{path}: no picture found in this folder of masks; put one binary PNG per mask in it")
+    return read_masks_picture(files[0], kind, say) if len(files) == 1 else read_object_pictures(files)
 
 
 def _from_npy(path: Path) -> np.ndarray:  # [M, h, w]
@@ -115,32 +129,17 @@ def _object(
         return mask > (0 if mask.min() < 0 else 0.5 if mask.max() <= 1 else mask.max() / 2)
 
 
-def _from_json(path: Path) -> np.ndarray:  # [M, h, w]
-    try:
-        records: Any = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise SagaError(f"{path}: cannot be read as JSON ({error}); write it again") from error
-    if not isinstance(records, list):
-        raise SagaError(f"{path}: holds {type(records).__name__}; a list of masks as segment-anything writes expected")
-    masks: np.ndarray = np.zeros((0, 1, 1), dtype=bool)
-    for index, record in enumerate(records):
-        try:
-            encoded = record["segmentation"]
-            height, width = (int(n) for n in encoded["size"])
-            mask = rle.decode(encoded["counts"], height, width)
-            if index == 0:
-                masks = np.empty((len(records), height, width), dtype=bool)
-            masks[index] = mask
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise SagaError(
-                f"{path}: mask {index} is no run-length encoding of the image's size ({_reason(error)}); "
-                'expected {"segmentation": {"size": [h, w], "counts": ...}}'
-            ) from error
-    return masks
-
-
-def _reason(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
+def _from_json(path: Path, size: Size, say: Say) -> np.ndarray:  # [M, h, w]
+    annotations = read_annotations(path)
+    if annotations is None:
+        known = ", ".join(kind.name for kind in KINDS)
+        raise SagaError(f"{path}: expected masks of a photograph ({known}), found other JSON; export one of them.")
+    if len(annotations.images) != 1:
+        raise SagaError(
+            f"{path}: expected the masks of one photograph, found those of {len(annotations.images)}; "
+            "give the path of this file itself as masks."
+        )
+    return annotations.images[0].decode(size, say)
 
 
 def _size(mask: np.ndarray) -> str:

@@ -29,6 +29,10 @@ _EXTREME_LEVELS = 16
 _BETWEEN_SHARE = 0.8
 """Share of the levels between that must lie between their neighbors, for them to be an edge."""
 _LOSSY = (".jpg", ".jpeg", ".webp")
+_BORDER = 224 << 16 | 224 << 8 | 192
+"""The color of index 255 in VOC's palette, whose other colors are of multiples of 64 (for 21 classes)."""
+_LEAST_GRAY_LEVEL = 64
+"""Labels that are drawn as gray levels to be seen are at least this bright; smaller ones are numbers."""
 _VOID = 255
 """The index that VOC and its descendants give to pixels that belong to nothing in particular."""
 
@@ -46,8 +50,8 @@ def read_masks_picture(path: Path, kind: MaskKind = "auto", say: Say = lambda li
             return _colors(path, pixels, covered, say)
         if covered is not None:
             return _labels(path, np.where(covered, pixels, 0))
-    if void and np.any((pixels != 0) & (pixels != _VOID)) and np.any(pixels == _VOID):
-        say(f"{path}: index 255 of its palette counts as no object, as in VOC")
+    if _has_void(pixels, void):
+        say(f"{path}: 255 beside smaller labels counts as no object, as in VOC")
         pixels = np.where(pixels == _VOID, 0, pixels)
     lossy = path.suffix.lower() in _LOSSY
     if kind == "soft" or (kind == "auto" and (lossy or is_soft(pixels))):
@@ -78,6 +82,23 @@ def read_object(path: Path) -> np.ndarray:  # [h, w]
             return above_half(alpha)
         pixels = pixels[..., :3].max(axis=2)
     return object_of(pixels, path.suffix.lower() in _LOSSY)
+
+
+def read_one_object(path: Path) -> np.ndarray:  # [h, w]
+    """Return the object of a picture that shows one object, as `read_object` does.
+
+    Raises:
+        SagaError: the picture cannot be decoded, or shows several labels.
+    """
+    pixels, _ = _decode(path)
+    if pixels.ndim == 3 or np.any((pixels > 0) & (pixels < pixels.max())):
+        shown = len(read_masks_picture(path))
+        if shown > 1:
+            raise SagaError(
+                f"{path}: expected one object, as beside other pictures of its photograph, found {shown} labels; "
+                "keep one picture of all labels, or one for each object."
+            )
+    return read_object(path)
 
 
 def object_of(
@@ -146,6 +167,17 @@ def _decode(path: Path) -> tuple[np.ndarray, bool]:  # [h, w] or [h, w, 3 or 4]
         raise SagaError(f"{path}: cannot be read as a picture ({error}); write it again") from error
 
 
+def _has_void(
+    pixels: np.ndarray,  # [h, w] integer
+    palette: bool,
+) -> bool:
+    """Whether 255 marks what belongs to no object: beside others in a palette, or beside small ones as gray."""
+    if pixels.dtype != np.uint8 or not np.any(pixels == _VOID):
+        return False
+    others = np.unique(pixels[(pixels != 0) & (pixels != _VOID)])
+    return len(others) > 0 and (palette or (int(others.max()) < _LEAST_GRAY_LEVEL and not is_soft(pixels)))
+
+
 def _flat(
     pixels: np.ndarray,  # [h, w, 4]
 ) -> tuple[np.ndarray, np.ndarray | None]:  # [h, w] or [h, w, 3]; [h, w] bool
@@ -180,7 +212,17 @@ def _colors(
         labels = np.where(np.isin(labels, np.unique(labels[flat])), labels, 0)
     else:
         say(f"{path}: each color is an object, black is none")
+        if _BORDER in values and np.all(_channels(values[values != _BORDER]) % 64 == 0):
+            say(f"{path}: the border of VOC's colors, 224 224 192, counts as no object")
+            labels = np.where(labels == _BORDER, 0, labels)
     return _labels(path, labels)
+
+
+def _channels(
+    values: np.ndarray,  # [V]
+) -> np.ndarray:  # [3, V]
+    """Returns red, green and blue of colors that were put into one number."""
+    return np.stack([values >> 16, values >> 8 & 255, values & 255])
 
 
 def _labels(

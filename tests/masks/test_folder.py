@@ -198,7 +198,8 @@ def test_a_soft_mask_is_warned_of_once(tmp_path: Path, camera: MakeCamera) -> No
     with pytest.warns(UserWarning, match="a.png: its gray levels are the soft edge") as said:
         masks = [source.masks(camera(name)) for name in ("a.jpg", "b.jpg")]
     assert len(said) == 1 and all(np.array_equal(mask, [soft > 127]) for mask in masks)
-    levels = FolderMasks(tmp_path, [camera("a.jpg")], kind="labels").masks(camera("a.jpg"))
+    with pytest.warns(UserWarning, match=r"belong to no view are left out: b\.png \(1 in all\)"):
+        levels = FolderMasks(tmp_path, [camera("a.jpg")], kind="labels").masks(camera("a.jpg"))
     assert len(levels) == 3
 
 
@@ -217,6 +218,71 @@ def test_probabilities_and_logits(tmp_path: Path, camera: MakeCamera) -> None:
     np.testing.assert_array_equal(read(tmp_path, camera("a.jpg")), MASKS)
     np.save(tmp_path / "a.npy", np.log(certain / (1 - certain)))
     np.testing.assert_array_equal(read(tmp_path, camera("a.jpg")), MASKS)
+
+
+def write_squares(folder: Path, *names: str) -> dict[str, np.ndarray]:
+    """Writes a mask of its own under each name, white on black."""
+    masks = {}
+    for place, name in enumerate(names):
+        mask = np.zeros((14, 20), bool)
+        mask[2:6, place : place + 4] = True
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(folder / name)
+        masks[name] = mask
+    return masks
+
+
+def test_each_folder_may_be_an_object(tmp_path: Path, camera: MakeCamera) -> None:
+    masks = write_squares(tmp_path, "mug/0001.png", "plate/0001.png", "mug/0002.png", "cup/0002_mask.png")
+    source = FolderMasks(tmp_path, [camera("0001.jpg"), camera("0002.jpg")])
+    np.testing.assert_array_equal(source.masks(camera("0001.jpg")), [masks["mug/0001.png"], masks["plate/0001.png"]])
+    np.testing.assert_array_equal(source.masks(camera("0002.jpg")), [masks["mug/0002.png"]])
+    assert "each folder is an object" in source.description
+
+
+@pytest.mark.parametrize("views", [("00000.jpg", "00001.jpg", "00002.jpg"), ("000.jpg", "001.jpg", "002.jpg")])
+def test_numbered_objects(tmp_path: Path, camera: MakeCamera, views: tuple[str, ...]) -> None:
+    names = [f"{number:03d}/{Path(view).stem}.png" for number in range(2) for view in views]
+    masks = write_squares(tmp_path, *names)
+    source = FolderMasks(tmp_path, [camera(view) for view in views])
+    np.testing.assert_array_equal(source.masks(camera(views[2])), [masks[names[2]], masks[names[5]]])
+
+
+def test_a_folder_of_an_object_must_not_hold_labels(tmp_path: Path, camera: MakeCamera) -> None:
+    for name in ("instances", "classes"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(LABELS).save(tmp_path / name / "0001.png")
+    with pytest.raises(SagaError, match="0001.png: expected one object, .* found 2 labels"):
+        read(tmp_path, camera("0001.jpg"))
+
+
+def test_of_voc_s_folders_the_objects_count(tmp_path: Path, camera: MakeCamera) -> None:
+    for name, labels in (("SegmentationClass", LABELS > 0), ("SegmentationObject", LABELS)):
+        (tmp_path / name).mkdir()
+        Image.fromarray(labels).save(tmp_path / name / "0001.png")
+    np.testing.assert_array_equal(read(tmp_path, camera("0001.jpg")), MASKS)
+
+
+def test_each_file_of_a_photograph_may_be_an_object(tmp_path: Path, camera: MakeCamera) -> None:
+    masks = write_squares(tmp_path, "f_1_0.png", "f_1_1.png", "f_10_mug.png", "f_10_cup.png")
+    source = FolderMasks(tmp_path, [camera("f_1.jpg"), camera("f_10.jpg")])
+    np.testing.assert_array_equal(source.masks(camera("f_1.jpg")), [masks["f_1_0.png"], masks["f_1_1.png"]])
+    np.testing.assert_array_equal(source.masks(camera("f_10.jpg")), [masks["f_10_cup.png"], masks["f_10_mug.png"]])
+
+
+def test_a_folder_of_one_label_map(tmp_path: Path, camera: MakeCamera) -> None:
+    (tmp_path / "0001").mkdir()
+    Image.fromarray(LABELS).save(tmp_path / "0001" / "mask.png")
+    np.testing.assert_array_equal(read(tmp_path, camera("0001.jpg")), MASKS)
+
+
+def test_photographs_are_never_their_own_masks(tmp_path: Path, camera: MakeCamera) -> None:
+    Image.fromarray(LABELS).save(tmp_path / "0001.png")
+    view = camera("0001.png", image_path=tmp_path / "0001.png")
+    with pytest.raises(SagaError, match="no mask for any"):
+        FolderMasks(tmp_path, [view])
+    masks = write_squares(tmp_path, "0001-seg.PNG")
+    np.testing.assert_array_equal(read(tmp_path, view), [masks["0001-seg.PNG"]])
 
 
 def test_photographs_beside_masks_are_no_masks(tmp_path: Path, camera: MakeCamera) -> None:

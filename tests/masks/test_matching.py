@@ -8,16 +8,23 @@ from pathlib import Path
 import pytest
 
 from saga.errors import SagaError
-from saga.masks.matching import match_names
+from saga.masks.formats import PICTURES
+from saga.masks.matching import Matches, candidates_in, match_names
 
 
-def found(root: Path, files: list[str], views: list[str]) -> dict[str, str]:
-    """View -> the matched path in the folder, of empty files and of folders (names that end with "/")."""
+def matches_of(root: Path, files: list[str], views: list[str]) -> tuple[Matches, dict[str, str]]:
+    """What is matched of empty files and folders (names that end with "/"), and view -> path in the folder."""
     for name in files:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir() if name.endswith("/") else path.touch()
-    return {view: path.relative_to(root).as_posix() for view, path in match_names(root, views).files.items()}
+    candidates = candidates_in(root, (*PICTURES, ".npz", ".npy", ".json"), PICTURES)
+    matches = match_names(candidates, views)
+    return matches, {view: ", ".join(str(candidates[n].path) for n in ns) for view, ns in matches.found.items()}
+
+
+def found(root: Path, files: list[str], views: list[str]) -> dict[str, str]:
+    return matches_of(root, files, views)[1]
 
 
 @pytest.mark.parametrize(
@@ -40,6 +47,14 @@ def found(root: Path, files: list[str], views: list[str]) -> dict[str, str]:
         (["cam1/0_mask.png", "cam2/0_mask.png"], ["cam1/0.jpg", "cam2/0.jpg"], ["cam1/0_mask.png", "cam2/0_mask.png"]),
         (["003.png", "010.png"], ["000003.jpg", "000010.jpg"], ["003.png", "010.png"]),
         (["mask_3.png"], ["0003.jpg"], ["mask_3.png"]),
+        (["frame_000.png", "frame_001.png"], ["0.jpg", "1.jpg"], ["frame_000.png", "frame_001.png"]),
+        (["0.png", "7.png"], ["frame_00000.jpg", "frame_00007.jpg"], ["0.png", "7.png"]),
+        (["IMG_1.PNG"], ["img_1.JPG"], ["IMG_1.PNG"]),
+        (["0001-seg.PNG"], ["0001.jpg"], ["0001-seg.PNG"]),
+        (["0001_gt_mask.png"], ["0001.jpg"], ["0001_gt_mask.png"]),
+        (["mask0001.png"], ["0001.jpg"], ["mask0001.png"]),
+        (["seg/mug/1.png", "seg/cup/1.png"], ["1.jpg"], ["seg/cup/1.png, seg/mug/1.png"]),
+        (["1_0.png", "1_1.png"], ["1.jpg"], ["1_0.png, 1_1.png"]),
     ],
 )
 def test_names_that_belong_together(tmp_path: Path, files: list[str], views: list[str], expected: list[str]) -> None:
@@ -69,14 +84,39 @@ def test_a_name_that_two_views_share_decides_nothing(tmp_path: Path) -> None:
     assert found(tmp_path, ["0.png"], ["00.jpg", "000.jpg"]) == {}
 
 
+def test_what_may_belong_to_two_views_goes_to_the_longer_path_or_neither(tmp_path: Path) -> None:
+    assert found(tmp_path / "a", ["x/cam1/0.png"], ["0.jpg", "cam1/0.jpg"]) == {"cam1/0.jpg": "x/cam1/0.png"}
+    matches, found_ = matches_of(tmp_path / "b", ["img.png", "x.png"], ["IMG.jpg", "Img.jpg", "x.jpg"])
+    assert found_ == {"x.jpg": "x.png"}
+    assert matches.assumed == ["img.png left out: it may belong to IMG.jpg or Img.jpg"]
+
+
+def test_numbers_that_begin_elsewhere(tmp_path: Path) -> None:
+    """Masks from 0 and photographs from 1: the second mask may be the first photograph's or the second's."""
+    photographs = ["0001.jpg", "0002.jpg", "0003.jpg"]
+    with pytest.raises(SagaError, match="from 0 to 2, photographs from 1 to 3: expected the same numbers"):
+        found(tmp_path / "a", ["0.png", "1.png", "2.png"], photographs)
+    matches, _ = matches_of(tmp_path / "b", ["0000.png", "0001.png", "0002.png"], photographs)
+    assert matches.assumed == [
+        "masks are numbered from 0 to 2, photographs from 1 to 3: those of the same name are taken"
+    ]
+    assert matches_of(tmp_path / "c", ["1.png", "3.png"], photographs)[1] == {"0001.jpg": "1.png", "0003.jpg": "3.png"}
+
+
+def test_folders_that_may_be_photographs_or_objects(tmp_path: Path) -> None:
+    matches, found_ = matches_of(tmp_path, ["0/0.png", "0/1.png", "1/0.png"], ["0.jpg", "1.jpg"])
+    assert found_ == {"0.jpg": "0", "1.jpg": "1"} and "called like photographs too" in matches.assumed[0]
+
+
 def test_what_was_assumed_is_said(tmp_path: Path) -> None:
-    for name in ("0003.png", "4.png"):
-        (tmp_path / name).touch()
-    assert match_names(tmp_path, ["0003.jpg"]).assumed == ()
-    assert match_names(tmp_path, ["0003.jpg", "0004.jpg"]).assumed == ("matched by their numbers",)
+    files = ["0003.png", "4.png"]
+    assert matches_of(tmp_path, files, ["0003.jpg"])[0].assumed == []
+    assert matches_of(tmp_path, files, ["0003.jpg", "0004.jpg"])[0].assumed == ["matched by their numbers"]
 
 
-@pytest.mark.parametrize("files", [["a.png", "a.json"], ["a.png", "a.jpg.png"], ["a/", "a.png"]])
+@pytest.mark.parametrize(
+    "files", [["a.png", "a.json"], ["a.png", "a.jpg.png"], ["a/", "a.png"], ["x/1/a.png", "y/2/a.png"]]
+)
 def test_two_files_for_a_view_are_one_too_many(tmp_path: Path, files: list[str]) -> None:
     with pytest.raises(SagaError, match="both hold masks of a.jpg; keep one"):
         found(tmp_path, files, ["a.jpg"])

@@ -1,0 +1,1 @@
+"""Annotation files of other tools: each kind has one reader, and `table` knows which kind a file is."""

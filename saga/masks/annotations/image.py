@@ -1,0 +1,39 @@
+"""What an annotation file has of one photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from saga.masks.pictures import Say
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """The masks of one photograph in an annotation file, decoded when they are asked for."""
+
+    name: str
+    """What the file calls the photograph; "" when it does not say."""
+    decode: Callable[[Size, Say], np.ndarray]
+    """Returns the masks bool [M, h, w], given the size of the photograph for files that lack it."""
+
+
+def size_of(values: Any, size: Size, height: str = "height", width: str = "width") -> Size:
+    """Return the size that a record states, or else the photograph's."""
+    stated = values.get(height), values.get(width)
+    return size if None in stated else (int(float(stated[0])), int(float(stated[1])))
+
+
+def stacked(masks: Iterable[np.ndarray], size: Size, where: str, say: Say) -> np.ndarray:  # [M, h, w]
+    """Return drawn masks as one array; those without a pixel are left out, and that is said."""
+    drawn = list(masks)
+    seen = [mask for mask in drawn if mask.any()]
+    if len(seen) < len(drawn):
+        say(f"{where}: shapes that cover no pixel of {size[1]}x{size[0]} are left out")
+    return np.stack(seen) if seen else np.zeros((0, *size), bool)
