@@ -13,6 +13,7 @@ from saga.cli.inputs import CameraInputs, MaskInputs, refuse
 from saga.cli.options import (
     Assignments,
     Flattened,
+    FormatName,
     ImageFolder,
     MethodName,
     OptionalPath,
@@ -35,6 +36,7 @@ def discover(
     out: OptionalPath = None,
     method: MethodName = "disconerf",
     field: OptionalPath = None,
+    format: FormatName = None,
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
@@ -45,18 +47,22 @@ def discover(
     Args:
         scene: The trained Gaussian splatting scene.
         images: Folder of the photographs it was trained from.
-        out: Folder for objects/*.ply, labels.npy, objects.json, label_maps of every view, overview.png and report.json;
-            the first free of objects-1, objects-2, ... by default.
+        out: Folder for objects/* (PLYs), labels.npy, objects.json, label_maps of every view, overview.png and
+            report.json; the first free of objects-1, objects-2, ... by default.
         method: disconerf fits object slots to the masks of all views; saga clusters the features of saga-train.
             --method NAME --help lists the options of another method.
         field: With saga, the feature field; beside the scene, with the suffix .saga, by default.
+        format: Format of the objects; the one that the scene came in, by default. All but ply need the package
+            gaussforge.
         assignments: Values of the method's config by their names, e.g. iterations=300.
     """
     from saga.export import write_objects
     from saga.methods import DiscoveringMethod, Segmenter
     from saga.methods.registry import open_method
+    from saga.scene.formats import require_writer
 
     began, device = time.perf_counter(), cameras.choose_device()
+    require_writer(format or "ply")
     if method == "saga":
         masks.refuse(method, "masks", "sam", "cache")
     else:
@@ -85,7 +91,7 @@ def discover(
     sizes = {name: len(each) for name, each in named.items()}
     report = {"method": method, "config": asdict(config), "seconds": seconds, "gaussians": sizes}  # type: ignore[call-overload]
     folder = out or free_folder("objects")
-    write_objects(named, loaded, folder, label_maps=True, report=report)
+    write_objects(named, loaded, folder, label_maps=True, report=report, format=format)
     shared = sum(sizes.values()) / max(1, len(loaded.gaussians))
     say(f"{folder}: {len(found)} objects with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")
 

@@ -14,6 +14,7 @@ from saga.cli.inputs import CameraInputs, MaskInputs, refuse
 from saga.cli.options import (
     Assignments,
     Flattened,
+    FormatName,
     Lists,
     MethodName,
     OptionalPath,
@@ -57,6 +58,7 @@ def segment(
     split_boundary: bool = False,
     prune: bool = False,
     all_levels: bool = False,
+    format: FormatName = None,
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
@@ -67,7 +69,7 @@ def segment(
     Args:
         scene: The trained Gaussian splatting scene.
         view: The photograph that the prompt is drawn on, by its file's name.
-        out: Folder for object.ply, rest.ply, masks, preview.png and report.json; the first free of object-1,
+        out: Folder for object and rest (PLYs), masks, preview.png and report.json; the first free of object-1,
             object-2, ... by default.
         points: Pixels on the object.
         negative: Pixels that do not belong to it.
@@ -80,14 +82,18 @@ def segment(
             --method NAME --help lists the options of another method.
         field: Feature field of saga-train; beside the scene, with the suffix .saga, by default.
         images: Folder of the photographs; with saga, those that the field was trained with by default.
-        split_boundary: Split Gaussians that stick out of the object, and give rest.ply what lies outside.
-        prune: Leave out of object.ply what is hidden inside it or floats apart from it.
+        split_boundary: Split Gaussians that stick out of the object, and give the rest what lies outside.
+        prune: Leave out of the object what is hidden inside it or floats apart from it.
         all_levels: Write all of the nested answers, into the folders part, object and group in --out.
+        format: Format of object and rest; the one that the scene came in, by default. All but ply need the package
+            gaussforge.
         assignments: Values of the method's config by their names, e.g. ball_query=false.
     """
     from saga.query import Prompt
+    from saga.scene.formats import require_writer
 
     device = cameras.choose_device()
+    require_writer(format or "ply")
     clicks, excluded = _pixels("--points", joined(points)), _pixels("--negative", joined(negative))
     corners = None if box is None else _numbers("--box", box, 4)
     prompts = [Prompt(view, clicks, excluded, scribble, mask, corners)]
@@ -106,7 +112,7 @@ def segment(
         say(f"warning: {warning}")
     for result in [each for each in results if len(each)] or results[:1]:
         own = folder / result.report["name"] if all_levels else folder
-        result.save(own, split_boundary=split_boundary, prune=prune)
+        result.save(own, split_boundary=split_boundary, prune=prune, format=format)
         times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
         default = " the default," if all_levels and result.report["default"] else ""
         say(f"{own}:{default} {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")

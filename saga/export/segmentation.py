@@ -22,15 +22,19 @@ from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
 from saga.export.pruning import floating_members, hidden_members
 from saga.export.rendering import render_labels, render_masks, select
+from saga.export.splats import ENDINGS, usable_format, write_splats
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
 from saga.scene import Scene
+from saga.scene.format_names import SplatFormat
 
 if TYPE_CHECKING:
     from saga.query.segmentation import Segmentation
 
-_SEGMENTATION = ("object.ply", "rest.ply", "segmentation.npz", "preview.png", "report.json", "masks/*.png")
-_OBJECTS = ("objects/*.ply", "labels.npy", "objects.json", "overview.png", "label_maps/*.png", "report.json")
+_SPLATS = tuple(f"{name}{ending}" for name in ("object", "rest") for ending in ENDINGS)
+_SEGMENTATION = (*_SPLATS, "segmentation.npz", "preview.png", "report.json", "masks/*.png")
+_OBJECT_FILES = tuple(f"objects/*{ending}" for ending in ENDINGS)
+_OBJECTS = (*_OBJECT_FILES, "labels.npy", "objects.json", "overview.png", "label_maps/*.png", "report.json")
 
 
 def write_segmentation(
@@ -40,38 +44,42 @@ def write_segmentation(
     masks: bool = True,
     split_boundary: bool = False,
     prune: bool = False,
+    format: SplatFormat | None = None,
 ) -> None:
     """Writes one segmentation into the folder `out`.
 
-    object.ply and rest.ply (every property of the scene's PLY, bit for bit); segmentation.npz (mask bool
-    [N] and scores float32 [N] in the PLY's order); masks/<view's stem>.png for every view (0 / 255, in
-    pixels of its photograph as it is on disk; not with `masks=False`); preview.png; report.json, with the
-    milliseconds of writing beside those of segmenting.
+    object.* and rest.* in a `format`, by default the one that the scene came in (a PLY has every property of the
+    scene's, bit for bit; other formats may order Gaussians anew); segmentation.npz (mask bool [N] and scores float32
+    [N] in the scene's order); masks/<view's stem>.png for every view (0 / 255, in pixels of its photograph as it is on
+    disk; not with `masks=False`); preview.png; report.json, with the milliseconds of writing beside those of
+    segmenting.
 
-    A selection of the whole scene has no rest.ply, and of nothing no files at all. The two PLYs share the scene's rows
+    A selection of the whole scene has no rest, and of nothing no files at all. The two files share the scene's rows
     between them, unless one asks for a clean object. `split_boundary` splits members across the object's border and
-    gives the rest what is seen there (`boundary.split_boundary`).
-    `prune` leaves out of object.ply what is hidden inside it or floats apart from it (`pruning`); rest.ply is
-    not changed by it. Neither touches the other files; report.json counts what they did under "export".
+    gives the rest what is seen there (`boundary.split_boundary`). `prune` leaves out of the object what is hidden
+    inside it or floats apart from it (`pruning`); the rest is not changed by it. Neither touches the other files;
+    report.json counts what they did under "export".
 
     The files appear together when all are written; until then an earlier segmentation in `out` stays, and
     other files there are never touched. Renders on the device of the scene, else on that of the segmentation.
 
     Raises EmptySelectionError when nothing is selected, or nothing is left of it; SagaError when `out` holds anything
-    but an earlier segmentation, or cannot be written, and with `split_boundary` when the scene has no cameras.
+    but an earlier segmentation, or cannot be written, when a package is missing that writes the format, and with
+    `split_boundary` when the scene has no cameras.
     """
     device_scene = DeviceScene.of(scene, segmentation.tensor.mask.device)
     scene = device_scene.scene
     member, rows = segmentation.tensor.mask.to(device_scene.device), segmentation.mask
     _require_members(out, rows, "prompt where the object is in full view, or lower the threshold")
+    written = usable_format(format, scene.gaussians)
     timings: dict[str, float] = {}
     with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, ThreadPoolExecutor(1) as background:
         # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
         parts, kept, cleaned = _clean(member, device_scene, split_boundary, prune, timings)
         _require_members(out, kept, "the object is gone when it is cleaned, write it as it was selected")
         if parts.member.all():
-            warnings.warn(f"{out}: the whole scene is selected, so there is no rest.ply", stacklevel=2)
-        plys = background.submit(_write_plys, parts, kept, stage, timings)
+            warnings.warn(f"{out}: the whole scene is selected, so there is no rest", stacklevel=2)
+        plys = background.submit(_write_both, parts, kept, stage, written, timings)
         np.savez(stage / "segmentation.npz", mask=rows, scores=segmentation.scores)
         if masks:
             with _timed(timings, "write_masks"), PngWriter() as pictures:
@@ -97,36 +105,36 @@ def write_objects(
     out: str | Path,
     label_maps: bool = False,
     report: Mapping[str, Any] | None = None,
+    format: SplatFormat | None = None,
 ) -> None:
     """Writes a batch of segmentations, name -> segmentation, into the folder `out`.
 
-    objects/<name>.ply (every property of the scene's PLY, bit for bit); labels.npy (int32 [N] in the PLY's
+    objects/<name>.* in a `format`, as `write_segmentation` writes an object; labels.npy (int32 [N] in the PLY's
     order; 0 = none, k = the k-th name; a Gaussian of several objects belongs to the one that scores it
     highest); objects.json (name -> label); overview.png. With `label_maps`, label_maps/<view's stem>.png for every
     view: the label that makes up most of each pixel of its photograph, 8 bits, or 16 with more than 255 objects.
     A `report` of JSON values becomes report.json.
 
-    Appears together, as `write_segmentation` does. An object without Gaussians has no PLY, which a warning says. Raises
-    EmptySelectionError when there is nothing to write at all, SagaError when a name is no file name, `out` holds
+    Appears together, as `write_segmentation` does. An object without Gaussians has no file, which a warning says.
+    Raises EmptySelectionError when there is nothing to write at all, SagaError when a name is no file name, `out` holds
     anything but an earlier batch, or cannot be written.
     """
     empty = [name for name, segmentation in segmentations.items() if not segmentation.mask.any()]
     if len(empty) == len(segmentations):
         raise EmptySelectionError(f"{out}: expected at least one object to write, found none; select something first.")
     if empty:
-        warnings.warn(f"{out}: nothing is selected of {', '.join(empty)}, so there is no PLY of it", stacklevel=2)
+        warnings.warn(f"{out}: nothing is selected of {', '.join(empty)}, so there is no file of it", stacklevel=2)
     for name in segmentations:
         if name in ("", ".", "..") or any(mark in name for mark in '/\\:*?"<>|\0'):
             raise SagaError(f'{name!r}: expected a name that can name a file; leave out / \\ : * ? " < > |')
     device_scene = DeviceScene.of(scene, next(iter(segmentations.values())).tensor.mask.device)
     scene = device_scene.scene
+    written = usable_format(format, scene.gaussians)
     labels = _merge_labels(segmentations, len(scene.gaussians))
     names = {name: label for label, name in enumerate(segmentations, 1)}
     with staged_folder(out, _OBJECTS, _is_batch) as stage, PngWriter() as pictures:
         for name, segmentation in segmentations.items():
-            if name in empty:
-                continue
-            scene.gaussians.write(stage / "objects" / f"{name}.ply", segmentation.mask)
+            write_splats(scene.gaussians, segmentation.mask, stage / "objects" / name, written)
         np.save(stage / "labels.npy", labels)
         (stage / "objects.json").write_text(json.dumps(names, indent=1, ensure_ascii=False), encoding="utf-8")
         if scene.cameras:
@@ -179,11 +187,12 @@ def _clean(
     return parts, kept, counts
 
 
-def _write_plys(parts: boundary.Parts, kept: np.ndarray, folder: Path, timings: dict[str, float]) -> None:
+def _write_both(
+    parts: boundary.Parts, kept: np.ndarray, folder: Path, format: SplatFormat, timings: dict[str, float]
+) -> None:
     with _timed(timings, "write_plys"):
-        parts.gaussians.write(folder / "object.ply", kept)
-        if not parts.member.all():
-            parts.gaussians.write(folder / "rest.ply", ~parts.member)
+        write_splats(parts.gaussians, kept, folder / "object", format)
+        write_splats(parts.gaussians, ~parts.member, folder / "rest", format)
 
 
 def _write_report(

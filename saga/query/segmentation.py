@@ -16,6 +16,7 @@ from saga.errors import SagaError
 if TYPE_CHECKING:
     from saga.raster.device_scene import DeviceScene
     from saga.scene import Scene
+    from saga.scene.format_names import SplatFormat
 
 
 class SelectionTensors(NamedTuple):
@@ -69,22 +70,24 @@ class Segmentation:
         masks: bool = True,
         split_boundary: bool = False,
         prune: bool = False,
+        format: SplatFormat | None = None,
     ) -> None:
-        """Writes object.ply, rest.ply, segmentation.npz, masks, preview.png and report.json into a folder.
+        """Writes object.* and rest.*, segmentation.npz, masks, preview.png and report.json into a folder.
 
         Args:
             folder: a new folder, or one that holds an earlier segmentation, which is replaced.
             scene: the scene that the object belongs to; None takes the one it was found in.
             masks: whether the object's mask is written for every view.
             split_boundary: whether Gaussians that stick out of the object are split.
-            prune: whether hidden and stray Gaussians are left out of object.ply.
+            prune: whether hidden and stray Gaussians are left out of the object.
+            format: what object and rest are written in; None takes the format that the scene came in.
 
         Raises:
             SagaError: no scene is known, or as `saga.export.write_segmentation`.
         """
         export = import_module("saga.export")  # a floor above, which queries do not import
         known = self._known(scene)
-        export.write_segmentation(self, known, folder, masks=masks, split_boundary=split_boundary, prune=prune)
+        export.write_segmentation(self, known, folder, masks, split_boundary, prune, format)
 
     def to_open3d(self, scene: Scene | DeviceScene | None = None) -> Any:
         """Returns the object as an open3d.geometry.PointCloud, with colors and normals.

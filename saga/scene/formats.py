@@ -10,20 +10,15 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
+from saga.scene.format_names import SplatFormat
 
-FORMATS = {
-    ".compressed.ply": "compressed.ply",
-    ".spz": "spz",
-    ".splat": "splat",
-    ".ksplat": "ksplat",
-    ".sog": "sog",
-}
+FORMATS: dict[str, SplatFormat] = {f".{name}": name for name in get_args(SplatFormat) if name != "ply"}
 """Endings of file names, and what gaussforge calls the format."""
 _HEADER_BYTES = 4096
 _OTHERS = {
@@ -42,12 +37,18 @@ _ODD_HARMONICS = (1, 2, 4, 7, 9, 11, 12, 14)
 """Spherical harmonics, numbered from 0, that change sign when y and z do."""
 
 
-def format_of(path: Path) -> str | None:
-    """Returns the format of a file or folder, by its name or its first bytes; None for a PLY with plain properties."""
+def format_by_name(path: Path) -> SplatFormat | None:
+    """Returns the format that the ending of a file's name stands for; None for a PLY with plain properties."""
     name = path.name.lower()
-    ending = next((ending for ending in FORMATS if name.endswith(ending)), None)
-    if ending is not None:
-        return FORMATS[ending]
+    return next((format for ending, format in FORMATS.items() if name.endswith(ending)), None)
+
+
+def format_of(path: Path) -> SplatFormat | None:
+    """Returns the format of a file or folder, by its name or its first bytes; None for a PLY with plain properties."""
+    named = format_by_name(path)
+    if named is not None:
+        return named
+    name = path.name.lower()
     if path.is_dir():
         return "sog" if (path / "meta.json").is_file() else None
     if name.endswith(".ply") and path.is_file():
@@ -55,6 +56,12 @@ def format_of(path: Path) -> str | None:
             if b"packed_position" in stream.read(_HEADER_BYTES):
                 return "compressed.ply"
     return None
+
+
+def require_writer(format: SplatFormat) -> None:
+    """Raises SagaError when a format cannot be written here: known before the work, not after it."""
+    if format != "ply":
+        _converter()
 
 
 def refuse_others(path: Path) -> None:
@@ -98,7 +105,7 @@ def written_converted(path: Path, ply: PlyData, format: str) -> bytes:
     Raises:
         SagaError: gaussforge is not installed, or refuses the scene.
     """
-    rows = np.array(ply["vertex"].data)
+    rows = ply["vertex"].data
     stream = io.BytesIO()
     PlyData([PlyElement.describe(_half_turn(rows) if format == "spz" else rows, "vertex")], byte_order="<").write(
         stream

@@ -7,7 +7,7 @@ import hashlib
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
 from saga.files.transaction import atomic_path
-from saga.scene.formats import format_of, written_converted
+from saga.scene.format_names import SplatFormat
+from saga.scene.formats import format_by_name, format_of, written_converted
 from saga.scene.ply import DC, FILTER, MEANS, OPACITY, QUATERNION, SCALES, Layout, layout_of, read_ply
 from saga.scene.ply_header import write_any_header
 from saga.scene.spherical_harmonics import C0, MAX_COEFFICIENTS, evaluate_basis
@@ -56,6 +57,8 @@ class Gaussians:
     """The PLY that was read: format, comments and elements beside the vertices."""
     layout: Layout
     """The properties of `vertices` that hold what."""
+    format: SplatFormat = "ply"
+    """The format of the file that was read."""
 
     def __len__(self) -> int:
         """Returns the number of Gaussians."""
@@ -73,7 +76,7 @@ class Gaussians:
         """
         path = Path(path)
         ply = read_ply(path)
-        gaussians = cls._from_ply(ply, layout_of(path, ply))
+        gaussians = replace(cls._from_ply(ply, layout_of(path, ply)), format=format_of(path) or "ply")
         dropped = len(gaussians) - int(np.count_nonzero(gaussians.valid))
         if dropped and (strict or dropped == len(gaussians)):
             raise SagaError(
@@ -209,31 +212,42 @@ class Gaussians:
         path: str | Path,
         mask: np.ndarray | None = None,  # [N]
     ) -> None:
-        """Write the rows of `mask` (bool [N]; all without it) as a PLY.
+        """Write the rows of `mask` (bool [N]; all without it) in the format that the ending of `path` names.
 
-        Every property that was read keeps its bits, its order and its type; the format, comments and other
-        elements stay. Rows that are not valid are written like any other when they are selected.
+        In a PLY every property that was read keeps its bits, its order and its type; the format, comments and other
+        elements stay. Rows that are not valid are written like any other when they are selected. Other formats
+        (`saga.scene.formats`) hold Gaussians alone, valid ones and as precisely as each does; a warning says which
+        properties they have no place for.
         The file appears whole or not at all. Raises SagaError when it cannot be written.
         """
         if mask is not None and (mask.shape != (len(self),) or mask.dtype != bool):
             raise ValueError(f"mask must be bool [{len(self)}], got {mask.dtype} {list(mask.shape)}")
+        format = format_by_name(Path(path))
+        if format is not None:
+            self._warn_of_loss(format)
+            kept = self.valid if mask is None else mask & self.valid
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(written_converted(Path(path), self._plain(kept), format))
+            return
         rows = self.vertices if mask is None else self.vertices[mask]
         elements = [_with_rows(e, rows) if e.name == "vertex" else e for e in self.ply.elements]
         ply = PlyData(elements, self.ply.text, self.ply.byte_order, self.ply.comments, self.ply.obj_info)
-        format = format_of(Path(path))
         with atomic_path(path) as temporary:
-            if format is None:
-                write_any_header(ply, temporary)
-            else:
-                temporary.write_bytes(written_converted(Path(path), self._plain(mask), format))
+            write_any_header(ply, temporary)
 
-    def _plain(self, mask: np.ndarray | None) -> PlyData:
-        """The rows of `mask` in the INRIA layout, for formats that know no other: filtered, with three scales."""
-        kept = np.ones(len(self), bool) if mask is None else mask
-        if self.layout.scales == SCALES and not self.layout.has_filter:
-            return PlyData([PlyElement.describe(np.array(self.vertices[kept]), "vertex")], byte_order="<")
-        arrays = (self.means, self.scales, self.quaternions, self.opacities, self.sh)
+    def _plain(self, kept: np.ndarray) -> PlyData:
+        """The rows `kept` in the INRIA layout, for formats that know no other: filtered, three scales, degree 3."""
+        arrays = (self.means, self.scales, self.quaternions, self.opacities, self.sh[:, :MAX_COEFFICIENTS])
         return Gaussians.from_arrays(*(array[kept] for array in arrays)).ply
+
+    def _warn_of_loss(self, format: SplatFormat) -> None:
+        """Says which properties of the PLY a format has no place for."""
+        known = {*self.layout.geometry, *self.layout.dc, *self.layout.rest, "nx", "ny", "nz"}
+        lost = [name for name in self.vertices.dtype.names or () if name not in known]
+        if lost:
+            warnings.warn(
+                f"{format}: has no place for the properties {', '.join(lost)}; a PLY keeps them", stacklevel=3
+            )
 
     def digest(self) -> str:
         """Returns SHA-256 (hexadecimal) of means, scales, quaternions and opacities as stored in the file.

@@ -58,6 +58,16 @@ def test_every_file_of_a_segmentation(saga_segment, shared, click, tiny_scene: S
     assert np.array_equal(Gaussians.read(out / "rest.ply").vertices, vertices[~member])
 
 
+def test_the_format_of_the_object_is_chosen(saga_segment, shared, click, tiny_scene: Scene, tmp_path: Path) -> None:
+    pytest.importorskip("gaussforge")
+    command = (*shared, "--view", click[0], "--points", click[1], "--out", tmp_path / "ball")
+    done = saga_segment(*command, "--format", "spz")
+    assert done.code == 0, done.err
+    sizes = [len(Gaussians.read(tmp_path / "ball" / f"{name}.spz")) for name in ("object", "rest")]
+    assert sum(sizes) == len(tiny_scene.gaussians) and not list((tmp_path / "ball").glob("*.ply"))
+    saga_segment(*command, "--format", "obj").assert_mistake("--format: expected", "'obj'")
+
+
 def test_without_a_folder_the_next_free_one_is_taken(
     saga_segment, shared, click, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -193,9 +194,52 @@ def test_an_object_that_cleaning_leaves_nothing_of_is_not_written(
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize("format", ["compressed.ply", "spz", "splat", "ksplat", "sog"])
+def test_objects_are_written_in_the_format_that_is_asked_for(
+    tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path, format: str
+) -> None:
+    pytest.importorskip("gaussforge")
+    mug = segment(tiny_demo, "mug", view="000")
+    write_segmentation(mug, tiny_scene, tmp_path / "out", masks=False)
+    write_segmentation(mug, tiny_scene, tmp_path / "out", masks=False, format=format)
+    assert names(tmp_path / "out") == sorted([f"object.{format}", f"rest.{format}", *FILES[2:4], "segmentation.npz"])
+    mine, rest = (Gaussians.read(tmp_path / "out" / f"{name}.{format}") for name in ("object", "rest"))
+    assert (len(mine), len(mine) + len(rest)) == (len(mug), len(mug.mask))
+    means = tiny_scene.gaussians.means[mug.mask]
+    assert np.abs(np.sort(means, 0) - np.sort(mine.means, 0)).max() < 1e-2
+    write_objects({"mug": mug}, tiny_scene, tmp_path / "all", format=format)
+    assert names(tmp_path / "all" / "objects") == [f"mug.{format}"]
+
+
+def test_objects_come_in_the_format_of_their_scene(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
+    pytest.importorskip("gaussforge")
+    tiny_scene.gaussians.write(tmp_path / "scene.sog")
+    (tmp_path / "scene.sog").rename(tmp_path / "renamed.sog")
+    scene = Scene(Gaussians.read(tmp_path / "renamed.sog"), tiny_scene.cameras)
+    mask = np.arange(len(scene.gaussians)) < 100
+    write_segmentation(Segmentation(mask, mask.astype(np.float32)), scene, tmp_path / "out", masks=False)
+    assert {"object.sog", "rest.sog"} <= set(names(tmp_path / "out"))
+    write_segmentation(Segmentation(mask, mask.astype(np.float32)), scene, tmp_path / "out", masks=False, format="ply")
+    assert {"object.ply", "rest.ply"} <= set(names(tmp_path / "out"))
+    assert not list((tmp_path / "out").glob("*.sog"))
+
+
+def test_a_format_that_is_none_is_refused_before_anything_is_written(
+    tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for write in (write_segmentation, lambda one, *given, **more: write_objects({"mug": one}, *given, **more)):
+        with pytest.raises(SagaError, match="format: expected one of ply, .*'obj'"):
+            write(segment(tiny_demo, "mug"), tiny_scene, tmp_path / "out", format="obj")
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "gaussforge", None)
+            with pytest.raises(SagaError, match=r'pip install "saga-splat\[formats\]"'):
+                write(segment(tiny_demo, "mug"), tiny_scene, tmp_path / "out", format="spz")
+    assert names(tmp_path) == []
+
+
 def test_a_selection_of_everything_has_no_rest(tiny_scene: Scene, tmp_path: Path) -> None:
     mask = torch.ones(len(tiny_scene.gaussians), dtype=torch.bool)
-    with pytest.warns(UserWarning, match="no rest.ply"):
+    with pytest.warns(UserWarning, match="there is no rest"):
         write_segmentation(Segmentation(mask, mask.float(), {"view": "000"}), tiny_scene, tmp_path)
     assert names(tmp_path) == [name for name in FILES if name != "rest.ply"]
     assert len(Gaussians.read(tmp_path / "object.ply")) == len(mask)

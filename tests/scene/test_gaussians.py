@@ -264,3 +264,31 @@ def test_saturated_opacities_stay_valid():
 def test_arrays_of_other_shapes_are_refused(name, shape):
     with pytest.raises(ValueError, match=f"{name} must be"):
         Gaussians.from_arrays(**{**random_arrays(), name: np.ones(shape)})
+
+
+def test_odd_headers_keep_every_property_element_and_comment(tmp_path, make_table):
+    """Types by their other names, lists, comments that look like something else, elements before and behind."""
+    table = make_table(20, 1, extra=(("object_id", "u2"), ("semantic-label?", "i4"), ("weight", "f8"), ("class", "i1")))
+    kinds = {"f4": "float32", "u2": "ushort", "i4": "int", "f8": "double", "i1": "char"}
+    properties = "".join(f"property {kinds[table.dtype[name].str[1:]]} {name}\n" for name in table.dtype.names)
+    header = (
+        "ply\nformat binary_little_endian 1.0\ncomment\ncomment  two  spaces, and a tab\there\n"
+        "comment SplatRenderMode: antialiased\nobj_info num_cols 3\ncomment end_header is not here\n"
+        "comment element vertex 5\nelement camera 2\ncomment inside\nproperty float fx\nproperty list uchar int ids\n"
+        f"element vertex 20\n{properties}comment between\nelement extrinsic 4\nproperty float extrinsic\n"
+        "element nothing 0\nproperty uchar none\nend_header\n"
+    ).encode()
+    cameras = b"".join(
+        np.float32(f).tobytes() + bytes([n]) + np.arange(n, dtype="<i4").tobytes() for f, n in ((1.5, 3), (2.5, 0))
+    )
+    extrinsic = np.arange(4, dtype="<f4").tobytes()
+    (tmp_path / "odd.ply").write_bytes(header + cameras + table.tobytes() + extrinsic)
+    mask = np.arange(20) % 3 == 0
+    Gaussians.read(tmp_path / "odd.ply").write(tmp_path / "some.ply", mask)
+    written = (tmp_path / "some.ply").read_bytes()
+    assert written.endswith(b"\nend_header\n" + cameras + table[mask].tobytes() + extrinsic)
+    lines = written[: -len(cameras + table[mask].tobytes() + extrinsic)].decode().splitlines()
+    expected = header.decode().replace("element vertex 20", "element vertex 7").replace("float32", "float")
+    assert sorted(line.rstrip() for line in lines) == sorted(expected.splitlines())
+    declared = [line for line in expected.splitlines() if line.startswith(("element", "property"))]
+    assert [line for line in lines if line.startswith(("element", "property"))] == declared

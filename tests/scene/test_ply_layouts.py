@@ -80,6 +80,20 @@ def test_other_formats_get_what_they_know(make_ply, make_table, tmp_path):
         np.testing.assert_allclose(read.opacities[order], g.opacities, atol=0.01)
 
 
+def test_other_formats_get_colors_that_are_bytes_and_no_rows_that_are_no_numbers(make_ply, make_table, tmp_path):
+    pytest.importorskip("gaussforge")
+    table = make_table(30, 0, extra=(("red", "u1"), ("green", "u1"), ("blue", "u1"), ("object_id", "i4")))
+    table["x"][3] = np.nan
+    with pytest.warns(UserWarning, match="dropped 1 of 30"):
+        g = Gaussians.read(make_ply(without(table, "f_dc_0", "f_dc_1", "f_dc_2")))
+    with pytest.warns(UserWarning, match="splat: has no place for the properties object_id; a PLY keeps them"):
+        g.write(tmp_path / "a.splat")
+    read = Gaussians.read(tmp_path / "a.splat")
+    assert len(read) == 29 and np.isfinite(read.means).all()
+    order = [int(np.abs(read.means - mean).sum(axis=1).argmin()) for mean in g.means[g.valid]]
+    np.testing.assert_allclose(read.base_colors()[order], g.base_colors()[g.valid], atol=0.005)
+
+
 COMMENTS = {"utf8": "comment J\u00fcrgens K\u00fcche, \u53f0\u6240".encode(), "latin1": b"comment J\xfcrgens K\xfcche"}
 
 
