@@ -37,6 +37,7 @@ def discover(
     method: MethodName = "disconerf",
     field: OptionalPath = None,
     format: FormatName = None,
+    labels_in_ply: bool = False,
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
@@ -54,6 +55,8 @@ def discover(
         field: With saga, the feature field; beside the scene, with the suffix .saga, by default.
         format: Format of the objects; the one that the scene came in, by default. All but ply need the package
             gaussforge.
+        labels_in_ply: Also write labeled.ply, the whole scene with the property object_id: the number of each
+            Gaussian's object, 0 for none.
         assignments: Values of the method's config by their names, e.g. iterations=300.
     """
     from saga.export import write_objects
@@ -91,7 +94,7 @@ def discover(
     sizes = {name: len(each) for name, each in named.items()}
     report = {"method": method, "config": asdict(config), "seconds": seconds, "gaussians": sizes}  # type: ignore[call-overload]
     folder = out or free_folder("objects")
-    write_objects(named, loaded, folder, label_maps=True, report=report, format=format)
+    write_objects(named, loaded, folder, label_maps=True, report=report, format=format, labels_in_ply=labels_in_ply)
     shared = sum(sizes.values()) / max(1, len(loaded.gaussians))
     say(f"{folder}: {len(found)} objects with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")
 

@@ -1,6 +1,7 @@
 from .boundary import Parts as Parts
 from .boundary import split_boundary as split_boundary
 from .grid import write_grids as write_grids
+from .labeled import write_labeled as write_labeled
 from .pruning import floating_members as floating_members
 from .pruning import hidden_members as hidden_members
 from .rendering import render_color as render_color

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from saga.errors import EmptySelectionError, SagaError
 from saga.export import boundary
+from saga.export.labeled import FACTS, describe_objects, merge_labels, with_labels, write_json
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
 from saga.export.pruning import floating_members, hidden_members
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 _SPLATS = tuple(f"{name}{ending}" for name in ("object", "rest") for ending in ENDINGS)
 _SEGMENTATION = (*_SPLATS, "segmentation.npz", "preview.png", "report.json", "masks/*.png")
 _OBJECT_FILES = tuple(f"objects/*{ending}" for ending in ENDINGS)
-_OBJECTS = (*_OBJECT_FILES, "labels.npy", "objects.json", "overview.png", "label_maps/*.png", "report.json")
+_LABELED = "labeled.ply"
+_OBJECTS = (*_OBJECT_FILES, _LABELED, "labels.npy", FACTS, "overview.png", "label_maps/*.png", "report.json")
 
 
 def write_segmentation(
@@ -106,14 +107,16 @@ def write_objects(
     label_maps: bool = False,
     report: Mapping[str, Any] | None = None,
     format: SplatFormat | None = None,
+    labels_in_ply: bool = False,
 ) -> None:
     """Writes a batch of segmentations, name -> segmentation, into the folder `out`.
 
     objects/<name>.* in a `format`, as `write_segmentation` writes an object; labels.npy (int32 [N] in the PLY's
     order; 0 = none, k = the k-th name; a Gaussian of several objects belongs to the one that scores it
-    highest); objects.json (name -> label); overview.png. With `label_maps`, label_maps/<view's stem>.png for every
-    view: the label that makes up most of each pixel of its photograph, 8 bits, or 16 with more than 255 objects.
-    A `report` of JSON values becomes report.json.
+    highest); objects.json (each name's label, color, count and bounding box: `describe_objects`); overview.png. With
+    `labels_in_ply`, labeled.ply: the whole scene with the labels as a property (`write_labeled`). With `label_maps`,
+    label_maps/<view's stem>.png for every view: the label that makes up most of each pixel of its photograph, 8 bits,
+    or 16 with more than 255 objects. A `report` of JSON values becomes report.json.
 
     Appears together, as `write_segmentation` does. An object without Gaussians has no file, which a warning says.
     Raises EmptySelectionError when there is nothing to write at all, SagaError when a name is no file name, `out` holds
@@ -130,24 +133,25 @@ def write_objects(
     device_scene = DeviceScene.of(scene, next(iter(segmentations.values())).tensor.mask.device)
     scene = device_scene.scene
     written = usable_format(format, scene.gaussians)
-    labels = _merge_labels(segmentations, len(scene.gaussians))
-    names = {name: label for label, name in enumerate(segmentations, 1)}
+    labels = merge_labels(segmentations, len(scene.gaussians))
     with staged_folder(out, _OBJECTS, _is_batch) as stage, PngWriter() as pictures:
         for name, segmentation in segmentations.items():
             write_splats(scene.gaussians, segmentation.mask, stage / "objects" / name, written)
         np.save(stage / "labels.npy", labels)
-        (stage / "objects.json").write_text(json.dumps(names, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(stage / FACTS, describe_objects(segmentations, scene.gaussians))
+        if labels_in_ply:
+            with_labels(scene.gaussians, labels).write(stage / _LABELED)
         if scene.cameras:
             camera = best_view(scene.cameras, scene.gaussians.means, labels)
-            overview = draw_overview(device_scene, camera, labels, list(names))
+            overview = draw_overview(device_scene, camera, labels, list(segmentations))
             pictures.write(stage / "overview.png", overview)
             if label_maps:
-                stems, depth = scene.stems, np.uint8 if len(names) < 256 else np.uint16
+                stems, depth = scene.stems, np.uint8 if len(segmentations) < 256 else np.uint16
                 for camera in scene.cameras:
                     shown = render_labels(device_scene, camera, labels).astype(depth)
                     pictures.write(stage / "label_maps" / f"{stems[camera.name]}.png", shown)
         if report is not None:
-            (stage / "report.json").write_text(json.dumps(dict(report), indent=1, ensure_ascii=False), encoding="utf-8")
+            write_json(stage / "report.json", dict(report))
 
 
 def _require_members(
@@ -202,16 +206,7 @@ def _write_report(
     report["timings_ms"] = {**report.get("timings_ms", {}), **timings}
     if cleaned:
         report["export"] = dict(cleaned)
-    path.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
-
-
-def _merge_labels(segmentations: Mapping[str, Segmentation], count: int) -> np.ndarray:  # [N]
-    labels, best = np.zeros(count, np.int32), np.full(count, -np.inf, np.float32)
-    for label, segmentation in enumerate(segmentations.values(), 1):
-        scores = segmentation.scores
-        wins = segmentation.mask & ((labels == 0) | (scores > best))
-        labels[wins], best[wins] = label, scores[wins]
-    return labels
+    write_json(path, report)
 
 
 def _is_segmentation(folder: Path) -> bool:

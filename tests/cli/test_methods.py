@@ -72,13 +72,17 @@ def test_mistakes_are_one_line(saga_segment, tiny_folder, click, field, tmp_path
 def test_a_scene_is_cut_into_objects(saga_discover, tiny_folder, tiny_scene: Scene, field, tmp_path, method) -> None:
     out = tmp_path / "objects"
     own = ("--field", field) if method == "saga" else ("--masks", tiny_folder / "instances", "--set", "iterations=150")
-    done = saga_discover(tiny_folder / "scene.ply", "--method", method, *own, "--device", "cpu", "--out", out)
+    done = saga_discover(
+        tiny_folder / "scene.ply", "--method", method, *own, "--device", "cpu", "--out", out, "--labels-in-ply"
+    )
     assert done.code == 0, done.err
-    names = json.loads((out / "objects.json").read_text())
+    facts = json.loads((out / "objects.json").read_text())
+    names = {name: each["id"] for name, each in facts.items()}
     labels = np.load(out / "labels.npy")
     assert labels.shape == (len(tiny_scene.gaussians),) and labels.max() <= len(names)
     assert len(names) > 5
     assert {path.stem for path in (out / "objects").iterdir()} == set(names)
+    assert np.array_equal(Gaussians.read(out / "labeled.ply").vertices["object_id"], labels)
     name, label = next(iter(names.items()))
     written = Gaussians.read(out / "objects" / f"{name}.ply").vertices
     assert np.array_equal(written, tiny_scene.gaussians.vertices[labels == label])
