@@ -80,12 +80,25 @@ def folder(tiny_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def trained(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tiny scene that the command trained, with its defaults but for the masks and few steps."""
+    folder = Path(shutil.copytree(tiny_folder, tmp_path_factory.mktemp("trained") / "scene"))
+    arguments = ["saga-train", folder / "scene.ply", "--masks", folder / "instances", "--iterations", 20]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [*map(str, arguments), "--device", "cpu"])
+        with pytest.raises(SystemExit) as end:
+            train.main()
+    assert end.value.code == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
 def field(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A field of the tiny scene, trained briefly by the command."""
+    """A field of the tiny scene, trained briefly by the command, without regions beside it."""
     path = tmp_path_factory.mktemp("field") / "scene.saga"
     arguments = ["saga-train", tiny_folder / "scene.ply", "--masks", tiny_folder / "instances", "--out", path]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [*map(str, arguments), "--iterations", "150", "--device", "cpu"])
+        patch.setattr(sys, "argv", [*map(str, arguments), "--iterations", "150", "--no-regions", "--device", "cpu"])
         with pytest.raises(SystemExit) as end:
             train.main()
     assert end.value.code == 0

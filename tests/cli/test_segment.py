@@ -291,14 +291,8 @@ def test_a_granularity_that_is_none(saga_segment, shared, click, tmp_path: Path)
         _refused(saga_segment(*command, "--granularity", granularity), tmp_path, "--granularity", granularity)
 
 
-def test_all_levels_are_folders_named_by_them(
-    saga_train, saga_segment, click, tiny_folder: Path, tmp_path: Path
-) -> None:
-    field = tmp_path / "tiny.saga"
-    arguments = (tiny_folder / "scene.ply", "--masks", tiny_folder / "instances", "--out", field, "--iterations", "20")
-    assert saga_train(*arguments, "--device", "cpu").code == 0
-    assert field.with_suffix(".regions").is_file()
-    prompt = (tiny_folder / "scene.ply", "--field", field, "--view", click[0], "--points", click[1], "--device", "cpu")
+def test_all_levels_are_folders_named_by_them(saga_segment, click, trained: Path, tmp_path: Path) -> None:
+    prompt = (trained / "scene.ply", "--view", click[0], "--points", click[1], "--device", "cpu")
     done = saga_segment(*prompt, "--all-levels", "--out", tmp_path / "out")
     assert done.code == 0, done.err
     levels = sorted(path.name for path in (tmp_path / "out").iterdir())

@@ -10,32 +10,41 @@ import pytest
 from PIL import Image
 from plyfile import PlyData, PlyElement
 
+from saga.regions import SceneRegions
 from saga.scene import load_scene
 from saga.train import FeatureField
 from saga.train.trainer import Trainer
 
+QUICK = ("--no-regions", "--device", "cpu")
+"""Regions take 6 s and are no part of the field: where they are not looked at, they are left out."""
 
-def test_the_field_and_the_regions_of_the_scene_are_written_and_nothing_else(saga_train, folder: Path) -> None:
-    before = _files(folder)
-    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 5, "--device", "cpu")
-    assert done.code == 0, done.err
-    assert _files(folder) - before == {"scene.saga", "scene.regions"}
-    scene = load_scene(folder / "scene.ply")
-    field = FeatureField.load(folder / "scene.saga", scene)
+
+def test_the_field_and_the_regions_of_the_scene_are_written_and_nothing_else(trained: Path, tiny_folder: Path) -> None:
+    assert _files(trained) - _files(tiny_folder) == {"scene.saga", "scene.regions"}
+    scene = load_scene(trained / "scene.ply")
+    field = FeatureField.load(trained / "scene.saga", scene)
     assert field.features.shape == (len(scene.gaussians), 32)
+    assert len(SceneRegions.load(trained / "scene.regions", scene).members) > 0
+
+
+def test_without_regions_the_field_alone_is_written(saga_train, folder: Path) -> None:
+    before = _files(folder)
+    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 5, *QUICK)
+    assert done.code == 0, done.err
+    assert _files(folder) - before == {"scene.saga"}
     assert "scene.saga: trained in" in done.out
 
 
 def test_photographs_alone_are_enough(saga_train, folder: Path) -> None:
     target = folder / "fields" / "a.saga"
-    done = saga_train(folder / "scene.ply", folder / "images", "--iterations", 2, "--out", target, "--device", "cpu")
+    done = saga_train(folder / "scene.ply", folder / "images", "--iterations", 2, "--out", target, *QUICK)
     assert done.code == 0, done.err
     assert target.is_file()
 
 
 def test_masks_that_are_made_are_kept_where_cache_says(saga_train, folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "elsewhere"
-    options = ("--iterations", 0, "--device", "cpu", "--cache", place)
+    options = ("--iterations", 0, *QUICK, "--cache", place)
     done = saga_train(folder / "scene.ply", folder / "images", *options)
     assert done.code == 0, done.err
     assert any(place.iterdir())
@@ -46,7 +55,7 @@ def test_the_seed_decides_the_field(saga_train, folder: Path) -> None:
     fields = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         target = folder / f"{name}.saga"
-        shared = ("--masks", folder / "instances", "--iterations", 3, "--device", "cpu")
+        shared = ("--masks", folder / "instances", "--iterations", 3, *QUICK)
         assert saga_train(folder / "scene.ply", *shared, "--seed", seed, "--out", target).code == 0
         fields.append(FeatureField.load(target).features.numpy())
     assert np.array_equal(fields[0], fields[1])
@@ -132,7 +141,7 @@ def test_a_file_that_is_no_sam_checkpoint(saga_train, folder: Path) -> None:
 
 def test_rows_that_are_not_finite_are_left_out_with_a_warning(saga_train, folder: Path) -> None:
     _spoil(folder / "scene.ply")
-    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 2, "--device", "cpu")
+    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 2, *QUICK)
     assert done.code == 0, done.err
     warnings = [line for line in done.err.splitlines() if line.startswith("warning:")]
     assert len(warnings) == 1
@@ -162,7 +171,7 @@ def test_numbers_that_make_no_sense(saga_train, folder: Path, option: str, value
 
 
 def test_the_instant_field_needs_no_iterations(saga_train, folder: Path) -> None:
-    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 0, "--device", "cpu")
+    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 0, *QUICK)
     assert done.code == 0, done.err
     assert float(FeatureField.load(folder / "scene.saga").features.norm(dim=1).max()) > 0
 
@@ -193,7 +202,7 @@ def test_our_own_bug_shows_its_traceback(saga_train, folder: Path, monkeypatch: 
 def test_an_interruption_keeps_what_was_there_and_can_be_resumed(
     saga_train, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = (folder / "scene.ply", "--masks", folder / "instances", "--iterations", 6, "--device", "cpu")
+    shared = (folder / "scene.ply", "--masks", folder / "instances", "--iterations", 6, *QUICK)
     whole = folder / "whole.saga"
     assert saga_train(*shared, "--out", whole).code == 0
     (folder / "scene.saga").write_bytes(b"an earlier field")
@@ -235,7 +244,7 @@ def test_another_run_is_not_resumed(saga_train, folder: Path, monkeypatch: pytes
 def test_views_are_rendered_for_a_scene_without_photographs(saga_train, tiny_folder: Path, tmp_path: Path) -> None:
     ply = tmp_path / "scene.ply"
     ply.write_bytes((tiny_folder / "scene.ply").read_bytes())
-    done = saga_train(ply, "--render-views", 2, "--iterations", 2, "--device", "cpu")
+    done = saga_train(ply, "--render-views", 2, "--iterations", 2, *QUICK)
     assert done.code == 0, done.err
     frames = json.loads((tmp_path / "scene_views" / "transforms.json").read_text())["frames"]
     assert len(frames) == 2
