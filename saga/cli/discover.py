@@ -22,7 +22,7 @@ from saga.cli.options import (
     given,
     joined,
 )
-from saga.cli.run import beside, config_of, free_folder, run, say
+from saga.cli.run import beside, config_of, free_folder, require_format, run, say
 from saga.config import Config, either, with_assignments
 from saga.errors import EmptySelectionError, SagaError
 from saga.methods.registry import method_names
@@ -53,8 +53,8 @@ def discover(
         method: disconerf fits object slots to the masks of all views; saga clusters the features of saga-train.
             --method NAME --help lists the options of another method.
         field: With saga, the feature field; beside the scene, with the suffix .saga, by default.
-        format: Format of the objects; the one that the scene came in, by default. All but ply need the package
-            gaussforge.
+        format: Format of the objects; the one that the scene came in, by default. usd is one stage and
+            needs the package usd-core, all others but ply need gaussforge.
         labels_in_ply: Also write labeled.ply, the whole scene with the property object_id: the number of each
             Gaussian's object, 0 for none.
         assignments: Values of the method's config by their names, e.g. iterations=300.
@@ -62,10 +62,9 @@ def discover(
     from saga.export import write_objects
     from saga.methods import DiscoveringMethod, Segmenter
     from saga.methods.registry import open_method
-    from saga.scene.formats import require_writer
 
     began, device = time.perf_counter(), cameras.choose_device()
-    require_writer(format or "ply")
+    require_format(format)
     if method == "saga":
         masks.refuse(method, "masks", "sam", "cache")
     else:

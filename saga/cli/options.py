@@ -30,7 +30,7 @@ from saga.config import (
     parse,
 )
 from saga.methods.registry import method_names
-from saga.scene.format_names import SplatFormat
+from saga.scene.format_names import ExportFormat
 
 T = TypeVar("T")
 
@@ -92,7 +92,7 @@ SAYS_DEFAULT = tyro.conf.arg(help_behavior_hint="")
 OptionalPath = Annotated[Path | None, _optional("PATH", Path), SAYS_DEFAULT]
 OptionalText = Annotated[str | None, _optional("STR", str), SAYS_DEFAULT]
 ImageFolder = Annotated[Path | None, tyro.conf.Positional, _optional("IMAGES", Path), SAYS_DEFAULT]
-FormatName = Annotated[SplatFormat | None, SAYS_DEFAULT]
+FormatName = Annotated[ExportFormat | None, SAYS_DEFAULT]
 Positive = Annotated[int, _constructor(PositiveInt)]
 NonNegative = Annotated[int, _constructor(NonNegativeInt)]
 Lists: TypeAlias = tyro.conf.UseAppendAction[tuple[tuple[T, ...], ...]]

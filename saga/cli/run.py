@@ -78,6 +78,14 @@ def beside(scene: Path, ending: str) -> Path:
     return scene.parent / f"{scene.stem}{ending}"
 
 
+def require_format(format: str | None) -> None:
+    """Raises SagaError when a format cannot be written here: known before the work, not after it."""
+    if format is not None:
+        from saga.export.splats import require_writer_of
+
+        require_writer_of(format)
+
+
 def require_writable(path: Path) -> None:
     """Raises SagaError when `path` cannot become a file: known before the work, not after it."""
     if path.is_dir():

@@ -25,7 +25,7 @@ from saga.cli.options import (
     joined,
     prefixed,
 )
-from saga.cli.run import beside, config_of, free_folder, run, say
+from saga.cli.run import beside, config_of, free_folder, require_format, run, say
 from saga.cli.train import train
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
@@ -85,15 +85,14 @@ def segment(
         split_boundary: Split Gaussians that stick out of the object, and give the rest what lies outside.
         prune: Leave out of the object what is hidden inside it or floats apart from it.
         all_levels: Write all of the nested answers, into the folders part, object and group in --out.
-        format: Format of object and rest; the one that the scene came in, by default. All but ply need the package
-            gaussforge.
+        format: Format of object and rest; the one that the scene came in, by default. usd needs the package
+            usd-core, all others but ply gaussforge.
         assignments: Values of the method's config by their names, e.g. ball_query=false.
     """
     from saga.query import Prompt
-    from saga.scene.formats import require_writer
 
     device = cameras.choose_device()
-    require_writer(format or "ply")
+    require_format(format)
     clicks, excluded = _pixels("--points", joined(points)), _pixels("--negative", joined(negative))
     corners = None if box is None else _numbers("--box", box, 4)
     prompts = [Prompt(view, clicks, excluded, scribble, mask, corners)]

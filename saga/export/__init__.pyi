@@ -9,5 +9,6 @@ from .rendering import render_labels as render_labels
 from .rendering import render_masks as render_masks
 from .segmentation import write_objects as write_objects
 from .segmentation import write_segmentation as write_segmentation
+from .usd import write_usd as write_usd
 from .views import prepare_views as prepare_views
 from .views import render_views as render_views

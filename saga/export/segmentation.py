@@ -23,10 +23,11 @@ from saga.export.preview import best_view, draw_overview, draw_preview
 from saga.export.pruning import floating_members, hidden_members
 from saga.export.rendering import render_labels, render_masks, select
 from saga.export.splats import ENDINGS, usable_format, write_splats
+from saga.export.usd import write_usd
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
 from saga.scene import Scene
-from saga.scene.format_names import SplatFormat
+from saga.scene.format_names import ExportFormat
 
 if TYPE_CHECKING:
     from saga.query.segmentation import Segmentation
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 _SPLATS = tuple(f"{name}{ending}" for name in ("object", "rest") for ending in ENDINGS)
 _SEGMENTATION = (*_SPLATS, "segmentation.npz", "preview.png", "report.json", "masks/*.png")
 _OBJECT_FILES = tuple(f"objects/*{ending}" for ending in ENDINGS)
-_LABELED = "labeled.ply"
-_OBJECTS = (*_OBJECT_FILES, _LABELED, "labels.npy", FACTS, "overview.png", "label_maps/*.png", "report.json")
+_LABELED, _STAGE = "labeled.ply", "objects.usd"
+_OBJECTS = (*_OBJECT_FILES, _LABELED, _STAGE, "labels.npy", FACTS, "overview.png", "label_maps/*.png", "report.json")
 
 
 def write_segmentation(
@@ -45,7 +46,7 @@ def write_segmentation(
     masks: bool = True,
     split_boundary: bool = False,
     prune: bool = False,
-    format: SplatFormat | None = None,
+    format: ExportFormat | None = None,
 ) -> None:
     """Writes one segmentation into the folder `out`.
 
@@ -80,7 +81,7 @@ def write_segmentation(
         _require_members(out, kept, "the object is gone when it is cleaned, write it as it was selected")
         if parts.member.all():
             warnings.warn(f"{out}: the whole scene is selected, so there is no rest", stacklevel=2)
-        plys = background.submit(_write_both, parts, kept, stage, written, timings)
+        plys = background.submit(_write_both, parts, kept, stage, written, scene, timings)
         np.savez(stage / "segmentation.npz", mask=rows, scores=segmentation.scores)
         if masks:
             with _timed(timings, "write_masks"), PngWriter() as pictures:
@@ -106,12 +107,13 @@ def write_objects(
     out: str | Path,
     label_maps: bool = False,
     report: Mapping[str, Any] | None = None,
-    format: SplatFormat | None = None,
+    format: ExportFormat | None = None,
     labels_in_ply: bool = False,
 ) -> None:
     """Writes a batch of segmentations, name -> segmentation, into the folder `out`.
 
-    objects/<name>.* in a `format`, as `write_segmentation` writes an object; labels.npy (int32 [N] in the PLY's
+    objects/<name>.* in a `format`, as `write_segmentation` writes an object, but for USD, which has all in one stage,
+    objects.usd (`write_usd`); labels.npy (int32 [N] in the PLY's
     order; 0 = none, k = the k-th name; a Gaussian of several objects belongs to the one that scores it
     highest); objects.json (each name's label, color, count and bounding box: `describe_objects`); overview.png. With
     `labels_in_ply`, labeled.ply: the whole scene with the labels as a property (`write_labeled`). With `label_maps`,
@@ -135,7 +137,9 @@ def write_objects(
     written = usable_format(format, scene.gaussians)
     labels = merge_labels(segmentations, len(scene.gaussians))
     with staged_folder(out, _OBJECTS, _is_batch) as stage, PngWriter() as pictures:
-        for name, segmentation in segmentations.items():
+        if written == "usd":
+            write_usd(scene, segmentations, stage / _STAGE)
+        for name, segmentation in segmentations.items() if written != "usd" else ():
             write_splats(scene.gaussians, segmentation.mask, stage / "objects" / name, written)
         np.save(stage / "labels.npy", labels)
         write_json(stage / FACTS, describe_objects(segmentations, scene.gaussians))
@@ -192,11 +196,16 @@ def _clean(
 
 
 def _write_both(
-    parts: boundary.Parts, kept: np.ndarray, folder: Path, format: SplatFormat, timings: dict[str, float]
+    parts: boundary.Parts,
+    kept: np.ndarray,
+    folder: Path,
+    format: ExportFormat,
+    scene: Scene,
+    timings: dict[str, float],
 ) -> None:
     with _timed(timings, "write_plys"):
-        write_splats(parts.gaussians, kept, folder / "object", format)
-        write_splats(parts.gaussians, ~parts.member, folder / "rest", format)
+        write_splats(parts.gaussians, kept, folder / "object", format, scene.cameras)
+        write_splats(parts.gaussians, ~parts.member, folder / "rest", format, scene.cameras)
 
 
 def _write_report(
@@ -214,7 +223,8 @@ def _is_segmentation(folder: Path) -> bool:
 
 
 def _is_batch(folder: Path) -> bool:
-    return (folder / "objects").is_dir() and all((folder / n).is_file() for n in ("objects.json", "labels.npy"))
+    splats = (folder / "objects").is_dir() or (folder / _STAGE).is_file()
+    return splats and all((folder / n).is_file() for n in ("objects.json", "labels.npy"))
 
 
 @contextmanager

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 
 from saga.errors import SagaError
-from saga.scene import Gaussians
-from saga.scene.format_names import SplatFormat
+from saga.export.usd import require_usd, write_stage
+from saga.scene import Camera, Gaussians
+from saga.scene.format_names import ExportFormat
 from saga.scene.formats import require_writer
 
-ENDINGS = tuple(f".{name}" for name in get_args(SplatFormat))
+ENDINGS = tuple(f".{name}" for name in get_args(ExportFormat))
 """Endings of the files that may be written."""
 
 
-def usable_format(asked: str | None, gaussians: Gaussians) -> SplatFormat:
-    """Returns the format to write, once it is known that it can be: the one asked for, else that of the scene.
+def usable_format(asked: str | None, gaussians: Gaussians) -> ExportFormat:
+    """Returns the format to write, the one asked for or that of the scene; raises what `require_writer_of` raises."""
+    return require_writer_of(gaussians.format if asked is None else asked)
+
+
+def require_writer_of(asked: str) -> ExportFormat:
+    """Returns a format by its name, once it is known that it can be written here.
 
     Raises:
         SagaError: there is no such format, or the package that writes it is missing.
     """
-    format: SplatFormat = gaussians.format
-    if asked is not None:
-        found = next((name for name in get_args(SplatFormat) if name == asked), None)
-        if found is None:
-            raise SagaError(f"format: expected one of {', '.join(get_args(SplatFormat))}, found {asked!r}.")
-        format = found
-    require_writer(format)
+    format: ExportFormat | None = next((name for name in get_args(ExportFormat) if name == asked), None)
+    if format is None:
+        raise SagaError(f"format: expected one of {', '.join(get_args(ExportFormat))}, found {asked!r}; name another.")
+    if format == "usd":
+        require_usd()
+    else:
+        require_writer(format)
     return format
 
 
@@ -36,11 +43,17 @@ def write_splats(
     gaussians: Gaussians,
     member: np.ndarray,  # [N] bool
     stem: Path,
-    format: SplatFormat,
+    format: ExportFormat,
+    cameras: Sequence[Camera] = (),
 ) -> None:
     """Writes some Gaussians into `stem` with the ending of the format; nothing when there are none.
 
-    Raises SagaError when the file cannot be written.
+    In USD the cameras tell which way is up. Raises SagaError when the file cannot be written.
     """
-    if member.any():
-        gaussians.write(stem.with_name(f"{stem.name}.{format}"), member)
+    if not member.any():
+        return
+    path = stem.with_name(f"{stem.name}.{format}")
+    if format == "usd":
+        write_stage(path, {stem.name: (gaussians, member)}, cameras)
+    else:
+        gaussians.write(path, member)

@@ -16,7 +16,7 @@ from saga.errors import SagaError
 if TYPE_CHECKING:
     from saga.raster.device_scene import DeviceScene
     from saga.scene import Scene
-    from saga.scene.format_names import SplatFormat
+    from saga.scene.format_names import ExportFormat
 
 
 class SelectionTensors(NamedTuple):
@@ -70,7 +70,7 @@ class Segmentation:
         masks: bool = True,
         split_boundary: bool = False,
         prune: bool = False,
-        format: SplatFormat | None = None,
+        format: ExportFormat | None = None,
     ) -> None:
         """Writes object.* and rest.*, segmentation.npz, masks, preview.png and report.json into a folder.
 

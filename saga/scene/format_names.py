@@ -6,3 +6,5 @@ from typing import Literal
 
 SplatFormat = Literal["ply", "compressed.ply", "spz", "splat", "ksplat", "sog"]
 """What scenes are read from and written in."""
+ExportFormat = Literal["ply", "compressed.ply", "spz", "splat", "ksplat", "sog", "usd"]
+"""What objects are written in."""
