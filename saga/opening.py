@@ -58,7 +58,12 @@ def load_scene(
         if images is not None or views < 1:
             raise
         return _planned(path, strict, views, seed, device, progress, say)
-    source = find_cameras(path, None if images is None else Path(images), None if cameras is None else Path(cameras))
+    source = find_cameras(
+        path,
+        None if images is None else Path(images),
+        None if cameras is None else Path(cameras),
+        scene.gaussians.means,
+    )
     if not any(camera.image_path is not None for camera in scene.cameras):
         warn_when_unseen(scene.gaussians, scene.cameras, source.path)
     scene, line = align(scene, source, align_frames, device)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from saga.alignment.agreement import Agreement, Comparison
 from saga.alignment.frames import (
@@ -21,6 +22,7 @@ from saga.scene import Camera, Scene
 from saga.scene.camera_files import CameraSource
 from saga.scene.colmap import read_colmap_points
 from saga.scene.images import turned_upright
+from saga.scene.names import without_suffix
 
 _QUICK = 2
 """Photographs that every candidate frame is tried on; the best is then tried on all."""
@@ -120,11 +122,20 @@ def _candidates(scene: Scene, source: CameraSource, cameras: Sequence[Camera]) -
 def _refitted(frame: Frame, scene: Scene, original: Sequence[Camera]) -> list[Camera]:
     """Returns the scene's cameras with the poses that their originals have in a frame."""
     moved = dict(zip((camera.name for camera in original), frame.cameras(original), strict=True))
-    by_file = {Path(name).name: camera for name, camera in moved.items()}
-    by_stem = {Path(name).stem: camera for name, camera in moved.items()}
-    poses = [
-        moved.get(c.name) or by_file.get(Path(c.name).name) or by_stem.get(Path(c.name).stem) for c in scene.cameras
+    forms: list[Callable[[str], str]] = [
+        str,
+        without_suffix,
+        lambda name: PurePosixPath(name).name,
+        lambda name: PurePosixPath(without_suffix(name)).name,
     ]
+    poses: list[Camera | None] = [None] * len(scene.cameras)
+    for form in forms:
+        shared = Counter(form(name) for name in moved)
+        called = {form(name): camera for name, camera in moved.items() if shared[form(name)] == 1}
+        poses = [
+            called.get(form(camera.name)) if found is None else found
+            for found, camera in zip(poses, scene.cameras, strict=True)
+        ]
     return [
         camera if found is None else replace(camera, world_to_camera=found.world_to_camera)
         for camera, found in zip(scene.cameras, poses, strict=True)

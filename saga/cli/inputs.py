@@ -24,7 +24,8 @@ class CameraInputs:
     """Where the cameras are, and where to compute."""
 
     cameras: OptionalPath = None
-    """COLMAP sparse folder, cameras.json or transforms.json; found near the scene by default."""
+    """COLMAP folder, transforms.json, cameras.json, or the cameras of LLFF, Polycam, Record3D, Metashape or
+    RealityCapture; found near the scene by default."""
     align: str = "auto"
     """auto checks that photographs and scene agree and tries the frames that trainers use; none takes the cameras as
     they are; a file (dataparser_transforms.json, or a 4x4 matrix) is the frame to use."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +13,14 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.scene.camera import Camera, LensModel
+from saga.scene.doubts import Doubts
 from saga.scene.image_folder import ImageFolder, attach_photographs
 
 _PINHOLE = {"SIMPLE_PINHOLE", "PINHOLE"}
 # A perspective camera times a distortion that is the identity when every extra parameter is 0.
 _PERSPECTIVE = {"SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV"}
 
+_LENGTH_TOLERANCE = 0.01
 # IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME
 _NAME_COLUMN = 9
 
@@ -41,8 +47,12 @@ def read_colmap(folder: str | Path, photographs: ImageFolder | None = None) -> l
     names = _names_in_text(folder) if not (folder / "images.bin").is_file() else {}
     if not images:
         raise SagaError(f"{folder}: the COLMAP model has no posed images; give a finished reconstruction")
+    doubts = Doubts(folder)
     pinholes = {key: _pinhole(folder, camera) for key, camera in model.cameras.items()}
-    cameras = [_camera(image, names.get(image.image_id, image.name), *pinholes[image.camera_id]) for image in images]
+    cameras = [
+        _camera(image, names.get(image.image_id, image.name), doubts, *pinholes[image.camera_id]) for image in images
+    ]
+    doubts.warn()
     return attach_photographs(cameras, photographs, folder)
 
 
@@ -56,17 +66,45 @@ def read_colmap_points(folder: str | Path) -> np.ndarray:  # [P, 3]
     return np.asarray(points, np.float64).reshape(-1, 3)
 
 
+def count_images(folder: Path) -> int:
+    """Returns how many images a COLMAP model holds, without reading the rest of it; 0 when it is damaged."""
+    binary = folder / "images.bin"
+    try:
+        if binary.is_file():
+            with binary.open("rb") as stream:
+                return int.from_bytes(stream.read(8), "little")
+        return len(_names_in_text(folder))
+    except (OSError, ValueError):
+        return 0
+
+
 def _read_model(folder: Path) -> Any:
     import PIL.Image  # noqa: F401, loads zlib before releases of pycolmap do that export one of their own
     import pycolmap  # takes 0.3 s to import, and scenes of other formats do without it
 
     try:
-        return pycolmap.Reconstruction(str(folder))
+        with _with_points(folder) as whole:
+            return pycolmap.Reconstruction(str(whole))
     except (ValueError, IndexError, RuntimeError, OSError) as error:
         raise SagaError(
             f"{folder}: no readable COLMAP model ({' '.join(str(error).split())}); "
             "expected cameras, images and points3D as .bin or .txt"
         ) from error
+
+
+@contextmanager
+def _with_points(folder: Path) -> Iterator[Path]:
+    """Yields a model's folder, or a copy with a file of no points where there is none, which COLMAP insists on."""
+    suffix = ".bin" if (folder / "images.bin").is_file() else ".txt"
+    if not is_colmap(folder) or (folder / f"points3D{suffix}").exists():
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in ("cameras", "images", "rigs", "frames"):
+            if (folder / f"{name}{suffix}").is_file():
+                shutil.copyfile(folder / f"{name}{suffix}", Path(scratch, f"{name}{suffix}"))
+        Path(scratch, f"points3D{suffix}").write_bytes(bytes(8) if suffix == ".bin" else b"")
+        yield Path(scratch)
 
 
 def _pinhole(folder: Path, camera) -> tuple[dict[str, Any], LensModel | None]:  # type: ignore[no-untyped-def]
@@ -104,7 +142,16 @@ def _names_in_text(folder: Path) -> dict[int, str]:
     return names
 
 
-def _camera(image, name: str, intrinsics: dict[str, Any], lens: LensModel | None) -> Camera:  # type: ignore[no-untyped-def]
+def _camera(  # type: ignore[no-untyped-def]
+    image, name: str, doubts: Doubts, intrinsics: dict[str, Any], lens: LensModel | None
+) -> Camera:
+    transform = image.cam_from_world()
+    length = float(np.linalg.norm(transform.rotation.quat))
+    if length == 0 or not np.isfinite(transform.matrix()).all():
+        raise SagaError(f"image {name}: expected a finite pose, found none; export the COLMAP model again")
+    if abs(length - 1) > _LENGTH_TOLERANCE:
+        doubts.add(f"quaternions are scaled (by {length:.3g}), and are normalized", name)
+    transform.rotation.normalize()  # COLMAP takes what is written
     pose = np.eye(4)
-    pose[:3] = image.cam_from_world().matrix()
+    pose[:3] = transform.matrix()
     return Camera(name=name, world_to_camera=pose, lens=lens, **intrinsics)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from saga.errors import SagaError
 from saga.scene.camera import Camera
+from saga.scene.doubts import Doubts
 from saga.scene.image_folder import ImageFolder, attach_photographs
 from saga.scene.json_file import read_json
-from saga.scene.pose import invert_pose
+from saga.scene.pose import invert_pose, is_unknown
 
 
 def read_inria(path: str | Path, photographs: ImageFolder | None = None) -> list[Camera]:
@@ -23,11 +29,44 @@ def read_inria(path: str | Path, photographs: ImageFolder | None = None) -> list
     entries = read_json(path)
     if not isinstance(entries, list) or not entries:
         raise SagaError(f"{path}: expected a list of cameras as the INRIA trainer writes it")
-    cameras = [_camera(entry, f"{path}: camera {index}") for index, entry in enumerate(entries)]
+    doubts = Doubts(path)
+    cameras = [
+        camera
+        for index, entry in enumerate(entries)
+        if (camera := _camera(entry, f"{path}: camera {index}", doubts)) is not None
+    ]
+    cameras = _told_apart(cameras, path, doubts)
+    if not cameras:
+        raise SagaError(f"{path}: expected cameras with finite poses, found none; write the cameras again")
+    doubts.warn()
     return attach_photographs(cameras, photographs, path)
 
 
-def _camera(entry: object, where: str) -> Camera:
+def _told_apart(cameras: list[Camera], path: Path, doubts: Doubts) -> list[Camera]:
+    """Returns cameras of which no two have one name: a photograph for training and one for testing may share it.
+
+    The trainer writes those for testing first where it was told to keep them apart (eval in `cfg_args`), else last.
+    """
+    sharing: dict[str, list[Camera]] = defaultdict(list)
+    for camera in cameras:
+        same = sharing[camera.name]
+        if any(np.array_equal(camera.world_to_camera, other.world_to_camera) for other in same):
+            doubts.add("cameras that are written twice are taken once", camera.name)
+        else:
+            same.append(camera)
+    orders = {True: ("test", "train"), False: ("train", "test"), None: ("first", "second")}
+    order = orders.get(_arguments(path).get("eval"), orders[None])
+    apart = []
+    for name, same in sharing.items():
+        if len(same) != len(order):
+            apart += same
+            continue
+        doubts.add(f"cameras share a name; they are called {order[0]}/NAME and {order[1]}/NAME, as they come", name)
+        apart += [replace(camera, name=f"{part}/{name}") for part, camera in zip(order, same, strict=True)]
+    return apart
+
+
+def _camera(entry: object, where: str, doubts: Doubts) -> Camera | None:
     keys = ("img_name", "width", "height", "fx", "fy", "position", "rotation")
     missing = [key for key in keys if not isinstance(entry, dict) or key not in entry]
     if missing or not isinstance(entry, dict):
@@ -38,25 +77,40 @@ def _camera(entry: object, where: str) -> Camera:
         pose = [[*row, x] for row, x in zip(entry["rotation"], entry["position"], strict=True)]
     except (TypeError, ValueError) as error:
         raise SagaError(f"{where} has a value of the wrong kind ({error}); write the file again") from error
+    name = str(entry["img_name"]).replace("\\", "/")
+    if is_unknown(pose):
+        doubts.add("cameras without a finite pose are left out", name)
+        return None
     return Camera(
-        name=str(entry["img_name"]).replace("\\", "/"),
+        name=name,
         width=width,
         height=height,
         fx=fx,
         fy=fy,
         cx=width / 2,
         cy=height / 2,
-        world_to_camera=invert_pose(pose, where),
+        world_to_camera=invert_pose(pose, where, doubts),
     )
 
 
 def inria_image_folder(path: Path) -> Path | None:
     """Returns the folder of the photographs that the `cfg_args` beside a `cameras.json` names, if it is there."""
+    arguments = _arguments(path)
+    try:
+        source = Path(arguments["source_path"])
+        folder = source / (arguments.get("images") or "images")
+    except (KeyError, TypeError):
+        return None
+    if not folder.is_dir() and (source / "train").is_dir():  # the synthetic scenes of NeRF
+        return source
+    return folder if folder.is_dir() else None
+
+
+def _arguments(path: Path) -> dict[str, Any]:
+    """Returns the arguments that the trainer was called with; none where its `cfg_args` is not there."""
     try:
         call = ast.parse((path.parent / "cfg_args").read_text(), mode="eval").body
         keywords = call.keywords if isinstance(call, ast.Call) else []
-        arguments = {word.arg: ast.literal_eval(word.value) for word in keywords}
-        folder = Path(arguments["source_path"], arguments.get("images") or "images")
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError):
-        return None
-    return folder if folder.is_dir() else None
+        return {word.arg: ast.literal_eval(word.value) for word in keywords if word.arg is not None}
+    except (OSError, SyntaxError, ValueError, TypeError):
+        return {}

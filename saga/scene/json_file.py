@@ -10,9 +10,13 @@ from saga.errors import SagaError
 
 
 def read_json(path: Path) -> Any:
-    """Returns the contents of a JSON file. Raises SagaError when it is missing or no JSON."""
+    """Returns the contents of a JSON file in UTF-8, UTF-16 or UTF-32, with a byte order mark or without.
+
+    Raises:
+        SagaError: the file is missing or no JSON.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_bytes())
     except OSError as error:
         raise SagaError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:

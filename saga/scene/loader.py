@@ -32,7 +32,8 @@ def load_scene(
 
     `images` is the folder of the photographs. Without it they are taken from where the camera file says;
     views whose photograph is not found then have no `image_path`. `cameras` is a COLMAP model, a
-    `transforms.json`, a `cameras.json` or a folder that holds one; without it they are searched near the
+    `transforms.json`, a `cameras.json`, a file of another tool (`saga.scene.camera_files.FORMATS`) or a folder that
+    holds one; without it they are searched near the
     images and the PLY (see `find_cameras`). A camera belongs to the photograph with its path, else its file
     name, else its name without suffix, and takes the size of the photograph.
 
@@ -53,6 +54,7 @@ def load_scene(
         ply,
         images=None if images is None else Path(images),
         cameras=None if cameras is None else Path(cameras),
+        means=gaussians.means,
     )
     if given is not None:
         views = _matched(source.read(given), given, source.path)

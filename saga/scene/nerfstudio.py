@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,19 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.files.transaction import atomic_path
+from saga.scene.brown import brown_lens
 from saga.scene.camera import Camera, LensModel
+from saga.scene.doubts import Doubts
 from saga.scene.image_folder import ImageFolder, attach_photographs
 from saga.scene.images import image_size
 from saga.scene.json_file import read_json
 from saga.scene.names import IMAGE_SUFFIXES, existing
-from saga.scene.pose import invert_pose
+from saga.scene.pose import OPENGL_TO_OPENCV, invert_pose, is_unknown
 
-# OpenGL camera axes (x right, y up, z backward) to OpenCV (x right, y down, z forward), and back.
-_FLIP_YZ = np.diag([1.0, -1.0, -1.0, 1.0])
+_BLENDER_SIDE = 800
+"""Width and height of the synthetic scenes of NeRF, whose files give a field of view alone."""
+_MATRICES = ("K", "intrinsics", "intrinsic_matrix", "camera_intrinsics", "intrinsic")
+_OTHER_NAMES = {"fx": "fl_x", "fy": "fl_y", "width": "w", "height": "h"}
 _PERSPECTIVE = {"OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE"}
 
 
@@ -31,8 +36,9 @@ def read_nerfstudio(path: str | Path, photographs: ImageFolder | None = None) ->
     """Returns cameras of a `transforms.json`, sorted by name.
 
     Poses are camera-to-world in OpenGL axes. Intrinsics stand in the file or in a frame (the frame wins):
-    `fl_x`, `fl_y`, `cx`, `cy`, `w`, `h`, or `camera_angle_x`; a missing size is the photograph's. Non-zero
-    k1 k2 k3 p1 p2 become an OPENCV lens (FULL_OPENCV when there is a k3), a fisheye an OPENCV_FISHEYE one.
+    `fl_x`, `fl_y`, `cx`, `cy`, `w`, `h`, or `camera_angle_x`, or a matrix `K`; a missing size is the photograph's, or
+    that of the other photographs. Non-zero k1 k2 k3 p1 p2 become an OPENCV lens (FULL_OPENCV when there is a k3), a
+    fisheye an OPENCV_FISHEYE one. Frames whose pose is not finite are left out.
 
     A photograph is looked for in `photographs` when given, else at `file_path`, whose suffix may be missing.
     Raises SagaError when the file is damaged, or a size is neither in the file nor in a photograph.
@@ -42,34 +48,93 @@ def read_nerfstudio(path: str | Path, photographs: ImageFolder | None = None) ->
     frames = meta.get("frames") if isinstance(meta, dict) else None
     if not isinstance(frames, list) or not frames:
         raise SagaError(f"{path}: has no list of frames; give a nerfstudio transforms.json")
-    cameras = [_camera(meta, frame, path, index, photographs) for index, frame in enumerate(frames)]
+    reader = _Reader(path, meta, photographs)
+    cameras = [camera for index, frame in enumerate(frames) if (camera := reader.camera(index, frame)) is not None]
+    if not cameras:
+        raise SagaError(f"{path}: expected frames with finite poses, found none; write the cameras again")
+    reader.doubts.warn()
     return attach_photographs(cameras, photographs, path)
 
 
-def _camera(meta: dict[str, Any], frame: object, path: Path, index: int, photographs: ImageFolder | None) -> Camera:
-    where = f"{path}: frame {index}"
-    if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
-        raise SagaError(f"{where} has no file_path; give a nerfstudio transforms.json")
-    name = frame["file_path"].replace("\\", "/")
-    where += f" ({name})"
-    image_path, name = _photograph(name, path.parent, photographs)
-    values = _Values(where, {**meta, **frame})
-    width, height = values.size(image_path)
-    fx, fy = values.focal_lengths(width, height)
-    cx, cy = values.number("cx", width / 2), values.number("cy", height / 2)
-    pose = invert_pose(frame.get("transform_matrix"), where)
-    return Camera(
-        name=name,
-        width=width,
-        height=height,
-        fx=fx,
-        fy=fy,
-        cx=cx,
-        cy=cy,
-        world_to_camera=_FLIP_YZ @ pose,
-        image_path=image_path,
-        lens=values.lens(width, height, (fx, fy, cx, cy)),
-    )
+class _Reader:
+    """A file's frames as cameras, and what was assumed of them."""
+
+    def __init__(self, path: Path, meta: dict[str, Any], photographs: ImageFolder | None) -> None:
+        self.doubts = Doubts(path)
+        self._path, self._photographs = path, photographs
+        self._meta = _plain(meta, f"{path}: the file's intrinsics", self.doubts)
+
+    def camera(self, index: int, frame: object) -> Camera | None:
+        """Returns the camera of a frame, or None when its pose is not finite. Raises SagaError."""
+        where = f"{self._path}: frame {index}"
+        if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
+            raise SagaError(f"{where} has no file_path; give a nerfstudio transforms.json")
+        name = frame["file_path"].replace("\\", "/")
+        where += f" ({name})"
+        if is_unknown(frame.get("transform_matrix")):
+            self.doubts.add("frames without a finite pose are left out", name)
+            return None
+        image_path, name = _photograph(name, self._path.parent, self._photographs)
+        values = _Values(where, {**self._meta, **_plain(frame, where, self.doubts)})
+        width, height = values.size(image_path, self._usual_size)
+        if image_path is None and not values.has_size:
+            self.doubts.add(f"photographs are missing; {width}x{height} is assumed for them", name)
+        fx, fy = values.focal_lengths(width, height)
+        cx, cy = values.number("cx", width / 2), values.number("cy", height / 2)
+        return Camera(
+            name=name,
+            width=width,
+            height=height,
+            fx=fx,
+            fy=fy,
+            cx=cx,
+            cy=cy,
+            world_to_camera=OPENGL_TO_OPENCV @ invert_pose(frame.get("transform_matrix"), where, self.doubts),
+            image_path=image_path,
+            lens=values.lens(width, height, (fx, fy, cx, cy)),
+        )
+
+    @cached_property
+    def _usual_size(self) -> tuple[int, int] | None:
+        """The size that the photographs of all frames have which are there; None when there is none, or several.
+
+        Where there is none and the file gives a field of view alone, as the synthetic scenes of NeRF do, theirs.
+        """
+        names = [frame.get("file_path") for frame in self._meta["frames"] if isinstance(frame, dict)]
+        paths = [_photograph(n, self._path.parent, self._photographs)[0] for n in names if isinstance(n, str)]
+        sizes = {image_size(path) for path in paths if path is not None}
+        if not sizes and "camera_angle_x" in self._meta and not {"fl_x", "cx", "cy"} & self._meta.keys():
+            return _BLENDER_SIDE, _BLENDER_SIDE
+        return next(iter(sizes)) if len(sizes) == 1 else None
+
+
+def _plain(values: dict[str, Any], where: str, doubts: Doubts) -> dict[str, Any]:
+    """Returns values with intrinsics under nerfstudio's names, where they are a matrix or have other names."""
+    plain = {**values, **{ours: values[other] for other, ours in _OTHER_NAMES.items() if other in values}}
+    key = next((key for key in _MATRICES if isinstance(values.get(key), list)), None)
+    if key is None:
+        return {**plain, **{name: values[name] for name in _OTHER_NAMES.values() if name in values}}
+    try:
+        matrix = np.array(values[key], np.float64)
+    except (TypeError, ValueError):
+        matrix = np.empty(0)
+    if matrix.size == 4:
+        fx, fy, cx, cy = matrix.ravel().tolist()
+    elif matrix.size in (9, 16) and matrix.ravel()[-1] == 1:
+        side = 3 if matrix.size == 9 else 4
+        matrix = matrix.reshape(side, side)
+        if matrix[0, 2] == 0 and matrix[2, 0] != 0:
+            doubts.add(f"{key} is written by columns, and is read so", where.rpartition(": ")[2])
+            matrix = matrix.T
+        if matrix[0, 1]:
+            doubts.add(f"skew in {key} is left out", where.rpartition(": ")[2])
+        fx, fy, cx, cy = (float(x) for x in (matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]))
+    else:
+        raise SagaError(
+            f"{where}: expected {key} as a 3x3 matrix or as fx, fy, cx, cy, found {matrix.size} numbers; "
+            "write the file again"
+        )
+    return {**plain, "fl_x": fx, "fl_y": fy, "cx": cx, "cy": cy}
 
 
 def _photograph(name: str, root: Path, photographs: ImageFolder | None) -> tuple[Path | None, str]:
@@ -97,15 +162,21 @@ class _Values:
             raise SagaError(f"{self.where}: {key} is {value!r}, a number was expected; write the file again")
         return float(value)
 
-    def size(self, image_path: Path | None) -> tuple[int, int]:
-        if "w" in self.merged and "h" in self.merged:
+    @property
+    def has_size(self) -> bool:
+        return "w" in self.merged and "h" in self.merged
+
+    def size(self, image_path: Path | None, usual: tuple[int, int] | None) -> tuple[int, int]:
+        if self.has_size:
             return int(self.number("w", 0)), int(self.number("h", 0))
-        if image_path is None:
+        if image_path is not None:
+            return image_size(image_path)
+        if usual is None:
             raise SagaError(
                 f"{self.where}: no w and h in the file and no photograph to take them from; "
                 "give the folder of the photographs"
             )
-        return image_size(image_path)
+        return usual
 
     def focal_lengths(self, width: int, height: int) -> tuple[float, float]:
         if "fl_x" in self.merged:
@@ -123,13 +194,9 @@ class _Values:
         k1, k2, k3, k4, p1, p2 = (self.number(key, 0.0) for key in ("k1", "k2", "k3", "k4", "p1", "p2"))
         if model == "OPENCV_FISHEYE" or self.merged.get("is_fisheye"):
             return LensModel("OPENCV_FISHEYE", width, height, (*pinhole, k1, k2, k3, k4))
-        if model not in _PERSPECTIVE or k4:
-            what = f"camera_model {model}" if not k4 else "a perspective lens with k4"
-            raise SagaError(f"{self.where}: {what} is not supported; undistort the photographs first")
-        if k3:
-            return LensModel("FULL_OPENCV", width, height, (*pinhole, k1, k2, p1, p2, k3, 0.0, 0.0, 0.0))
-        distorted = any((k1, k2, p1, p2))
-        return LensModel("OPENCV", width, height, (*pinhole, k1, k2, p1, p2)) if distorted else None
+        if model not in _PERSPECTIVE:
+            raise SagaError(f"{self.where}: camera_model {model} is not supported; undistort the photographs first")
+        return brown_lens(self.where, width, height, pinhole, (k1, k2, k3, k4), (p1, p2))
 
 
 def to_splatfacto_frame(cameras: Sequence[Camera], transform_file: Path, source: Path) -> list[Camera]:
@@ -179,7 +246,7 @@ def write_transforms(cameras: Sequence[Camera], path: str | Path) -> None:
         name = camera.name
         if camera.image_path is not None:
             name = Path(os.path.relpath(camera.image_path, path.parent)).as_posix()
-        pose = np.linalg.inv(camera.world_to_camera) @ _FLIP_YZ
+        pose = np.linalg.inv(camera.world_to_camera) @ OPENGL_TO_OPENCV
         intrinsics = {"fl_x": camera.fx, "fl_y": camera.fy, "cx": camera.cx, "cy": camera.cy}
         size = {"w": camera.width, "h": camera.height}
         frames.append({"file_path": name, **intrinsics, **size, "transform_matrix": pose.tolist()})

@@ -5,7 +5,7 @@ import pycolmap
 import pytest
 
 from saga.errors import SagaError
-from saga.scene.colmap import read_colmap
+from saga.scene.colmap import read_colmap, read_colmap_points
 
 DISTORTED = [
     name
@@ -110,3 +110,48 @@ def test_damaged_models(tmp_path, make_colmap):
     (binary / "images.bin").write_bytes(images[: len(images) // 2])
     with pytest.raises(SagaError, match="no readable COLMAP model"):
         read_colmap(binary)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".bin"])
+def test_a_model_without_points(tmp_path, make_colmap, suffix):
+    folder = make_colmap(["a.jpg"])
+    if suffix == ".bin":
+        (tmp_path / "binary").mkdir()
+        pycolmap.Reconstruction(str(folder)).write_binary(str(tmp_path / "binary"))
+        folder = tmp_path / "binary"
+    (folder / f"points3D{suffix}").unlink()
+    assert [camera.name for camera in read_colmap(folder)] == ["a.jpg"]
+    assert not (folder / f"points3D{suffix}").exists() and len(read_colmap_points(folder)) == 0
+
+
+def test_quaternions_that_are_scaled(make_colmap):
+    folder = make_colmap(["a.jpg", "b.jpg"])
+    points = np.random.default_rng(0).normal(size=(10, 3))
+    quaternion = np.array([0.5, -0.1, 0.7, 0.2])
+    exact = pycolmap.Rotation3d(np.roll(quaternion / np.linalg.norm(quaternion), -1)).matrix()
+    (folder / "images.txt").write_text(f"1 {' '.join(map(str, 3 * quaternion))} 1 2 9 1 a.jpg\n\n")
+    with pytest.warns(UserWarning, match="quaternions are scaled"):
+        (camera,) = read_colmap(folder)
+    local = points @ exact.T + [1, 2, 9]
+    np.testing.assert_allclose(camera.project(points)[0], local[:, :2] / local[:, 2:] * 8 + [4, 3])
+
+
+def write_rig(folder):
+    """Two cameras half a unit apart, whose frame stands 10 units away; what images.txt says of poses is old."""
+    folder.mkdir()
+    (folder / "cameras.txt").write_text("1 PINHOLE 8 6 8 8 4 3\n2 PINHOLE 8 6 8 8 4 3\n")
+    (folder / "rigs.txt").write_text("1 2 CAMERA 1 CAMERA 2 1 1 0 0 0 -0.5 0 0\n")
+    (folder / "frames.txt").write_text("1 1 1 0 0 0 0 0 10 2 CAMERA 1 1 CAMERA 2 2\n")
+    (folder / "images.txt").write_text("1 1 0 0 0 0 0 10 1 l/a.jpg\n\n2 1 0 0 0 7 7 7 2 r/a.jpg\n\n")
+    (folder / "points3D.txt").write_text("")
+
+
+def test_a_rig(tmp_path):
+    write_rig(tmp_path / "text")
+    (tmp_path / "binary").mkdir()
+    pycolmap.Reconstruction(str(tmp_path / "text")).write_binary(str(tmp_path / "binary"))
+    (tmp_path / "binary" / "points3D.bin").unlink()
+    for folder in ("text", "binary"):
+        left, right = read_colmap(tmp_path / folder)
+        np.testing.assert_allclose(left.position, [0, 0, -10])
+        np.testing.assert_allclose(right.position, [0.5, 0, -10])

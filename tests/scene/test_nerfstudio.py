@@ -72,7 +72,8 @@ def test_photographs_are_found_without_suffix_and_in_a_given_folder(make_transfo
         assert [c.name.removeprefix("images/") for c in cameras] == ["a.JPG", "b.png", "c"]
 
 
-BAD_POSE = np.diag([2.0, 2, 2, 1]).tolist()
+BAD_POSE = np.diag([2.0, 1, 2, 1]).tolist()
+TRANSPOSED = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 10, 1]]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,9 @@ BAD_POSE = np.diag([2.0, 2, 2, 1]).tolist()
         ({"transform_matrix": None}, {}, r"frame 0 \(a.jpg\): the pose is no 4x4"),
         ({"transform_matrix": [[1, 2], [3, 4]]}, {}, "the pose is no 4x4"),
         ({"transform_matrix": BAD_POSE}, {}, "no rigid transform"),
+        ({"transform_matrix": TRANSPOSED}, {}, "found 0 0 10 1: it is transposed"),
+        ({"transform_matrix": np.full((4, 4), np.nan).tolist()}, {}, "expected frames with finite poses"),
+        ({"K": [[8, 0, 4]]}, {}, "expected K as a 3x3 matrix"),
         ({"fl_x": -5.0}, {}, "camera a.jpg has size 8x6, focal lengths -5"),
         ({"w": 0}, {}, "camera a.jpg has size 0x6"),
         ({"fl_x": "wide"}, {}, "fl_x is 'wide', a number was expected"),
@@ -162,3 +166,51 @@ def test_a_damaged_dataparser_file(tmp_path, make_transforms):
     (tmp_path / "dp.json").write_text("{}")
     with pytest.raises(SagaError, match="expected a 3x4 'transform' and a 'scale'"):
         to_splatfacto_frame(read_nerfstudio(source), tmp_path / "dp.json", source)
+
+
+ANGLE = {"fl_x": None, "fl_y": None, "cx": None, "cy": None, "w": None, "h": None, "camera_angle_x": np.pi / 2}
+
+
+def test_a_field_of_view_where_photographs_are_missing(make_transforms, make_images):
+    path = make_transforms({"./train/r_0": {}, "./train/r_1": {}}, "transforms_train.json", **ANGLE)
+    with pytest.warns(UserWarning, match=r"photographs are missing; 800x800 is assumed for them \(2 cameras"):
+        cameras = read_nerfstudio(path)
+    assert [(c.width, c.height, round(c.fx), c.cx, c.name) for c in cameras] == [
+        (800, 800, 400, 400, "r_0"), (800, 800, 400, 400, "r_1")
+    ]  # fmt: skip
+    make_images("train/r_1.png", folder="", size=(20, 10))
+    with pytest.warns(UserWarning, match=r"20x10 is assumed for them \(camera ./train/r_0\)"):
+        cameras = read_nerfstudio(path)
+    assert [(c.width, c.height, round(c.fx)) for c in cameras] == [(20, 10, 10)] * 2
+
+
+MATRIX = [[5.0, 0, 1], [0, 6, 2], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"K": MATRIX},
+        {"intrinsics": [5.0, 6, 1, 2]},
+        {"intrinsic_matrix": np.pad(np.array(MATRIX), (0, 1)).tolist()[:3] + [[0, 0, 0, 1]]},
+        {"K": np.array(MATRIX).ravel().tolist()},
+        {"fx": 5, "fy": 6, "cx": 1, "cy": 2},
+    ],
+)
+def test_intrinsics_of_a_frame_in_other_forms(make_transforms, values):
+    if "intrinsic_matrix" in values:
+        values["intrinsic_matrix"][2] = [0, 0, 1, 0]
+    a, b = read_nerfstudio(make_transforms({"a.jpg": values, "b.jpg": {}}))
+    assert (a.fx, a.fy, a.cx, a.cy) == (5, 6, 1, 2) and (b.fx, b.cx) == (8, 4)
+
+
+def test_a_matrix_by_columns_is_said(make_transforms):
+    with pytest.warns(UserWarning, match="K is written by columns"):
+        (camera,) = read_nerfstudio(make_transforms({"a.jpg": {"K": np.array(MATRIX).T.tolist()}}))
+    assert (camera.fx, camera.fy, camera.cx, camera.cy) == (5, 6, 1, 2)
+
+
+def test_frames_that_were_not_registered_are_left_out(make_transforms):
+    path = make_transforms({"a.jpg": {}, "b.jpg": {"transform_matrix": np.full((4, 4), np.nan).tolist()}})
+    with pytest.warns(UserWarning, match="frames without a finite pose are left out"):
+        assert [camera.name for camera in read_nerfstudio(path)] == ["a.jpg"]

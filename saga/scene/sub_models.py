@@ -1,0 +1,55 @@
+"""Choosing among the models of one COLMAP reconstruction: each has a frame of its own, and a scene fits one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from saga.errors import SagaError
+from saga.scene.colmap import count_images, read_colmap_points
+
+_POINTS = 500
+_CENTERS = 20_000
+_NEAR = 0.03
+"""How near a point must be to a Gaussian, as a share of the scene's extent."""
+_FITS = 0.5
+"""Share of a model's points near Gaussians of a scene that was trained from it."""
+
+
+def choose_sub_model(
+    paths: Sequence[Path],
+    means: np.ndarray | None,  # [N, 3]
+) -> tuple[Path, str]:
+    """Returns the largest model whose points lie where the scene is, else the largest, and why.
+
+    Args:
+        paths: folders of the models.
+        means: centers of the scene's Gaussians, or None.
+    """
+    by_size = sorted(paths, key=lambda path: -count_images(path))
+    shares = {} if means is None else {path: _share_near(path, means) for path in by_size}
+    fitting = [path for path in by_size if (shares.get(path) or 0) >= _FITS]
+    if fitting:
+        return fitting[0], "the largest whose points lie where the scene is"
+    return by_size[0], "the largest"
+
+
+def _share_near(
+    path: Path,
+    means: np.ndarray,  # [N, 3]
+) -> float | None:
+    """Returns the share of a model's points that lie near Gaussians; None where there are no points."""
+    try:
+        points = read_colmap_points(path)
+    except SagaError:
+        return None
+    if not len(points) or not len(means):
+        return None
+    centers = means[:: max(1, len(means) // _CENTERS)].astype(np.float64)
+    low, high = np.percentile(centers, [5, 95], axis=0)
+    points = points[:: max(1, len(points) // _POINTS)]
+    distances, _ = cKDTree(centers).query(points)
+    return float(np.mean(distances <= _NEAR * np.linalg.norm(high - low)))
