@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
+from saga.files.pointers import refuse_pointer
 from saga.masks.annotations.image import Size
 from saga.masks.annotations.table import KINDS, read_annotations
 from saga.masks.config import MaskKind
@@ -86,6 +87,7 @@ def _from_npy(path: Path) -> np.ndarray:  # [M, h, w]
     try:
         array = np.load(path, allow_pickle=False)
     except _UNREADABLE as error:
+        refuse_pointer(path)
         raise SagaError(f"{path}: cannot be read as a NumPy array ({error}); write it again") from error
     return _from_array(path, array)
 
@@ -102,6 +104,7 @@ def _from_npz(path: Path) -> np.ndarray:  # [M, h, w]
     except SagaError:
         raise
     except _UNREADABLE as error:
+        refuse_pointer(path)
         raise SagaError(f"{path}: cannot be read as a NumPy archive ({error}); write it again") from error
     return _from_array(path, array)
 

@@ -14,6 +14,7 @@ from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from saga.errors import SagaError
+from saga.files.pointers import refuse_pointer
 from saga.masks.config import MaskKind
 
 Say = Callable[[str], None]
@@ -164,6 +165,7 @@ def _decode(path: Path) -> tuple[np.ndarray, bool]:  # [h, w] or [h, w, 3 or 4]
     except FileNotFoundError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        refuse_pointer(path)
         raise SagaError(f"{path}: cannot be read as a picture ({error}); write it again") from error
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from saga.errors import SagaError
+from saga.files.pointers import refuse_pointer
 from saga.scene.camera import Camera, LensModel
 from saga.scene.doubts import Doubts
 from saga.scene.image_folder import ImageFolder, attach_photographs
@@ -86,6 +87,8 @@ def _read_model(folder: Path) -> Any:
         with _with_points(folder) as whole:
             return pycolmap.Reconstruction(str(whole))
     except (ValueError, IndexError, RuntimeError, OSError) as error:
+        for path in sorted(folder.glob("*.*")):
+            refuse_pointer(path)
         raise SagaError(
             f"{folder}: no readable COLMAP model ({' '.join(str(error).split())}); "
             "expected cameras, images and points3D as .bin or .txt"

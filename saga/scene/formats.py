@@ -16,6 +16,7 @@ import numpy as np
 from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
+from saga.files.pointers import refuse_pointer
 from saga.scene.format_names import SplatFormat
 
 FORMATS: dict[str, SplatFormat] = {f".{name}": name for name in get_args(SplatFormat) if name != "ply"}
@@ -33,6 +34,18 @@ _OTHERS = {
     ".pth": "a checkpoint: export the scene with the trainer",
     ".pt": "a checkpoint: export the scene with the trainer",
 }
+_STARTS = {
+    b"glTF": _OTHERS[".glb"],
+    b"PXR-USDC": _OTHERS[".usdz"],
+    b"#usda": _OTHERS[".usdz"],
+    b"solid ": _OTHERS[".stl"],
+    b"PK\x03\x04": _OTHERS[".zip"],
+    b"\x1f\x8b": "a compressed file: unpack it, or call it .spz if it is one",
+    b"<!DOCTYPE": "a web page: download the file itself",
+    b"<!doctype": "a web page: download the file itself",
+    b"<html": "a web page: download the file itself",
+}
+"""What files of other formats begin with."""
 _ODD_HARMONICS = (1, 2, 4, 7, 9, 11, 12, 14)
 """Spherical harmonics, numbered from 0, that change sign when y and z do."""
 
@@ -68,14 +81,13 @@ def refuse_others(path: Path) -> None:
     """Says what a file is that is no splat scene.
 
     Raises:
-        SagaError: the file is a Git LFS pointer, a mesh, a checkpoint or another format that is not read.
+        SagaError: the file is a mesh, a checkpoint or another format that is not read.
     """
     what = _OTHERS.get(path.suffix.lower())
     if path.is_file():
         with path.open("rb") as stream:
-            start = stream.read(64)
-        if start.startswith(b"version https://git-lfs"):
-            what = "a Git LFS pointer and not the file itself: fetch it with git lfs pull"
+            start = stream.read(64).lstrip()
+        what = next((found for magic, found in _STARTS.items() if start.startswith(magic)), what)
     if what is not None:
         raise SagaError(f"{path}: expected a Gaussian splatting scene, found {what}.")
 
@@ -86,6 +98,8 @@ def read_converted(path: Path, format: str) -> PlyData:
     Raises:
         SagaError: gaussforge is not installed, or the file is damaged.
     """
+    if path.is_file():
+        refuse_pointer(path)
     data = _zipped(path) if path.is_dir() else path.read_bytes()
     ply = PlyData.read(io.BytesIO(_convert(path, data, format, "ply")))
     rows = ply["vertex"].data

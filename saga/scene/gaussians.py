@@ -21,7 +21,7 @@ from saga.scene.format_names import SplatFormat
 from saga.scene.formats import format_by_name, format_of, written_converted
 from saga.scene.ply import DC, FILTER, MEANS, OPACITY, QUATERNION, SCALES, Layout, layout_of, read_ply
 from saga.scene.ply_header import write_any_header
-from saga.scene.spherical_harmonics import C0, MAX_COEFFICIENTS, evaluate_basis
+from saga.scene.spherical_harmonics import C0, MAX_COEFFICIENTS, MAX_EVALUATED, evaluate_basis
 
 # A block of rows of the widest layout (62 floats) stays in the processor's cache while its columns are taken
 # one by one; taking whole columns would walk the file once per property.
@@ -82,6 +82,12 @@ class Gaussians:
             raise SagaError(
                 f"{path}: {dropped} of {len(gaussians)} Gaussians have NaN or infinite attributes; train or "
                 "export the scene again" + ", or read it without strict to leave them out" * strict
+            )
+        if gaussians.layout.coefficients > MAX_EVALUATED:
+            degree = math.isqrt(gaussians.layout.coefficients) - 1
+            warnings.warn(
+                f"{path}: has spherical harmonics of degree {degree}; those above 4 are kept, and not shown",
+                stacklevel=2,
             )
         if dropped:
             warnings.warn(
@@ -161,12 +167,12 @@ class Gaussians:
         """Returns RGB of every Gaussian seen from `viewpoint` (world coordinates), float32 [N, 3], not below 0.
 
         0.5 plus the spherical harmonics in the direction from the viewpoint to the mean, clipped below at 0:
-        1 is white, a trained scene may exceed it slightly. Degrees above 3 are left out. Works in blocks
+        1 is white, a trained scene may exceed it slightly. Degrees above 4 are left out. Works in blocks
         straight from the stored rows; memory is that of the result.
         """
         out = np.empty((len(self), 3), np.float32)
         origin = np.asarray(viewpoint, np.float32)
-        count = min(self.layout.coefficients, MAX_COEFFICIENTS)
+        count = min(self.layout.coefficients, MAX_EVALUATED)
         for rows in _blocks(len(self)):
             direction = self.means[rows] - origin
             direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-12)
@@ -244,6 +250,8 @@ class Gaussians:
         """Says which properties of the PLY a format has no place for."""
         known = {*self.layout.geometry, *self.layout.dc, *self.layout.rest, "nx", "ny", "nz"}
         lost = [name for name in self.vertices.dtype.names or () if name not in known]
+        if self.layout.coefficients > MAX_COEFFICIENTS:
+            lost.append("of spherical harmonics above degree 3")
         if lost:
             warnings.warn(
                 f"{format}: has no place for the properties {', '.join(lost)}; a PLY keeps them", stacklevel=3
@@ -322,7 +330,7 @@ def _check_shapes(
         if given[name].shape != shape:
             raise ValueError(f"{name} must be {list(shape)}, got {list(given[name].shape)}")
     if math.isqrt(coefficients) ** 2 != coefficients:
-        raise ValueError(f"sh must be [N, K, 3] with K = 1, 4, 9 or 16, got K = {coefficients}")
+        raise ValueError(f"sh must be [N, K, 3] with K = 1, 4, 9, 16 or 25, got K = {coefficients}")
     return count, coefficients
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from saga.errors import SagaError
+from saga.files.pointers import refuse_pointer
 from saga.scene.camera import Camera
 from saga.scene.lens import image_to_pinhole
 from saga.scene.resizing import resize
@@ -70,6 +71,7 @@ def _open(path: Path) -> Image.Image:
     try:
         return Image.open(path)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
+        refuse_pointer(path)
         raise SagaError(f"{path}: no readable image ({error}); give a JPEG or PNG photograph") from error
 
 

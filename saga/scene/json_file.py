@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from saga.errors import SagaError
+from saga.files.pointers import refuse_pointer
 
 
 def read_json(path: Path) -> Any:
@@ -20,4 +21,5 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise SagaError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
+        refuse_pointer(path)
         raise SagaError(f"{path}: not a JSON file ({error}); write it again") from error

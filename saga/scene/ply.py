@@ -10,6 +10,7 @@ from pathlib import Path
 from plyfile import PlyData, PlyHeaderParseError, PlyParseError
 
 from saga.errors import SagaError
+from saga.files.pointers import refuse_pointer
 from saga.scene.formats import format_of, read_converted, refuse_others
 from saga.scene.ply_header import read_any_header
 
@@ -65,7 +66,8 @@ def read_ply(path: Path) -> PlyData:
     if format is not None:
         return read_converted(path, format)
     if path.is_dir():
-        raise SagaError(f"{path}: is a folder; give the PLY file itself")
+        raise SagaError(f"{path}: is a folder; give the PLY file itself{_scenes_in(path)}")
+    refuse_pointer(path)
     refuse_others(path)
     try:
         with path.open("rb") as stream:
@@ -120,10 +122,17 @@ def _rest_names(path: Path, names: set[str]) -> tuple[str, ...]:
     bands = math.isqrt(1 + count // 3)
     if 3 * (bands * bands - 1) != count or not names.issuperset(rest):
         raise SagaError(
-            f"{path}: not a Gaussian scene, it has {count} f_rest properties where 0, 9, 24 or 45, numbered "
-            "from 0, were expected (spherical harmonics of degree 0 to 3)"
+            f"{path}: not a Gaussian scene, it has {count} f_rest properties where 0, 9, 24, 45 or 72, numbered "
+            "from 0, were expected (spherical harmonics of degree 0 to 4)"
         )
     return rest
+
+
+def _scenes_in(folder: Path) -> str:
+    """Returns which PLYs lie in a folder, those that were trained longest first, for people."""
+    found = [*folder.glob("point_cloud/iteration_*/point_cloud.ply"), *folder.glob("*.ply")]
+    found.sort(key=lambda path: [-int(n) for n in re.findall(r"\d+", path.parent.name)])
+    return ": " + ", ".join(str(path) for path in found[:3]) if found else ""
 
 
 def _looks_like(elements: set[str], names: set[str]) -> str:
@@ -132,7 +141,10 @@ def _looks_like(elements: set[str], names: set[str]) -> str:
     if "face" in elements or "tristrips" in elements:
         return "; it looks like a mesh: give the PLY that a splatting trainer wrote"
     if names.issuperset(MEANS) and not names & {*OPACITY, *SCALES, *QUATERNION}:
-        return "; it looks like a plain point cloud: give the PLY that a splatting trainer wrote"
+        return (
+            "; it looks like a plain point cloud, as trainers begin with: give the PLY that a splatting trainer wrote "
+            "(point_cloud/iteration_N/point_cloud.ply, not input.ply)"
+        )
     return "; give the PLY that a splatting trainer wrote"
 
 

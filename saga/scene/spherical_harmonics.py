@@ -1,4 +1,4 @@
-"""Real spherical harmonics of degree 0 to 3, in the order and sign of Gaussian splatting files."""
+"""Real spherical harmonics of degree 0 to 4, in the order and sign of Gaussian splatting files."""
 
 from __future__ import annotations
 
@@ -21,21 +21,31 @@ _C3 = (
     1.445305721320277,  # sqrt(105 / (16 pi))
 )
 
+_C4 = (
+    2.5033429417967046,  # 3/4 sqrt(35 / pi)
+    1.7701307697799304,  # 3/4 sqrt(35 / (2 pi))
+    0.9461746957575601,  # 3/4 sqrt(5 / pi)
+    0.6690465435572892,  # 3/4 sqrt(5 / (2 pi))
+    0.10578554691520431,  # 3/16 sqrt(1 / pi)
+)
+
 MAX_COEFFICIENTS = 16
-"""Coefficients of the highest degree that is evaluated, (3 + 1) ** 2."""
+"""Coefficients of the highest degree that formats other than PLY hold, (3 + 1) ** 2."""
+MAX_EVALUATED = 25
+"""Coefficients of the highest degree that is evaluated, (4 + 1) ** 2."""
 
 
 def evaluate_basis(
     directions: np.ndarray,  # [n, 3]
     coefficients: int,
 ) -> np.ndarray:  # [n, K]
-    """Returns the first K = min(coefficients, 16) basis functions at unit `directions`, float32 [n, K].
+    """Returns the first K = min(coefficients, 25) basis functions at unit `directions`, float32 [n, K].
 
     Degree l occupies columns l * l to (l + 1) ** 2, order -l to l, with the Condon-Shortley sign that
     Gaussian splatting trainers use. Source: 3D Gaussian Splatting (Kerbl et al. 2023), color model.
     """
     x, y, z = np.asarray(directions, np.float32).T
-    count = min(coefficients, MAX_COEFFICIENTS)
+    count = min(coefficients, MAX_EVALUATED)
     basis = np.empty((len(x), count), np.float32)
     basis[:, 0] = C0
     if count > 1:
@@ -59,5 +69,20 @@ def evaluate_basis(
             -a * x * (xx - 3 * yy),
         )
         for k, value in enumerate(third, 9):
+            basis[:, k] = value
+    if count > 16:
+        a, b, c, d, e = _C4
+        fourth = (
+            a * x * y * (xx - yy),
+            -b * y * z * (3 * xx - yy),
+            c * x * y * (7 * zz - 1),
+            -d * y * z * (7 * zz - 3),
+            e * (zz * (35 * zz - 30) + 3),
+            -d * x * z * (7 * zz - 3),
+            c / 2 * (xx - yy) * (7 * zz - 1),
+            -b * x * z * (xx - 3 * yy),
+            a / 4 * (xx * (xx - 3 * yy) - yy * (3 * xx - yy)),
+        )
+        for k, value in enumerate(fourth, 16):
             basis[:, k] = value
     return basis

@@ -106,7 +106,13 @@ def test_a_damaged_file_is_named(tmp_path: Path, ending: str) -> None:
     ("name", "start", "found"),
     [
         ("scene.ply", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        ("scene.spz", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        ("scene.splat", b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ("scene.glb", b"glTF", "glTF"),
+        ("scene.ply", b"glTF\x02\x00\x00\x00", "glTF"),
+        ("scene.ply", b"#usda 1.0", "USD"),
+        ("scene.ply", b"PK\x03\x04", "an archive: unpack it"),
+        ("scene.ply", b"\n<!DOCTYPE html>", "a web page"),
         ("scene.obj", b"v 0 0 0", "mesh"),
         ("step.ckpt", b"PK", "ns-export"),
     ],

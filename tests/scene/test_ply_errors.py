@@ -30,7 +30,18 @@ def test_missing_file_and_folder(tmp_path):
     assert "is a folder" in message(tmp_path)
 
 
-@pytest.mark.parametrize("contents", [b"", b"PK\x03\x04 not a ply", b"\x89PNG\r\n"])
+def test_a_folder_of_a_trainer_names_its_scenes(tmp_path):
+    for name in (
+        "input.ply",
+        "point_cloud/iteration_7000/point_cloud.ply",
+        "point_cloud/iteration_30000/point_cloud.ply",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert f"give the PLY file itself: {tmp_path}/point_cloud/iteration_30000/point_cloud.ply, " in message(tmp_path)
+
+
+@pytest.mark.parametrize("contents", [b"", b"no ply", b"\x89PNG\r\n"])
 def test_other_files_are_not_ply(tmp_path, contents):
     (tmp_path / "a.ply").write_bytes(contents)
     assert "not a PLY file" in message(tmp_path / "a.ply")
@@ -81,3 +92,25 @@ def test_zero_gaussians(make_ply, make_table):
 def test_a_number_of_harmonics_that_is_no_degree(make_ply, make_table, count):
     table = make_table(5, 0, extra=tuple((f"f_rest_{i}", "f4") for i in range(count)))
     assert f"it has {count} f_rest properties where" in message(make_ply(table))
+
+
+def test_anchors_of_scaffold_gs_are_recognized(tmp_path):
+    names = ["x", "y", "z", "f_offset_0", "f_anchor_feat_0", "opacity", *(f"scale_{i}" for i in range(6))]
+    assert "anchors of Scaffold-GS: export explicit Gaussians" in message(
+        write(tmp_path / "a.ply", vertex=points(*names))
+    )
+
+
+@pytest.mark.parametrize("name", ["opacity", "f_rest_3", "x"])
+def test_a_list_where_a_number_belongs(tmp_path, make_table, name):
+    table = make_table(3, 1)
+    fields = [(field, "O" if field == name else "f4") for field in table.dtype.names]
+    rows = np.zeros(3, fields)
+    rows[name] = [np.zeros(2, np.float32)] * 3
+    PlyData([PlyElement.describe(rows, "vertex", val_types={name: "f4"})]).write(str(tmp_path / "a.ply"))
+    assert f"expected a number per Gaussian in {name}, found a list" in message(tmp_path / "a.ply")
+
+
+def test_harmonics_above_degree_4_are_said(make_ply, make_table):
+    with pytest.warns(UserWarning, match="degree 5; those above 4 are kept, and not shown"):
+        Gaussians.read(make_ply(make_table(5, 5)))

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from saga.errors import SagaError
+from saga.files.pointers import refuse_pointer
 from saga.masks.annotations import coco, cvat, labelme, panoptic, sav
 from saga.masks.annotations.image import AnnotatedImage
 from saga.scene.json_file import read_json
@@ -75,4 +76,5 @@ def _parsed(path: Path) -> Any:
     try:
         return ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:
+        refuse_pointer(path)
         raise SagaError(f"{path}: cannot be read as XML ({error}); write it again") from error
