@@ -41,9 +41,13 @@ class QueryConfig(Config):
     """Keep what hangs together with the Gaussians that are seen under the mask (masks, boxes and SAM)."""
     ball_query: bool = True
     """Add Gaussians that lie close to the selection."""
+    ball_radius: Literal["local", "fixed"] | None = None
+    """How far the ball query reaches from each selected Gaussian: "local" follows the spacing of those around it;
+    "fixed" is one radius for all, as in the paper, which the sparsest decide. "local" by default; "fixed" with
+    Open3D."""
     ball_quantile: Annotated[float, Gt(0), Le(1)] | None = None
-    """Quantile of nearest-neighbor distances that is the ball's radius: 0.99 by default, and the paper's maximum (1)
-    with Open3D."""
+    """Quantile of nearest-neighbor distances that is the ball's radius: the maximum (1) of those around each for local
+    radii, 0.99 of all for a fixed one, and the paper's maximum with Open3D."""
     seed: Seed = 0
     """Seed of k-means."""
 

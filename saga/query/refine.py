@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,12 @@ _VISIBLE = 0.05
 
 _DEVIATIONS = {"fast": 3.0, "open3d": 1.0}
 """Standard deviations of the statistical filter where the config leaves them open."""
-_BALL_QUANTILE = {"fast": 0.99, "open3d": 1.0}
-"""Quantile of the ball query where the config leaves it open."""
+_BALL_RADIUS = {"fast": "local", "open3d": "fixed"}
+"""Radius of the ball query where the config leaves it open."""
+_BALL_QUANTILE = {"local": 1.0, "fast": 0.99, "open3d": 1.0}
+"""Quantile of the ball query where the config leaves it open: of local radii, and of the one radius of each search."""
+_LARGE_GROWTH = 2.0
+"""Times that the ball query may enlarge a selection in silence."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,17 @@ def refine(
     evidence: MaskEvidence | None,
     config: QueryConfig,
     report: Report,
+    reachable: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:  # [N] bool
     """Filters a selection and completes it.
 
     Points and scribbles: statistical filter, then ball query. With a mask's evidence: region growing from
     the confirmed Gaussians, then ball query, then without the Gaussians that the mask rules out.
+
+    `reachable` tells, for a selection bool [N], which Gaussians may be added to it, bool [N]; all by default.
     """
     searches: Any = open3d if config.filter == "open3d" else postprocess
     deviations = _DEVIATIONS[config.filter] if config.filter_deviations is None else config.filter_deviations
-    quantile = _BALL_QUANTILE[config.filter] if config.ball_quantile is None else config.ball_quantile
     report.count("selected", selected)
     if evidence is not None:
         selected = selected & ~evidence.outside
@@ -78,13 +85,41 @@ def refine(
             selected = _within(selected, near)
         report.count("after_statistical_filter", selected)
     if config.ball_query and bool(selected.any()):
-        with report.timed("ball_query"):
-            selected, radius = searches.ball_query(points, selected, quantile=quantile)
-        report.thresholds["ball_radius"] = radius
+        selected = _completed(selected, points, config, searches, report, reachable)
         if evidence is not None:
             selected = selected & ~evidence.outside
         report.count("after_ball_query", selected)
     return selected
+
+
+def _completed(
+    selected: Tensor,  # [N] bool
+    points: Tensor,  # [N, 3]
+    config: QueryConfig,
+    searches: Any,
+    report: Report,
+    reachable: Callable[[Tensor], Tensor] | None,
+) -> Tensor:  # [N] bool
+    """Adds what lies close to a selection; a large growth is reported."""
+    kind = _BALL_RADIUS[config.filter] if config.ball_radius is None else config.ball_radius
+    default = _BALL_QUANTILE[kind if kind == "local" else config.filter]
+    quantile = default if config.ball_quantile is None else config.ball_quantile
+    with report.timed("ball_query"):
+        allowed = None if reachable is None else reachable(selected)
+        if kind == "local":
+            joined, radii = postprocess.local_ball_query(points, selected, quantile, allowed)
+            radius = float(radii.median())
+        else:
+            joined, radius = searches.ball_query(points, selected, quantile=quantile)
+            joined = joined if allowed is None else joined & (allowed | selected)
+    report.thresholds["ball_radius"] = radius
+    before, after = int(selected.sum()), int(joined.sum())
+    if after > _LARGE_GROWTH * before:
+        report.warnings.append(
+            f"the ball query enlarged the selection from {before:,} to {after:,} Gaussians: look at what it added, or "
+            "leave it out (ball_query=false)"
+        )
+    return joined
 
 
 def _grow(

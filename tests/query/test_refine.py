@@ -55,6 +55,25 @@ def test_each_step_can_be_left_out(points, selected) -> None:
     assert found(ball_query=False) == list(range(ROW))
 
 
+def test_nothing_is_added_that_is_out_of_reach(points, selected) -> None:
+    for radius in ("local", "fixed"):
+        config = QueryConfig(ball_radius=radius)  # type: ignore[arg-type]
+        found = refine(selected, points, None, config, Report(), lambda chosen: chosen | at(points, NEXT))
+        assert found.nonzero()[:, 0].tolist() == [*range(ROW), NEXT]
+
+
+def test_a_selection_that_more_than_doubles_is_reported(points) -> None:
+    """Two members 20 apart take in the row between them, by one radius or by their own."""
+    for radius in ("local", "fixed"):
+        report = Report()
+        config = QueryConfig(ball_radius=radius)  # type: ignore[arg-type]
+        refine(at(points, 0, 20), points, None, config, report)
+        assert "enlarged the selection from 2 to 42" in report.warnings[0]
+    quiet = Report()
+    refine(at(points, *range(30)), points, None, QueryConfig(), quiet)
+    assert quiet.warnings == []
+
+
 def test_a_mask_confirms_what_hangs_together_and_rules_out_the_rest(points, selected) -> None:
     """Every second one of the row is confirmed: the steps of the growing are 2 long, too short for the stray one."""
     inside = at(points, *range(0, ROW, 2))

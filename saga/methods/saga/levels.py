@@ -14,6 +14,7 @@ from saga.query.report import Report
 from saga.raster.device_scene import DeviceScene
 from saga.regions.answers import Answer, Evidence, equal_worth, nested_answers, overlaps
 from saga.regions.membership import pixel_cells
+from saga.regions.reach import reachable
 from saga.regions.scene_regions import SceneRegions
 
 MOST_OF_PICTURES = 0.5
@@ -76,6 +77,13 @@ class Levels:
         held = np.bincount(self.regions.cells[self._owned], chosen, self.regions.count)
         cells: np.ndarray = held > 0.5 * self._sizes
         return cells
+
+    def reachable(
+        self,
+        selected: Tensor,  # [N] bool
+    ) -> Tensor:  # [N] bool
+        """Gaussians that may join a selection without crossing a border that views confirm."""
+        return torch.from_numpy(reachable(self.regions, self.cells_of(selected))).to(selected.device)
 
     def answer(
         self,

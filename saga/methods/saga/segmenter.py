@@ -182,7 +182,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         report.thresholds["score"] = min(match.threshold for match in matches)
         evidence = MaskEvidence.joined([match.evidence for match in matches if match.evidence is not None])
         means = self.device_scene.geometry.means
-        selected = refine(selected, means, evidence, self.config, report) & self.device_scene.valid
+        reachable = None if self.levels is None else self.levels.reachable
+        selected = refine(selected, means, evidence, self.config, report, reachable) & self.device_scene.valid
         negative = torch.cat([match.negative for match in matches])
         if len(negative) > 0:
             with report.timed("negative"):

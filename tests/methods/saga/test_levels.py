@@ -88,8 +88,9 @@ def test_granularity_picks_an_answer(tiny_scene, own_masks, halves, clicked, gra
 
 
 def test_given_masks_are_trusted_with_the_details(tiny_scene, field, halves, clicked):
-    without = Segmenter(tiny_scene, field, device="cpu").segment(clicked[0], points=[clicked[1]])
-    chosen = Segmenter(tiny_scene, field, device="cpu", regions=halves).segment(clicked[0], points=[clicked[1]])
+    config = QueryConfig(ball_query=False)  # the ball stops at borders of regions
+    without = Segmenter(tiny_scene, field, config, "cpu").segment(clicked[0], points=[clicked[1]])
+    chosen = Segmenter(tiny_scene, field, config, "cpu", regions=halves).segment(clicked[0], points=[clicked[1]])
     assert np.array_equal(chosen.mask, without.mask)
     assert len(chosen.report["answers"]) == 3
 
