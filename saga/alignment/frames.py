@@ -61,7 +61,7 @@ def frame_of_file(path: Path, source: Path) -> Frame:
         else:
             matrix = np.loadtxt(path)
         matrix = matrix.reshape(4, 4)
-    except (OSError, KeyError, TypeError, ValueError, np.linalg.LinAlgError) as error:
+    except (OSError, KeyError, TypeError, ValueError, OverflowError, np.linalg.LinAlgError) as error:
         raise SagaError(
             f"{path}: expected a 3x4 'transform' with a 'scale', or a 4x4 matrix, found something else ({error}); "
             "give the file that nerfstudio wrote beside its config.yml, or 16 numbers."

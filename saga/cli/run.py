@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -11,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
+from saga.cli import interruption
 from saga.cli.parse import parse
 from saga.errors import EmptySelectionError, SagaError
 from saga.methods.registry import config_class
@@ -22,7 +24,7 @@ def run(command: Callable[..., None], prog: str, annotations: Mapping[str, Any] 
     """Reads the command line into the arguments of a command and runs it.
 
     Exit code 0 is success, 2 a person's mistake (one line on standard error), 3 a selection of
-    nothing (one line too), 1 a bug of ours, 130 an interruption.
+    nothing (one line too), 1 a bug of ours, 130 Ctrl-C, 143 SIGTERM.
 
     Args:
         command: The function that is the command.
@@ -30,23 +32,37 @@ def run(command: Callable[..., None], prog: str, annotations: Mapping[str, Any] 
         annotations: Types of parameters that depend on the command line, by the parameter's name.
     """
     warnings.showwarning = _show_warning
-    try:
-        parse(command, prog, sys.argv[1:], annotations)()
-    except EmptySelectionError as error:
-        fail(str(error), EXIT_EMPTY)
-    except SagaError as error:
-        fail(str(error))
-    except KeyboardInterrupt:
-        _print_error(f"{prog}: interrupted; earlier results are intact.")
-        sys.exit(EXIT_INTERRUPTED)
-    except (MemoryError, RuntimeError) as error:
-        advice = _memory_advice(error)
-        if advice is None:
-            _bug(prog)
-        fail(advice)
-    except Exception:
-        _bug(prog)
-    sys.exit(0)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be no text
+    failure: BaseException | None = None
+    with interruption.raising() as interrupted:
+        try:
+            parse(command, prog, sys.argv[1:], annotations)()
+        except BaseException as error:
+            failure = interrupted() or error  # libraries make errors of their own of what interrupts them
+    _end(prog, failure)
+
+
+def _end(prog: str, failure: BaseException | None) -> NoReturn:
+    """Ends the process as `run` says."""
+    match failure:
+        case None:
+            sys.exit(0)
+        case SystemExit():
+            raise failure
+        case KeyboardInterrupt():
+            _print_error(f"{prog}: interrupted; earlier results are intact.")
+            sys.exit(getattr(failure, "code", EXIT_INTERRUPTED))
+        case EmptySelectionError():
+            fail(str(failure), EXIT_EMPTY)
+        case SagaError():
+            fail(str(failure))
+        case MemoryError() | RuntimeError() if (advice := _memory_advice(failure)) is not None:
+            fail(advice)
+    traceback.print_exception(failure)
+    _print_error(f"{prog}: this is a bug in saga; please report it with the lines above.")
+    sys.exit(EXIT_BUG)
 
 
 def fail(message: str, code: int = EXIT_USER) -> NoReturn:
@@ -108,12 +124,6 @@ def _memory_advice(error: MemoryError | RuntimeError) -> str | None:
     if isinstance(error, MemoryError) or "allocate memory" in text:
         return f"out of memory: {less}."
     return None
-
-
-def _bug(prog: str) -> NoReturn:
-    traceback.print_exc()
-    _print_error(f"{prog}: this is a bug in saga; please report it with the lines above.")
-    sys.exit(EXIT_BUG)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -26,7 +26,7 @@ from saga.cli.options import (
     prefixed,
 )
 from saga.cli.run import beside, config_of, free_folder, require_format, run, say
-from saga.cli.train import train
+from saga.cli.train import train, write_regions
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
 from saga.methods.registry import method_names
@@ -138,9 +138,14 @@ def _open_field(
     else:
         loaded = cameras.load(scene, images, views=0)
         trained = FeatureField.load(path)
-    beside_field = path.with_suffix(SUFFIX)
-    regions = SceneRegions.load(beside_field, loaded) if beside_field.is_file() else None
-    return loaded, Segmenter(loaded, trained, config, cameras.choose_device(), sam, regions=regions)
+    device, beside_field = cameras.choose_device(), path.with_suffix(SUFFIX)
+    try:
+        regions = SceneRegions.load(beside_field, loaded) if beside_field.is_file() else None
+    except SagaError as error:
+        say(f"warning: {error} They are made again now.")
+        write_regions(loaded, None, path, device)
+        regions = SceneRegions.load(beside_field, loaded) if beside_field.is_file() else None
+    return loaded, Segmenter(loaded, trained, config, device, sam, regions=regions)
 
 
 def _open_method(

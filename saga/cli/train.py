@@ -50,7 +50,7 @@ def train(
     field = train_field(loaded, source, config, device, target.with_name(f"{target.name}.checkpoint"))
     field.save(target)
     if regions:
-        _write_regions(loaded, source, target, device)
+        write_regions(loaded, source, target, device)
     report = field.report or {}
     stages = ", ".join(f"{name} {value:.1f} s" for name, value in report["seconds"].items())
     say(
@@ -59,7 +59,7 @@ def train(
     )
 
 
-def _write_regions(scene: Scene, masks: MaskSource, field: Path, device: str) -> None:
+def write_regions(scene: Scene, masks: MaskSource | None, field: Path, device: str) -> None:
     """Writes the regions of a scene beside its field; says so where a scene has none."""
     from saga.masks.scene.generator import SceneGenerator
     from saga.regions import build_regions

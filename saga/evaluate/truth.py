@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from saga.errors import SagaError
+from saga.files.reading import reading
 from saga.scene import Camera, Scene
 from saga.scene.resizing import resize
 
@@ -99,15 +100,12 @@ def read_binary(path: Path) -> np.ndarray:  # [H, W] bool
 
 def read_picture(path: Path) -> np.ndarray:  # [H, W]
     """A one-channel picture as stored (labels keep their numbers); color is turned into gray. Raises SagaError."""
-    try:
-        with Image.open(path) as image:
-            if image.mode == "1":
-                return np.asarray(image.convert("L")) > 0  # straight from Pillow, True would be stored as 255
-            if image.mode in ("L", "P", "I", "I;16"):
-                return np.asarray(image)
-            return np.asarray(image.convert("L"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise SagaError(f"{path}: no readable mask picture ({error}); give a PNG.") from error
+    with reading(path, "a picture of a mask", "give a PNG"), Image.open(path) as image:
+        if image.mode == "1":
+            return np.asarray(image.convert("L")) > 0  # straight from Pillow, True would be stored as 255
+        if image.mode in ("L", "P", "I", "I;16"):
+            return np.asarray(image)
+        return np.asarray(image.convert("L"))
 
 
 def fit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,10 @@ from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
 from saga.runtime.progress import ticking
 from saga.scene import Camera, Scene, write_transforms
+from saga.scene.images import load_photograph
+from saga.scene.json_file import read_json
 from saga.scene.names import unique_stems
+from saga.scene.nerfstudio import read_nerfstudio
 from saga.views.planning import plan_views
 
 _FACTS = "views.json"
@@ -76,9 +80,13 @@ def prepare_views(
         "seed": seed,
     }
     if _facts_of(folder) == facts:
-        return False
+        try:
+            _check_views(folder)
+            return False
+        except SagaError as error:
+            warnings.warn(f"{error} The views are made again.", stacklevel=2)
     owned = (_FACTS, "transforms.json", "images/*.png")
-    with staged_folder(folder, owned, lambda found: _facts_of(found) is not None) as stage:
+    with staged_folder(folder, owned, lambda found: (found / _FACTS).is_file()) as stage:
         cameras = plan_views(placed, count, size, seed, progress)
         with ticking(progress, "rendering views", len(cameras), transient=True) as tick:
             _write_views(placed, cameras, stage, WHITE, tick)
@@ -108,7 +116,13 @@ def _write_views(
 def _facts_of(folder: Path) -> dict[str, Any] | None:
     """Tells what the views in a folder were made from; None when it holds none."""
     try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = read_json(folder / _FACTS)
+    except SagaError:
         return None
-    return facts if isinstance(facts, dict) and "scene" in facts else None
+    return facts if isinstance(facts, dict) else None
+
+
+def _check_views(folder: Path) -> None:
+    """Raises SagaError when the cameras or a picture of views that were made once cannot be read any more."""
+    for camera in read_nerfstudio(folder / "transforms.json"):
+        load_photograph(camera)

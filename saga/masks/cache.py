@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -13,6 +13,8 @@ from urllib.parse import quote
 import numpy as np
 
 from saga.errors import SagaError
+from saga.files.arrays import read_entry
+from saga.files.reading import reading
 from saga.files.transaction import atomic_path
 from saga.masks.packed import PackedMasks
 from saga.masks.source import MaskGenerator, ViewGenerator, ViewMasks
@@ -22,7 +24,6 @@ from saga.scene.scene import Scene
 
 _ViewKey = tuple[object, ...]
 _VERSION = 1
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 class MaskCache:
@@ -46,8 +47,8 @@ class MaskCache:
         """Which arrays the files of the views hold that were found to be current."""
 
     def missing(self, cameras: Sequence[Camera]) -> list[Camera]:
-        """Return the cameras with a photograph whose masks are not there, damaged, or of another photograph."""
-        return [camera for camera in cameras if camera.image_path is not None and not self._is_current(camera)]
+        """Return the cameras with a photograph whose masks are not there, damaged (warns), or of another photograph."""
+        return [camera for camera in cameras if camera.image_path is not None and not self._is_current(camera, True)]
 
     def prepare(self, scene: Scene, progress: bool = True) -> None:
         """Make the masks of every photograph of `scene` that are not there yet.
@@ -107,16 +108,35 @@ class MaskCache:
     def _path(self, camera: Camera) -> Path:
         return self.folder / f"{quote(camera.name, safe=' ')}.npz"
 
-    def _is_current(self, camera: Camera) -> bool:
-        key = _view_key(camera)
+    def _is_current(self, camera: Camera, warn: bool = False) -> bool:
+        key, path = _view_key(camera), self._path(camera)
+        if not path.exists():
+            return False
+        expected = image_key(camera)
         try:
-            with zipfile.ZipFile(self._path(camera)) as archive:
-                if archive.testzip() is not None or archive.read("key").decode() != image_key(camera):
+            with reading(path, f"the masks of {camera.name}", "they are made again"), zipfile.ZipFile(path) as archive:
+                if (damaged := archive.testzip()) is not None:
+                    raise ValueError(f"{damaged} has another checksum")
+                if archive.read("key").decode() != expected:
                     return False
+                self._check(camera, archive)
                 self._arrays[key] = frozenset(Path(name).stem for name in archive.namelist())
                 return True
-        except _UNREADABLE:
+        except SagaError as error:
+            if warn:
+                warnings.warn(str(error), stacklevel=3)
             return False
+
+    def _check(self, camera: Camera, archive: zipfile.ZipFile) -> None:
+        """Raises ValueError or KeyError when the masks of a view, and their weights, are not what they should be."""
+        path = self._path(camera)
+        masks = read_entry(path, archive, archive.getinfo("masks.npy"))
+        if masks.dtype != np.uint8 or masks.ndim != 2 or masks.shape[1] != -(-camera.width * camera.height // 8):
+            raise ValueError(f"masks of {masks.dtype} {list(masks.shape)}")
+        if "weights.npy" in archive.namelist():
+            weights = read_entry(path, archive, archive.getinfo("weights.npy"))
+            if weights.shape != (len(masks),) or not np.isfinite(weights).all():
+                raise ValueError(f"weights of {weights.dtype} {list(weights.shape)}")
 
     def _held(self, camera: Camera) -> frozenset[str]:
         """Returns the arrays in the file of a view with a photograph; checks the file the first time."""
@@ -132,15 +152,9 @@ class MaskCache:
         if camera.image_path is None or name not in self._held(camera):
             return None
         path = self._path(camera)
-        try:
-            with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-                array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
-                return array
-        except _UNREADABLE as error:
-            raise SagaError(
-                f"{path}: expected the masks of {camera.name}, found an unreadable file ({error}); "
-                "run the mask extraction again."
-            ) from error
+        advice = "run the mask extraction again"
+        with reading(path, f"the masks of {camera.name}", advice), zipfile.ZipFile(path) as archive:
+            return read_entry(path, archive, archive.getinfo(f"{name}.npy"))
 
     def _write(self, camera: Camera, made: ViewMasks) -> None:
         masks, features = made.masks, made.features

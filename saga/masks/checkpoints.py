@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
-import pickle
 import sys
 import urllib.error
 import urllib.request
@@ -26,10 +25,10 @@ from rich.progress import (
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.files.reading import reading
 
 _CHUNK = 1 << 20
 _TIMEOUT = 30.0
-_UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, AttributeError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True)
@@ -119,16 +118,10 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
 
     Raises SagaError when the file is truncated or no PyTorch state dict.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the error below says all there is to say
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        reason = " ".join(str(error).split())[:100]
-        raise SagaError(
-            f"{path}: cannot be read as a SAM checkpoint, truncated or another kind of file ({reason}); "
-            f"expected e.g. {OFFICIAL['vit_b'].facts}"
-        ) from error
+    advice = f"give e.g. {OFFICIAL['vit_b'].facts}"
+    with reading(path, "a SAM checkpoint", advice), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the error says all there is to say
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
         raise SagaError(
             f"{path}: holds no state dict of tensors as SAM checkpoints do; expected e.g. {OFFICIAL['vit_b'].facts}"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from saga.errors import SagaError
-from saga.files.pointers import refuse_pointer
+from saga.files.arrays import read_npy, read_npz
+from saga.files.reading import reading
 from saga.masks.annotations.image import Size
 from saga.masks.annotations.table import KINDS, read_annotations
 from saga.masks.config import MaskKind
@@ -24,11 +22,6 @@ SUFFIXES = (".png", ".npz", ".npy", ".json")
 """File types that hold all masks of one image; a folder of binary PNGs is the fifth way."""
 LAYOUTS = "label PNG, folder of binary PNGs, .npz, .npy, or annotations as JSON"
 """The same for error messages."""
-# numpy's readers let through what zlib, zipfile and the parser of a header raise.
-_UNREADABLE = (
-    OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, RuntimeError, MemoryError, OverflowError,
-    NotImplementedError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
-)  # fmt: skip
 
 
 def read_masks(
@@ -45,14 +38,15 @@ def read_masks(
     Raises:
         SagaError: the contents cannot be decoded.
     """
-    if path.is_dir():
-        masks = _from_folder(path, kind, say)
-    elif path.suffix.lower() in PICTURES:
-        masks = read_masks_picture(path, kind, say)
-    elif path.suffix.lower() == ".json":
-        masks = _from_json(path, size, say)
-    else:
-        masks = _from_npz(path) if path.suffix.lower() == ".npz" else _from_npy(path)
+    with reading(path, "masks"):
+        if path.is_dir():
+            masks = _from_folder(path, kind, say)
+        elif path.suffix.lower() in PICTURES:
+            masks = read_masks_picture(path, kind, say)
+        elif path.suffix.lower() == ".json":
+            masks = _from_json(path, size, say)
+        else:
+            masks = _from_npz(path) if path.suffix.lower() == ".npz" else _from_npy(path)
     seen = masks.any(axis=(1, 2))
     return masks if seen.all() else masks[seen]
 
@@ -84,29 +78,15 @@ def _from_folder(path: Path, kind: MaskKind, say: Say) -> np.ndarray:  # [M, h, 
 
 
 def _from_npy(path: Path) -> np.ndarray:  # [M, h, w]
-    try:
-        array = np.load(path, allow_pickle=False)
-    except _UNREADABLE as error:
-        refuse_pointer(path)
-        raise SagaError(f"{path}: cannot be read as a NumPy array ({error}); write it again") from error
-    return _from_array(path, array)
+    return _from_array(path, read_npy(path))
 
 
 def _from_npz(path: Path) -> np.ndarray:  # [M, h, w]
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            name = archive.files[0] if len(archive.files) == 1 else "masks"
-            if name not in archive.files:
-                raise SagaError(
-                    f"{path}: holds {', '.join(archive.files) or 'nothing'}; one array, or one named masks, expected"
-                )
-            array = archive[name]
-    except SagaError:
-        raise
-    except _UNREADABLE as error:
-        refuse_pointer(path)
-        raise SagaError(f"{path}: cannot be read as a NumPy archive ({error}); write it again") from error
-    return _from_array(path, array)
+    arrays = read_npz(path, ["masks"]) or read_npz(path)
+    name = next(iter(arrays)) if len(arrays) == 1 else "masks"
+    if name not in arrays:
+        raise SagaError(f"{path}: holds {', '.join(arrays) or 'nothing'}; one array, or one named masks, expected")
+    return _from_array(path, arrays[name])
 
 
 def _from_array(path: Path, array: np.ndarray) -> np.ndarray:  # [M, h, w]

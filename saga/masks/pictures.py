@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.ndimage import maximum_filter, minimum_filter
 
 from saga.errors import SagaError
-from saga.files.pointers import refuse_pointer
+from saga.files.reading import reading, require_memory
 from saga.masks.config import MaskKind
 
 Say = Callable[[str], None]
@@ -153,20 +153,15 @@ def split_labels(
 
 def _decode(path: Path) -> tuple[np.ndarray, bool]:  # [h, w] or [h, w, 3 or 4]
     """Returns the pixels of a picture as stored, and whether they are indices of a palette."""
-    try:
-        with Image.open(path) as image:
-            if image.mode == "1":  # straight from Pillow, True would be stored as 255
-                return np.asarray(image.convert("L")), False
-            if image.mode == "P" and "transparency" not in image.info:
-                return np.asarray(image), True
-            if image.mode in ("L", "I", "I;16", "I;16B"):
-                return np.asarray(image), False
-            return np.asarray(image.convert("RGBA")), False
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        refuse_pointer(path)
-        raise SagaError(f"{path}: cannot be read as a picture ({error}); write it again") from error
+    with reading(path, "a picture", passing=(FileNotFoundError,)), Image.open(path) as image:
+        require_memory(path, f"a picture of {image.width}x{image.height}", 4 * image.width * image.height)
+        if image.mode == "1":  # straight from Pillow, True would be stored as 255
+            return np.asarray(image.convert("L")), False
+        if image.mode == "P" and "transparency" not in image.info:
+            return np.asarray(image), True
+        if image.mode in ("L", "I", "I;16", "I;16B"):
+            return np.asarray(image), False
+        return np.asarray(image.convert("RGBA")), False
 
 
 def _has_void(
@@ -238,4 +233,5 @@ def _labels(
             f"{path}: {len(values)} different labels, at most {_MOST_LABELS} expected; "
             "a label image has one value per object and 0 for none"
         )
+    require_memory(path, f"{len(values)} objects of {labels.shape[1]}x{labels.shape[0]}", len(values) * labels.size)
     return np.asarray(labels[None] == values[:, None, None])

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+MOST_PIXELS = 1 << 30
+"""Pixels of the largest mask that is decoded: a size that is larger was never a photograph's."""
+
 
 def decode(
     counts: str | Sequence[int],
@@ -22,6 +25,8 @@ def decode(
 
     Raises ValueError when the counts are malformed or do not add up to H * W.
     """
+    if not (height >= 0 and width >= 0 and height * width <= MOST_PIXELS):
+        raise ValueError(f"a mask of {width}x{height}, where at most {MOST_PIXELS} pixels are read")
     runs = unpack_counts(counts) if isinstance(counts, str) else np.asarray(counts, dtype=np.int64)
     if runs.ndim != 1 or np.any(runs < 0) or runs.sum() != height * width:
         raise ValueError(f"run lengths do not add up to {height} x {width} pixels")

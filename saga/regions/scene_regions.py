@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from saga.errors import SagaError
+from saga.files.reading import reading
+from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
 from saga.regions.config import Cues, RegionConfig
 from saga.scene import Scene
@@ -97,22 +98,32 @@ class SceneRegions:
         path = Path(path)
         if not path.is_file():
             raise SagaError(f"{path}: no such file of regions; saga-train makes one beside the scene.")
-        try:
-            with safe_open(path, "np") as file:
-                metadata = json.loads((file.metadata() or {})["saga_regions"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise SagaError(
-                f"{path}: expected regions of saga-train, found another kind of file or a truncated one; delete it."
-            ) from error
-        version = metadata.get("format_version")
-        if version != FORMAT_VERSION:
-            raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; delete it.")
-        if scene is not None and metadata["scene_digest"] != scene.gaussians.digest():
+        with reading(path, "regions of saga-train", "delete it, or train again"):
+            tensors, metadata = read_tensors(path, "saga_regions", "np")
+            version = metadata["format_version"]
+            if version != FORMAT_VERSION:
+                raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; delete it.")
+            settings = metadata["config"]
+            cues = tuple(Cues(**entry) for entry in settings.pop("hierarchies"))
+            tensors["members"] = np.unpackbits(tensors["members"], axis=1, count=len(tensors["shares"])).astype(bool)
+            regions = SceneRegions(metadata["scene_digest"], RegionConfig(hierarchies=cues, **settings), **tensors)
+            regions._check()
+        if scene is not None and (
+            regions.scene_digest != scene.gaussians.digest() or len(regions.cells) != len(scene.gaussians)
+        ):
             raise SagaError(
                 f"{path}: expected regions of {scene.path}, found those of another scene; delete it, or train again."
             )
-        settings = metadata["config"]
-        cues = tuple(Cues(**entry) for entry in settings.pop("hierarchies"))
-        tensors["members"] = np.unpackbits(tensors["members"], axis=1, count=len(tensors["shares"])).astype(bool)
-        return SceneRegions(metadata["scene_digest"], RegionConfig(hierarchies=cues, **settings), **tensors)
+        return regions
+
+    def _check(self) -> None:
+        """Raises ValueError when arrays do not fit together, or name cells that there are not."""
+        cells, borders = self.count, self.borders.shape[-1]
+        shapes = {"shares": (cells,), "borders": (2, borders), "lengths": (borders,), "closed": (borders,)}
+        for name, shape in {**shapes, "members": (len(self.members), cells), "cells": (len(self.cells),)}.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} of shape {list(getattr(self, name).shape)}")
+        for name, least in (("cells", -1), ("borders", 0)):
+            named = getattr(self, name)
+            if named.dtype.kind != "i" or np.any((named < least) | (named >= cells)):
+                raise ValueError(f"{name} that name other than {cells} cells")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from saga.errors import NoCamerasError, SagaError
+from saga.files.reading import reading
 from saga.scene.camera import Camera
 from saga.scene.colmap import count_images, is_colmap, read_colmap
 from saga.scene.image_folder import ImageFolder
@@ -105,6 +106,9 @@ FORMATS = (
 """The formats, in the order in which they are looked for."""
 _KNOWN = ", ".join(dict.fromkeys(format.what for format in FORMATS if format.what != "a COLMAP folder"))
 
+_LARGEST_SIDE = 1 << 20
+"""Pixels: no camera makes larger pictures."""
+
 
 @dataclass(frozen=True)
 class CameraSource:
@@ -127,7 +131,11 @@ class CameraSource:
         if photographs is None and self.kind in ("llff", "realitycapture"):  # nothing without photographs
             folder = self.images or self.image_folder()
             photographs = None if folder is None else ImageFolder(folder)
-        return self.format.read(self.path, photographs)
+        with reading(self.path, f"cameras ({self.kind})", "write the cameras again"):
+            cameras = self.format.read(self.path, photographs)
+            for camera in cameras:
+                _check(camera, self.path)
+            return cameras
 
     def image_folder(self) -> Path | None:
         """Returns the folder of photographs that goes with the cameras by convention, if it is there.
@@ -176,6 +184,20 @@ def search_folders(ply: Path, images: Path | None) -> list[Path]:
     near_images = [] if images is None else [images, images.absolute().parent]
     near_ply = list(ply.absolute().parents)[:3]
     return list({folder.absolute(): folder for folder in (*near_images, *near_ply)}.values())
+
+
+def _check(camera: Camera, source: Path) -> None:
+    """Raises SagaError for a camera that no picture can be made with."""
+    if not np.isfinite(camera.world_to_camera).all() or max(camera.width, camera.height) > _LARGEST_SIDE:
+        raise SagaError(
+            f"{source}: expected a finite pose and at most {_LARGEST_SIDE} pixels a side, found another camera for "
+            f"{camera.name} ({camera.width}x{camera.height} pixels); write the cameras again."
+        )
+    if camera.lens is not None and not np.isfinite(camera.lens.params).all():
+        raise SagaError(
+            f"{source}: expected a lens of finite numbers, found {camera.lens.params} for {camera.name}; "
+            "write the cameras again."
+        )
 
 
 def _in_folder(folder: Path, given: bool) -> tuple[CameraFormat, list[Path]] | None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from saga.errors import SagaError
-from saga.files.pointers import refuse_pointer
+from saga.files.reading import reading
 from saga.scene.camera import Camera, LensModel
+from saga.scene.colmap_check import check_binary_model
 from saga.scene.doubts import Doubts
 from saga.scene.image_folder import ImageFolder, attach_photographs
 
@@ -83,16 +84,15 @@ def _read_model(folder: Path) -> Any:
     import PIL.Image  # noqa: F401, loads zlib before releases of pycolmap do that export one of their own
     import pycolmap  # takes 0.3 s to import, and scenes of other formats do without it
 
-    try:
-        with _with_points(folder) as whole:
-            return pycolmap.Reconstruction(str(whole))
-    except (ValueError, IndexError, RuntimeError, OSError) as error:
-        for path in sorted(folder.glob("*.*")):
-            refuse_pointer(path)
-        raise SagaError(
-            f"{folder}: no readable COLMAP model ({' '.join(str(error).split())}); "
-            "expected cameras, images and points3D as .bin or .txt"
-        ) from error
+    with reading(folder, "a COLMAP model (cameras and images as .bin or .txt)", "export it again"):
+        check_binary_model(folder)
+        spoken = pycolmap.logging.minloglevel
+        pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value  # what it would print is in its exception
+        try:
+            with _with_points(folder) as whole:
+                return pycolmap.Reconstruction(str(whole))
+        finally:
+            pycolmap.logging.minloglevel = spoken
 
 
 @contextmanager
@@ -151,7 +151,9 @@ def _camera(  # type: ignore[no-untyped-def]
     transform = image.cam_from_world()
     length = float(np.linalg.norm(transform.rotation.quat))
     if length == 0 or not np.isfinite(transform.matrix()).all():
-        raise SagaError(f"image {name}: expected a finite pose, found none; export the COLMAP model again")
+        raise SagaError(
+            f"{doubts.source}: image {name}: expected a finite pose, found none; export the COLMAP model again"
+        )
     if abs(length - 1) > _LENGTH_TOLERANCE:
         doubts.add(f"quaternions are scaled (by {length:.3g}), and are normalized", name)
     transform.rotation.normalize()  # COLMAP takes what is written

@@ -15,7 +15,8 @@ class Doubts:
         Args:
             source: the file of the cameras, for people.
         """
-        self._source = source
+        self.source = source
+        """The file, or folder, of the cameras."""
         self._found: dict[str, list[str]] = {}
 
     def add(self, what: str, camera: str) -> None:
@@ -26,4 +27,4 @@ class Doubts:
         """Warns of each assumption, with the number of cameras and the first."""
         for what, cameras in self._found.items():
             those = f"camera {cameras[0]}" if len(cameras) == 1 else f"{len(cameras)} cameras, {cameras[0]} first"
-            warnings.warn(f"{self._source}: {what} ({those})", stacklevel=1)  # one place: the same is said once
+            warnings.warn(f"{self.source}: {what} ({those})", stacklevel=1)  # one place: the same is said once

@@ -16,7 +16,7 @@ import numpy as np
 from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
-from saga.files.pointers import refuse_pointer
+from saga.files.reading import reading
 from saga.scene.format_names import SplatFormat
 
 FORMATS: dict[str, SplatFormat] = {f".{name}": name for name in get_args(SplatFormat) if name != "ply"}
@@ -98,11 +98,9 @@ def read_converted(path: Path, format: str) -> PlyData:
     Raises:
         SagaError: gaussforge is not installed, or the file is damaged.
     """
-    if path.is_file():
-        refuse_pointer(path)
-    data = _zipped(path) if path.is_dir() else path.read_bytes()
-    ply = PlyData.read(io.BytesIO(_convert(path, data, format, "ply")))
-    rows = ply["vertex"].data
+    with reading(path, f"a scene in the format {format}", "export it again"):
+        data = _zipped(path) if path.is_dir() else path.read_bytes()
+        rows = PlyData.read(io.BytesIO(_convert(path, data, format, "ply")))["vertex"].data
     if len(rows) == 0:
         raise SagaError(f"{path}: expected a scene in the format {format}, found none in it; export it again.")
     if format == "spz":

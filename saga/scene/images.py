@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from saga.errors import SagaError
-from saga.files.pointers import refuse_pointer
+from saga.files.reading import reading, require_memory
 from saga.scene.camera import Camera
 from saga.scene.lens import image_to_pinhole
 from saga.scene.resizing import resize
@@ -19,19 +19,20 @@ _ASPECT_TOLERANCE = 0.01
 _ORIENTATION_TAG = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
+_EXPECTED = ("a photograph", "give a whole JPEG or PNG")
 # Asking a PNG for its tags decodes all of it.
 _TAGGED_FORMATS = ("JPEG", "MPO", "TIFF", "WEBP")
 
 
 def image_size(path: Path) -> tuple[int, int]:
     """Return width and height in stored pixels of an image file; only its header is read. Raises SagaError."""
-    with _open(path) as image:
+    with reading(path, *_EXPECTED), Image.open(path) as image:
         return image.size
 
 
 def exif_orientation(path: Path) -> int:
     """Return the EXIF orientation of an image file, 1 (as stored) to 8; 1 where there is none. Raises SagaError."""
-    with _open(path) as image:
+    with reading(path, *_EXPECTED), Image.open(path) as image:
         if image.format not in _TAGGED_FORMATS:
             return 1
         orientation = image.getexif().get(_ORIENTATION_TAG, 1)
@@ -49,11 +50,8 @@ def read_image(path: Path, upright: bool = False) -> np.ndarray:  # [H, W, 3]
     Raises:
         SagaError: the file cannot be read.
     """
-    with _open(path) as image:
-        try:
-            image.load()
-        except (OSError, ValueError, SyntaxError) as error:
-            raise SagaError(f"{path}: truncated or damaged image ({error}); copy it again") from error
+    with reading(path, *_EXPECTED), Image.open(path) as image:
+        require_memory(path, f"a picture of {image.width}x{image.height}", 4 * image.width * image.height)
         return _as_rgb(ImageOps.exif_transpose(image) if upright else image)
 
 
@@ -65,14 +63,6 @@ def _as_rgb(image: Image.Image) -> np.ndarray:  # [H, W, 3]
         black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))
         return np.asarray(Image.alpha_composite(black, rgba).convert("RGB"))
     return np.asarray(image.convert("RGB"))
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        return Image.open(path)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        refuse_pointer(path)
-        raise SagaError(f"{path}: no readable image ({error}); give a JPEG or PNG photograph") from error
 
 
 def load_photograph(camera: Camera) -> np.ndarray:  # [H, W, 3]

@@ -112,5 +112,5 @@ def _arguments(path: Path) -> dict[str, Any]:
         call = ast.parse((path.parent / "cfg_args").read_text(), mode="eval").body
         keywords = call.keywords if isinstance(call, ast.Call) else []
         return {word.arg: ast.literal_eval(word.value) for word in keywords if word.arg is not None}
-    except (OSError, SyntaxError, ValueError, TypeError):
+    except Exception:  # whatever Python's parser thinks of it: the file is only a hint
         return {}

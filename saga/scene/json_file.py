@@ -6,20 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from saga.errors import SagaError
-from saga.files.pointers import refuse_pointer
+from saga.files.reading import reading, require_memory
+
+_TIMES = 20
+"""Values of JSON take up to so many times the bytes of their text in memory."""
 
 
 def read_json(path: Path) -> Any:
     """Returns the contents of a JSON file in UTF-8, UTF-16 or UTF-32, with a byte order mark or without.
 
     Raises:
-        SagaError: the file is missing or no JSON.
+        SagaError: the file is missing, no JSON or nested too deeply.
     """
-    try:
+    with reading(path, "a JSON file"):
+        size = path.stat().st_size
+        require_memory(path, f"{size} bytes of JSON", _TIMES * size)
         return json.loads(path.read_bytes())
-    except OSError as error:
-        raise SagaError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:
-        refuse_pointer(path)
-        raise SagaError(f"{path}: not a JSON file ({error}); write it again") from error

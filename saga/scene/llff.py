@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
-from saga.files.pointers import refuse_pointer
+from saga.files.arrays import read_npy
 from saga.scene.camera import Camera
 from saga.scene.doubts import Doubts
 from saga.scene.image_folder import ImageFolder, attach_photographs
@@ -27,11 +27,7 @@ def read_llff(path: str | Path, photographs: ImageFolder | None = None) -> list[
         SagaError: the file is damaged or something else, or there are more or fewer photographs than rows.
     """
     path = Path(path)
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        refuse_pointer(path)
-        raise SagaError(f"{path}: cannot be read as a NumPy array ({error}); write it again") from error
+    rows = read_npy(path)
     if rows.ndim != 2 or rows.shape[1] != _COLUMNS or rows.dtype.kind not in "fiu":
         raise SagaError(
             f"{path}: expected rows of {_COLUMNS} numbers as LLFF writes them, found {rows.dtype} {list(rows.shape)}; "

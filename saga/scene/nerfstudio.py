@@ -214,7 +214,9 @@ def to_splatfacto_frame(cameras: Sequence[Camera], transform_file: Path, source:
             transform = transform @ np.linalg.inv(_square(meta["applied_transform"]))
             scale /= float(meta.get("applied_scale", 1.0))
         back = np.linalg.inv(transform)
-    except (KeyError, TypeError, ValueError, np.linalg.LinAlgError) as error:
+        if not (np.isfinite(back).all() and math.isfinite(scale) and scale > 0):
+            raise ValueError(f"a scale of {scale} and a transform without an inverse")
+    except (KeyError, TypeError, ValueError, OverflowError, np.linalg.LinAlgError) as error:
         raise SagaError(
             f"{transform_file}: expected a 3x4 'transform' and a 'scale' ({error!r}); "
             "take the file that nerfstudio wrote beside its config.yml"

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from plyfile import PlyData, PlyHeaderParseError, PlyParseError
+from plyfile import PlyData
 
 from saga.errors import SagaError
 from saga.files.pointers import refuse_pointer
+from saga.files.reading import reading
 from saga.scene.formats import format_of, read_converted, refuse_others
 from saga.scene.ply_header import read_any_header
 
@@ -69,23 +70,13 @@ def read_ply(path: Path) -> PlyData:
         raise SagaError(f"{path}: is a folder; give the PLY file itself{_scenes_in(path)}")
     refuse_pointer(path)
     refuse_others(path)
-    try:
+    expected = f"a whole PLY (the file has {path.stat().st_size:,} bytes)"
+    with reading(path, expected, "copy or export it again"):
         with path.open("rb") as stream:
             start = stream.read(8)
         if not start.startswith(b"ply"):
             raise SagaError(f"{path}: not a PLY file, it starts with {start!r} instead of b'ply'; give a PLY scene")
         return read_any_header(path)
-    except PlyHeaderParseError as error:
-        raise SagaError(
-            f"{path}: truncated or damaged PLY header ({_one_line(error)}); copy or export it again"
-        ) from error
-    except OSError as error:
-        raise SagaError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (PlyParseError, ValueError, EOFError, OverflowError) as error:
-        raise SagaError(
-            f"{path}: truncated or damaged PLY ({_one_line(error)}); the file is {path.stat().st_size} bytes "
-            "and ends before its header says: copy or export it again"
-        ) from error
 
 
 def layout_of(path: Path, ply: PlyData) -> Layout:
@@ -150,7 +141,3 @@ def _looks_like(elements: set[str], names: set[str]) -> str:
 
 def _is_byte(ply: PlyData, name: str) -> bool:
     return bool(ply["vertex"].data.dtype[name].kind == "u")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

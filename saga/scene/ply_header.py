@@ -18,16 +18,28 @@ _ESCAPED = re.compile(rb"\x1a([0-9a-f]{2})")
 _HEADER_END = re.compile(rb"^end_header\s*?(\r\n|\n|\r)", re.MULTILINE)
 _COMMENT = re.compile(rb"^(comment|obj_info)\b[^\r\n]*", re.MULTILINE)
 _LONGEST_HEADER_BYTES = 1 << 20
+_BYTES = {
+    name.encode(): size
+    for size, names in (
+        (1, "char uchar int8 uint8"),
+        (2, "short ushort int16 uint16"),
+        (4, "int uint float int32 uint32 float32"),
+        (8, "double float64"),
+    )
+    for name in names.split()
+}
 
 
 def read_any_header(path: Path) -> PlyData:
     """Read a PLY whose comments may hold any bytes; binary elements without lists are memory-mapped.
 
-    Raises what `PlyData.read` raises.
+    Raises what `PlyData.read` raises, and ValueError when the header counts more than the file holds.
     """
     with path.open("rb") as stream:
         start = stream.read(_LONGEST_HEADER_BYTES)
     end = _HEADER_END.search(start)
+    if end is not None:
+        _check_counts(start[: end.end()], path.stat().st_size - end.end())
     if end is None or start[: end.end()].isascii():
         return PlyData.read(str(path))
     header = _COMMENT.sub(lambda line: _escape(line[0]), start[: end.end()])
@@ -36,6 +48,23 @@ def read_any_header(path: Path) -> PlyData:
         if re.search(rb"^format ascii", header, re.MULTILINE):
             return PlyData.read(io.BytesIO(header + stream.read()))
         return PlyData.read(_HeaderThenFile(header, stream))
+
+
+def _check_counts(header: bytes, size: int) -> None:
+    """Raises ValueError when the rows that a header counts cannot be in the `size` bytes after it.
+
+    plyfile makes room for what the header says before it looks whether that is there.
+    """
+    is_text = re.search(rb"^format\s+ascii", header, re.MULTILINE) is not None
+    least, count, row = 0, 0, 0
+    for words in [*map(bytes.split, header.splitlines()), [b"element", b"", b"0"]]:
+        if words[:1] == [b"property"] and len(words) > 2:
+            row += 2 if is_text else _BYTES.get(words[2 if words[1] == b"list" else 1], 1)
+        elif words[:1] == [b"element"] and len(words) > 2:
+            least += count * max(row, 1)
+            count, row = int(words[2]), 0
+    if least > size + 1:  # a text may lack its last line end
+        raise ValueError(f"its header counts at least {least} bytes of rows, where {size} follow")
 
 
 def write_any_header(ply: PlyData, path: Path) -> None:

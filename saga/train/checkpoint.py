@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,8 @@ import torch
 from torch import nn
 
 from saga.errors import SagaError
-from saga.train.tensor_file import UNREADABLE, read_tensors, write_tensors
+from saga.files.reading import reading
+from saga.train.tensor_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from saga.train.trainer import Trainer
@@ -43,35 +46,33 @@ class Checkpoint:
     def restore(self, trainer: Trainer) -> bool:
         """Continues the run in the file; False when there is none.
 
+        A damaged file is as good as none, which a warning says; then nothing of the trainer has changed.
+
         Raises:
-            SagaError: the file is damaged or belongs to another run.
+            SagaError: the file belongs to another run.
         """
         if not self.path.is_file():
             return False
         try:
-            tensors, state = read_tensors(self.path)
-            identity, iteration = state["identity"], state["iteration"]
-            losses = {str(name): float(mean) for name, mean in state["losses"].items()}
-            if type(iteration) is not int:
-                raise TypeError(f"iteration {iteration!r}")
-        except UNREADABLE as error:
-            raise self._damaged() from error
+            with reading(self.path, "the state of an interrupted run", "the run starts afresh"):
+                tensors, state = read_tensors(self.path)
+                identity, iteration = state["identity"], state["iteration"]
+                losses = {str(name): float(mean) for name, mean in state["losses"].items()}
+                if type(iteration) is not int or not 0 <= iteration <= trainer.config.iterations:
+                    raise TypeError(f"iteration {iteration!r}")
+                if identity == self._identity:
+                    _check_state(trainer, tensors)
+        except SagaError as error:
+            warnings.warn(str(error), stacklevel=2)
+            return False
         if identity != self._identity:
             raise SagaError(
                 f"{self.path}: an interrupted run with another scene, seed or settings is kept here; "
                 "repeat its command to finish it, or delete the file to start afresh."
             )
-        try:
-            _restore_state(trainer, tensors)
-        except UNREADABLE as error:
-            raise self._damaged() from error
+        _restore_state(trainer, tensors)
         trainer.iteration, trainer.losses = iteration, losses
         return True
-
-    def _damaged(self) -> SagaError:
-        return SagaError(
-            f"{self.path}: expected the state of an interrupted run, found a damaged file; delete it to start afresh."
-        )
 
     def remove(self) -> None:
         """Deletes the file once the run is finished."""
@@ -86,16 +87,29 @@ def _networks(trainer: Trainer) -> list[tuple[str, nn.Module, torch.optim.Adam]]
     return networks
 
 
-def _restore_state(trainer: Trainer, tensors: dict[str, torch.Tensor]) -> None:
-    trainer.random.set_state(tensors["random"])
-    for target, name in (
-        (trainer.features, "features"),
-        (trainer.adam.first, "first"),
-        (trainer.adam.second, "second"),
-        (trainer.adam.steps, "steps"),
-    ):
+def _targets(trainer: Trainer) -> dict[str, torch.Tensor]:
+    """Tells which tensors of a trainer are kept, by their names in the file."""
+    adam = trainer.adam
+    return {"features": trainer.features, "first": adam.first, "second": adam.second, "steps": adam.steps}
+
+
+def _check_state(trainer: Trainer, tensors: dict[str, torch.Tensor]) -> None:
+    """Tries the state on copies: a trainer is never left half restored. Raises what PyTorch raises."""
+    for name, target in _targets(trainer).items():
         if target.shape != tensors[name].shape:  # copying would spread one row over all
             raise ValueError(f"{name} of shape {list(tensors[name].shape)}")
+    torch.Generator().set_state(tensors["random"])
+    for name, network, optimizer in _networks(trainer):
+        network, optimizer = copy.deepcopy((network, optimizer))
+        _restore_network(tensors, name, network, optimizer)
+        for parameter, state in optimizer.state.items():
+            if any(state[moment].shape != parameter.shape for moment in ("exp_avg", "exp_avg_sq")):
+                raise ValueError(f"moments of {name} of other shapes than its weights")
+
+
+def _restore_state(trainer: Trainer, tensors: dict[str, torch.Tensor]) -> None:
+    trainer.random.set_state(tensors["random"])
+    for name, target in _targets(trainer).items():
         target.copy_(tensors[name])
     for name, network, optimizer in _networks(trainer):
         _restore_network(tensors, name, network, optimizer)

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from saga.errors import SagaError
+from saga.files.reading import reading
 from saga.scene import Camera, Scene
 from saga.scene.camera_json import camera_from_json, camera_to_json, lost_photograph
 from saga.train.config import TrainConfig
 from saga.train.sam_projection import SamProjection
-from saga.train.tensor_file import UNREADABLE, read_tensors, write_tensors
+from saga.train.tensor_file import read_tensors, write_tensors
 
 FORMAT_VERSION = 2
 """2 stores cameras with their lens and photographs relative to the file; a field of version 1 is trained again."""
@@ -74,18 +75,13 @@ class FeatureField:
         path = Path(path)
         if not path.is_file():
             raise SagaError(f"{path}: no such feature field; train one with saga-train SCENE.ply IMAGES.")
-        try:
+        with reading(path, "a feature field of saga-train", "train again with saga-train SCENE.ply IMAGES"):
             tensors, metadata = read_tensors(path)
             version = metadata["format_version"]
-        except UNREADABLE as error:
-            raise _damaged(path) from error
-        if version != FORMAT_VERSION:
-            raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; train again.")
-        try:
+            if version != FORMAT_VERSION:
+                raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; train again.")
             field = _assembled(tensors, metadata, path)
             lost = [lost_photograph(*pair) for pair in zip(metadata["cameras"], field.cameras, strict=True)]
-        except UNREADABLE as error:
-            raise _damaged(path) from error
         _warn_of_lost(path, [place for place in lost if place is not None], len(lost))
         if scene is not None:
             field.check(scene, path)
@@ -111,17 +107,9 @@ def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path)
     features, digest, report = tensors["features"], metadata["scene_digest"], metadata["report"]
     if features.ndim != 2 or features.shape[1] != config.dimensions or not isinstance(digest, str):
         raise ValueError(f"features of shape {list(features.shape)} and a digest {digest!r}")
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise ValueError("numbers that are not finite")
     cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
     phi = _network(SamProjection, "phi.", config, tensors)
     return FeatureField(features, digest, config, cameras, phi, report)
-
-
-def _damaged(path: Path) -> SagaError:
-    return SagaError(
-        f"{path}: expected a feature field of saga-train, found another kind or a damaged file; train again."
-    )
 
 
 def _warn_of_lost(path: Path, lost: list[str], count: int) -> None:

@@ -158,7 +158,8 @@ def test_a_damaged_file_is_made_again(scene: Scene, counting: Make, tmp_path: Pa
     store = MaskCache(folder, counting())
     with pytest.raises(SagaError, match="001"):
         store.masks(scene.cameras[1])
-    store.prepare(scene, progress=False)
+    with pytest.warns(UserWarning, match="expected the masks of 001.png, found .*; they are made again"):
+        store.prepare(scene, progress=False)
     assert store.generator.seen == [11]  # type: ignore[attr-defined]
     assert len(store.masks(scene.cameras[1])) == 1
 

@@ -61,7 +61,7 @@ def test_bad_contents(tmp_path, contents, match):
 
 def test_no_json(tmp_path):
     (tmp_path / "cameras.json").write_text("[{")
-    with pytest.raises(SagaError, match="not a JSON file"):
+    with pytest.raises(SagaError, match="expected a JSON file"):
         read_inria(tmp_path / "cameras.json")
 
 

@@ -10,8 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from saga.errors import SagaError
 from saga.train import train
+from saga.train.checkpoint import Checkpoint
 from saga.train.trainer import Trainer
 
 
@@ -44,18 +44,38 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("name", DAMAGES)
-def test_a_damaged_file_says_what_to_do(interrupted: Path, tiny_scene, instances, quick, name: str):
+@pytest.fixture
+def fresh(tiny_scene, instances, quick, monkeypatch) -> Trainer:
+    """The trainer of a run that has not begun."""
+    found: list[Trainer] = []
+
+    def stop(trainer: Trainer) -> None:
+        found.append(trainer)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_scene, instances(), quick(), progress=False)
+    return found[0]
+
+
+def test_a_damaged_file_is_as_good_as_none_and_says_so(interrupted: Path, fresh: Trainer):
     with safe_open(interrupted, "pt") as file:
-        metadata = json.loads(file.metadata()["saga"])
-        kept = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    metadata, kept = DAMAGES[name](metadata, kept)
-    save_file(kept, interrupted, {"saga": json.dumps(metadata)})
-    with pytest.raises(SagaError, match="run.checkpoint: expected the state of an interrupted run, .* delete it"):
-        train(tiny_scene, instances(), quick(), checkpoint=interrupted, progress=False)
-
-
-def test_nested_json_is_no_state(interrupted: Path, tiny_scene, instances, quick):
+        whole = json.loads(file.metadata()["saga"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    checkpoint, before = Checkpoint(interrupted, whole["identity"]), fresh.features.clone()
+    for name, damage in DAMAGES.items():
+        metadata, kept = damage(whole, tensors)
+        save_file(kept, interrupted, {"saga": json.dumps(metadata)})
+        with pytest.warns(UserWarning, match="run.checkpoint: expected the state of .* the run starts afresh"):
+            assert not checkpoint.restore(fresh), name
+        assert torch.equal(fresh.features, before) and fresh.iteration == 0
+    for contents, said in ((b"", "truncated"), (b"\xff" * 1000, "truncated")):
+        interrupted.write_bytes(contents)
+        with pytest.warns(UserWarning, match=said):
+            assert not checkpoint.restore(fresh)
     save_file({"features": torch.zeros(1)}, interrupted, {"saga": "[" * 100_000 + "]" * 100_000})
-    with pytest.raises(SagaError, match="delete it"):
-        train(tiny_scene, instances(), quick(), checkpoint=interrupted, progress=False)
+    with pytest.warns(UserWarning, match="nested too deeply; the run starts afresh"):
+        assert not checkpoint.restore(fresh)
+    save_file(tensors, interrupted, {"saga": json.dumps(whole)})
+    assert checkpoint.restore(fresh) and fresh.iteration == 3

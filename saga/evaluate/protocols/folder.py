@@ -21,6 +21,7 @@ from saga.evaluate.cases import Case, PromptConfig, PromptKind, Task
 from saga.evaluate.paths import DatasetPaths, subfolders
 from saga.evaluate.prompts import prompt_views, truth_prompts
 from saga.evaluate.truth import LabelMaps, TrueMasks, read_masks
+from saga.files.arrays import read_npy
 from saga.scene import Scene
 from saga.scene.json_file import read_json
 
@@ -93,7 +94,7 @@ def png_views(folder: Path) -> list[tuple[str, Path]]:
 def _labels(path: Path, count: int) -> np.ndarray | None:  # [N]
     if not path.is_file():
         return None
-    labels = np.load(path)
+    labels = read_npy(path, "one label for each Gaussian")
     if labels.shape != (count,):
         raise SagaError(f"{path}: expected one label for each of the {count} Gaussians, found {list(labels.shape)}.")
     return np.asarray(labels)

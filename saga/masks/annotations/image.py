@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from saga.masks.pictures import Say
+from saga.masks.rle import MOST_PIXELS
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -25,9 +26,12 @@ class AnnotatedImage:
 
 
 def size_of(values: Any, size: Size, height: str = "height", width: str = "width") -> Size:
-    """Return the size that a record states, or else the photograph's."""
+    """Return the size that a record states, or else the photograph's. Raises ValueError when no picture has it."""
     stated = values.get(height), values.get(width)
-    return size if None in stated else (int(float(stated[0])), int(float(stated[1])))
+    found = size if None in stated else (int(float(stated[0])), int(float(stated[1])))
+    if not (found[0] > 0 and found[1] > 0 and found[0] * found[1] <= MOST_PIXELS):
+        raise ValueError(f"a picture of {found[1]}x{found[0]}, where at most {MOST_PIXELS} pixels are read")
+    return found
 
 
 def stacked(masks: Iterable[np.ndarray], size: Size, where: str, say: Say) -> np.ndarray:  # [M, h, w]

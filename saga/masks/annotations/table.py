@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from saga.errors import SagaError
-from saga.files.pointers import refuse_pointer
+import numpy as np
+
+from saga.files.reading import reading
 from saga.masks.annotations import coco, cvat, labelme, panoptic, sav
-from saga.masks.annotations.image import AnnotatedImage
+from saga.masks.annotations.image import AnnotatedImage, Size
+from saga.masks.pictures import Say
 from saga.scene.json_file import read_json
 
 SUFFIXES = (".json", ".xml")
@@ -62,19 +65,16 @@ def read_annotations(path: Path) -> Annotations | None:
     Raises:
         SagaError: the file cannot be decoded.
     """
-    contents = _parsed(path)
-    kind = next((kind for kind in KINDS if kind.recognize(contents)), None)
-    if kind is None:
-        return None
-    pictures = panoptic.pictures_of(path, contents) if kind.read is panoptic.read_panoptic else set()
-    return Annotations(path, kind.name, kind.read(path, contents), frozenset(pictures))
+    with reading(path, "annotations", "export them again"):
+        contents = ElementTree.parse(path).getroot() if path.suffix.lower() == ".xml" else read_json(path)
+        kind = next((kind for kind in KINDS if kind.recognize(contents)), None)
+        if kind is None:
+            return None
+        pictures = panoptic.pictures_of(path, contents) if kind.read is panoptic.read_panoptic else set()
+        images = [replace(image, decode=partial(_decode, path, image)) for image in kind.read(path, contents)]
+        return Annotations(path, kind.name, images, frozenset(pictures))
 
 
-def _parsed(path: Path) -> Any:
-    if path.suffix.lower() != ".xml":
-        return read_json(path)
-    try:
-        return ElementTree.parse(path).getroot()
-    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:
-        refuse_pointer(path)
-        raise SagaError(f"{path}: cannot be read as XML ({error}); write it again") from error
+def _decode(path: Path, image: AnnotatedImage, size: Size, say: Say) -> np.ndarray:  # [M, h, w]
+    with reading(path, f"masks of {image.name or 'a photograph'}", "export them again"):
+        return image.decode(size, say)

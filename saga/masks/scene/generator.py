@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
+import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from saga.errors import SagaError
 from saga.masks.cache import image_key
 from saga.masks.config import ClassicalConfig
 from saga.masks.scene.config import SceneMaskConfig
@@ -27,7 +27,6 @@ from saga.scene.camera import Camera
 from saga.scene.scene import Scene
 
 _VERSION = 1
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 _FEWEST_VIEWS = 2
 
 
@@ -89,10 +88,12 @@ class SceneGenerator:
             SagaError: a photograph cannot be read, or the cache cannot be written.
         """
         if self._structure is None:
-            for path in self.paths:
-                with suppress(*_UNREADABLE):
+            for path in filter(Path.exists, self.paths):
+                try:
                     self._structure = SceneStructure.load(path)
                     return self._structure
+                except SagaError as error:
+                    warnings.warn(str(error), stacklevel=2)
             self._structure = self._find(progress)
             self._structure.save(self.paths[0])
         return self._structure

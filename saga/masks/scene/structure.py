@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from saga.files.arrays import read_npz
+from saga.files.reading import reading
 from saga.files.transaction import atomic_path
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.confirmation import drop_unconfirmed
@@ -86,11 +88,19 @@ class SceneStructure:
 
     @staticmethod
     def load(path: Path) -> SceneStructure:
-        """Reads what `save` wrote. Raises OSError, ValueError, KeyError or zipfile.BadZipFile for anything else."""
-        with np.load(path) as file:
+        """Reads what `save` wrote. Raises SagaError for anything else."""
+        expected = ("the structure of a scene", "it is found again")
+        with reading(path, *expected):
+            file = read_npz(path, None, *expected)
             lattice = Lattice(file["codes"], file["origin"], *file["lengths"].tolist())
             kinds = [Kind(value) for value in file["kinds"].tolist()]
             labels = Labels(file["of_voxel"], kinds, file["supports"].tolist())
+            voxels = len(file["codes"])
+            for name, shape in (("points", (voxels, 3)), ("of_voxel", (voxels,)), ("doubtful", (voxels,))):
+                if file[name].shape != shape or not np.isfinite(file[name]).all():
+                    raise ValueError(f"{name} of {list(file[name].shape)} for {voxels} voxels")
+            if np.any((labels.of_voxel < -1) | (labels.of_voxel >= len(kinds))) or len(labels.supports) != len(kinds):
+                raise ValueError(f"labels that name other than {len(kinds)} things")
             return SceneStructure(lattice, file["points"], labels, file["doubtful"])
 
     @staticmethod

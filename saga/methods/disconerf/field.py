@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.files.reading import reading
+from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
 from saga.methods.disconerf.config import DiscoNerfConfig
 from saga.scene import Scene
@@ -75,21 +76,18 @@ class SlotField:
         path = Path(path)
         if not path.is_file():
             raise SagaError(f"{path}: no such slot field; give masks, and save the slots that are fitted to them.")
-        try:
-            with safe_open(path, "pt") as file:
-                metadata = json.loads((file.metadata() or {})["saga_slots"])
-                features, weight, bias = (file.get_tensor(name) for name in ("features", "weight", "bias"))
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise SagaError(
-                f"{path}: expected a slot field, found another kind or a damaged file; fit one again."
-            ) from error
-        found = metadata.get("format_version")
-        if found != FORMAT_VERSION:
-            raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {found}; train again.")
+        with reading(path, "a slot field", "fit one again"):
+            tensors, metadata = read_tensors(path, "saga_slots")
+            found = metadata["format_version"]
+            if found != FORMAT_VERSION:
+                raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {found}; train again.")
+            features, weight, bias = (tensors[name] for name in ("features", "weight", "bias"))
+            if weight.shape != (len(bias), features.shape[1]) or features.ndim != 2 or bias.ndim != 1:
+                raise ValueError("tensors of shapes that do not fit together")
+            config, report = DiscoNerfConfig(**metadata["config"]), metadata["report"]
         if scene is not None and metadata["scene_digest"] != scene.gaussians.digest():
             raise SagaError(
                 f"{path}: this slot field was trained for another scene ({len(features)} Gaussians, "
                 f"{scene.path} has {len(scene.gaussians)}); fit one to it."
             )
-        config = DiscoNerfConfig(**metadata["config"])
-        return SlotField(features, weight, bias, metadata["scene_digest"], config, metadata["report"])
+        return SlotField(features, weight, bias, metadata["scene_digest"], config, report)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from saga.errors import SagaError
+from saga.files.reading import reading
+from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
 from saga.methods.sgisrf.network import NetworkSize, SegmentationNetwork
 
@@ -62,23 +63,16 @@ class SgisrfModel:
         wanted = f"a SGISRF model ({FORMAT}) as python -m saga.methods.sgisrf.training writes"
         if not Path(path).is_file():
             raise SagaError(f"{path}: no such file; expected {wanted}.")
-        try:
-            with safe_open(str(path), "pt") as file:
-                metadata = json.loads((file.metadata() or {}).get("saga", "{}"))
-                tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, ValueError) as error:
-            raise SagaError(f"{path}: expected {wanted}, found a file that is no safetensors file.") from error
-        if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-            found = metadata.get("format", "another") if isinstance(metadata, dict) else "another"
-            raise SagaError(f"{path}: expected {wanted}, found {found} format; train one, or leave the model out.")
-        try:
+        with reading(Path(path), wanted, "train one, or leave the model out"):
+            tensors, metadata = read_tensors(Path(path), "saga")
+            if metadata.get("format") != FORMAT:
+                found = metadata.get("format", "another")
+                raise SagaError(f"{path}: expected {wanted}, found {found} format; train one, or leave the model out.")
             network = SegmentationNetwork(NetworkSize(**metadata["size"]))
-            network.load_state_dict(tensors)
+            network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
             model = SgisrfModel(
                 network, int(metadata["resolution"]), bool(metadata["propagation"]), bool(metadata["refinement"]),
                 dict(metadata["facts"]),
             )  # fmt: skip
-        except (RuntimeError, KeyError, TypeError, ValueError) as error:
-            raise SagaError(f"{path}: expected {wanted}, found other weights than its metadata say.") from error
         network.eval().to(device)
         return model

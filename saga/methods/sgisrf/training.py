@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from saga.errors import SagaError
+from saga.files.reading import reading
+from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
 from saga.methods.sgisrf.trainer import SgisrfTraining, Trainer
 
@@ -85,13 +86,10 @@ def _restore(trainer: Trainer, path: Path) -> float:
     """Continues the run in a checkpoint, if there is one, with new scenes; minutes spent. Raises SagaError."""
     if not path.is_file():
         return 0.0
-    try:
-        with safe_open(str(path), "pt") as file:
-            facts = json.loads((file.metadata() or {})["saga"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise SagaError(f"{path}: damaged checkpoint of an interrupted run; delete it.") from error
-    if facts["config"] != asdict(trainer.config):
+    with reading(path, "the state of an interrupted run", "delete it"):
+        tensors, facts = read_tensors(path, "saga")
+        config = facts["config"]
+    if config != asdict(trainer.config):
         raise SagaError(f"{path}: this run was started with other settings; repeat them, or delete the file.")
     for name, model in (("model", trainer.model), ("average", trainer.average)):
         model.network.load_state_dict(_under(tensors, name))

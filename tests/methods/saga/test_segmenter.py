@@ -177,7 +177,7 @@ def test_view_typo_undecodable_picture_and_background(segmenter, tmp_path):
     with pytest.raises(SagaError, match=r"00\d\.png"):
         segmenter.segment("00O.png", points=[(80, 60)])
     (tmp_path / "bad.png").write_bytes(b"no picture")
-    with pytest.raises(SagaError, match="cannot be read as a picture"):
+    with pytest.raises(SagaError, match="expected a picture, found one that is truncated"):
         segmenter.segment(VIEW, mask=tmp_path / "bad.png")
     ys, xs = np.nonzero(segmenter.device_scene.operator(VIEW).alpha().numpy() == 0)
     with pytest.raises(SagaError, match="no Gaussian reaches it"):

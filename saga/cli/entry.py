@@ -1,0 +1,45 @@
+"""Where the commands begin: signals are looked after before anything heavy is imported."""
+
+from __future__ import annotations
+
+import importlib
+
+from saga.cli import interruption
+
+
+def train() -> None:
+    """Runs saga-train."""
+    _run("train", "saga-train")
+
+
+def segment() -> None:
+    """Runs saga-segment."""
+    _run("segment", "saga-segment")
+
+
+def demo() -> None:
+    """Runs saga-demo."""
+    _run("demo", "saga-demo")
+
+
+def evaluate() -> None:
+    """Runs saga-eval."""
+    _run("evaluate", "saga-eval")
+
+
+def discover() -> None:
+    """Runs saga-discover."""
+    _run("discover", "saga-discover")
+
+
+def views() -> None:
+    """Runs saga-views."""
+    _run("views", "saga-views")
+
+
+def _run(module: str, prog: str) -> None:
+    interruption.leave_at_once(prog)
+    try:
+        importlib.import_module(f"saga.cli.{module}").main()
+    finally:
+        interruption.ignore()

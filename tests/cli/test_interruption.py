@@ -1,0 +1,117 @@
+"""Ctrl-C and SIGTERM at any time: one line, an exit code of their own, and nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from saga.cli import interruption
+from saga.cli.run import run
+from saga.errors import SagaError
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+AT_IMPORT = """
+import os, signal, sys, importlib.abc
+class Sends(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Sends())
+sys.argv = ["saga-segment", *{arguments!r}]
+from saga.cli import entry
+entry.segment()
+"""
+
+
+def _ended(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "NO_COLOR": "1"}
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@SIGNALS
+@pytest.mark.parametrize(
+    ("module", "said"), [("tyro", "nothing was begun."), ("plyfile", "earlier results are intact.")]
+)
+def test_while_modules_load(tmp_path: Path, tiny_folder: Path, module: str, said: str, number: int) -> None:
+    arguments = [str(tiny_folder / "scene.ply"), "--view", "000.png", "--points", "8,8", "--device", "cpu"]
+    done = _ended(AT_IMPORT.format(module=module, number=int(number), arguments=arguments), tmp_path)
+    assert done.returncode == 128 + number
+    assert done.stderr == f"saga-segment: interrupted; {said}\n"
+    assert not list(tmp_path.iterdir())
+
+
+def _run(command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    monkeypatch.setattr(sys, "argv", ["saga-test"])
+    with pytest.raises(SystemExit) as end:
+        run(command, "saga-test")
+    return end.value.code, capsys.readouterr().err
+
+
+@SIGNALS
+def test_what_a_library_makes_of_it_is_still_an_interruption(capsys, monkeypatch, number: int) -> None:
+    def command() -> None:
+        """Fails otherwise when it is interrupted."""
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        except BaseException as error:
+            raise ImportError("initialization failed") from error
+
+    assert _run(command, capsys, monkeypatch) == (128 + number, "saga-test: interrupted; earlier results are intact.\n")
+
+
+@SIGNALS
+def test_an_interruption_that_is_lost_comes_again(capsys, monkeypatch, number: int) -> None:
+    class Loses:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+
+    def command() -> None:
+        """Loses the exception in a destructor."""
+        began = time.monotonic()
+        Loses()
+        time.sleep(5)
+        raise AssertionError(f"not interrupted for {time.monotonic() - began} s")
+
+    assert _run(command, capsys, monkeypatch) == (128 + number, "saga-test: interrupted; earlier results are intact.\n")
+
+
+def test_the_impatient_do_not_stop_the_cleaning_up(capsys, monkeypatch) -> None:
+    cleaned = []
+
+    def command() -> None:
+        """Cleans up."""
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+            cleaned.append(True)
+
+    code, said = _run(command, capsys, monkeypatch)
+    assert (code, said.count("\n"), cleaned) == (130, 1, [True])
+
+
+def test_handlers_are_those_of_before() -> None:
+    before = [signal.getsignal(number) for number in interruption.SIGNALS], sys.unraisablehook
+    with interruption.raising():
+        assert signal.getsignal(signal.SIGTERM) is not before[0][1]
+    assert ([signal.getsignal(number) for number in interruption.SIGNALS], sys.unraisablehook) == before
+
+
+def test_a_mistake_is_one_line_whatever_names_hold(capsys, monkeypatch) -> None:
+    def command() -> None:
+        """Names a file that is no text."""
+        raise SagaError("a\nb\0\udcff.png: expected x,\n  found y.")
+
+    assert _run(command, capsys, monkeypatch) == (2, "error: a b?.png: expected x, found y.\n")
