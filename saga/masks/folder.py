@@ -15,7 +15,7 @@ from saga.masks.annotations.image import AnnotatedImage, Size
 from saga.masks.annotations.table import KINDS, Annotations, read_annotations
 from saga.masks.annotations.table import SUFFIXES as ANNOTATIONS
 from saga.masks.config import MaskKind
-from saga.masks.formats import LAYOUTS, PICTURES, SUFFIXES, read_masks, read_object_pictures
+from saga.masks.formats import LABELS, LAYOUTS, PICTURES, SUFFIXES, read_masks, read_object_pictures
 from saga.masks.matching import Candidate, Matches, candidates_in, match_names
 from saga.masks.numbering import number_of, shared_ends
 from saga.masks.pictures import Say
@@ -97,7 +97,7 @@ class FolderMasks:
         sets = list(_annotations_near(self.folder, cameras))
         apart = photographs.union({whole.path.resolve() for whole in sets}, *(whole.pictures for whole in sets))
         views = [camera.name for camera in cameras]
-        for suffixes in (SUFFIXES, PICTURES):
+        for suffixes in (SUFFIXES, LABELS, PICTURES):
             # Pictures of other types may be the photographs, so they count only where nothing else is there.
             candidates = [
                 candidate
@@ -111,7 +111,7 @@ class FolderMasks:
             paths = [self.folder / candidates[number].path for number in numbers]
             self._readers[view] = (paths[0], partial(self._read_files, paths))
         self._assumed += matches.assumed
-        self._warn_unused([str(c.path) for c in _left(matches, candidates) if not c.path.name.endswith(".json")])
+        self._warn_unused([str(c.path) for c in _left(matches, candidates) if c.path.suffix not in (".json", ".txt")])
         for whole in sets:
             self._add_annotations(whole, cameras)
         if not self._readers:
@@ -181,7 +181,9 @@ def _annotations_near(folder: Path, cameras: Sequence[Camera]) -> Iterator[Annot
     inside = candidates_in(folder, ANNOTATIONS, ())
     files = [candidate for candidate in inside if not candidate.is_folder]
     own = {number for numbers in match_names(files, views).found.values() for number in numbers}
-    paths = [folder / file.path for number, file in enumerate(files) if number not in own]
+    # Beside files of views others are those of photographs without a view.
+    taken = {files[number].path.parent for number in own}
+    paths = [folder / file.path for file in files if file.path.parent not in taken]
     for path in paths:
         found = read_annotations(path)
         if found is not None:

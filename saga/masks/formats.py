@@ -13,6 +13,7 @@ from saga.files.arrays import read_npy, read_npz
 from saga.files.reading import reading
 from saga.masks.annotations.image import Size
 from saga.masks.annotations.table import KINDS, read_annotations
+from saga.masks.annotations.yolo import read_yolo
 from saga.masks.config import MaskKind
 from saga.masks.pictures import Say, object_of, read_masks_picture, read_one_object, split_labels
 
@@ -20,7 +21,9 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """File types of pictures of masks."""
 SUFFIXES = (".png", ".npz", ".npy", ".json")
 """File types that hold all masks of one image; a folder of binary PNGs is the fifth way."""
-LAYOUTS = "label PNG, folder of binary PNGs, .npz, .npy, or annotations as JSON"
+LABELS = (".txt",)
+"""File types that hold all masks of one image, and often something else: they count where no others are there."""
+LAYOUTS = "label PNG, folder of binary PNGs, .npz, .npy, annotations as JSON, or YOLO's .txt"
 """The same for error messages."""
 
 
@@ -45,6 +48,8 @@ def read_masks(
             masks = read_masks_picture(path, kind, say)
         elif path.suffix.lower() == ".json":
             masks = _from_json(path, size, say)
+        elif path.suffix.lower() == ".txt":
+            masks = read_yolo(path, size, say)
         else:
             masks = _from_npz(path) if path.suffix.lower() == ".npz" else _from_npy(path)
     seen = masks.any(axis=(1, 2))

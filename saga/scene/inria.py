@@ -35,14 +35,14 @@ def read_inria(path: str | Path, photographs: ImageFolder | None = None) -> list
         for index, entry in enumerate(entries)
         if (camera := _camera(entry, f"{path}: camera {index}", doubts)) is not None
     ]
-    cameras = _told_apart(cameras, path, doubts)
+    cameras = _told_apart(cameras, path, photographs, doubts)
     if not cameras:
         raise SagaError(f"{path}: expected cameras with finite poses, found none; write the cameras again")
     doubts.warn()
     return attach_photographs(cameras, photographs, path)
 
 
-def _told_apart(cameras: list[Camera], path: Path, doubts: Doubts) -> list[Camera]:
+def _told_apart(cameras: list[Camera], path: Path, photographs: ImageFolder | None, doubts: Doubts) -> list[Camera]:
     """Returns cameras of which no two have one name: a photograph for training and one for testing may share it.
 
     The trainer writes those for testing first where it was told to keep them apart (eval in `cfg_args`), else last.
@@ -60,6 +60,11 @@ def _told_apart(cameras: list[Camera], path: Path, doubts: Doubts) -> list[Camer
     for name, same in sharing.items():
         if len(same) != len(order):
             apart += same
+            continue
+        if photographs is not None and photographs.root.absolute().name in order:  # the photographs of one of the two
+            part = photographs.root.absolute().name
+            doubts.add(f"cameras share a name; those of {part} are taken, whose photographs these are", name)
+            apart.append(same[order.index(part)])
             continue
         doubts.add(f"cameras share a name; they are called {order[0]}/NAME and {order[1]}/NAME, as they come", name)
         apart += [replace(camera, name=f"{part}/{name}") for part, camera in zip(order, same, strict=True)]

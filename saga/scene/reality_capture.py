@@ -56,7 +56,10 @@ def read_reality_capture(path: str | Path, photographs: ImageFolder | None = Non
                 continue
             doubts.add("cameras whose photograph is missing have the size of the others", row["name"])
             (size,) = known
-        cameras.append(_camera(row, size, f"{path}: {row['name']}"))
+        camera = _camera(row, size, f"{path}: {row['name']}")
+        if camera.lens is not None and any(camera.lens.params[6:8]):
+            doubts.add("tangential distortion t1, t2 is taken for p1, p2 as OpenCV has them", row["name"])
+        cameras.append(camera)
     doubts.warn()
     return attach_photographs(cameras, photographs, path)
 

@@ -276,6 +276,12 @@ def test_a_folder_of_one_label_map(tmp_path: Path, camera: MakeCamera) -> None:
     np.testing.assert_array_equal(read(tmp_path, camera("0001.jpg")), MASKS)
 
 
+def test_text_beside_masks_is_none(tmp_path: Path, camera: MakeCamera) -> None:
+    (tmp_path / "0001.txt").write_text("a mug and a plate")
+    masks = write_squares(tmp_path, "0001.png")
+    np.testing.assert_array_equal(read(tmp_path, camera("0001.jpg")), [masks["0001.png"]])
+
+
 def test_photographs_are_never_their_own_masks(tmp_path: Path, camera: MakeCamera) -> None:
     Image.fromarray(LABELS).save(tmp_path / "0001.png")
     view = camera("0001.png", image_path=tmp_path / "0001.png")

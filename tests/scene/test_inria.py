@@ -106,6 +106,14 @@ def test_their_photographs_are_in_folders_of_their_own(tmp_path, make_images):
     assert named == {"test/r_0.png": 1, "train/r_0.png": 2, "train/r_1.png": 3}
 
 
+def test_the_photographs_of_one_of_the_two_tell_which_cameras_are_meant(tmp_path, make_images):
+    images = make_images("r_0.png", "r_1.png", folder="data/train")
+    (tmp_path / "cfg_args").write_text("Namespace(eval=True, source_path='nowhere')")
+    with pytest.warns(UserWarning, match="those of train are taken"):
+        cameras = read_inria(write(tmp_path / "cameras.json", pair()), ImageFolder(images))
+    assert {camera.name: round(camera.position[0]) for camera in cameras} == {"r_0.png": 2, "r_1.png": 3}
+
+
 def test_a_camera_that_is_written_twice_is_one(tmp_path):
     with pytest.warns(UserWarning, match="written twice are taken once"):
         assert len(read_inria(write(tmp_path / "cameras.json", [entry("a"), entry("a")]))) == 1

@@ -305,3 +305,30 @@ def test_cvat_that_is_damaged(tmp_path: Path, shape: str) -> None:
     (tmp_path / "a.xml").write_text("<annotations>")
     with pytest.raises(SagaError, match=r"a\.xml: expected annotations"):
         read(tmp_path / "a.xml")
+
+
+def test_yolo(tmp_path: Path) -> None:
+    def line(points: list[list[int]]) -> str:
+        return " ".join(["0", *(f"{x / WIDTH:.6f} {y / HEIGHT:.6f}" for x, y in points)])
+
+    plate = [[40, 30], [80, 30], [80, 50], [40, 50]]
+    (tmp_path / "classes.txt").write_text("mug\n")
+    (tmp_path / "0001.txt").write_text(f"{line(CORNERS)}\n{line(plate)}\n1 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "0002.txt").write_text("")
+    with pytest.warns(UserWarning, match="boxes without a polygon"):
+        assert same(read(tmp_path), MUG, PLATE)
+    assert len(read(tmp_path, "0002.jpg")) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("0 0.5 0.5 0.1 0.1", "1 boxes alone"),
+        ("0 30 5 30 25 10 25", "line 1 is no class"),
+        ("a b", "line 1 is no class"),
+    ],
+)
+def test_yolo_that_is_damaged(tmp_path: Path, text: str, match: str) -> None:
+    (tmp_path / "0001.txt").write_text(text)
+    with pytest.raises(SagaError, match=match):
+        read(tmp_path)
