@@ -53,6 +53,7 @@ class FolderMasks:
         self.folder = Path(folder)
         self._readers: dict[str, tuple[Path, _Reader]] = {}
         self._assumed: list[str] = []
+        self._photographs: set[Path] = set()
         if self.folder.is_file():
             self._add_annotations(_annotations_of(self.folder), cameras)
         elif self.folder.is_dir():
@@ -93,9 +94,9 @@ class FolderMasks:
         return None
 
     def _add_folder(self, cameras: Sequence[Camera]) -> None:
-        photographs = {camera.image_path.resolve() for camera in cameras if camera.image_path is not None}
+        self._photographs = {camera.image_path.resolve() for camera in cameras if camera.image_path is not None}
         sets = list(_annotations_near(self.folder, cameras))
-        apart = photographs.union({whole.path.resolve() for whole in sets}, *(whole.pictures for whole in sets))
+        apart = self._photographs.union({whole.path.resolve() for whole in sets}, *(whole.pictures for whole in sets))
         views = [camera.name for camera in cameras]
         for suffixes in (SUFFIXES, LABELS, PICTURES):
             # Pictures of other types may be the photographs, so they count only where nothing else is there.
@@ -159,6 +160,8 @@ class FolderMasks:
     def _nothing_found(self, cameras: Sequence[Camera]) -> str:
         wanted = ", ".join(f"{camera.stem}.*" for camera in cameras[:_FEW])
         listed = sorted(entry.name for entry in self.folder.iterdir()) if self.folder.is_dir() else []
+        if any((self.folder / name).resolve() in self._photographs for name in listed):
+            self._assumed.append("these are the photographs themselves")
         doubts = f" ({'; '.join(self._assumed)})" if self._assumed else ""
         found = f"found {', '.join(listed[:_FEW]) or 'nothing'}" if self.folder.is_dir() else "found other names"
         return (

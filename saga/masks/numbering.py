@@ -52,10 +52,13 @@ def check_numbering(masks: Sequence[str], views: Sequence[str], by_number: bool,
     shift = min(theirs) - min(ours)
     if shift == 0 or {number + shift for number in ours} != theirs:
         return
-    line = f"masks are numbered from {min(ours)} to {max(ours)}, photographs from {min(theirs)} to {max(theirs)}"
+    own, other = f"{min(ours)} to {max(ours)}", f"{min(theirs)} to {max(theirs)}"
     if by_number:
-        raise SagaError(f"{line}: expected the same numbers; name each mask as its photograph.")
-    say(f"{line}: those of the same name are taken")
+        raise SagaError(
+            f"masks: expected the numbers of the photographs, {other}, found {own}: which is which is unclear; "
+            "name each mask as its photograph."
+        )
+    say(f"masks are numbered from {own}, photographs from {other}: those of the same name are taken")
 
 
 def _all_numbers(names: Sequence[str]) -> set[int] | None:

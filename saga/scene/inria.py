@@ -46,6 +46,7 @@ def _told_apart(cameras: list[Camera], path: Path, photographs: ImageFolder | No
     """Returns cameras of which no two have one name: a photograph for training and one for testing may share it.
 
     The trainer writes those for testing first where it was told to keep them apart (eval in `cfg_args`), else last.
+    Without its `cfg_args` they are taken to come first: were that wrong, the photographs would not show the scene.
     """
     sharing: dict[str, list[Camera]] = defaultdict(list)
     for camera in cameras:
@@ -54,8 +55,9 @@ def _told_apart(cameras: list[Camera], path: Path, photographs: ImageFolder | No
             doubts.add("cameras that are written twice are taken once", camera.name)
         else:
             same.append(camera)
-    orders = {True: ("test", "train"), False: ("train", "test"), None: ("first", "second")}
-    order = orders.get(_arguments(path).get("eval"), orders[None])
+    arguments = _arguments(path)
+    order = ("train", "test") if arguments.get("eval") is False else ("test", "train")
+    known = "" if isinstance(arguments.get("eval"), bool) else " (as with --eval; its cfg_args is not here)"
     apart = []
     for name, same in sharing.items():
         if len(same) != len(order):
@@ -66,7 +68,7 @@ def _told_apart(cameras: list[Camera], path: Path, photographs: ImageFolder | No
             doubts.add(f"cameras share a name; those of {part} are taken, whose photographs these are", name)
             apart.append(same[order.index(part)])
             continue
-        doubts.add(f"cameras share a name; they are called {order[0]}/NAME and {order[1]}/NAME, as they come", name)
+        doubts.add(f"cameras share a name; they are called {order[0]}/ and {order[1]}/NAME as they come{known}", name)
         apart += [replace(camera, name=f"{part}/{name}") for part, camera in zip(order, same, strict=True)]
     return apart
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from saga.errors import SagaError
-from saga.scene.colmap import count_images, read_colmap_points
+from saga.scene.colmap import count_images, read_colmap, read_colmap_points
 
 _POINTS = 500
 _CENTERS = 20_000
@@ -30,11 +30,14 @@ def choose_sub_model(
         means: centers of the scene's Gaussians, or None.
     """
     by_size = sorted(paths, key=lambda path: -count_images(path))
-    shares = {} if means is None else {path: _share_near(path, means) for path in by_size}
-    fitting = [path for path in by_size if (shares.get(path) or 0) >= _FITS]
+    if means is None:
+        return by_size[0], "the largest"
+    shares = {path: _share_near(path, means) for path in by_size}
+    fitting = [path for path in by_size if (shares[path] or 0) >= _FITS]
     if fitting:
         return fitting[0], "the largest whose points lie where the scene is"
-    return by_size[0], "the largest"
+    seeing = [path for path in by_size if shares[path] is None and _share_seeing(path, means) >= _FITS]
+    return (seeing[0], "the largest whose cameras see the scene") if seeing else (by_size[0], "the largest")
 
 
 def _share_near(
@@ -53,3 +56,21 @@ def _share_near(
     points = points[:: max(1, len(points) // _POINTS)]
     distances, _ = cKDTree(centers).query(points)
     return float(np.mean(distances <= _NEAR * np.linalg.norm(high - low)))
+
+
+def _share_seeing(
+    path: Path,
+    means: np.ndarray,  # [N, 3]
+) -> float:
+    """Returns the share of a model's cameras that see half of the Gaussians."""
+    try:
+        cameras = read_colmap(path)
+    except SagaError:
+        return 0.0
+    centers = means[:: max(1, len(means) // _POINTS)]
+    seeing = 0
+    for camera in cameras:
+        pixels, depths = camera.project(centers)
+        inside = np.all((pixels >= 0) & (pixels < (camera.width, camera.height)), axis=1)
+        seeing += bool(np.mean((depths > 0) & inside) >= _FITS)
+    return seeing / len(cameras)

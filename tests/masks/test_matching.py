@@ -94,7 +94,7 @@ def test_what_may_belong_to_two_views_goes_to_the_longer_path_or_neither(tmp_pat
 def test_numbers_that_begin_elsewhere(tmp_path: Path) -> None:
     """Masks from 0 and photographs from 1: the second mask may be the first photograph's or the second's."""
     photographs = ["0001.jpg", "0002.jpg", "0003.jpg"]
-    with pytest.raises(SagaError, match="from 0 to 2, photographs from 1 to 3: expected the same numbers"):
+    with pytest.raises(SagaError, match="expected the numbers of the photographs, 1 to 3, found 0 to 2"):
         found(tmp_path / "a", ["0.png", "1.png", "2.png"], photographs)
     matches, _ = matches_of(tmp_path / "b", ["0000.png", "0001.png", "0002.png"], photographs)
     assert matches.assumed == [

@@ -310,6 +310,7 @@ def write_model(root: Path, name: str, count: int, shift: float, points: bool = 
         ([("0", 1, 0.0, True), ("1", 2, 0.0, True)], "1"),
         ([("0", 1, 0.0, True), ("1", 2, 50.0, True)], "0"),
         ([("0", 2, 0.0, False), ("1", 1, 0.0, False), ("10", 3, 0.0, False)], "10"),
+        ([("0", 1, 0.0, False), ("1", 2, 50.0, False)], "0"),
     ],
 )
 def test_of_several_models_the_largest_that_fits_is_taken_and_said(

@@ -83,13 +83,13 @@ def pair(name="r_0"):
     [
         ("Namespace(eval=True, source_path='nowhere')", ["test", "train"]),
         ("Namespace(eval=False, source_path='nowhere')", ["train", "test"]),
-        (None, ["first", "second"]),
+        (None, ["test", "train"]),
     ],
 )
 def test_views_for_training_and_testing_of_one_name(tmp_path, arguments, order):
     if arguments is not None:
         (tmp_path / "cfg_args").write_text(arguments)
-    with pytest.warns(UserWarning, match=f"cameras share a name; they are called {order[0]}/NAME and {order[1]}/NAME"):
+    with pytest.warns(UserWarning, match=f"cameras share a name; they are called {order[0]}/ and {order[1]}/NAME"):
         cameras = read_inria(write(tmp_path / "cameras.json", pair()))
     positions = {camera.name: round(camera.position[0]) for camera in cameras}
     assert positions == {f"{order[0]}/r_0": 1, f"{order[1]}/r_0": 2, "r_1": 3}
