@@ -27,7 +27,7 @@ LAYERS: list[dict[str, str]] = [
     {"query": "prompt, queries, scores, segmentation"},
     {"export": "PLYs, masks, label maps, pictures", "demo": "embedded scenes with exact labels"},
     {"methods": "the base class, the registry, a folder for each method"},
-    {"evaluate": "overlaps, prompts, datasets, tables"},
+    {"evaluate": "overlaps, prompts, datasets, tables", "checks": "what a scene is, and what is doubtful"},
     {"cli": "a thin file for each command"},
 ]
 """Floors from the ground up: a package imports from floors below its own, and from its left on its own floor."""
@@ -49,6 +49,7 @@ COLORS = {
     "demo": "#cfe3ef",
     "methods": "#efd0e2",
     "evaluate": "#e2e2e2",
+    "checks": "#e2e2e2",
     "cli": "#e2e2e2",
 }
 

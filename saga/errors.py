@@ -20,5 +20,9 @@ class EmptySelectionError(SagaError):
     """Nothing was selected, so there is nothing to write. Command lines exit with code 3, and write nothing."""
 
 
+class FrameMismatchError(SagaError):
+    """The photographs of a scene show something else than the scene does from their cameras, in every frame tried."""
+
+
 class NoCamerasError(SagaError):
     """A scene comes without cameras: views can be made from the scene itself."""

@@ -16,7 +16,7 @@ from saga.alignment.frames import (
     normalized_by_gsplat,
     oriented_by_nerfstudio,
 )
-from saga.errors import SagaError
+from saga.errors import FrameMismatchError
 from saga.raster import DeviceScene
 from saga.scene import Camera, Scene
 from saga.scene.camera_files import CameraSource
@@ -46,7 +46,8 @@ def align(
         The scene, and one line that says what was done; None when the cameras fit as they are.
 
     Raises:
-        SagaError: no frame fits, or a bad file.
+        FrameMismatchError: no frame fits.
+        SagaError: a bad file.
     """
     if str(mode) == "none" or not scene.cameras:
         return scene, None
@@ -80,7 +81,7 @@ def align(
             stacklevel=2,
         )
         return scene, None
-    raise SagaError(_disagreement(scene, source, given))
+    raise FrameMismatchError(_disagreement(scene, source, given))
 
 
 def _upright(scene: Scene, device: str) -> tuple[Scene, str] | None:

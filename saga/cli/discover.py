@@ -22,7 +22,7 @@ from saga.cli.options import (
     given,
     joined,
 )
-from saga.cli.run import beside, config_of, free_folder, require_format, run, say
+from saga.cli.run import beside, config_of, free_name, require_format, run, say
 from saga.config import Config, either, with_assignments
 from saga.errors import EmptySelectionError, SagaError
 from saga.methods.registry import method_names
@@ -92,7 +92,7 @@ def discover(
     seconds = round(time.perf_counter() - began, 2)
     sizes = {name: len(each) for name, each in named.items()}
     report = {"method": method, "config": asdict(config), "seconds": seconds, "gaussians": sizes}  # type: ignore[call-overload]
-    folder = out or free_folder("objects")
+    folder = out or free_name("objects")
     write_objects(named, loaded, folder, label_maps=True, report=report, format=format, labels_in_ply=labels_in_ply)
     shared = sum(sizes.values()) / max(1, len(loaded.gaussians))
     say(f"{folder}: {len(found)} objects with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")

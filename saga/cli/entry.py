@@ -37,6 +37,11 @@ def views() -> None:
     _run("views", "saga-views")
 
 
+def check() -> None:
+    """Runs saga-check."""
+    _run("check", "saga-check")
+
+
 def _run(module: str, prog: str) -> None:
     interruption.leave_at_once(prog)
     try:

@@ -84,9 +84,9 @@ def say(message: str) -> None:
     print(message, flush=True)
 
 
-def free_folder(stem: str) -> Path:
+def free_name(stem: str, ending: str = "") -> Path:
     """Returns the first of stem-1, stem-2, ... in the current folder that does not exist: nothing is overwritten."""
-    return next(path for path in (Path(f"{stem}-{number}") for number in count(1)) if not path.exists())
+    return next(path for path in (Path(f"{stem}-{number}{ending}") for number in count(1)) if not path.exists())
 
 
 def beside(scene: Path, ending: str) -> Path:

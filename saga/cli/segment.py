@@ -25,7 +25,7 @@ from saga.cli.options import (
     joined,
     prefixed,
 )
-from saga.cli.run import beside, config_of, free_folder, require_format, run, say
+from saga.cli.run import beside, config_of, free_name, require_format, run, say
 from saga.cli.train import train, write_regions
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
@@ -106,7 +106,7 @@ def segment(
         refuse("--all-levels", True if all_levels else None, method)
         loaded, opened = _open_method(method, scene, images, cameras, masks, config)
     results = opened.candidates_of(prompts) if all_levels else [opened.segment_prompts(prompts)]
-    folder = out or free_folder("object")
+    folder = out or free_name("object")
     for warning in results[0].report["warnings"]:
         say(f"warning: {warning}")
     for result in [each for each in results if len(each)] or results[:1]:

@@ -42,7 +42,7 @@ def draw_preview(
     outlined, and the prompt's "points" and "negative" (pixels x, y) and "box" (x0, y0, x1, y1) drawn in.
     The object fills its panel; strays are inside the frame too.
     """
-    small = _fit(camera)
+    small = fit_panel(camera)
     factor = small.width / camera.width
     mask = next(render_masks(scene, [small], member))
     if camera.image_path is None:
@@ -54,7 +54,7 @@ def draw_preview(
     alone = render_color(scene, close, _STUDIO, member)
     rest = render_color(scene, small, WHITE, ~member)
     count = int(member.sum())
-    return _sheet(
+    return sheet(
         [
             (asked, f"{camera.name}: {_describe(prompt)}"),
             (alone, f"object: {count:,} of {len(member):,} Gaussians"),
@@ -73,7 +73,7 @@ def draw_overview(
 
     `names` are those of the labels 1, 2, ...; they are written where the view shows their object.
     """
-    small = _fit(camera)
+    small = fit_panel(camera)
     seen = render_color(scene, small)
     shown = render_labels(scene, small, labels)
     gray = seen.mean(axis=2, keepdims=True)
@@ -83,7 +83,7 @@ def draw_overview(
     picture = Image.fromarray(painted)
     for label, name in enumerate(names, 1):
         _tag(picture, shown == label, name)
-    return _sheet([(seen, camera.name), (np.asarray(picture), f"{len(names)} objects")])
+    return sheet([(seen, camera.name), (np.asarray(picture), f"{len(names)} objects")])
 
 
 def palette(index: int) -> tuple[int, int, int]:
@@ -135,7 +135,7 @@ def best_view(
     return max(cameras[:: max(1, len(cameras) // _VIEWS)], key=worth)
 
 
-def _fit(camera: Camera) -> Camera:
+def fit_panel(camera: Camera) -> Camera:
     """Returns the camera with an image that fills a panel."""
     factor = min(_PANEL[0] / camera.width, _PANEL[1] / camera.height)
     return camera.resized(max(1, round(camera.width * factor)), max(1, round(camera.height * factor)))
@@ -208,7 +208,7 @@ def _tag(picture: Image.Image, mask: np.ndarray, name: str) -> None:
     draw.text(place, name, font=font, anchor="mm", fill=(255, 255, 255))
 
 
-def _sheet(panels: Sequence[tuple[np.ndarray, str]]) -> np.ndarray:
+def sheet(panels: Sequence[tuple[np.ndarray, str]]) -> np.ndarray:
     """Panels of one size side by side on paper, each with its caption below."""
     height, width = panels[0][0].shape[:2]
     sheet = Image.new("RGB", (len(panels) * (width + _MARGIN) + _MARGIN, height + _MARGIN + _CAPTION + 4), _PAPER)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import saga.demo
-from saga.cli import demo, discover, segment, train, views
+from saga.cli import check, demo, discover, segment, train, views
 from saga.train import TrainConfig
 
 Command = Callable[..., "Outcome"]
@@ -56,6 +56,12 @@ def saga_segment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 def saga_discover(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """saga-discover with arguments."""
     return lambda *arguments: _run(discover.main, "saga-discover", arguments, monkeypatch, capsys)
+
+
+@pytest.fixture
+def saga_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """saga-check with arguments."""
+    return lambda *arguments: _run(check.main, "saga-check", arguments, monkeypatch, capsys)
 
 
 @pytest.fixture
