@@ -16,7 +16,6 @@ from saga.scene import Camera, Gaussians, Scene
 from saga.scene.camera_files import CameraSource
 from saga.scene.ply import RGB
 
-_KINDS = {"colmap": "COLMAP model", "nerfstudio": "nerfstudio file", "inria": "cameras.json of the INRIA trainer"}
 _INNER = (0.01, 0.99)
 """Quantiles of the centers between which the extent of a scene is told: floaters lie anywhere."""
 _HUGE = 0.3
@@ -105,7 +104,7 @@ def find_cameras(scene: Scene, source: CameraSource | None, findings: Findings) 
         findings.doubt("there are no cameras", "give them with --cameras, or views are made from the scene itself")
         return
     lenses = _listed(Counter("pinhole" if c.lens is None else c.lens.model for c in cameras))
-    findings.fact("cameras", f"{len(cameras)} from {source.path} ({_KINDS[source.kind]}); {lenses}")
+    findings.fact("cameras", f"{len(cameras)} from {source.path} ({source.format.what}); {lenses}")
     written = {camera.name: camera for camera in source.read(None)}
     resized = [
         (camera, known)

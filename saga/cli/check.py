@@ -57,7 +57,7 @@ def check(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         loaded, moved = _load(scene, images, cameras)
-        source = find_cameras(scene, images, cameras.cameras) if loaded.cameras else None
+        source = find_cameras(scene, images, cameras.cameras, loaded.gaussians.means) if loaded.cameras else None
         own = open_masks(loaded, masks, device=device, kind=masks_kind) if masks is not None and source else None
         find_gaussians(loaded.gaussians, findings)
         find_views(loaded, source, findings)

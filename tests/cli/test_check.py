@@ -36,7 +36,7 @@ def test_a_scene_that_is_well(saga_check, tiny_folder: Path, tiny_scene: Scene, 
     assert told["finite"] == "all"
     low, high = np.quantile(tiny_scene.gaussians.means, (0.01, 0.99), axis=0)
     assert told["extent"].startswith(" x ".join(f"{side:.3g}" for side in high - low))
-    assert told["cameras"] == f"6 from {tiny_folder / 'transforms.json'} (nerfstudio file); pinhole"
+    assert told["cameras"] == f"6 from {tiny_folder / 'transforms.json'} (a nerfstudio transforms.json); pinhole"
     assert told["photographs"] == f"6 for 6 cameras, in {tiny_folder / 'images'}; 160 x 120"
     assert "cameras as they are; agreement of 6 photographs" in told["frame"] and "by 0.0% " in told["frame"]
     assert "instances" in told["masks"]
