@@ -12,6 +12,7 @@ from saga.evaluate.cases import Task, TaskPrompt
 from saga.evaluate.records import Record
 from saga.export.preview import highlight
 from saga.export.rendering import render_color
+from saga.files.names import printable
 from saga.query.prompts import Prompt, check
 from saga.raster.device_scene import DeviceScene
 from saga.scene import Camera
@@ -144,7 +145,7 @@ def _strip(panels: Sequence[tuple[Image.Image, str]]) -> Image.Image:
     strip = Image.new("RGB", (len(panels) * (_PANEL + _GAP) - _GAP, height + _CAPTION), _PAPER)
     draw, font = ImageDraw.Draw(strip), ImageFont.load_default(13)
     for k, (picture, caption) in enumerate(panels):
-        left = k * (_PANEL + _GAP)
+        left, caption = k * (_PANEL + _GAP), printable(caption)
         strip.paste(picture, (left, 0))
         while caption and draw.textlength(caption, font) > _PANEL:
             caption = caption.removesuffix("…")[:-1] + "…"

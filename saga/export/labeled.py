@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,10 +14,12 @@ from plyfile import PlyData, PlyProperty
 
 from saga.errors import EmptySelectionError, SagaError
 from saga.export.preview import palette
+from saga.files.json_values import write_json
 from saga.files.transaction import atomic_path
 from saga.raster import DeviceScene
 from saga.scene import Gaussians, Scene
 from saga.scene.formats import format_by_name
+from saga.scene.json_file import read_json
 
 if TYPE_CHECKING:
     from saga.query.segmentation import Segmentation
@@ -124,15 +125,10 @@ def describe_objects(objects: Mapping[str, Segmentation], gaussians: Gaussians) 
 def is_description(path: Path) -> bool:
     """Tells whether a file is what `describe_objects` returns."""
     try:
-        contents = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        contents = read_json(path)
+    except SagaError:
         return False
     return isinstance(contents, dict) and all(isinstance(v, dict) and "id" in v for v in contents.values())
-
-
-def write_json(path: Path, contents: Any) -> None:
-    """Writes JSON values for people to read."""
-    path.write_text(json.dumps(contents, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def _bounds(

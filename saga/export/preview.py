@@ -13,6 +13,7 @@ from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from saga.export.rendering import WHITE, Color, render_alpha, render_color, render_labels, render_masks
+from saga.files.names import printable
 from saga.raster import DeviceScene
 from saga.scene import Camera
 
@@ -200,7 +201,7 @@ def _tag(picture: Image.Image, mask: np.ndarray, name: str) -> None:
     rows, columns = np.nonzero(mask)
     if len(rows) < 30:
         return
-    draw = ImageDraw.Draw(picture)
+    draw, name = ImageDraw.Draw(picture), printable(name)
     font = ImageFont.load_default(13)
     place = float(np.median(columns)), float(np.median(rows))
     box = draw.textbbox(place, name, font=font, anchor="mm")
@@ -217,5 +218,5 @@ def sheet(panels: Sequence[tuple[np.ndarray, str]]) -> np.ndarray:
         left = _MARGIN + k * (width + _MARGIN)
         sheet.paste(Image.fromarray(picture), (left, _MARGIN))
         draw.rectangle((left - 1, _MARGIN - 1, left + width, _MARGIN + height), outline=(205, 205, 205))
-        draw.text((left + 2, _MARGIN + height + _CAPTION // 2), caption, font=font, fill=_INK, anchor="lm")
+        draw.text((left + 2, _MARGIN + height + _CAPTION // 2), printable(caption), font=font, fill=_INK, anchor="lm")
     return np.asarray(sheet)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,13 +17,15 @@ from torch import Tensor
 
 from saga.errors import EmptySelectionError, SagaError
 from saga.export import boundary
-from saga.export.labeled import FACTS, describe_objects, merge_labels, with_labels, write_json
+from saga.export.labeled import FACTS, describe_objects, merge_labels, with_labels
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
 from saga.export.pruning import floating_members, hidden_members
 from saga.export.rendering import render_labels, render_masks, select
 from saga.export.splats import ENDINGS, usable_format, write_splats
 from saga.export.usd import write_usd
+from saga.files.json_values import write_json
+from saga.files.names import folded, safe_name
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
 from saga.scene import Scene
@@ -129,9 +131,7 @@ def write_objects(
         raise EmptySelectionError(f"{out}: expected at least one object to write, found none; select something first.")
     if empty:
         warnings.warn(f"{out}: nothing is selected of {', '.join(empty)}, so there is no file of it", stacklevel=2)
-    for name in segmentations:
-        if name in ("", ".", "..") or any(mark in name for mark in '/\\:*?"<>|\0'):
-            raise SagaError(f'{name!r}: expected a name that can name a file; leave out / \\ : * ? " < > |')
+    _check_names(list(segmentations))
     device_scene = DeviceScene.of(scene, next(iter(segmentations.values())).tensor.mask.device)
     scene = device_scene.scene
     written = usable_format(format, scene.gaussians)
@@ -156,6 +156,20 @@ def write_objects(
                     pictures.write(stage / "label_maps" / f"{stems[camera.name]}.png", shown)
         if report is not None:
             write_json(stage / "report.json", dict(report))
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Raises SagaError for names that cannot be those of files everywhere, or that some disks do not tell apart."""
+    known: dict[str, str] = {}
+    for name in names:
+        if safe_name(name) != name:
+            raise SagaError(
+                f"{name!r}: expected a name that can name a file, such as {safe_name(name)!r}; leave out "
+                '/ \\ : * ? " < > |, dots at its ends, and names of devices'
+            )
+        other = known.setdefault(folded(name), name)
+        if other != name:
+            raise SagaError(f"{name!r}: expected names that every disk tells apart, found {other!r} too; rename one")
 
 
 def _require_members(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 from saga.errors import SagaError
 from saga.export.png import PngWriter
 from saga.export.rendering import WHITE, Color, render_color
+from saga.files.json_values import write_json
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
 from saga.runtime.progress import ticking
@@ -90,7 +90,7 @@ def prepare_views(
         cameras = plan_views(placed, count, size, seed, progress)
         with ticking(progress, "rendering views", len(cameras), transient=True) as tick:
             _write_views(placed, cameras, stage, WHITE, tick)
-        (stage / _FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        write_json(stage / _FACTS, facts)
     return True
 
 

@@ -8,12 +8,12 @@ import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 
 from saga.errors import SagaError
 from saga.files.arrays import read_entry
+from saga.files.names import quoted_name
 from saga.files.reading import reading
 from saga.files.transaction import atomic_path
 from saga.masks.packed import PackedMasks
@@ -45,6 +45,8 @@ class MaskCache:
         self.description = generator.description
         self._arrays: dict[_ViewKey, frozenset[str]] = {}
         """Which arrays the files of the views hold that were found to be current."""
+        self._keys: dict[_ViewKey, str] = {}
+        """The digests of these views' images."""
 
     def missing(self, cameras: Sequence[Camera]) -> list[Camera]:
         """Return the cameras with a photograph whose masks are not there, damaged (warns), or of another photograph."""
@@ -106,7 +108,7 @@ class MaskCache:
         return self._read(camera, "weights")
 
     def _path(self, camera: Camera) -> Path:
-        return self.folder / f"{quote(camera.name, safe=' ')}.npz"
+        return self.folder / f"{quoted_name(camera.name)}.npz"
 
     def _is_current(self, camera: Camera, warn: bool = False) -> bool:
         key, path = _view_key(camera), self._path(camera)
@@ -121,6 +123,7 @@ class MaskCache:
                     return False
                 self._check(camera, archive)
                 self._arrays[key] = frozenset(Path(name).stem for name in archive.namelist())
+                self._keys[key] = expected
                 return True
         except SagaError as error:
             if warn:
@@ -154,15 +157,18 @@ class MaskCache:
         path = self._path(camera)
         advice = "run the mask extraction again"
         with reading(path, f"the masks of {camera.name}", advice), zipfile.ZipFile(path) as archive:
+            # A disk that does not tell two views' names apart holds the masks of the other one by now.
+            if archive.read("key").decode() != self._keys[_view_key(camera)]:
+                raise ValueError("those of another photograph")
             return read_entry(path, archive, archive.getinfo(f"{name}.npy"))
 
     def _write(self, camera: Camera, made: ViewMasks) -> None:
         masks, features = made.masks, made.features
         if masks.shape[1:] != (camera.height, camera.width) or masks.dtype != bool:
             raise ValueError(f"expected bool [M, {camera.height}, {camera.width}], got {masks.dtype} {masks.shape}")
-        bits = PackedMasks.pack(np.ascontiguousarray(masks)).bits
+        bits, key = PackedMasks.pack(np.ascontiguousarray(masks)).bits, image_key(camera)
         with atomic_path(self._path(camera)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            archive.writestr("key", image_key(camera))
+            archive.writestr("key", key)
             _add_array(archive, "masks", bits, zipfile.ZIP_DEFLATED)
             if made.weights is not None:
                 _add_array(archive, "weights", made.weights.astype(np.float32, copy=False), zipfile.ZIP_STORED)
@@ -170,6 +176,7 @@ class MaskCache:
                 # Features do not compress: storing them as they are makes them quick to read.
                 _add_array(archive, "features", features.astype(np.float16, copy=False), zipfile.ZIP_STORED)
         optional = {"features": features, "weights": made.weights}
+        self._keys[_view_key(camera)] = key
         self._arrays[_view_key(camera)] = frozenset(
             {"key", "masks", *(name for name, array in optional.items() if array is not None)}
         )

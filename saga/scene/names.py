@@ -6,7 +6,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from urllib.parse import quote
+
+from saga.files.names import folded, quoted_name, safe_name
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """File name suffixes of photographs that can be read, lower case."""
@@ -33,8 +34,12 @@ def comparable(name: str) -> str:
 
 
 def flat_stem(name: str) -> str:
-    """Return a view's name without its suffix, folders joined by "_"."""
-    return "_".join(PurePosixPath(without_suffix(name)).parts)
+    """Return a view's name without its suffix, folders joined by "_", as one that can name a file."""
+    return _flat(without_suffix(name))
+
+
+def _flat(name: str) -> str:
+    return safe_name("_".join(PurePosixPath(name).parts))
 
 
 def unique_stems(names: Sequence[str]) -> dict[str, str]:
@@ -48,22 +53,22 @@ def unique_stems(names: Sequence[str]) -> dict[str, str]:
     taken: set[str] = set()
     forms: list[Callable[[str], str]] = [
         flat_stem,
-        lambda name: "_".join(PurePosixPath(name).parts),
-        lambda name: quote(name, safe=" "),
+        _flat,
+        quoted_name,
     ]
     pending = list(names)
     for form in forms:
-        counts = Counter(_folded(form(name)) for name in pending)
-        fits = [name for name in pending if counts[_folded(form(name))] == 1 and _folded(form(name)) not in taken]
+        counts = Counter(folded(form(name)) for name in pending)
+        fits = [name for name in pending if counts[folded(form(name))] == 1 and folded(form(name)) not in taken]
         chosen |= {name: form(name) for name in fits}
-        taken |= {_folded(form(name)) for name in fits}
+        taken |= {folded(form(name)) for name in fits}
         pending = [name for name in pending if name not in chosen]
     for name in pending:
         number = 2
-        while _folded(f"{quote(name, safe=' ')}-{number}") in taken:
+        while folded(f"{quoted_name(name)}-{number}") in taken:
             number += 1
-        chosen[name] = f"{quote(name, safe=' ')}-{number}"
-        taken.add(_folded(chosen[name]))
+        chosen[name] = f"{quoted_name(name)}-{number}"
+        taken.add(folded(chosen[name]))
     return {name: chosen[name] for name in names}
 
 
@@ -85,7 +90,3 @@ def tails(name: str) -> Iterable[str]:
     """Returns the path, then the path without some of its leading folders, longest first."""
     parts = PurePosixPath(name).parts
     return (str(PurePosixPath(*parts[start:])) for start in range(len(parts)))
-
-
-def _folded(name: str) -> str:
-    return comparable(name).casefold()
