@@ -16,6 +16,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 from saga.errors import SagaError
 from saga.files.reading import reading, require_memory
 from saga.masks.config import MaskKind
+from saga.masks.lossy import FAINTEST, flat_labels, is_lossy
 
 Say = Callable[[str], None]
 """Takes what was assumed, one line for people."""
@@ -29,7 +30,6 @@ _EXTREME_LEVELS = 16
 """Levels this close to black or to the brightest one count as these, as compression leaves them."""
 _BETWEEN_SHARE = 0.8
 """Share of the levels between that must lie between their neighbors, for them to be an edge."""
-_LOSSY = (".jpg", ".jpeg", ".webp")
 _BORDER = 224 << 16 | 224 << 8 | 192
 """The color of index 255 in VOC's palette, whose other colors are of multiples of 64 (for 21 classes)."""
 _LEAST_GRAY_LEVEL = 64
@@ -45,8 +45,13 @@ def read_masks_picture(path: Path, kind: MaskKind = "auto", say: Say = lambda li
         SagaError: the picture cannot be decoded, or is no picture of masks.
     """
     pixels, void = _decode(path)
+    lossy = is_lossy(path)
     if pixels.ndim == 3:
         pixels, covered = _flat(pixels)
+        if lossy and covered is None and (kind != "soft" or pixels.ndim == 3):
+            labels = _lossy_labels(path, pixels, kind, say)
+            if labels is not None:
+                return _labels(path, labels)
         if pixels.ndim == 3:
             return _colors(path, pixels, covered, say)
         if covered is not None:
@@ -54,7 +59,10 @@ def read_masks_picture(path: Path, kind: MaskKind = "auto", say: Say = lambda li
     if _has_void(pixels, void):
         say(f"{path}: 255 beside smaller labels counts as no object, as in VOC")
         pixels = np.where(pixels == _VOID, 0, pixels)
-    lossy = path.suffix.lower() in _LOSSY
+    if lossy and kind != "soft":
+        labels = _lossy_labels(path, pixels, kind, say)
+        if labels is not None:
+            return _labels(path, labels)
     if kind == "soft" or (kind == "auto" and (lossy or is_soft(pixels))):
         if kind == "auto":
             say(
@@ -82,7 +90,7 @@ def read_object(path: Path) -> np.ndarray:  # [h, w]
         if alpha is not None and (alpha < np.iinfo(alpha.dtype).max).any():
             return above_half(alpha)
         pixels = pixels[..., :3].max(axis=2)
-    return object_of(pixels, path.suffix.lower() in _LOSSY)
+    return object_of(pixels, is_lossy(path))
 
 
 def read_one_object(path: Path) -> np.ndarray:  # [h, w]
@@ -162,6 +170,37 @@ def _decode(path: Path) -> tuple[np.ndarray, bool]:  # [h, w] or [h, w, 3 or 4]
         if image.mode in ("L", "I", "I;16", "I;16B"):
             return np.asarray(image), False
         return np.asarray(image.convert("RGBA")), False
+
+
+def _lossy_labels(
+    path: Path,
+    pixels: np.ndarray,  # [h, w] or [h, w, 3]
+    kind: MaskKind,
+    say: Say,
+) -> np.ndarray | None:  # [h, w]
+    """Returns the labels of a lossy picture, and says so; None when it is a mask of one object.
+
+    Raises:
+        SagaError: it is a photograph, or too dark for labels to be told apart.
+    """
+    if 0 < pixels.max(initial=0) < FAINTEST:
+        raise SagaError(
+            f"{path}: expected labels that compression cannot have changed, found levels up to {pixels.max()} in a "
+            "lossy picture; write it as PNG."
+        )
+    labels = flat_labels(pixels)
+    if labels is None:
+        if pixels.ndim == 2:
+            return None
+        raise SagaError(
+            f"{path}: expected a picture of masks, found colors as in a photograph; give one value or one color per "
+            "object, 0 or black for none"
+        )
+    if pixels.ndim == 2 and labels.max(initial=0) < 2 and kind == "auto":
+        return None
+    what = "color" if pixels.ndim == 3 else "level"
+    say(f"{path}: each {what} of its areas is an object, whose edges are where lossy compression left them")
+    return labels
 
 
 def _has_void(

@@ -156,3 +156,46 @@ def test_gray_255_beside_small_labels_belongs_to_no_object(tmp_path: Path) -> No
     said: list[str] = []
     masks = read_masks_picture(tmp_path / "a.png", say=said.append)
     assert np.array_equal(masks, [BALL & ~OTHER]) and "255 beside smaller labels" in said[0]
+
+
+LARGE = np.kron(LABELS, np.ones((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize("quality", [50, 75, 95])
+@pytest.mark.parametrize(
+    "palette",
+    [[[0] * 3, [128, 0, 0], [0, 128, 0]], [[0] * 3, [255, 60, 20], [20, 90, 250]], [[0] * 3, [90] * 3, [200] * 3]],
+    ids=["VOC", "bright", "gray"],
+)
+def test_label_maps_that_went_through_jpeg(tmp_path: Path, quality: int, palette: list[list[int]]) -> None:
+    Image.fromarray(np.array(palette, np.uint8)[LARGE]).save(tmp_path / "a.jpg", quality=quality)
+    said: list[str] = []
+    masks = read_masks_picture(tmp_path / "a.jpg", say=said.append)
+    assert len(masks) == 2 and "lossy compression" in said[0]
+    assert min(max(iou(mask, k == LARGE) for mask in masks) for k in (1, 2)) > 0.97
+
+
+@pytest.mark.parametrize("sigma", [4, 10, 20])
+def test_a_soft_edge_that_went_through_jpeg_is_no_label(tmp_path: Path, sigma: int) -> None:
+    soft = gaussian_filter((LARGE == 1) * 255.0, sigma)
+    Image.fromarray(soft.astype(np.uint8)).save(tmp_path / "a.jpg")
+    (mask,) = read_masks_picture(tmp_path / "a.jpg")
+    assert iou(mask, soft > soft.max() / 2) > 0.97
+
+
+def test_labels_too_faint_for_jpeg_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(LARGE).save(tmp_path / "a.jpg")
+    with pytest.raises(SagaError, match="write it as PNG"):
+        read_masks_picture(tmp_path / "a.jpg")
+
+
+def test_a_webp_without_loss_is_as_good_as_a_png(tmp_path: Path) -> None:
+    Image.fromarray(LARGE).save(tmp_path / "a.webp", lossless=True)
+    assert np.array_equal(read_masks_picture(tmp_path / "a.webp"), [LARGE == 1, LARGE == 2])
+
+
+def test_a_photograph_as_jpeg_is_no_picture_of_masks(tmp_path: Path) -> None:
+    noise = gaussian_filter(np.random.default_rng(0).uniform(0, 255, (90, 120, 3)), (1, 1, 0))
+    Image.fromarray((noise * 3 % 255).astype(np.uint8)).save(tmp_path / "a.jpg")
+    with pytest.raises(SagaError, match="colors as in a photograph"):
+        read_masks_picture(tmp_path / "a.jpg")
