@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -118,11 +119,43 @@ def written_converted(path: Path, ply: PlyData, format: str) -> bytes:
         SagaError: gaussforge is not installed, or refuses the scene.
     """
     rows = ply["vertex"].data
+    if format == "spz":
+        rows = _half_turn(rows)
+    elif format == "compressed.ply" and _transposes_harmonics():
+        rows = _transposed_harmonics(rows)
+    return _convert(path, _bytes_of(rows), "ply", format)
+
+
+def _bytes_of(rows: np.ndarray) -> bytes:
     stream = io.BytesIO()
-    PlyData([PlyElement.describe(_half_turn(rows) if format == "spz" else rows, "vertex")], byte_order="<").write(
-        stream
-    )
-    return _convert(path, stream.getvalue(), "ply", format)
+    PlyData([PlyElement.describe(rows, "vertex")], byte_order="<").write(stream)
+    return stream.getvalue()
+
+
+@cache
+def _transposes_harmonics() -> bool:
+    """Whether the converter writes the harmonics of a compressed PLY coefficient by coefficient.
+
+    Programs that read the format, gaussforge too, expect them channel by channel, as any PLY has them. Version 0.6 does
+    not write that; what the installed one does is seen on a single Gaussian.
+    """
+    rest = [f"f_rest_{i}" for i in range(9)]
+    names = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", *rest, "opacity", "scale_0", "scale_1", "scale_2", "rot_0"]
+    one = np.zeros(1, [(name, "<f4") for name in (*names, "rot_1", "rot_2", "rot_3")])
+    one["rot_0"] = one["f_rest_1"] = 1
+    data = _convert(Path("compressed.ply"), _bytes_of(one), "ply", "compressed.ply")
+    written = PlyData.read(io.BytesIO(data))["sh"].data[0]
+    return max(rest, key=lambda name: int(written[name])) != "f_rest_1"
+
+
+def _transposed_harmonics(rows: np.ndarray) -> np.ndarray:
+    """Returns a copy of a PLY's rows whose harmonics are in order once channels and coefficients change places."""
+    turned = rows.copy()
+    per_channel = sum(name.startswith("f_rest_") for name in rows.dtype.names or ()) // 3
+    for channel in range(3):
+        for k in range(per_channel):
+            turned[f"f_rest_{channel * per_channel + k}"] = rows[f"f_rest_{3 * k + channel}"]
+    return turned
 
 
 def _convert(path: Path, data: bytes, source: str, target: str) -> bytes:

@@ -249,13 +249,13 @@ class Gaussians:
     def _warn_of_loss(self, format: SplatFormat) -> None:
         """Says which properties of the PLY a format has no place for."""
         known = {*self.layout.geometry, *self.layout.dc, *self.layout.rest, "nx", "ny", "nz"}
-        lost = [name for name in self.vertices.dtype.names or () if name not in known]
-        if self.layout.coefficients > MAX_COEFFICIENTS:
-            lost.append("of spherical harmonics above degree 3")
+        others = [name for name in self.vertices.dtype.names or () if name not in known]
+        lost = [f"the properties {', '.join(others)}"] if others else []
+        lost += [f"the element {element.name}" for element in self.ply.elements if element.name != "vertex"]
+        if self.layout.coefficients > MAX_COEFFICIENTS or (format == "splat" and self.layout.rest):
+            lost.append(f"spherical harmonics above degree {0 if format == 'splat' else 3}")
         if lost:
-            warnings.warn(
-                f"{format}: has no place for the properties {', '.join(lost)}; a PLY keeps them", stacklevel=3
-            )
+            warnings.warn(f"{format}: has no place for {' and '.join(lost)}; a PLY keeps them", stacklevel=3)
 
     def digest(self) -> str:
         """Returns SHA-256 (hexadecimal) of means, scales, quaternions and opacities as stored in the file.

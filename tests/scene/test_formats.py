@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from plyfile import PlyData
 from scipy.spatial import cKDTree
 
 from saga.errors import SagaError
@@ -57,6 +58,52 @@ def test_a_scene_comes_back_within_what_the_format_keeps(scene: Gaussians, tmp_p
     assert np.abs(covariances(again)[order] - covariances(scene)).max() < 4e-3
     assert np.abs(again.opacities[order] - scene.opacities).max() < 0.02
     assert np.abs(again.sh[order, 0] - scene.sh[:, 0]).max() < 0.1
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+@pytest.mark.parametrize("ending", ["compressed.ply", "spz", "ksplat", "sog"])
+def test_every_harmonic_comes_back_where_it_was(tmp_path: Path, ending: str, degree: int) -> None:
+    """A single one of each channel differs from 0 in each Gaussian, so none can stand for another."""
+    count = (degree + 1) ** 2
+    sh = np.zeros((3 * (count - 1), count, 3), np.float32)
+    for row in range(len(sh)):
+        sh[row, 1 + row // 3, row % 3] = 0.5
+    n = len(sh)
+    means = np.stack([np.linspace(-1, 1, n), np.zeros(n), np.zeros(n)], 1)
+    scene = Gaussians.from_arrays(means, np.full((n, 3), 0.1), np.tile([1.0, 0, 0, 0], (n, 1)), np.full(n, 0.5), sh)
+    scene.write(tmp_path / f"scene.{ending}")
+    again = Gaussians.read(tmp_path / f"scene.{ending}")
+    assert np.abs(again.sh[again.means[:, 0].argsort()] - sh).max() < 0.1
+
+
+def test_harmonics_of_a_compressed_ply_lie_channel_by_channel_in_the_file(tmp_path: Path) -> None:
+    """As SuperSplat writes and reads them; decoded by the format's definition, 8 bits for -4 to 4."""
+    sh = np.random.default_rng(6).uniform(-1, 1, (40, 16, 3)).astype(np.float32)
+    means = np.stack([np.linspace(-1, 1, 40), np.zeros(40), np.zeros(40)], 1)
+    scene = Gaussians.from_arrays(means, np.full((40, 3), 0.1), np.tile([1.0, 0, 0, 0], (40, 1)), np.full(40, 0.5), sh)
+    scene.write(tmp_path / "scene.compressed.ply")
+    stored = PlyData.read(str(tmp_path / "scene.compressed.ply"))["sh"].data
+    order = Gaussians.read(tmp_path / "scene.compressed.ply").means[:, 0].argsort()
+    for channel in range(3):
+        for k in range(15):
+            found = (stored[f"f_rest_{15 * channel + k}"].astype(float)[order] / 256 - 0.5) * 8
+            assert np.abs(found - sh[:, 1 + k, channel]).max() < 0.04
+
+
+def test_a_splat_file_by_its_definition(scene: Gaussians, tmp_path: Path) -> None:
+    """Thirty-two bytes a Gaussian: center and scales as float32, color and opacity and quaternion as bytes."""
+    with pytest.warns(UserWarning, match="splat: has no place for spherical harmonics above degree 0"):
+        scene.write(tmp_path / "scene.splat")
+    rows = np.fromfile(tmp_path / "scene.splat", [("m", "<f4", 3), ("s", "<f4", 3), ("c", "u1", 4), ("q", "u1", 4)])
+    order = cKDTree(rows["m"]).query(scene.means)[1]
+    assert len(set(order.tolist())) == len(rows) == len(scene)
+    rows = rows[order]
+    assert np.array_equal(rows["m"], scene.means)
+    np.testing.assert_allclose(rows["s"], scene.scales, rtol=1e-5)
+    assert np.abs(rows["c"] / 255 - np.c_[scene.base_colors(), scene.opacities]).max() < 1 / 255 + 1e-6
+    turns = rows["q"].astype(float) - 128
+    turns /= np.linalg.norm(turns, axis=1, keepdims=True)
+    assert np.abs((turns * scene.quaternions).sum(1)).min() > np.cos(np.deg2rad(0.6))
 
 
 def test_spz_is_turned_from_its_own_axes_and_its_colors_with_it(scene: Gaussians, tmp_path: Path) -> None:
