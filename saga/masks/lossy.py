@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
 
 _SUFFIXES = (".jpg", ".jpeg", ".webp")
 _HEADER_BYTES = 4096
-_NOISE = 20
+_NOISE = 10
 """Levels by which neighbors within an area of one color differ at most."""
 _RADIUS = 40.0
 """Distance up to which colors are one; compression keeps areas much closer to their color than that."""
@@ -40,23 +39,57 @@ def flat_labels(
     Pixels between areas, where colors blend, take the label of the nearest area.
     """
     colors = pixels.reshape(*pixels.shape[:2], -1)
-    window = (3, 3, 1)
-    spread = maximum_filter(colors, window).astype(int) - minimum_filter(colors, window)
-    flat = spread.max(axis=2) <= _NOISE
+    flat = _flat(colors)
     if flat.mean() < _LEAST_FLAT_SHARE:
         return None
-    # A picture has millions of pixels and thousands of colors: all that follows is done once for each color.
-    codes = (colors[flat].astype(np.int64) * (1 << 8 * np.arange(colors.shape[2]))).sum(axis=1)
-    unique, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    # A picture has millions of pixels and thousands of colors: what is slow is done once for each color.
+    codes = np.zeros(flat.shape, np.int32)
+    for channel in range(colors.shape[2]):
+        codes |= colors[..., channel].astype(np.int32) << 8 * channel
+    counts = np.bincount(codes[flat])
+    unique = np.flatnonzero(counts)
     exact = (unique[:, None] >> 8 * np.arange(colors.shape[2]) & 255).astype(np.float64)  # [E, C]
-    palette = _palette(exact, counts, round(_LEAST_SHARE * flat.size))
+    palette = _palette(exact, counts[unique], round(_LEAST_SHARE * flat.size))
     if palette is None:
         return None
     distances = np.linalg.norm(exact[:, None] - palette, axis=2)
+    of_code = np.full(len(counts), -1)
+    of_code[unique] = np.where(distances.min(axis=1) <= _RADIUS, distances.argmin(axis=1), -1)
     labels = np.full(flat.shape, -1)
-    labels[flat] = np.where(distances.min(axis=1) <= _RADIUS, distances.argmin(axis=1), -1)[inverse]
-    nearest = distance_transform_edt(labels < 0, return_distances=False, return_indices=True)
-    return np.asarray(labels[tuple(nearest)])
+    labels[flat] = of_code[codes[flat]]
+    return _grown(labels)
+
+
+def _flat(
+    colors: np.ndarray,  # [h, w, C] uint8
+) -> np.ndarray:  # [h, w] bool
+    """Tells which pixels are nearly like those beside, above and below them."""
+    flat = np.ones(colors.shape[:2], bool)
+    for one, other in (((slice(1, None),), (slice(-1),)), ((slice(None), slice(1, None)), (slice(None), slice(-1)))):
+        differing = (np.maximum(colors[one], colors[other]) - np.minimum(colors[one], colors[other]) > _NOISE).any(
+            axis=2
+        )
+        flat[one] &= ~differing
+        flat[other] &= ~differing
+    return flat
+
+
+def _grown(
+    labels: np.ndarray,  # [h, w]
+) -> np.ndarray:  # [h, w]
+    """Returns labels with that of the nearest labeled pixel, in steps along rows and columns, where they are -1."""
+    padded = np.pad(labels, 1, constant_values=-1)
+    values, width = padded.reshape(-1), padded.shape[1]
+    inside = np.zeros(padded.shape, bool)
+    inside[1:-1, 1:-1] = labels < 0
+    unknown = np.flatnonzero(inside)
+    while len(unknown):
+        near = np.stack([values[unknown + step] for step in (-1, 1, -width, width)]).max(axis=0)
+        if (near < 0).all():
+            break
+        values[unknown[near >= 0]] = near[near >= 0]
+        unknown = unknown[near < 0]
+    return np.asarray(np.maximum(padded[1:-1, 1:-1], 0))
 
 
 def _palette(

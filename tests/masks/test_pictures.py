@@ -172,7 +172,7 @@ def test_label_maps_that_went_through_jpeg(tmp_path: Path, quality: int, palette
     said: list[str] = []
     masks = read_masks_picture(tmp_path / "a.jpg", say=said.append)
     assert len(masks) == 2 and "lossy compression" in said[0]
-    assert min(max(iou(mask, k == LARGE) for mask in masks) for k in (1, 2)) > 0.97
+    assert min(max(iou(mask, k == LARGE) for mask in masks) for k in (1, 2)) > 0.96
 
 
 @pytest.mark.parametrize("sigma", [4, 10, 20])
