@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import tyro
@@ -25,6 +26,7 @@ from saga.cli.options import (
 from saga.cli.run import beside, config_of, free_name, require_format, run, say
 from saga.config import Config, either, with_assignments
 from saga.errors import EmptySelectionError, SagaError
+from saga.files.disk import require_room
 from saga.methods.registry import method_names
 from saga.query.config import DiscoveryConfig
 
@@ -72,6 +74,7 @@ def discover(
     _require_discovery(method)
     config = with_assignments(config, joined(assignments), "--set")
     loaded = cameras.load(scene, images)
+    require_room(out or Path("objects"), 4 * len(loaded.gaussians))  # labels.npy alone
     if isinstance(config, DiscoveryConfig):
         from saga.train import FeatureField
 

@@ -29,6 +29,7 @@ from saga.cli.run import beside, config_of, free_name, require_format, run, say
 from saga.cli.train import train, write_regions
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
+from saga.files.disk import require_room
 from saga.methods.registry import method_names
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ def segment(
 
     device = cameras.choose_device()
     require_format(format)
+    if format is None and scene.is_file():
+        require_room(out or Path("object"), scene.stat().st_size)  # object and rest share the scene's rows
     clicks, excluded = _pixels("--points", joined(points)), _pixels("--negative", joined(negative))
     corners = None if box is None else _numbers("--box", box, 4)
     prompts = [Prompt(view, clicks, excluded, scribble, mask, corners)]

@@ -10,6 +10,7 @@ from saga.cli.inputs import PLANNED_VIEWS, CameraInputs, MaskInputs
 from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, SceneFile
 from saga.cli.run import beside, require_writable, run, say
 from saga.errors import SagaError
+from saga.files.disk import require_room
 from saga.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def train(
     loaded = cameras.load(scene, images, strict=strict, views=render_views, seed=config.seed)
     require_writable(target)
     say(f"{scene}: {len(loaded.gaussians):,} Gaussians, {len(loaded.cameras)} views")
+    # The field, and beside it the state of the run: the features and the two moments of each.
+    numbers = len(loaded.gaussians) * config.dimensions
+    require_room(target, 4 * numbers * (4 if config.iterations else 1))
     source = masks.open(loaded, device)
     field = train_field(loaded, source, config, device, target.with_name(f"{target.name}.checkpoint"))
     field.save(target)

@@ -24,11 +24,12 @@ from saga.export.pruning import floating_members, hidden_members
 from saga.export.rendering import render_labels, render_masks, select
 from saga.export.splats import ENDINGS, usable_format, write_splats
 from saga.export.usd import write_usd
+from saga.files.disk import require_room
 from saga.files.json_values import write_json
 from saga.files.names import folded, safe_name
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
-from saga.scene import Scene
+from saga.scene import Gaussians, Scene
 from saga.scene.format_names import ExportFormat
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def write_segmentation(
     _require_members(out, rows, "prompt where the object is in full view, or lower the threshold")
     written = usable_format(format, scene.gaussians)
     timings: dict[str, float] = {}
+    require_room(out, _bytes(scene.gaussians, written, len(rows)) + rows.nbytes + segmentation.scores.nbytes)
     with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, ThreadPoolExecutor(1) as background:
         # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
         parts, kept, cleaned = _clean(member, device_scene, split_boundary, prune, timings)
@@ -136,6 +138,8 @@ def write_objects(
     scene = device_scene.scene
     written = usable_format(format, scene.gaussians)
     labels = merge_labels(segmentations, len(scene.gaussians))
+    members = sum(int(np.count_nonzero(segmentation.mask)) for segmentation in segmentations.values())
+    require_room(out, _bytes(scene.gaussians, written, members) + labels.nbytes)
     with staged_folder(out, _OBJECTS, _is_batch) as stage, PngWriter() as pictures:
         if written == "usd":
             write_usd(scene, segmentations, stage / _STAGE)
@@ -156,6 +160,11 @@ def write_objects(
                     pictures.write(stage / "label_maps" / f"{stems[camera.name]}.png", shown)
         if report is not None:
             write_json(stage / "report.json", dict(report))
+
+
+def _bytes(gaussians: Gaussians, format: ExportFormat, rows: int) -> int:
+    """Returns the bytes that some rows of a scene take at least; formats that compress are taken to need none."""
+    return rows * gaussians.vertices.dtype.itemsize if format == "ply" and not gaussians.ply.text else 0
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from saga.errors import SagaError
 from saga.export.png import PngWriter
 from saga.export.rendering import WHITE, Color, render_color
+from saga.files.disk import require_room
 from saga.files.json_values import write_json
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
@@ -85,6 +86,7 @@ def prepare_views(
             return False
         except SagaError as error:
             warnings.warn(f"{error} The views are made again.", stacklevel=2)
+    require_room(folder, count * size[0] * size[1] // 4)  # about two bits a pixel
     owned = (_FACTS, "transforms.json", "images/*.png")
     with staged_folder(folder, owned, lambda found: (found / _FACTS).is_file()) as stage:
         cameras = plan_views(placed, count, size, seed, progress)

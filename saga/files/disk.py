@@ -37,9 +37,32 @@ def writing(target: Path) -> Iterator[None]:
         raise
 
 
-def _full(target: Path) -> str:
+def require_room(target: str | Path, size: int) -> None:
+    """Refuses to begin what the disk has no room for: to be called before long work, not after it.
+
+    Args:
+        target: the file or folder that will be written.
+        size: bytes that it will take at least. An earlier result stays until the new one is whole.
+
+    Raises:
+        SagaError: less is free in its folder.
+    """
+    folder, free = _free(Path(target))
+    if size > free:
+        raise SagaError(
+            f"{target}: expected {size / 1e6:,.0f} MB of room to write it, found {free / 1e6:,.0f} MB free in "
+            f"{folder}; make room or choose another place."
+        )
+
+
+def _free(target: Path) -> tuple[Path, int]:
+    """Returns the folder that a target will be in, or the nearest that is there, and the bytes free in it."""
     folder = next(parent for parent in (target, *target.absolute().parents) if parent.is_dir())
-    free = shutil.disk_usage(folder).free
+    return folder, shutil.disk_usage(folder).free
+
+
+def _full(target: Path) -> str:
+    folder, free = _free(target)
     return (
         f"{target}: expected room to write it, found the disk full or a limit of sizes reached ({free / 1e6:,.0f} MB "
         f"free in {folder}); make room or choose another place."

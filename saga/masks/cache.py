@@ -13,6 +13,7 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.files.arrays import read_entry
+from saga.files.disk import require_room
 from saga.files.names import quoted_name
 from saga.files.reading import reading
 from saga.files.transaction import atomic_path
@@ -67,6 +68,7 @@ class MaskCache:
         missing = self.missing(scene.cameras)
         if not missing:
             return
+        require_room(self.folder, len(missing) * getattr(self.generator, "bytes_per_view", 0))
         for camera in tracked(missing, progress, f"masks ({self.generator.name})", "views"):
             if isinstance(self.generator, ViewGenerator):
                 made = self.generator.generate_view(scene, camera)

@@ -14,10 +14,12 @@ import torch
 from saga.errors import SagaError
 from saga.masks.checkpoints import checkpoint_digest, load_state_dict, resolve_checkpoint
 from saga.masks.config import SamConfig
+from saga.masks.rules import SAM_FEATURE_CHANNELS, SAM_FEATURE_SIDE
 from saga.scene.resizing import resize
 
 if TYPE_CHECKING:
-    from saga.masks.sam_model import EncodeOncePredictor
+    from saga.masks.rules import SAM_FEATURE_CHANNELS, SAM_FEATURE_SIDE
+from saga.masks.sam_model import EncodeOncePredictor
 
 _CERTAIN = 1e-3
 """Probability that a mask prompt leaves for the other answer."""
@@ -147,6 +149,9 @@ class Sam:
 @dataclass(frozen=True)
 class SamGenerator:
     """Automatic masks and features by a SAM checkpoint; the model is only loaded when an image needs it."""
+
+    bytes_per_view = 2 * SAM_FEATURE_CHANNELS * SAM_FEATURE_SIDE**2
+    """What the features of a view take in the cache, which do not compress."""
 
     checkpoint: Path
     """The checkpoint file."""

@@ -105,3 +105,16 @@ def test_a_damaged_structure_is_found_again(tiny_scene: Scene, tmp_path: Path) -
     with pytest.warns(UserWarning, match=r"structure: expected the structure of a scene, .*; it is found again"):
         assert np.array_equal(again.structure(progress=False).labels.of_voxel, found.labels.of_voxel)
     assert np.array_equal(SceneStructure.load(made.paths[0]).labels.of_voxel, found.labels.of_voxel)
+
+
+def test_commands_look_for_room_before_they_work(
+    saga_train, saga_segment, saga_discover, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = type(shutil.disk_usage(tmp_path))(10**9, 10**9, 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    before = sorted(folder.rglob("*"))
+    scene = (folder / "scene.ply", "--device", "cpu", "--masks", folder / "instances", "--out", folder / "out")
+    click = ("--method", "sa3d", "--view", "000.png", "--points", "80,70")
+    for done in (saga_train(*scene), saga_segment(*scene, *click), saga_discover(*scene)):
+        done.assert_mistake(f"{folder}/out: expected", "MB of room to write it, found 0 MB free in", "make room")
+    assert sorted(folder.rglob("*")) == before

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from saga.errors import SagaError
 from saga.files import transaction
+from saga.files.disk import require_room
 from saga.files.leftovers import is_leftover
 from saga.files.transaction import atomic_path, staged_folder
 from saga.testing import counting, dying, failing, in_child
@@ -238,3 +240,22 @@ def test_the_disk_errors_of_libraries_are_known_too(tmp_path: Path) -> None:
     with pytest.raises(LibraryError), atomic_path(tmp_path / "x.saga"):
         raise LibraryError("something else")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_no_room_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type(shutil.disk_usage(tmp_path))
+    asked = []
+
+    def nearly_full(folder: Path) -> object:
+        asked.append(folder)
+        return usage(10**9, 10**9 - 5_000_000, 5_000_000)
+
+    monkeypatch.setattr(shutil, "disk_usage", nearly_full)
+    require_room(tmp_path / "deep" / "er", 5_000_000)
+    with pytest.raises(SagaError) as caught:
+        require_room(tmp_path / "deep" / "er", 7_000_000)
+    assert str(caught.value) == (
+        f"{tmp_path}/deep/er: expected 7 MB of room to write it, found 5 MB free in {tmp_path}; "
+        "make room or choose another place."
+    )
+    assert asked == [tmp_path, tmp_path]
