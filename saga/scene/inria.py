@@ -43,11 +43,7 @@ def read_inria(path: str | Path, photographs: ImageFolder | None = None) -> list
 
 
 def _told_apart(cameras: list[Camera], path: Path, photographs: ImageFolder | None, doubts: Doubts) -> list[Camera]:
-    """Returns cameras of which no two have one name: a photograph for training and one for testing may share it.
-
-    The trainer writes those for testing first where it was told to keep them apart (eval in `cfg_args`), else last.
-    Without its `cfg_args` they are taken to come first: were that wrong, the photographs would not show the scene.
-    """
+    """Returns cameras of which no two have one name: a photograph for training and one for testing may share it."""
     sharing: dict[str, list[Camera]] = defaultdict(list)
     for camera in cameras:
         same = sharing[camera.name]
@@ -55,22 +51,37 @@ def _told_apart(cameras: list[Camera], path: Path, photographs: ImageFolder | No
             doubts.add("cameras that are written twice are taken once", camera.name)
         else:
             same.append(camera)
-    arguments = _arguments(path)
-    order = ("train", "test") if arguments.get("eval") is False else ("test", "train")
-    known = "" if isinstance(arguments.get("eval"), bool) else " (as with --eval; its cfg_args is not here)"
     apart = []
-    for name, same in sharing.items():
-        if len(same) != len(order):
-            apart += same
-            continue
-        if photographs is not None and photographs.root.absolute().name in order:  # the photographs of one of the two
-            part = photographs.root.absolute().name
-            doubts.add(f"cameras share a name; those of {part} are taken, whose photographs these are", name)
-            apart.append(same[order.index(part)])
-            continue
-        doubts.add(f"cameras share a name; they are called {order[0]}/ and {order[1]}/NAME as they come{known}", name)
-        apart += [replace(camera, name=f"{part}/{name}") for part, camera in zip(order, same, strict=True)]
+    for same in sharing.values():
+        apart += same if len(same) != 2 else _pair(same, path, photographs, doubts)
     return apart
+
+
+def _pair(same: list[Camera], path: Path, photographs: ImageFolder | None, doubts: Doubts) -> list[Camera]:
+    """Returns two cameras of one name as test/NAME and train/NAME, or the one whose photographs are at hand.
+
+    The trainer writes those for testing first where it was told to keep them apart (eval in `cfg_args`), else last.
+    Without its `cfg_args` they are taken to come first: were that wrong, the photographs would not show the scene.
+
+    Raises:
+        SagaError: one photograph may be either's.
+    """
+    name, evaluates = same[0].name, _arguments(path).get("eval")
+    order = ("train", "test") if evaluates is False else ("test", "train")
+    if photographs is not None:
+        folder = photographs.root.absolute().name
+        if folder in order:
+            doubts.add(f"cameras share a name; those of {folder} are taken, whose photographs these are", name)
+            return [same[order.index(folder)]]
+        first, second = (photographs.find(f"{part}/{name}") for part in order)
+        if first is not None and first == second:
+            raise SagaError(
+                f"{path}: expected photographs in folders test and train, or in one that is called so, found one "
+                f"{first} for two cameras called {name}; give the folder that holds test and train."
+            )
+    known = "" if isinstance(evaluates, bool) else " (as with --eval; its cfg_args is not here)"
+    doubts.add(f"cameras share a name; they are called {order[0]}/ and {order[1]}/NAME as they come{known}", name)
+    return [replace(camera, name=f"{part}/{name}") for part, camera in zip(order, same, strict=True)]
 
 
 def _camera(entry: object, where: str, doubts: Doubts) -> Camera | None:

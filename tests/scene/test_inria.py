@@ -114,6 +114,12 @@ def test_the_photographs_of_one_of_the_two_tell_which_cameras_are_meant(tmp_path
     assert {camera.name: round(camera.position[0]) for camera in cameras} == {"r_0.png": 2, "r_1.png": 3}
 
 
+def test_a_photograph_of_one_of_the_two_nobody_knows_which(tmp_path, make_images):
+    folder = ImageFolder(make_images("r_0.png", "r_1.png"))
+    with pytest.raises(SagaError, match="found one r_0.png for two cameras called r_0; give the folder that holds"):
+        read_inria(write(tmp_path / "cameras.json", pair()), folder)
+
+
 def test_a_camera_that_is_written_twice_is_one(tmp_path):
     with pytest.warns(UserWarning, match="written twice are taken once"):
         assert len(read_inria(write(tmp_path / "cameras.json", [entry("a"), entry("a")]))) == 1
