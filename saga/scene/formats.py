@@ -19,9 +19,12 @@ from plyfile import PlyData, PlyElement
 from saga.errors import SagaError
 from saga.files.reading import reading
 from saga.scene.format_names import SplatFormat
+from saga.scene.harmonics_order import BY_DEGREE, half_turn, harmonics_of, reordered, transposed
 
 FORMATS: dict[str, SplatFormat] = {f".{name}": name for name in get_args(SplatFormat) if name != "ply"}
 """Endings of file names, and what gaussforge calls the format."""
+_PROBED = 3
+"""The first harmonic of degree 2, of red: elsewhere in each order but a plain one."""
 _HEADER_BYTES = 4096
 _OTHERS = {
     ".glb": "a glTF file, whose splat extension is not settled: export it as PLY or SPZ",
@@ -47,8 +50,8 @@ _STARTS = {
     b"<html": "a web page: download the file itself",
 }
 """What files of other formats begin with."""
-_ODD_HARMONICS = (1, 2, 4, 7, 9, 11, 12, 14)
-"""Spherical harmonics, numbered from 0, that change sign when y and z do."""
+_DEGREES = {"splat": 0, "ksplat": 2}
+"""Highest degree of spherical harmonics of formats that do not have 3."""
 
 
 def format_by_name(path: Path) -> SplatFormat | None:
@@ -70,6 +73,11 @@ def format_of(path: Path) -> SplatFormat | None:
             if b"packed_position" in stream.read(_HEADER_BYTES):
                 return "compressed.ply"
     return None
+
+
+def highest_degree(format: SplatFormat) -> int:
+    """Returns the highest degree of spherical harmonics that a format has a place for, of those that are evaluated."""
+    return _DEGREES.get(format, 3)
 
 
 def require_writer(format: SplatFormat) -> None:
@@ -105,7 +113,9 @@ def read_converted(path: Path, format: str) -> PlyData:
     if len(rows) == 0:
         raise SagaError(f"{path}: expected a scene in the format {format}, found none in it; export it again.")
     if format == "spz":
-        rows = _half_turn(rows)
+        rows = half_turn(rows)
+    order = _order_of(rows, format, writing=False)
+    rows = rows if order is None else reordered(rows, order)
     return PlyData([PlyElement.describe(rows, "vertex")], byte_order="<")
 
 
@@ -120,42 +130,45 @@ def written_converted(path: Path, ply: PlyData, format: str) -> bytes:
     """
     rows = ply["vertex"].data
     if format == "spz":
-        rows = _half_turn(rows)
-    elif format == "compressed.ply" and _transposes_harmonics():
-        rows = _transposed_harmonics(rows)
-    return _convert(path, _bytes_of(rows), "ply", format)
+        rows = half_turn(rows)
+    order = _order_of(rows, format, writing=True)
+    return _convert(path, _bytes_of(rows if order is None else reordered(rows, order)), "ply", format)
+
+
+def _order_of(rows: np.ndarray, format: str, writing: bool) -> list[int] | None:
+    """Returns the order that harmonics need for the converter to write, or have after it has read; None for theirs.
+
+    Version 0.6 of gaussforge writes the harmonics of compressed PLYs coefficient by coefficient, where the format has
+    them channel by channel, and reads them so; and it takes those of .ksplat for plain ones, where the format has a
+    degree after the other. What the installed version does is seen on a single Gaussian.
+    """
+    count = harmonics_of(rows)
+    if format == "compressed.ply" and writing and count and _written_place("compressed.ply") != _PROBED:
+        return transposed(count)
+    if format == "ksplat" and count == len(BY_DEGREE) and _written_place("ksplat") == _PROBED:
+        return [BY_DEGREE.index(i) for i in range(count)] if writing else list(BY_DEGREE)
+    return None
+
+
+@cache
+def _written_place(format: str) -> int:
+    """Returns where the converter puts the harmonic `_PROBED` in a file of degree 2."""
+    names = [*(f"f_dc_{i}" for i in range(3)), *(f"f_rest_{i}" for i in range(24)), *(f"scale_{i}" for i in range(3))]
+    one = np.zeros(
+        1, [(name, "<f4") for name in ("x", "y", "z", *names, "opacity", "rot_0", "rot_1", "rot_2", "rot_3")]
+    )
+    one["rot_0"] = one[f"f_rest_{_PROBED}"] = 1
+    data = _convert(Path(format), _bytes_of(one), "ply", format)
+    if format == "ksplat":
+        return int(np.frombuffer(data[-24 * 4 :], "<f4").argmax())
+    written = PlyData.read(io.BytesIO(data))["sh"].data[0]
+    return max(range(24), key=lambda i: int(written[f"f_rest_{i}"]))
 
 
 def _bytes_of(rows: np.ndarray) -> bytes:
     stream = io.BytesIO()
     PlyData([PlyElement.describe(rows, "vertex")], byte_order="<").write(stream)
     return stream.getvalue()
-
-
-@cache
-def _transposes_harmonics() -> bool:
-    """Whether the converter writes the harmonics of a compressed PLY coefficient by coefficient.
-
-    Programs that read the format, gaussforge too, expect them channel by channel, as any PLY has them. Version 0.6 does
-    not write that; what the installed one does is seen on a single Gaussian.
-    """
-    rest = [f"f_rest_{i}" for i in range(9)]
-    names = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", *rest, "opacity", "scale_0", "scale_1", "scale_2", "rot_0"]
-    one = np.zeros(1, [(name, "<f4") for name in (*names, "rot_1", "rot_2", "rot_3")])
-    one["rot_0"] = one["f_rest_1"] = 1
-    data = _convert(Path("compressed.ply"), _bytes_of(one), "ply", "compressed.ply")
-    written = PlyData.read(io.BytesIO(data))["sh"].data[0]
-    return max(rest, key=lambda name: int(written[name])) != "f_rest_1"
-
-
-def _transposed_harmonics(rows: np.ndarray) -> np.ndarray:
-    """Returns a copy of a PLY's rows whose harmonics are in order once channels and coefficients change places."""
-    turned = rows.copy()
-    per_channel = sum(name.startswith("f_rest_") for name in rows.dtype.names or ()) // 3
-    for channel in range(3):
-        for k in range(per_channel):
-            turned[f"f_rest_{channel * per_channel + k}"] = rows[f"f_rest_{3 * k + channel}"]
-    return turned
 
 
 def _convert(path: Path, data: bytes, source: str, target: str) -> bytes:
@@ -187,20 +200,3 @@ def _zipped(folder: Path) -> bytes:
             if path.suffix in (".json", ".webp"):
                 archive.write(path, path.name)
     return stream.getvalue()
-
-
-def _half_turn(rows: np.ndarray) -> np.ndarray:
-    """Returns a copy of a PLY's rows turned by half a turn about x: y and z change sign, and what depends on them."""
-    turned = rows.copy()
-    # A Gaussian is the same with its own axes reversed: the turn acts on both sides of its rotation.
-    for name in ("y", "z", "ny", "nz", "rot_2", "rot_3"):
-        if name in (turned.dtype.names or ()):
-            turned[name] = -turned[name]
-    rest = sum(name.startswith("f_rest_") for name in rows.dtype.names or ())
-    per_channel = rest // 3
-    for channel in range(3):
-        for harmonic in range(1, per_channel + 1):
-            if harmonic in _ODD_HARMONICS:
-                name = f"f_rest_{channel * per_channel + harmonic - 1}"
-                turned[name] = -turned[name]
-    return turned

@@ -18,10 +18,10 @@ from plyfile import PlyData, PlyElement
 from saga.errors import SagaError
 from saga.files.transaction import atomic_path
 from saga.scene.format_names import SplatFormat
-from saga.scene.formats import format_by_name, format_of, written_converted
+from saga.scene.formats import format_by_name, format_of, highest_degree, written_converted
 from saga.scene.ply import DC, FILTER, MEANS, OPACITY, QUATERNION, SCALES, Layout, layout_of, read_ply
 from saga.scene.ply_header import write_any_header
-from saga.scene.spherical_harmonics import C0, MAX_COEFFICIENTS, MAX_EVALUATED, evaluate_basis
+from saga.scene.spherical_harmonics import C0, MAX_EVALUATED, evaluate_basis
 
 # A block of rows of the widest layout (62 floats) stays in the processor's cache while its columns are taken
 # one by one; taking whole columns would walk the file once per property.
@@ -233,7 +233,7 @@ class Gaussians:
             self._warn_of_loss(format)
             kept = self.valid if mask is None else mask & self.valid
             with atomic_path(path) as temporary:
-                temporary.write_bytes(written_converted(Path(path), self._plain(kept), format))
+                temporary.write_bytes(written_converted(Path(path), self._plain(kept, format), format))
             return
         rows = self.vertices if mask is None else self.vertices[mask]
         elements = [_with_rows(e, rows) if e.name == "vertex" else e for e in self.ply.elements]
@@ -241,9 +241,10 @@ class Gaussians:
         with atomic_path(path) as temporary:
             write_any_header(ply, temporary)
 
-    def _plain(self, kept: np.ndarray) -> PlyData:
-        """The rows `kept` in the INRIA layout, for formats that know no other: filtered, three scales, degree 3."""
-        arrays = (self.means, self.scales, self.quaternions, self.opacities, self.sh[:, :MAX_COEFFICIENTS])
+    def _plain(self, kept: np.ndarray, format: SplatFormat) -> PlyData:
+        """The rows `kept` in the INRIA layout for a format that knows no other: filtered, three scales, its degree."""
+        sh = self.sh[:, : (highest_degree(format) + 1) ** 2]
+        arrays = (self.means, self.scales, self.quaternions, self.opacities, sh)
         return Gaussians.from_arrays(*(array[kept] for array in arrays)).ply
 
     def _warn_of_loss(self, format: SplatFormat) -> None:
@@ -252,8 +253,9 @@ class Gaussians:
         others = [name for name in self.vertices.dtype.names or () if name not in known]
         lost = [f"the properties {', '.join(others)}"] if others else []
         lost += [f"the element {element.name}" for element in self.ply.elements if element.name != "vertex"]
-        if self.layout.coefficients > MAX_COEFFICIENTS or (format == "splat" and self.layout.rest):
-            lost.append(f"spherical harmonics above degree {0 if format == 'splat' else 3}")
+        degree = highest_degree(format)
+        if self.layout.coefficients > (degree + 1) ** 2:
+            lost.append(f"spherical harmonics above degree {degree}")
         if lost:
             warnings.warn(f"{format}: has no place for {' and '.join(lost)}; a PLY keeps them", stacklevel=3)
 
