@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from saga.masks.annotations.image import Size
 from saga.masks.annotations.table import KINDS, read_annotations
 from saga.masks.annotations.yolo import read_yolo
 from saga.masks.config import MaskKind
-from saga.masks.pictures import Say, object_of, read_masks_picture, read_one_object, split_labels
+from saga.masks.pictures import Say, is_soft, object_of, read_masks_picture, read_one_object, split_labels
+from saga.scene.names import comparable, without_suffix
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 """File types of pictures of masks."""
@@ -51,7 +52,7 @@ def read_masks(
         elif path.suffix.lower() == ".txt":
             masks = read_yolo(path, size, say)
         else:
-            masks = _from_npz(path) if path.suffix.lower() == ".npz" else _from_npy(path)
+            masks = _from_array(path, _npz_array(path, say) if path.suffix.lower() == ".npz" else read_npy(path), say)
     seen = masks.any(axis=(1, 2))
     return masks if seen.all() else masks[seen]
 
@@ -82,29 +83,52 @@ def _from_folder(path: Path, kind: MaskKind, say: Say) -> np.ndarray:  # [M, h, 
     return read_masks_picture(files[0], kind, say) if len(files) == 1 else read_object_pictures(files)
 
 
-def _from_npy(path: Path) -> np.ndarray:  # [M, h, w]
-    return _from_array(path, read_npy(path))
-
-
-def _from_npz(path: Path) -> np.ndarray:  # [M, h, w]
+def _npz_array(path: Path, say: Say) -> np.ndarray:  # [M, h, w] or [h, w]
+    """Returns the one array of an archive, the one called masks, or one of an object each."""
     arrays = read_npz(path, ["masks"]) or read_npz(path)
-    name = next(iter(arrays)) if len(arrays) == 1 else "masks"
-    if name not in arrays:
-        raise SagaError(f"{path}: holds {', '.join(arrays) or 'nothing'}; one array, or one named masks, expected")
-    return _from_array(path, arrays[name])
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    each = [array[0] if array.ndim == 3 and len(array) == 1 else array for array in arrays.values()]
+    if not each or each[0].ndim != 2 or len({array.shape for array in each}) > 1:
+        raise SagaError(
+            f"{path}: holds {', '.join(arrays) or 'nothing'}; one array, one named masks, or one [H, W] for each "
+            "object, expected"
+        )
+    say(f"{path}: each of its arrays is an object")
+    return np.stack(each)
 
 
-def _from_array(path: Path, array: np.ndarray) -> np.ndarray:  # [M, h, w]
-    """Returns binary masks [M, h, w] (or one bool [h, w]), or an integer label map [h, w]."""
+def _from_array(path: Path, array: np.ndarray, say: Say) -> np.ndarray:  # [M, h, w]
+    """Returns binary masks [M, h, w] (or one bool [h, w]), or integer label maps [h, w] or [L, h, w]."""
+    if array.ndim == 4 and array.shape[1] == 1:  # a channel of its own, as segment-anything has it
+        array = array[:, 0]
     if array.dtype.kind not in "biuf" or array.ndim not in (2, 3):
         raise SagaError(
             f"{path}: is {array.dtype} {list(array.shape)}; binary masks [M, H, W] or integer labels [H, W] expected"
         )
+    if array.ndim == 2 and array.dtype.kind == "f":
+        raise SagaError(f"{path}: is {array.dtype} {list(array.shape)}; integer labels expected, save it as integers")
+    if array.ndim == 3 and array.dtype.kind in "iu" and any(_is_label_map(map) for map in array):
+        say(f"{path}: is taken as {len(array)} label maps, not as masks of one object each")
+        return np.concatenate([_split(path, map, say) for map in array])
     if array.ndim == 3:
         return np.stack([_object(mask) for mask in array]) if len(array) else array.astype(bool)
-    if array.dtype.kind == "f":
-        raise SagaError(f"{path}: is {array.dtype} {list(array.shape)}; integer labels expected, save it as integers")
-    return split_labels(path, array)
+    return _split(path, array, say)
+
+
+def _is_label_map(
+    array: np.ndarray,  # [h, w] integer
+) -> bool:
+    """Whether an array has more than an object and its background, and is no soft mask."""
+    return bool(array.size) and bool(np.any((array != array.min()) & (array != array.max()))) and not is_soft(array)
+
+
+def _split(path: Path, labels: np.ndarray, say: Say) -> np.ndarray:  # [M, h, w]
+    """Returns one mask per label. Where -1 is none, 0 is a label."""
+    if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+        say(f"{path}: negative labels count as no object, and 0 as one")
+        labels = np.maximum(labels.astype(np.int64), -1) + 1
+    return split_labels(path, labels)
 
 
 def _object(
@@ -127,7 +151,11 @@ def _from_json(path: Path, size: Size, say: Say) -> np.ndarray:  # [M, h, w]
             f"{path}: expected the masks of one photograph, found those of {len(annotations.images)}; "
             "give the path of this file itself as masks."
         )
-    return annotations.images[0].decode(size, say)
+    (image,) = annotations.images
+    named = without_suffix(PurePosixPath(image.name.replace("\\", "/")).name)
+    if named and comparable(named) != comparable(without_suffix(path.stem)):
+        say(f"{path}: names the photograph {image.name}, and is taken for that of its own name")
+    return image.decode(size, say)
 
 
 def _size(mask: np.ndarray) -> str:

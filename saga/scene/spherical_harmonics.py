@@ -58,31 +58,37 @@ def evaluate_basis(
         for k, value in enumerate(second, 4):
             basis[:, k] = value
     if count > 9:
-        a, b, c, d, e = _C3
-        third = (
-            -a * y * (3 * xx - yy),
-            b * x * y * z,
-            -c * y * (4 * zz - xx - yy),
-            d * z * (2 * zz - 3 * xx - 3 * yy),
-            -c * x * (4 * zz - xx - yy),
-            e * z * (xx - yy),
-            -a * x * (xx - 3 * yy),
-        )
-        for k, value in enumerate(third, 9):
-            basis[:, k] = value
+        basis[:, 9:16] = np.stack(_third(x, y, z), axis=1)
     if count > 16:
-        a, b, c, d, e = _C4
-        fourth = (
-            a * x * y * (xx - yy),
-            -b * y * z * (3 * xx - yy),
-            c * x * y * (7 * zz - 1),
-            -d * y * z * (7 * zz - 3),
-            e * (zz * (35 * zz - 30) + 3),
-            -d * x * z * (7 * zz - 3),
-            c / 2 * (xx - yy) * (7 * zz - 1),
-            -b * x * z * (xx - 3 * yy),
-            a / 4 * (xx * (xx - 3 * yy) - yy * (3 * xx - yy)),
-        )
-        for k, value in enumerate(fourth, 16):
-            basis[:, k] = value
+        basis[:, 16:25] = np.stack(_fourth(x, y, z), axis=1)
     return basis
+
+
+def _third(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, ...]:  # 7 x [n]
+    xx, yy, zz = x * x, y * y, z * z
+    a, b, c, d, e = _C3
+    return (
+        -a * y * (3 * xx - yy),
+        b * x * y * z,
+        -c * y * (4 * zz - xx - yy),
+        d * z * (2 * zz - 3 * xx - 3 * yy),
+        -c * x * (4 * zz - xx - yy),
+        e * z * (xx - yy),
+        -a * x * (xx - 3 * yy),
+    )
+
+
+def _fourth(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, ...]:  # 9 x [n]
+    xx, yy, zz = x * x, y * y, z * z
+    a, b, c, d, e = _C4
+    return (
+        a * x * y * (xx - yy),
+        -b * y * z * (3 * xx - yy),
+        c * x * y * (7 * zz - 1),
+        -d * y * z * (7 * zz - 3),
+        e * (zz * (35 * zz - 30) + 3),
+        -d * x * z * (7 * zz - 3),
+        c / 2 * (xx - yy) * (7 * zz - 1),
+        -b * x * z * (xx - 3 * yy),
+        a / 4 * (xx * (xx - 3 * yy) - yy * (3 * xx - yy)),
+    )

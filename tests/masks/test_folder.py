@@ -101,6 +101,26 @@ def test_label_arrays(tmp_path: Path, camera: MakeCamera) -> None:
     np.testing.assert_array_equal(read(tmp_path, camera("0003.jpg")), MASKS[:1])
 
 
+def test_an_array_for_each_object(tmp_path: Path, camera: MakeCamera) -> None:
+    np.savez(tmp_path / "0003.npz", **{"1": OVERLAPPING[0], "2": OVERLAPPING[1:2], "7": OVERLAPPING[2]})
+    with pytest.warns(UserWarning, match="each of its arrays is an object"):
+        np.testing.assert_array_equal(read(tmp_path, camera("0003.jpg")), OVERLAPPING)
+
+
+def test_masks_with_a_channel_of_their_own(tmp_path: Path, camera: MakeCamera) -> None:
+    np.save(tmp_path / "0003.npy", np.where(OVERLAPPING, 3.0, -2.0)[:, None])
+    np.testing.assert_array_equal(read(tmp_path, camera("0003.jpg")), OVERLAPPING)
+
+
+def test_several_label_maps_whose_none_is_minus_one(tmp_path: Path, camera: MakeCamera) -> None:
+    fine = np.select([LABELS == 7, LABELS == 200], [0, 5], -1)
+    coarse = np.where(LABELS > 0, 3, -1)
+    np.save(tmp_path / "0003.npy", np.stack([fine, coarse]))
+    with pytest.warns(UserWarning, match="taken as 2 label maps"), pytest.warns(UserWarning, match="negative labels"):
+        masks = read(tmp_path, camera("0003.jpg"))
+    np.testing.assert_array_equal(masks, [*MASKS, LABELS > 0])
+
+
 def test_segment_anything_json(tmp_path: Path, camera: MakeCamera) -> None:
     write_json(tmp_path / "0003.json", OVERLAPPING)
     np.testing.assert_array_equal(read(tmp_path, camera("0003.jpg")), OVERLAPPING)

@@ -254,6 +254,12 @@ def test_labelme_files_of_other_names_go_by_the_photograph_they_name(tmp_path: P
     assert same(read(tmp_path), MUG)
 
 
+def test_a_file_that_names_another_photograph_than_its_own_is_said(tmp_path: Path) -> None:
+    dump(tmp_path / "0002.json", labelme(a={"points": CORNERS}))
+    with pytest.warns(UserWarning, match="names the photograph 0001.jpg, and is taken for that of its own name"):
+        assert same(read(tmp_path, "0002.jpg", "0001.jpg"), MUG)
+
+
 def test_labelme_with_a_shape_of_no_sense(tmp_path: Path) -> None:
     dump(tmp_path / "0001.json", labelme(a={"points": [[1, 2]], "shape_type": "circle"}))
     with pytest.raises(SagaError, match="shape 0 is no shape of LabelMe"):
