@@ -12,7 +12,7 @@ from saga.errors import SagaError
 from saga.export.usd import require_usd, write_stage
 from saga.scene import Camera, Gaussians
 from saga.scene.format_names import ExportFormat
-from saga.scene.formats import require_writer
+from saga.scene.formats import format_by_name, require_writer
 
 ENDINGS = tuple(f".{name}" for name in get_args(ExportFormat))
 """Endings of the files that may be written."""
@@ -53,6 +53,8 @@ def write_splats(
     if not member.any():
         return
     path = stem.with_name(f"{stem.name}.{format}")
+    if format != "usd" and (format_by_name(path) or "ply") != format:
+        raise SagaError(f"{stem.name!r}: expected a name that is no ending of another format; name it otherwise.")
     if format == "usd":
         write_stage(path, {stem.name: (gaussians, member)}, cameras)
     else:

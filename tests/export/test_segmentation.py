@@ -237,6 +237,12 @@ def test_a_format_that_is_none_is_refused_before_anything_is_written(
     assert names(tmp_path) == []
 
 
+def test_a_name_never_changes_the_format(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
+    with pytest.raises(SagaError, match="mug.compressed.*name it otherwise"):
+        write_objects({"mug.compressed": segment(tiny_demo, "mug")}, tiny_scene, tmp_path / "out")
+    assert names(tmp_path) == []
+
+
 def test_a_selection_of_everything_has_no_rest(tiny_scene: Scene, tmp_path: Path) -> None:
     mask = torch.ones(len(tiny_scene.gaussians), dtype=torch.bool)
     with pytest.warns(UserWarning, match="there is no rest"):
