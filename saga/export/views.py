@@ -96,6 +96,12 @@ def prepare_views(
     return True
 
 
+def has_photographs(scene: Scene) -> bool:
+    """Whether any view of a scene has a picture that is not a rendering of the scene itself by `prepare_views`."""
+    folders = {camera.image_path.parent for camera in scene.cameras if camera.image_path is not None}
+    return any(_facts_of(folder.parent) is None for folder in folders)
+
+
 def _write_views(
     placed: DeviceScene,
     cameras: Sequence[Camera],

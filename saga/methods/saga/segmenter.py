@@ -51,8 +51,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
 
     Config = QueryConfig
     advice = "lower the score threshold, or click where the object is in full view"
-    field: FeatureField
-    """Features of the Gaussians, on the device of the scene."""
+    field: FeatureField | None
+    """Features of the Gaussians, on the device of the scene; without them the regions answer alone."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
 
         Args:
             scene: the scene the field was trained for, or the scene on a device.
-            field: features of its Gaussians, which training makes.
+            field: features of its Gaussians, which training makes; None leaves all answers to the regions.
             config: thresholds and post-processing; None takes the defaults.
             device: "auto", "cpu" or "cuda"; without effect when the scene is on a device already.
             sam: turns points and boxes into SAM's masks first; needs a field trained with SAM's features.
@@ -80,27 +80,39 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
                 is there. Without regions a prompt has one answer.
 
         Raises:
-            SagaError: no field or one of another scene, SAM with a field trained without it, or regions of another
-                scene.
+            SagaError: neither a field nor regions, those of another scene, or SAM with a field trained without it.
         """
-        if field is None:
-            raise SagaError("method saga: expected features of the scene, found none; train them with saga-train.")
         super().__init__(scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
-        field.check(self.scene)
-        if sam is not None and field.phi is None:
+        regions = _beside(self.scene) if regions is None else regions
+        if field is None and regions is None:
+            raise SagaError(
+                "method saga: expected features or regions of the scene, found neither; train them with saga-train."
+            )
+        if sam is not None and (field is None or field.phi is None):
             raise SagaError(
                 "SAM prompts: expected a field trained with SAM's features, found one without; run saga-train with "
                 "--sam CHECKPOINT, and neither --iterations 0 nor --sam-guidance 0."
             )
-        self.field = field.to(self.device_scene.device)
-        self.matcher = Matcher.build(self.features)
-        regions = _beside(self.scene) if regions is None else regions
+        if field is not None:
+            field.check(self.scene)
+            self.field = field.to(self.device_scene.device)
         self.levels = None if regions is None else Levels(self.device_scene, regions)
 
     @property
     def features(self) -> Tensor:  # [N, C]
-        """The field's features."""
-        return self.field.features
+        """The field's features. Raises SagaError where there is no field."""
+        return self._trained.features
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        """What compares queries with the features. Raises SagaError where there is no field."""
+        return Matcher.build(self.features)
+
+    @property
+    def _trained(self) -> FeatureField:
+        if self.field is None:
+            raise SagaError(f"{self.scene.path}: expected features of the scene, found none; train them: saga-train.")
+        return self.field
 
     def candidates(self, view: str, points: Sequence[tuple[float, float]] = (), **prompt: Any) -> list[Segmentation]:
         """Segments the nested answers to one prompt: up to three, smallest first.
@@ -130,7 +142,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         for level in found:
             own = report.copy()
             own.extra |= {"name": level.answer.name, "score": round(level.answer.score, 3), "default": level.best}
-            answers.append(self._answer(level.mask, scores, own, checked))
+            answers.append(self._answer(level.mask, self._scores(level, scores), own, checked))
         return answers
 
     def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
@@ -149,7 +161,15 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
                 report.warnings.append(f"granularity {wanted}: there is no such answer here; the best one is given")
         report.extra["answer"] = chosen.answer.name
         report.count("after_regions", chosen.mask)
-        return chosen.mask, scores
+        return chosen.mask, self._scores(chosen, scores)
+
+    def _scores(
+        self,
+        level: Level,
+        scores: Tensor,  # [N]
+    ) -> Tensor:  # [N]
+        """How well Gaussians fit: by their features, or, without features, the score of the region they lie in."""
+        return scores if self.field is not None else level.mask.float() * level.answer.score
 
     def _nested(
         self,
@@ -160,7 +180,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         """The nested answers; a selection of most of the pictures is never given without a word."""
         if self.levels is None:
             return []
-        trusted = self.sam is not None or bool((self.field.report or {}).get("given_masks", True))
+        facts = {} if self.field is None else self.field.report or {}
+        trusted = self.field is not None and (self.sam is not None or bool(facts.get("given_masks", True)))
         with report.timed("regions"):
             found = self.levels.answer(prompts, selected, trusted, report)
             share = float(self.levels.regions.shares @ self.levels.cells_of(selected))
@@ -173,8 +194,12 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     def _by_features(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
         """Selects what the scores of any prompt select.
 
-        Negative points only ever remove: the result is a part of what the same prompts select without them.
+        Negative points only ever remove: the result is a part of what the same prompts select without them. Without
+        features nothing is selected.
         """
+        if self.field is None:
+            nothing = torch.zeros_like(self.device_scene.valid)
+            return nothing, nothing.float()
         matches = [self._match_prompt(prompt, report) for prompt in prompts]
         scores = torch.stack([match.scores for match in matches]).amax(0)
         with report.timed("selection"):
@@ -238,7 +263,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         with report.timed("sam"):
             mask, features = sam_prompts.reference_mask(self.sam, self.scene.image(operator.camera), prompt)
         with report.timed("queries"):
-            queries = sam_prompts.queries(operator, self.field, features, mask, self.config)
+            queries = sam_prompts.queries(operator, self._trained, features, mask, self.config)
         with report.timed("matching"):
             scores = self.matcher.product(queries)
             threshold = sam_prompts.threshold(scores, self.config)
@@ -259,7 +284,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
 
     @cached_property
     def _neighbors(self) -> SparseRows:
-        return neighbor_average(self.device_scene.geometry, self.field.config.smooth_neighbors)
+        return neighbor_average(self.device_scene.geometry, self._trained.config.smooth_neighbors)
 
     def _evidence(self, operator: BlendOperator, mask: np.ndarray | None, report: Report) -> MaskEvidence | None:
         if mask is None:
