@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
@@ -25,17 +24,15 @@ from saga.cli.options import (
     joined,
     prefixed,
 )
-from saga.cli.run import beside, config_of, free_name, require_format, run, say
-from saga.cli.train import train, write_regions
+from saga.cli.prompted import open_other, open_segmenter, show_views
+from saga.cli.run import config_of, free_name, require_format, run, say
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
 from saga.files.disk import require_room
 from saga.methods.registry import method_names
 
 if TYPE_CHECKING:
-    from saga.masks import Sam
     from saga.query import Prompt
-    from saga.scene import Scene
 
 _Pixels = Annotated[Lists[str], tyro.conf.arg(metavar="X,Y ...")]
 _ViewPixels = Annotated[Lists[str], tyro.conf.arg(metavar="VIEW:X,Y ...")]
@@ -44,7 +41,7 @@ _ViewPixels = Annotated[Lists[str], tyro.conf.arg(metavar="VIEW:X,Y ...")]
 def segment(
     scene: SceneFile,
     *,
-    view: str,
+    view: OptionalText = None,
     out: OptionalPath = None,
     points: _Pixels = (),
     negative: _Pixels = (),
@@ -69,7 +66,8 @@ def segment(
 
     Args:
         scene: The trained Gaussian splatting scene.
-        view: The photograph that the prompt is drawn on, by its file's name.
+        view: The photograph that the prompt is drawn on, by its file's name. Without it, pictures of all views with
+            pixel coordinates are written, to choose from.
         out: Folder for object and rest (PLYs), masks, preview.png and report.json; the first free of object-1,
             object-2, ... by default.
         points: Pixels on the object.
@@ -98,16 +96,18 @@ def segment(
         require_room(out or Path("object"), scene.stat().st_size)  # object and rest share the scene's rows
     clicks, excluded = _pixels("--points", joined(points)), _pixels("--negative", joined(negative))
     corners = None if box is None else _numbers("--box", box, 4)
+    if view is None:
+        show_views(scene, images, cameras)
     prompts = [Prompt(view, clicks, excluded, scribble, mask, corners)]
     prompts += _further({"--also": joined(also), "--also-negative": joined(also_negative)})
     config = with_assignments(config, joined(assignments), "--set")
     if method == "saga":
         masks.refuse(method, "masks", "cache")
-        loaded, opened = _open_field(scene, field, images, cameras, masks.load_sam(device), config)
+        loaded, opened = open_segmenter(scene, field, images, cameras, masks.load_sam(device), config)
     else:
         refuse("--field", field, method)
         refuse("--all-levels", True if all_levels else None, method)
-        loaded, opened = _open_method(method, scene, images, cameras, masks, config)
+        loaded, opened = open_other(method, scene, images, cameras, masks, config)
     results = opened.candidates_of(prompts) if all_levels else [opened.segment_prompts(prompts)]
     folder = out or free_name("object")
     for warning in results[0].report["warnings"]:
@@ -118,52 +118,6 @@ def segment(
         times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
         default = " the default," if all_levels and result.report["default"] else ""
         say(f"{own}:{default} {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")
-
-
-def _open_field(
-    scene: Path, field: Path | None, images: Path | None, cameras: CameraInputs, sam: Sam | None, config: Any
-) -> tuple[Scene, Any]:
-    """Opens the scene, and its trained field for prompts."""
-    from saga.methods.saga import Segmenter
-    from saga.regions import SceneRegions
-    from saga.regions.scene_regions import SUFFIX
-    from saga.scene import Gaussians, Scene
-    from saga.train import FeatureField
-
-    path = field or beside(scene, ".saga")
-    if field is None and sam is None and scene.is_file() and not path.is_file():
-        say(f"{path}: not there yet; it is made now, as saga-train makes it, and serves every further click")
-        train(scene, images, out=path, cameras=cameras)
-    if cameras.cameras is None and images is None:
-        gaussians = Gaussians.read(scene)
-        trained = FeatureField.load(path)
-        loaded = Scene(gaussians, trained.cameras, scene)
-    else:
-        loaded = cameras.load(scene, images, views=0)
-        trained = FeatureField.load(path)
-    device, beside_field = cameras.choose_device(), path.with_suffix(SUFFIX)
-    try:
-        regions = SceneRegions.load(beside_field, loaded) if beside_field.is_file() else None
-    except SagaError as error:
-        say(f"warning: {error} They are made again now.")
-        write_regions(loaded, None, path, device)
-        regions = SceneRegions.load(beside_field, loaded) if beside_field.is_file() else None
-    return loaded, Segmenter(loaded, trained, config, device, sam, regions=regions)
-
-
-def _open_method(
-    method: str, scene: Path, images: Path | None, cameras: CameraInputs, masks: MaskInputs, config: Any
-) -> tuple[Scene, Any]:
-    """Opens the scene, and another method on it; without masks or SAM, masks are made."""
-    from saga.methods.registry import open_method
-
-    if masks.masks is not None and masks.sam is not None:
-        raise SagaError(f"--masks and --sam: expected one of them, found {masks.masks} and {masks.sam}; leave one out.")
-    device = cameras.choose_device()
-    loaded = cameras.load(scene, images)
-    sam = masks.load_sam(device)
-    source = None if sam is not None else masks.open(loaded, device)
-    return loaded, open_method(method, loaded, config, masks=source, sam=sam, device=device)
 
 
 def _further(options: dict[str, Sequence[str]]) -> list[Prompt]:

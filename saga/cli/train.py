@@ -14,7 +14,9 @@ from saga.files.disk import require_room
 from saga.train.config import TrainConfig
 
 if TYPE_CHECKING:
-    from saga.masks import MaskSource
+    from saga.masks.scene.generator import SceneGenerator
+    from saga.raster import DeviceScene
+    from saga.regions import SceneRegions
     from saga.scene import Scene
 
 
@@ -40,21 +42,31 @@ def train(
         strict: Fail on Gaussians that are not finite instead of leaving them out.
         regions: Find the scene's regions too, which give a prompt nested answers; they are written beside the field.
     """
+    target = out or beside(scene, ".saga")
+    cameras.choose_device()
+    loaded = cameras.load(scene, images, strict=strict, views=render_views, seed=config.seed)
+    train_opened(loaded, target, cameras, masks, config, regions)
+
+
+def train_opened(
+    scene: Scene, target: Path, cameras: CameraInputs, masks: MaskInputs, config: TrainConfig, regions: bool = True
+) -> None:
+    """Trains the features of a scene that is open, and writes them and its regions."""
+    from saga.masks.scene.generator import SceneGenerator
     from saga.train import train as train_field
 
     began, device = time.perf_counter(), cameras.choose_device()
-    target = out or beside(scene, ".saga")
-    loaded = cameras.load(scene, images, strict=strict, views=render_views, seed=config.seed)
     require_writable(target)
-    say(f"{scene}: {len(loaded.gaussians):,} Gaussians, {len(loaded.cameras)} views")
+    say(f"{scene.path}: {len(scene.gaussians):,} Gaussians, {len(scene.cameras)} views")
     # The field, and beside it the state of the run: the features and the two moments of each.
-    numbers = len(loaded.gaussians) * config.dimensions
+    numbers = len(scene.gaussians) * config.dimensions
     require_room(target, 4 * numbers * (4 if config.iterations else 1))
-    source = masks.open(loaded, device)
-    field = train_field(loaded, source, config, device, target.with_name(f"{target.name}.checkpoint"))
+    source = masks.open(scene, device)
+    field = train_field(scene, source, config, device, target.with_name(f"{target.name}.checkpoint"))
     field.save(target)
     if regions:
-        write_regions(loaded, source, target, device)
+        generator = getattr(source, "generator", None)
+        write_regions(scene, generator if isinstance(generator, SceneGenerator) else None, target, device)
     report = field.report or {}
     stages = ", ".join(f"{name} {value:.1f} s" for name, value in report["seconds"].items())
     say(
@@ -63,24 +75,32 @@ def train(
     )
 
 
-def write_regions(scene: Scene, masks: MaskSource | None, field: Path, device: str) -> None:
-    """Writes the regions of a scene beside its field; says so where a scene has none."""
-    from saga.masks.scene.generator import SceneGenerator
+def write_regions(
+    scene: Scene | DeviceScene, own: SceneGenerator | None, field: Path, device: str
+) -> SceneRegions | None:
+    """Writes the regions of a scene beside its field; says so where a scene has none.
+
+    Args:
+        scene: The scene.
+        own: What finds the supports and objects of the scene, which become regions too; None leaves them out.
+        field: The field's file.
+        device: Where to render.
+    """
     from saga.regions import build_regions
     from saga.regions.scene_regions import SUFFIX
 
-    began = time.perf_counter()
-    generator = getattr(masks, "generator", None)
-    structure = generator.structure() if isinstance(generator, SceneGenerator) else None
-    path = field.with_suffix(SUFFIX)
+    began, path = time.perf_counter(), field.with_suffix(SUFFIX)
+    structure = None if own is None else own.structure()
+    surface = None if own is None else own.surface
     try:
-        found = build_regions(scene, structure=structure, device=device)
+        found = build_regions(scene, structure=structure, surface=surface, device=device)
     except SagaError as error:
         path.unlink(missing_ok=True)
         say(f"warning: no regions, so a prompt has one answer: {error}")
-        return
+        return None
     found.save(path)
     say(f"{path}: {len(found.members)} regions of {found.count} cells in {time.perf_counter() - began:.1f} s")
+    return found
 
 
 def main() -> None:

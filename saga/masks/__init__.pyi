@@ -7,6 +7,7 @@ from .config import ClassicalConfig as ClassicalConfig
 from .config import SamConfig as SamConfig
 from .folder import FolderMasks as FolderMasks
 from .open import open_masks as open_masks
+from .open import scene_generator as scene_generator
 from .sam import Sam as Sam
 from .sam import SamGenerator as SamGenerator
 from .source import MaskGenerator as MaskGenerator

@@ -17,6 +17,7 @@ from saga.masks.folder import FolderMasks
 from saga.masks.sam import SamGenerator
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.source import MaskGenerator, MaskSource, ViewGenerator
+from saga.raster import DeviceScene
 from saga.scene.scene import Scene
 
 
@@ -58,6 +59,19 @@ def open_masks(
     if own.structure(progress).found:
         return _filled(scene, own, folders, progress)
     return _filled(scene, ClassicalGenerator(), folders, progress)
+
+
+def scene_generator(scene: DeviceScene, cache: str | Path | None = None) -> SceneGenerator:
+    """Return what makes masks of a scene from the scene itself, with its structure kept where masks are kept.
+
+    Args:
+        scene: the scene on a device.
+        cache: as `open_masks` has it.
+
+    Raises:
+        SagaError: the scene was not read from a file and no cache is given.
+    """
+    return SceneGenerator(scene, _folders(scene.scene) if cache is None else [Path(cache)])
 
 
 def _folders(scene: Scene) -> list[Path]:

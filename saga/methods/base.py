@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.masks import MaskSource, Sam
 from saga.query.prompts import CheckedPrompt, Prompt, check
+from saga.query.queries import onto_the_scene
 from saga.query.report import Report
 from saga.query.segmentation import Segmentation
 from saga.raster.device_scene import DeviceScene
@@ -147,7 +148,10 @@ class Method(ABC, Generic[ConfigT]):
         checked = []
         for index, prompt in enumerate(prompts):
             camera = self.scene.camera(prompt.view)
-            checked.append(ViewPrompt(camera, prompt, check(prompt, camera, only_negative=index > 0)))
+            parts = check(prompt, camera, only_negative=index > 0)
+            if len(parts.points) > 0:
+                parts = replace(parts, points=onto_the_scene(self.device_scene.operator(camera.name), parts.points))
+            checked.append(ViewPrompt(camera, prompt, parts))
         return checked
 
     def _answer(

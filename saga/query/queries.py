@@ -22,6 +22,12 @@ _MOSTLY_INSIDE = 0.5
 """Share of a query's pixels that must lie inside for the query to stand for the enclosed object."""
 
 
+_NEAR = 4
+_AROUND = np.stack(np.meshgrid(np.arange(-_NEAR, _NEAR + 1), np.arange(-_NEAR, _NEAR + 1)), -1).reshape(-1, 2)
+_AROUND = _AROUND[np.argsort((_AROUND**2).sum(1), kind="stable")]
+"""Steps (x, y) to the pixels that a click may mean where it shows nothing, nearest first."""
+
+
 def rendered_features(
     operator: BlendOperator,
     features: Tensor,  # [N, C]
@@ -29,6 +35,49 @@ def rendered_features(
 ) -> Tensor:  # [P, C]
     """Returns rendered features at pixels (x, y), by single rows of A; 0 where nothing is shown."""
     return operator.rows(torch.from_numpy(np.ascontiguousarray(pixels))).render(features)
+
+
+def onto_the_scene(
+    operator: BlendOperator,
+    pixels: np.ndarray,  # [P, 2]
+) -> np.ndarray:  # [P, 2]
+    """Returns pixels (x, y), where each that shows nothing is the nearest within a few that does, if there is one.
+
+    Between small Gaussians, and in trained scenes anywhere, single pixels show nothing: a click there means what is
+    around it.
+    """
+    moved = pixels.copy()
+    for index in np.flatnonzero(~_shows(operator, pixels)):
+        around = pixels[index] + _AROUND
+        limits = (operator.camera.width, operator.camera.height)
+        around = around[((around >= 0) & (around < limits)).all(1)]
+        near = around[_shows(operator, around)]
+        if len(near) > 0:
+            moved[index] = near[0]
+    return moved
+
+
+def require_shown(
+    operator: BlendOperator,
+    pixels: np.ndarray,  # [P, 2]
+) -> None:
+    """Raises SagaError when a point (x, y) shows no Gaussian."""
+    for (x, y), shown in zip(pixels.tolist(), _shows(operator, pixels), strict=True):
+        if not shown:
+            raise SagaError(
+                f"point {x},{y}: expected a pixel that shows the scene, but no Gaussian reaches it in "
+                f"{operator.camera.name}; click on the object."
+            )
+
+
+def _shows(
+    operator: BlendOperator,
+    pixels: np.ndarray,  # [P, 2]
+) -> np.ndarray:  # [P]
+    """Whether pixels (x, y) show any Gaussian, bool [P]."""
+    rows = operator.rows(torch.from_numpy(np.ascontiguousarray(pixels)))
+    shown: np.ndarray = (rows.indptr[1:] > rows.indptr[:-1]).cpu().numpy()
+    return shown
 
 
 def point_queries(
@@ -41,14 +90,8 @@ def point_queries(
     Raises:
         SagaError: a point shows no Gaussian.
     """
-    queries = rendered_features(operator, features, pixels)
-    for (x, y), query in zip(pixels.tolist(), queries, strict=True):
-        if not bool(query.norm() > 0):
-            raise SagaError(
-                f"point {x},{y}: expected a pixel that shows the scene, but no Gaussian reaches it in "
-                f"{operator.camera.name}; click on the object."
-            )
-    return queries
+    require_shown(operator, pixels)
+    return rendered_features(operator, features, pixels)
 
 
 def region_queries(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,6 +61,19 @@ class DeviceScene:
     def weight(self, name: str) -> Tensor:  # [N]
         """Returns how much of each Gaussian a view shows: its blended weight summed over the pixels, A^T 1."""
         return self._weight(self.scene.camera(name).name)
+
+    def picture(self, name: str) -> np.ndarray:  # [H, W, 3]
+        """Returns the photograph of a view, or, without one, the colors of the Gaussians there; uint8 RGB.
+
+        Raises:
+            SagaError: there is no such view, or its photograph cannot be read.
+        """
+        camera = self.scene.camera(name)
+        if camera.image_path is not None:
+            return self.scene.image(camera)
+        colors = torch.from_numpy(self.scene.gaussians.base_colors()).to(self.device, torch.float32)
+        shown: np.ndarray = (self.operator(name).render(colors).clamp(0, 1) * 255).round().byte().cpu().numpy()
+        return shown
 
     def _surface_of(self, name: str, step: int) -> Surface:
         operator = self._operator(name)

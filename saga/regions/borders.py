@@ -172,7 +172,7 @@ def _connected(
     linked = borders.one[borders.near], borders.other[borders.near]
     piece = _pieces(*linked, count)
     nearest = min(_ISLAND_SEARCH + 1, count)
-    distance, neighbor = cKDTree(centers).query(centers, k=nearest)
+    distance, neighbor = cKDTree(centers).query(centers, k=nearest, workers=-1)
     distance, neighbor = distance.reshape(count, -1), neighbor.reshape(count, -1)
     foreign = piece[neighbor] != piece[:, None]
     chosen = foreign & (np.cumsum(foreign, axis=1) <= _ISLAND_NEIGHBORS)
@@ -184,7 +184,7 @@ def _connected(
             break
         largest = piece == np.bincount(piece).argmax()
         main = np.flatnonzero(largest)
-        away, index = cKDTree(centers[largest]).query(centers[~largest])
+        away, index = cKDTree(centers[largest]).query(centers[~largest], workers=-1)
         rest = np.flatnonzero(~largest)
         order = np.lexsort((away, piece[rest]))
         first = order[np.r_[True, piece[rest][order][1:] != piece[rest][order][:-1]]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from scipy.spatial import cKDTree
 
 from saga.errors import SagaError
@@ -23,7 +22,8 @@ from saga.regions.membership import gaussian_cells
 from saga.regions.pool import pool
 from saga.regions.scene_regions import SceneRegions
 from saga.runtime.progress import tracked
-from saga.scene import Camera, Scene
+from saga.scene import Scene
+from saga.scene.camera import spread
 
 _LABEL_VOXELS = 2.0
 """A voxel takes the label of the scene's structure within this distance, in voxels."""
@@ -36,6 +36,7 @@ def build_regions(
     structure: SceneStructure | None = None,
     device: str = "auto",
     progress: bool = True,
+    surface: Surface | None = None,
 ) -> SceneRegions:
     """Finds the cells and regions of a scene from its views.
 
@@ -45,26 +46,32 @@ def build_regions(
         structure: supports and what stands on them, which become regions too.
         device: where views are rendered; without effect when the scene is on a device already.
         progress: whether to show a bar on standard error.
+        surface: what the views see, where that is known already.
 
     Raises:
         SagaError: no cameras, an unreadable photograph, or nothing that two views see.
     """
     config = config or RegionConfig()
     on_device = DeviceScene.of(scene, device)
-    cameras = _spread(on_device.scene.cameras, config.views)
-    surface_config = SceneMaskConfig()
-    grids, gradients = [], []
-    for camera in tracked(cameras, progress, "regions of the scene", "views"):
-        picture = _picture(on_device, camera)
-        grids.append(view_grid(on_device.operator(camera.name), picture, surface_config.grid_side))
-        gradients.append(image_gradient(picture, config.long_side))
-    surface = fuse(grids, surface_config) if grids else None
+    if surface is None:
+        surface = _look(on_device, config, progress)
+    views = tracked([grid.camera for grid in surface.grids], progress, "image edges", "views")
+    gradients = [image_gradient(on_device.picture(camera.name), config.long_side) for camera in views]
+    return regions_of_surface(on_device.scene, surface, gradients, config, structure)
+
+
+def _look(placed: DeviceScene, config: RegionConfig, progress: bool) -> Surface:
+    """What the views of a scene see, fused. Raises SagaError when that is nothing."""
+    cameras, how = spread(placed.scene.cameras, config.views), SceneMaskConfig()
+    views = tracked(cameras, progress, "surface of the scene", "views")
+    grids = [view_grid(placed.operator(c.name), placed.picture(c.name), how.grid_side) for c in views]
+    surface = fuse(grids, how) if grids else None
     if surface is None:
         raise SagaError(
-            f"{on_device.scene.path}: expected a surface that at least two of {len(cameras)} views see, found none; "
+            f"{placed.scene.path}: expected a surface that at least two of {len(cameras)} views see, found none; "
             "check that the cameras belong to the scene."
         )
-    return regions_of_surface(on_device.scene, surface, gradients, config, structure)
+    return surface
 
 
 def regions_of_surface(
@@ -109,7 +116,7 @@ def _labeled(
 ) -> np.ndarray:  # [K, L]
     """The cells of each support and object of a structure, bool [K, L]: those with most of their voxels in it."""
     reach = _LABEL_VOXELS * graph.side
-    distance, nearest = cKDTree(structure.points).query(graph.points, distance_upper_bound=reach)
+    distance, nearest = cKDTree(structure.points).query(graph.points, distance_upper_bound=reach, workers=-1)
     labels = np.append(structure.labels.of_voxel, -1)[nearest]
     labels[~np.isfinite(distance)] = -1
     count, kinds = int(cells.max()) + 1, len(structure.labels)
@@ -117,19 +124,3 @@ def _labeled(
     np.add.at(held, (labels[labels >= 0], cells[labels >= 0]), 1)
     members: np.ndarray = held > _MAJORITY * np.bincount(cells, minlength=count)
     return members[members.any(1)]
-
-
-def _picture(scene: DeviceScene, camera: Camera) -> np.ndarray:  # [H, W, 3]
-    """The photograph of a view, or, without one, what the Gaussians show there; uint8 RGB."""
-    if camera.image_path is not None:
-        return scene.scene.image(camera)
-    colors = torch.from_numpy(scene.scene.gaussians.base_colors()).to(scene.device, torch.float32)
-    rendered = scene.operator(camera.name).render(colors)
-    picture: np.ndarray = (rendered.clamp(0, 1) * 255).round().byte().cpu().numpy()
-    return picture
-
-
-def _spread(cameras: list[Camera], most: int) -> list[Camera]:
-    if len(cameras) <= most:
-        return cameras
-    return [cameras[i] for i in np.linspace(0, len(cameras) - 1, most).round().astype(int)]

@@ -40,7 +40,7 @@ def surface_cells(graph: SurfaceGraph, count: int) -> np.ndarray:  # [V]
     labels = np.where(source >= 0, order[np.maximum(source, 0)], -1)
     apart = labels < 0
     if apart.any():  # scraps no path leads to go to what is nearest
-        nearest = cKDTree(graph.points[~apart]).query(graph.points[apart])[1]
+        nearest = cKDTree(graph.points[~apart]).query(graph.points[apart], workers=-1)[1]
         labels[apart] = labels[~apart][nearest]
     return np.unique(labels, return_inverse=True)[1].ravel().astype(np.int32)
 

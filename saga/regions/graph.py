@@ -180,7 +180,7 @@ def _links(
     """Pairs of voxels that are among each other's nearest, one < other, with their distance."""
     count = len(points)
     nearest = min(_NEIGHBORS + 1, count)
-    distance, neighbor = cKDTree(points).query(points, k=nearest, distance_upper_bound=_REACH_VOXELS * side)
+    distance, neighbor = cKDTree(points).query(points, k=nearest, distance_upper_bound=_REACH_VOXELS * side, workers=-1)
     row = np.repeat(np.arange(count), nearest)
     distance, neighbor = distance.ravel(), neighbor.ravel()
     linked = np.isfinite(distance) & (neighbor != row)

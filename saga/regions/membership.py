@@ -22,7 +22,7 @@ def gaussian_cells(
     """Cell of the voxel nearest to each Gaussian's center, int32 [N]; -1 for one away from all that views see."""
     finite = np.isfinite(means).all(1)
     labels = np.full(len(means), -1, np.int32)
-    distance, voxel = cKDTree(graph.points).query(means[finite])
+    distance, voxel = cKDTree(graph.points).query(means[finite], workers=-1)
     resolved = graph.side * np.maximum(graph.distances / np.median(graph.distances), 1.0)
     labels[finite] = np.where(distance <= _REACH_VOXELS * resolved[voxel], cells[voxel], -1)
     return labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,3 +98,10 @@ class Camera:
             cx=self.cx * sx,
             cy=self.cy * sy,
         )
+
+
+def spread(cameras: Sequence[Camera], most: int) -> list[Camera]:
+    """Returns at most `most` cameras, evenly spaced in the list's order."""
+    if len(cameras) <= most:
+        return list(cameras)
+    return [cameras[i] for i in np.linspace(0, len(cameras) - 1, most).round().astype(int)]

@@ -19,6 +19,7 @@ from saga.masks.rules import grid_coverage, trained_masks, with_rest
 from saga.masks.source import WeightedMasks
 from saga.raster import BlendOperator, Geometry, SparseRows
 from saga.scene import Camera
+from saga.scene.camera import spread
 from saga.train.config import TrainConfig
 
 _FEWEST_PIXELS = 1024
@@ -84,13 +85,6 @@ def build_cache(
         )
     joined = SparseRows.concatenated(rows)
     return PixelCache(views, joined.placed(geometry.device, config.gpu_cache_megabytes * 10**6))
-
-
-def spread(cameras: list[Camera], most: int) -> list[Camera]:
-    """Returns at most `most` cameras, evenly spaced in the list's order."""
-    if len(cameras) <= most:
-        return cameras
-    return [cameras[i] for i in np.linspace(0, len(cameras) - 1, most).round().astype(int)]
 
 
 def _sample_view(

@@ -311,18 +311,29 @@ def test_all_levels_are_folders_named_by_them(saga_segment, click, trained: Path
 
 
 @pytest.mark.slow
-def test_a_scene_without_cameras_photographs_and_field_answers_a_click(
-    saga_segment, folder: Path, tmp_path: Path
-) -> None:
+def test_a_bare_scene_shows_its_views_and_answers_a_click(saga_segment, folder: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(folder / "scene.ply", alone)
+    saga_segment(alone / "scene.ply", "--device", "cpu").assert_mistake("--view", "view_000.png", "scene_grid")
+    assert (alone / "scene_grid" / "view_000.png").is_file()
     command = (alone / "scene.ply", "--view", "view_000.png", "--points", "400,300", "--device", "cpu")
     done = saga_segment(*command, "--out", tmp_path / "first")
     assert done.code == 0, done.err
-    for said in ("not there yet", "comes without cameras", "trained in"):
-        assert said in done.out
+    assert "regions of the scene answer" in done.out and " regions of " in done.out and "trained in" not in done.out
     assert (tmp_path / "first" / "object.ply").is_file()
-    assert {"scene.saga", "scene_views"} <= {path.name for path in alone.iterdir()}
+    assert (alone / "scene.regions").is_file() and not (alone / "scene.saga").exists()
     again = saga_segment(*command, "--out", tmp_path / "second")
-    assert again.code == 0 and "trained in" not in again.out
+    assert again.code == 0 and "cells in" not in again.out
+    one, same = (np.load(tmp_path / name / "segmentation.npz")["mask"] for name in ("first", "second"))
+    assert one.any() and np.array_equal(one, same)
+
+
+@pytest.mark.slow
+def test_a_scene_with_photographs_is_trained_by_the_first_click(saga_segment, folder: Path, tmp_path: Path) -> None:
+    (folder / "scene.saga").unlink(missing_ok=True)
+    command = (folder / "scene.ply", "--view", "000.png", "--points", "80,60", "--images", folder / "images")
+    done = saga_segment(*command, "--device", "cpu", "--out", tmp_path / "first")
+    assert done.code == 0, done.err
+    assert "not there yet" in done.out and "trained in" in done.out
+    assert (folder / "scene.saga").is_file()

@@ -11,7 +11,14 @@ import torch
 
 from saga.query.matching import Matcher
 from saga.query.prompts import Prompt, check
-from saga.query.queries import centered, enclosed_queries, kmeans_centers, positive_and_negative, sample_pixels
+from saga.query.queries import (
+    centered,
+    enclosed_queries,
+    kmeans_centers,
+    onto_the_scene,
+    positive_and_negative,
+    sample_pixels,
+)
 from saga.raster import BlendOperator, Geometry
 from saga.scene import Scene
 
@@ -125,3 +132,20 @@ def test_the_photographs_size_does_not_matter(operator, features) -> None:
     checked = check(Prompt("a", points=[(10, 80)]), large.camera)
     positive, _ = positive_and_negative(large, features, checked, 2, 0)
     assert bool((torch.nn.functional.normalize(positive, dim=1) @ LEFT > 0.98).all())
+
+
+def test_a_click_between_gaussians_means_what_is_around_it(operator):
+    alpha = operator.alpha()
+    ys, xs = (alpha == 0).nonzero(as_tuple=True)
+    shown = alpha > 0
+    empty = np.stack([xs.numpy(), ys.numpy()], axis=1)
+    far, near = [], []
+    for x, y in empty.tolist():
+        window = shown[max(0, y - 4) : y + 5, max(0, x - 4) : x + 5]
+        (near if bool(window.any()) else far).append((x, y))
+    clicks = np.array(near[:5] + far[:1])
+    moved = onto_the_scene(operator, clicks)
+    assert np.array_equal(moved[-1], clicks[-1])
+    for (x, y), (u, v) in zip(clicks[:-1].tolist(), moved[:-1].tolist(), strict=True):
+        gaps = (shown.nonzero() - torch.tensor([y, x])).square().sum(1)
+        assert bool(shown[v, u]) and (u - x) ** 2 + (v - y) ** 2 == int(gaps.min())

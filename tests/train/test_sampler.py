@@ -11,7 +11,8 @@ import torch
 from saga.errors import SagaError
 from saga.masks import ArrayMasks
 from saga.raster import BlendOperator, Geometry
-from saga.train.sampler import balanced_pixels, build_cache, patterns, spread
+from saga.scene.camera import spread
+from saga.train.sampler import balanced_pixels, build_cache, patterns
 
 
 def test_small_masks_are_drawn_as_often_as_large_ones():

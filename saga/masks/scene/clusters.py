@@ -48,7 +48,7 @@ def nearest_label(
     """Label of the nearest point within reach, -1 where there is none."""
     if len(points) == 0 or len(queries) == 0:
         return np.full(len(queries), -1)
-    distances, index = cKDTree(points).query(queries, distance_upper_bound=reach)
+    distances, index = cKDTree(points).query(queries, distance_upper_bound=reach, workers=-1)
     return np.where(np.isfinite(distances), labels[np.minimum(index, len(points) - 1)], -1)
 
 
@@ -72,7 +72,7 @@ def summits(
     """
     if len(points) < 2:
         return np.full(len(points), -1)
-    neighbors = cKDTree(points).query(points, k=min(_SMOOTHED, len(points)))[1]
+    neighbors = cKDTree(points).query(points, k=min(_SMOOTHED, len(points)), workers=-1)[1]
     heights = np.median(heights[neighbors], axis=1)
     levels = []
     for number, level in enumerate(_LEVELS):

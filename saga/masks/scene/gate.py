@@ -11,9 +11,8 @@ from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.grid import view_grid
 from saga.masks.scene.supports import find_supports
 from saga.masks.scene.surface import fuse
-from saga.raster import BlendOperator, Geometry
+from saga.raster import DeviceScene
 from saga.scene.camera import Camera
-from saga.scene.scene import Scene
 
 _VIEWS = 8
 _SIDE_SHARE = 0.5
@@ -22,11 +21,11 @@ _LENIENCE = 0.5
 """Shares that the whole surface must reach are this much lower for the gate."""
 
 
-def may_have_support(scene: Scene, geometry: Geometry, cameras: Sequence[Camera], config: SceneMaskConfig) -> bool:
+def may_have_support(scene: DeviceScene, cameras: Sequence[Camera], config: SceneMaskConfig) -> bool:
     """Looks for a support on a coarse surface from a few of the cameras, with shares half as high."""
     few = [cameras[i] for i in np.unique(np.linspace(0, len(cameras) - 1, _VIEWS).round().astype(int))]
     side = round(_SIDE_SHARE * config.grid_side)
-    surface = fuse([view_grid(BlendOperator(geometry, c), scene.image(c), side) for c in few], config)
+    surface = fuse([view_grid(scene.operator(c.name), scene.picture(c.name), side) for c in few], config)
     if surface is None:
         return False
     lenient = replace(

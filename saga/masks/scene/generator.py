@@ -19,11 +19,11 @@ from saga.masks.scene.gate import may_have_support
 from saga.masks.scene.grid import ViewGrid, view_grid
 from saga.masks.scene.parts import masks_of_view
 from saga.masks.scene.structure import SceneStructure, find_structure
-from saga.masks.scene.surface import fuse
+from saga.masks.scene.surface import Surface, fuse
 from saga.masks.source import ViewMasks
-from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.raster import DeviceScene
 from saga.runtime.progress import tracked
-from saga.scene.camera import Camera
+from saga.scene.camera import Camera, spread
 from saga.scene.scene import Scene
 
 _VERSION = 1
@@ -41,7 +41,7 @@ class SceneGenerator:
 
     def __init__(
         self,
-        scene: Scene,
+        scene: Scene | DeviceScene,
         folders: Sequence[Path],
         device: str = "auto",
         config: SceneMaskConfig | None = None,
@@ -50,29 +50,30 @@ class SceneGenerator:
         """Prepares the generator of one scene; nothing is looked at yet.
 
         Args:
-            scene: Gaussians, cameras and photographs.
+            scene: Gaussians, cameras and photographs; views without one are looked at as the Gaussians show them.
             folders: where the structure may lie; it is kept in the first.
-            device: where the scene is rendered.
+            device: where the scene is rendered; without effect when it is on a device already.
             config: settings; None takes the defaults.
             classical: settings of the classical masks that become parts; None takes the defaults.
 
         Raises:
             SagaError: a photograph cannot be read.
         """
-        self.scene, self._device = scene, device
+        self._scene = DeviceScene.of(scene, device)
         self.config, self.classical = config or SceneMaskConfig(), classical or ClassicalConfig()
-        self.cameras = _spread([camera for camera in scene.cameras if camera.image_path is not None], self.config.views)
+        self.cameras = spread(self._scene.scene.cameras, self.config.views)
         self.identity: dict[str, object] = {
             "version": _VERSION,
-            "scene": scene.gaussians.digest(),
+            "scene": self._scene.scene.gaussians.digest(),
             "cameras": [_camera_key(camera) for camera in self.cameras],
             "config": asdict(self.config),
             "classical": asdict(self.classical),
         }
         digest = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()
         self.paths = [folder / f"scene-{digest[:12]}.structure" for folder in folders]
+        self.surface: Surface | None = None
+        """What the views see; None when that was not looked at: the structure was cached, or no support is likely."""
         self._grids: dict[str, ViewGrid] = {}
-        self._geometry: Geometry | None = None
         self._structure: SceneStructure | None = None
 
     @property
@@ -101,41 +102,27 @@ class SceneGenerator:
     def generate_view(self, scene: Scene, camera: Camera) -> ViewMasks:
         """Makes the masks of one view of the scene, with their weights."""
         image = scene.image(camera)
-        grid = self._grids.pop(camera.name, None) or self._grid(camera, image)
+        grid = self._grids.pop(camera.name, None) or self._look(camera)
         masks, weights = masks_of_view(self.structure(), grid, image, self.config, self.classical)
         return ViewMasks(masks, None, weights)
 
     def _find(self, progress: bool) -> SceneStructure:
-        geometry = self._on_device()
-        if len(self.cameras) < _FEWEST_VIEWS or not may_have_support(self.scene, geometry, self.cameras, self.config):
+        if len(self.cameras) < _FEWEST_VIEWS or not may_have_support(self._scene, self.cameras, self.config):
             return SceneStructure.nothing()
         views = tracked(self.cameras, progress, "surface of the scene", "views")
-        grids = [self._grid(camera, self.scene.image(camera)) for camera in views]
+        grids = [self._look(camera) for camera in views]
         surface = fuse(grids, self.config)
         if surface is None:
             return SceneStructure.nothing()
-        self._grids = {grid.camera.name: grid for grid in grids}
+        self.surface, self._grids = surface, {grid.camera.name: grid for grid in grids}
         return find_structure(surface, self.config)
 
-    def _grid(
-        self,
-        camera: Camera,
-        image: np.ndarray,  # [H, W, 3]
-    ) -> ViewGrid:
-        return view_grid(BlendOperator(self._on_device(), camera), image, self.config.grid_side)
-
-    def _on_device(self) -> Geometry:
-        if self._geometry is None:
-            self._geometry = DeviceScene(self.scene, self._device).geometry
-        return self._geometry
+    def _look(self, camera: Camera) -> ViewGrid:
+        name = camera.name
+        return view_grid(self._scene.operator(name), self._scene.picture(name), self.config.grid_side)
 
 
 def _camera_key(camera: Camera) -> str:
     numbers = [camera.fx, camera.fy, camera.cx, camera.cy, *np.ravel(camera.world_to_camera).tolist()]
-    return hashlib.sha256(json.dumps([camera.name, image_key(camera), numbers]).encode()).hexdigest()
-
-
-def _spread(cameras: list[Camera], most: int) -> list[Camera]:
-    if len(cameras) <= most:
-        return cameras
-    return [cameras[i] for i in np.linspace(0, len(cameras) - 1, most).round().astype(int)]
+    picture = None if camera.image_path is None else image_key(camera)
+    return hashlib.sha256(json.dumps([camera.name, picture, numbers]).encode()).hexdigest()

@@ -53,7 +53,7 @@ class Lookup:
         missing = grid.seen & (image < 0)
         if self._tree is None or not missing.any():
             return image
-        distances, index = self._tree.query(grid.points[missing], distance_upper_bound=self.reach)
+        distances, index = self._tree.query(grid.points[missing], distance_upper_bound=self.reach, workers=-1)
         image = image.copy()
         image[missing] = np.where(np.isfinite(distances), self._labels[np.minimum(index, len(self._labels) - 1)], -1)
         return image

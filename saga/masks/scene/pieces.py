@@ -117,15 +117,18 @@ def _grounded(
     span = {name: np.percentile(height[clusters == name], 97) - low[name] for name in names}
     feet = [name for name in names if low[name] < max(4 * surface.side, 0.8 * span[name])]
     result = clusters.copy()
-    trees = {name: cKDTree(points[clusters == name]) for name in feet}
+    if not feet:
+        return result
+    carrying = points[np.isin(clusters, feet)]
+    owner, tree = clusters[np.isin(clusters, feet)], cKDTree(carrying)
     for name in sorted(set(names) - set(feet), key=lambda name: low[name]):
         floating = points[clusters == name]
-        gaps = {foot: tree.query(floating)[0].min() for foot, tree in trees.items()}
+        gaps, index = tree.query(floating, workers=-1)
+        closest = int(gaps.argmin())
         extent = np.linalg.norm(np.ptp(floating, axis=0))
         bridged = min(_FLOATING_GAP_DEPTHS * surface.depth, _FLOATING_GAP_EXTENT * extent)
-        nearest = min(gaps, key=lambda foot: gaps[foot], default=None)
-        if nearest is not None and gaps[nearest] < bridged:
-            result[clusters == name] = nearest
+        if gaps[closest] < bridged:
+            result[clusters == name] = owner[index[closest]]
     return result
 
 

@@ -182,7 +182,7 @@ def _normals(
     reach: float,
 ) -> np.ndarray:  # [V, 3]
     """Direction of least spread of each point's nearest neighbors within reach, turned towards the cameras."""
-    distances, neighbors = cKDTree(points).query(points, k=_NORMAL_NEIGHBORS)
+    distances, neighbors = cKDTree(points).query(points, k=_NORMAL_NEIGHBORS, workers=-1)
     around = points[neighbors]
     around = (around - around.mean(1, keepdims=True)) * (distances < reach)[:, :, None]
     _, vectors = np.linalg.eigh(np.einsum("nki,nkj->nij", around, around))

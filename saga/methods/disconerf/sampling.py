@@ -20,7 +20,7 @@ from saga.masks.rules import without_everything
 from saga.methods.disconerf.config import DiscoNerfConfig
 from saga.raster import BlendOperator, Geometry, SparseRows
 from saga.scene import Camera
-from saga.train.sampler import spread
+from saga.scene.camera import spread
 
 _LEAST_ALPHA = 0.5
 """Pixels that show less of the scene say nothing about its objects."""

@@ -22,7 +22,7 @@ from saga.query.config import QueryConfig
 from saga.query.discovery import cluster
 from saga.query.matching import Matcher
 from saga.query.prompts import CheckedPrompt, Prompt
-from saga.query.queries import centered, positive_and_negative
+from saga.query.queries import centered, positive_and_negative, require_shown
 from saga.query.refine import MaskEvidence, refine
 from saga.query.report import Report
 from saga.query.segmentation import Segmentation
@@ -198,6 +198,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         features nothing is selected.
         """
         if self.field is None:
+            for prompt in prompts:
+                require_shown(self.device_scene.operator(prompt.camera.name), prompt.parts.points)
             nothing = torch.zeros_like(self.device_scene.valid)
             return nothing, nothing.float()
         matches = [self._match_prompt(prompt, report) for prompt in prompts]

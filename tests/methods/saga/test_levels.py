@@ -122,3 +122,19 @@ def test_regions_beside_the_scene_are_taken(tiny_scene, tiny_folder, own_masks, 
             Segmenter(tiny_scene, own_masks, device="cpu")
     finally:
         path.unlink()
+
+
+def test_regions_answer_alone_where_there_are_no_features(tiny_scene, tiny_demo, halves, clicked):
+    segmenter = Segmenter(tiny_scene, device="cpu", regions=halves)
+    answers = segmenter.candidates(clicked[0], [clicked[1]])
+    sizes = [cells_of(halves, answer.mask) for answer in answers]
+    assert [answer.report["name"] for answer in answers] == ["part", "object", "group"] and sizes[0] < sizes[1] < sizes[
+        2
+    ]
+    chosen = segmenter.segment(clicked[0], points=[clicked[1]])
+    assert any(np.array_equal(chosen.mask, answer.mask) for answer in answers)
+    assert set(np.unique(chosen.scores[chosen.mask])) == {np.float32(chosen.scores.max())} and chosen.scores.max() > 0
+    with pytest.raises(SagaError, match="expected features of the scene, found none"):
+        segmenter.discover()
+    with pytest.raises(SagaError, match="features or regions"):
+        Segmenter(tiny_scene, device="cpu")

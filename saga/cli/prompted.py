@@ -1,0 +1,124 @@
+"""Opening a scene for prompts: what it takes is loaded, or made where it is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from saga.cli.inputs import CameraInputs, MaskInputs
+from saga.cli.run import beside, require_writable, say
+from saga.errors import SagaError
+from saga.train.config import TrainConfig
+
+if TYPE_CHECKING:
+    from saga.masks import Sam
+    from saga.regions import SceneRegions
+    from saga.scene import Scene
+
+
+def open_segmenter(
+    scene: Path, field: Path | None, images: Path | None, cameras: CameraInputs, sam: Sam | None, config: Any
+) -> tuple[Scene, Any]:
+    """Opens a scene with the features and regions beside it; without features, makes what a prompt takes.
+
+    A scene with photographs is trained, as saga-train does it. One without gets regions only: they take seconds.
+
+    Args:
+        scene: The scene's file.
+        field: Features of saga-train; None takes those beside the scene.
+        images: Folder of the photographs; None takes those that the features were trained with.
+        cameras: Where the cameras are.
+        sam: Answers prompts; needs features.
+        config: The config of queries.
+
+    Returns:
+        The scene and a Segmenter.
+
+    Raises:
+        SagaError: A file is missing, damaged or of another scene.
+    """
+    from saga.cli.train import train_opened
+    from saga.export.views import has_photographs
+    from saga.methods.saga import Segmenter
+    from saga.train import FeatureField
+
+    path, device = field or beside(scene, ".saga"), cameras.choose_device()
+    if field is None and sam is None and scene.is_file() and not path.is_file():
+        loaded = cameras.load(scene, images)
+        if not has_photographs(loaded):
+            say(f"{scene}: no photographs and no {path}: regions of the scene answer; saga-train makes features too")
+            return loaded, Segmenter(loaded, None, config, device, regions=_regions(loaded, path, device, make=True))
+        say(f"{path}: not there yet; it is made now, as saga-train makes it, and serves every further click")
+        train_opened(loaded, path, cameras, MaskInputs(), TrainConfig())
+    elif cameras.cameras is None and images is None:
+        loaded = _as_trained(scene, path)
+    else:
+        loaded = cameras.load(scene, images, views=0)
+    return loaded, Segmenter(
+        loaded, FeatureField.load(path), config, device, sam, regions=_regions(loaded, path, device)
+    )
+
+
+def open_other(
+    method: str, scene: Path, images: Path | None, cameras: CameraInputs, masks: MaskInputs, config: Any
+) -> tuple[Scene, Any]:
+    """Opens a scene, and a method on it that needs masks; without masks or SAM, masks are made.
+
+    Raises:
+        SagaError: Masks and SAM are given, or as the loaders and the method raise it.
+    """
+    from saga.methods.registry import open_method
+
+    if masks.masks is not None and masks.sam is not None:
+        raise SagaError(f"--masks and --sam: expected one of them, found {masks.masks} and {masks.sam}; leave one out.")
+    device = cameras.choose_device()
+    loaded = cameras.load(scene, images)
+    sam = masks.load_sam(device)
+    source = None if sam is not None else masks.open(loaded, device)
+    return loaded, open_method(method, loaded, config, masks=source, sam=sam, device=device)
+
+
+def show_views(scene: Path, images: Path | None, cameras: CameraInputs) -> NoReturn:
+    """Writes pictures of all views with coordinates. Raises SagaError, which says how to go on with them."""
+    from saga.export import write_grids
+    from saga.raster import DeviceScene
+
+    loaded, folder = cameras.load(scene, images), beside(scene, "_grid")
+    write_grids(DeviceScene(loaded, cameras.choose_device()), folder)
+    names = [camera.name for camera in loaded.cameras]
+    listed = ", ".join(names[:4]) + (f", ... ({len(names)})" if len(names) > 4 else "")
+    raise SagaError(
+        f"--view: expected the view that is prompted, found none; look at the pictures in {folder}, then give one of "
+        f"{listed} and coordinates on the object, e.g. --view {names[0]} --points "
+        f"{loaded.cameras[0].width // 2},{loaded.cameras[0].height // 2}."
+    )
+
+
+def _as_trained(scene: Path, field: Path) -> Scene:
+    """Returns a scene with the cameras that its features were trained with."""
+    from saga.scene import Gaussians, Scene
+    from saga.train import FeatureField
+
+    return Scene(Gaussians.read(scene), FeatureField.load(field).cameras, scene)
+
+
+def _regions(loaded: Scene, field: Path, device: str, make: bool = False) -> SceneRegions | None:
+    """The regions beside a field, made where they are damaged, and with `make` where they are missing."""
+    from saga.cli.train import write_regions
+    from saga.masks import scene_generator
+    from saga.raster import DeviceScene
+    from saga.regions import SceneRegions
+    from saga.regions.scene_regions import SUFFIX
+
+    path = field.with_suffix(SUFFIX)
+    try:
+        if path.is_file():
+            return SceneRegions.load(path, loaded)
+    except SagaError as error:
+        say(f"warning: {error} They are made again now.")
+        make = True
+    if not make:
+        return None
+    require_writable(path)
+    placed = DeviceScene(loaded, device)
+    return write_regions(placed, scene_generator(placed), field, device)
