@@ -54,9 +54,8 @@ def open_segmenter(
         loaded = _as_trained(scene, path)
     else:
         loaded = cameras.load(scene, images, views=0)
-    return loaded, Segmenter(
-        loaded, FeatureField.load(path), config, device, sam, regions=_regions(loaded, path, device)
-    )
+    trained, regions = FeatureField.load(path), _regions(loaded, path, device)
+    return loaded, Segmenter(loaded, trained, config, device, sam, regions=regions)
 
 
 def open_other(

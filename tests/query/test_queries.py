@@ -20,7 +20,7 @@ from saga.query.queries import (
     sample_pixels,
 )
 from saga.raster import BlendOperator, Geometry
-from saga.scene import Scene
+from saga.scene import Gaussians, Scene
 
 LEFT, RIGHT = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0])
 BORDER_PX = 32
@@ -134,7 +134,12 @@ def test_the_photographs_size_does_not_matter(operator, features) -> None:
     assert bool((torch.nn.functional.normalize(positive, dim=1) @ LEFT > 0.98).all())
 
 
-def test_a_click_between_gaussians_means_what_is_around_it(operator):
+def test_a_click_between_gaussians_means_what_is_around_it(wall) -> None:
+    scene = wall()
+    g = scene.gaussians
+    left = g.means[:, 0] < 0
+    half = Gaussians.from_arrays(g.means[left], g.scales[left], g.quaternions[left], g.opacities[left], g.sh[left])
+    operator = BlendOperator(Geometry.from_gaussians(half), scene.cameras[0])
     alpha = operator.alpha()
     ys, xs = (alpha == 0).nonzero(as_tuple=True)
     shown = alpha > 0
