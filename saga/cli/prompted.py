@@ -40,6 +40,7 @@ def open_segmenter(
     from saga.cli.train import train_opened
     from saga.export.views import has_photographs
     from saga.methods.saga import Segmenter
+    from saga.scene import Gaussians, Scene
     from saga.train import FeatureField
 
     path, device = field or beside(scene, ".saga"), cameras.choose_device()
@@ -50,12 +51,12 @@ def open_segmenter(
             return loaded, Segmenter(loaded, None, config, device, regions=_regions(loaded, path, device, make=True))
         say(f"{path}: not there yet; it is made now, as saga-train makes it, and serves every further click")
         train_opened(loaded, path, cameras, MaskInputs(), TrainConfig())
-    elif cameras.cameras is None and images is None:
-        loaded = _as_trained(scene, path)
+    trained = FeatureField.load(path)
+    if cameras.cameras is None and images is None:
+        loaded = Scene(Gaussians.read(scene), trained.cameras, scene)
     else:
         loaded = cameras.load(scene, images, views=0)
-    trained, regions = FeatureField.load(path), _regions(loaded, path, device)
-    return loaded, Segmenter(loaded, trained, config, device, sam, regions=regions)
+    return loaded, Segmenter(loaded, trained, config, device, sam, regions=_regions(loaded, path, device))
 
 
 def open_other(
@@ -91,14 +92,6 @@ def show_views(scene: Path, images: Path | None, cameras: CameraInputs) -> NoRet
         f"{listed} and coordinates on the object, e.g. --view {names[0]} --points "
         f"{loaded.cameras[0].width // 2},{loaded.cameras[0].height // 2}."
     )
-
-
-def _as_trained(scene: Path, field: Path) -> Scene:
-    """Returns a scene with the cameras that its features were trained with."""
-    from saga.scene import Gaussians, Scene
-    from saga.train import FeatureField
-
-    return Scene(Gaussians.read(scene), FeatureField.load(field).cameras, scene)
 
 
 def _regions(loaded: Scene, field: Path, device: str, make: bool = False) -> SceneRegions | None:
