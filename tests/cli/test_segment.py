@@ -186,7 +186,7 @@ def test_pictures_that_do_not_fit(saga_segment, shared, tmp_path: Path) -> None:
     Image.new("L", (160, 120)).save(tmp_path / "empty.png")
     _refused(saga_segment(*command, "--scribble", tmp_path / "empty.png"), tmp_path, "empty.png", "empty one")
     (tmp_path / "text.png").write_text("no picture")
-    _refused(saga_segment(*command, "--scribble", tmp_path / "text.png"), tmp_path, "text.png", "read as a picture")
+    _refused(saga_segment(*command, "--scribble", tmp_path / "text.png"), tmp_path, "text.png", "expected a picture")
 
 
 def test_an_unknown_view_offers_the_nearest(saga_segment, shared, tmp_path: Path) -> None:
