@@ -51,11 +51,11 @@ def open_segmenter(
             return loaded, Segmenter(loaded, None, config, device, regions=_regions(loaded, path, device, make=True))
         say(f"{path}: not there yet; it is made now, as saga-train makes it, and serves every further click")
         train_opened(loaded, path, cameras, MaskInputs(), TrainConfig())
-    trained = FeatureField.load(path)
     if cameras.cameras is None and images is None:
-        loaded = Scene(Gaussians.read(scene), trained.cameras, scene)
+        gaussians, trained = Gaussians.read(scene), FeatureField.load(path)
+        loaded = Scene(gaussians, trained.cameras, scene)
     else:
-        loaded = cameras.load(scene, images, views=0)
+        loaded, trained = cameras.load(scene, images, views=0), FeatureField.load(path)
     return loaded, Segmenter(loaded, trained, config, device, sam, regions=_regions(loaded, path, device))
 
 
