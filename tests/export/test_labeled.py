@@ -11,6 +11,7 @@ from plyfile import PlyData, PlyElement
 
 from saga.errors import EmptySelectionError, SagaError
 from saga.export import write_labeled
+from saga.export.labeled import with_labels
 from saga.query.segmentation import Segmentation
 from saga.scene import Gaussians, Scene
 
@@ -92,10 +93,9 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(SagaError, match="expected the name of a PLY"):
             write_labeled(scene, {"mug": some(mask)}, out / name)
     assert not out.exists()
-    many = {str(k): some(mask) for k in range(65_537)}
-    with pytest.raises(SagaError, match="at most 65,535 objects"):
-        write_labeled(scene, many | {"last": some(mask, 2.0)}, out / "labeled.ply")
-    assert not list(out.glob("*.ply"))
+    assert with_labels(scene.gaussians, np.full(40, 65_535)).vertices["object_id"].min() == 65_535
+    with pytest.raises(SagaError, match="at most 65,535 objects, found 65,536"):
+        with_labels(scene.gaussians, np.full(40, 65_536))
 
 
 def test_a_persons_own_objects_json_is_not_overwritten(tmp_path: Path) -> None:
