@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -30,6 +31,9 @@ from saga.files.disk import require_room
 from saga.methods.registry import method_names
 from saga.query.config import DiscoveryConfig
 
+if TYPE_CHECKING:
+    from saga.query import Segmentation
+
 
 def discover(
     scene: SceneFile,
@@ -52,7 +56,8 @@ def discover(
         images: Folder of the photographs it was trained from.
         out: Folder for objects/* (PLYs), labels.npy, objects.json, label_maps of every view, overview.png and
             report.json; the first free of objects-1, objects-2, ... by default.
-        method: disconerf fits object slots to the masks of all views; saga clusters the features of saga-train.
+        method: disconerf fits object slots to the masks of all views; saga clusters the features of saga-train. Without
+            masks of your own both are joined with the scene's supports and objects, and its regions.
             --method NAME --help lists the options of another method.
         field: With saga, the feature field; beside the scene, with the suffix .saga, by default.
         format: Format of the objects; the one that the scene came in, by default. usd is one stage and
@@ -76,11 +81,14 @@ def discover(
     loaded = cameras.load(scene, images)
     require_room(out or Path("objects"), 4 * len(loaded.gaussians))  # labels.npy alone
     if isinstance(config, DiscoveryConfig):
+        from saga.regions import SceneRegions
+        from saga.regions.scene_regions import SUFFIX
         from saga.train import FeatureField
 
-        trained = FeatureField.load(field or beside(scene, ".saga"), loaded)
-        clusters = open_method("saga", loaded, field=trained, device=device)
-        assert isinstance(clusters, Segmenter)
+        path = field or beside(scene, ".saga")
+        trained, beside_field = FeatureField.load(path, loaded), path.with_suffix(SUFFIX)
+        regions = SceneRegions.load(beside_field, loaded) if beside_field.is_file() else None
+        clusters = Segmenter(loaded, trained, device=device, regions=regions)
         found = clusters.discover(**asdict(config))
     else:
         opened = open_method(method, loaded, config, masks=masks.open(loaded, device), device=device)
@@ -90,15 +98,28 @@ def discover(
         raise EmptySelectionError(
             f"{scene}: expected objects, found none; give masks that cover them with --masks or --sam."
         )
-    digits = len(str(len(found)))
-    named = {f"object_{number:0{max(3, digits)}d}": each for number, each in enumerate(found, 1)}
+    named = _named(found)
     seconds = round(time.perf_counter() - began, 2)
     sizes = {name: len(each) for name, each in named.items()}
     report = {"method": method, "config": asdict(config), "seconds": seconds, "gaussians": sizes}  # type: ignore[call-overload]
     folder = out or free_name("objects")
     write_objects(named, loaded, folder, label_maps=True, report=report, format=format, labels_in_ply=labels_in_ply)
     shared = sum(sizes.values()) / max(1, len(loaded.gaussians))
-    say(f"{folder}: {len(found)} objects with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")
+    supports = sum(each.report["kind"] == "support" for each in found)
+    counted = f"{len(found) - supports} objects"
+    if supports:
+        counted += f" and {supports} support{'s' * (supports != 1)}"
+    say(f"{folder}: {counted} with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")
+
+
+def _named(found: list[Segmentation]) -> dict[str, Segmentation]:
+    """Names objects and supports by their kind and a number of that kind, in their order."""
+    digits, counts, named = max(3, len(str(len(found)))), Counter[str](), {}
+    for each in found:
+        kind = each.report["kind"]
+        counts[kind] += 1
+        named[f"{kind}_{counts[kind]:0{digits}d}"] = each
+    return named
 
 
 def _require_discovery(method: str) -> None:

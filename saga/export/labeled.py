@@ -108,13 +108,14 @@ def describe_objects(objects: Mapping[str, Segmentation], gaussians: Gaussians) 
     """Returns what objects.json holds: by the names of the objects, in the order of their numbers, JSON values.
 
     id: its number in labels.npy, label maps and `object_id`; color: red, green and blue of the overview, 0 to 255;
-    gaussians: how many it has; bounding_box: min and max, each x, y, z in world units, of the centers of its Gaussians,
-    None for an object without any.
+    kind: object, or support, which objects stand on; gaussians: how many it has; bounding_box: min and max, each
+    x, y, z in world units, of the centers of its Gaussians, None for an object without any.
     """
     return {
         name: {
             "id": number,
             "color": list(palette(number)),
+            "kind": segmentation.report.get("kind", "object"),
             "gaussians": len(segmentation),
             "bounding_box": _bounds(gaussians.means[segmentation.mask & gaussians.valid]),
         }

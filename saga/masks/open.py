@@ -77,7 +77,9 @@ def scene_generator(scene: DeviceScene, cache: str | Path | None = None) -> Scen
 def _folders(scene: Scene) -> list[Path]:
     """Tells where the masks of a scene may lie: beside it or in the user's cache, the place for new ones first."""
     if scene.path is None:
-        raise SagaError("masks: expected a scene that was read from a file, beside which masks can be kept; give cache")
+        raise SagaError(
+            "masks: expected a scene that was read from a file, beside which masks are kept; give masks or cache"
+        )
     beside, own = scene.path.absolute().with_name(f"{scene.path.stem}.masks"), user_cache(scene.path)
     return [beside, own] if can_hold_files(beside) else [own, beside]
 

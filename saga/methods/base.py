@@ -15,11 +15,15 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import MaskSource, Sam
+from saga.masks.own import are_given, scene_structure
+from saga.methods.whole_scene import objects_of_scene
 from saga.query.prompts import CheckedPrompt, Prompt, check
 from saga.query.queries import onto_the_scene
 from saga.query.report import Report
 from saga.query.segmentation import Segmentation
 from saga.raster.device_scene import DeviceScene
+from saga.regions.beside import regions_beside
+from saga.regions.scene_regions import SceneRegions
 from saga.scene import Camera, Scene
 from saga.train import FeatureField
 
@@ -183,10 +187,33 @@ class DiscoveringMethod(Method[ConfigT]):
         """Finds the masks and scores of all objects, largest first; `report` gets what is common to all."""
 
     def discover(self) -> list[Segmentation]:
-        """Finds every object of the scene without a prompt, largest first; none shares a Gaussian with another."""
-        report = Report()
-        return self._answers(self._discover(report), report)
+        """Finds every object of the scene without a prompt, largest first; none shares a Gaussian with another.
 
-    def _answers(self, found: Iterable[tuple[Tensor, Tensor]], report: Report) -> list[Segmentation]:
-        """Returns objects with what is common to all, and what is their own, in a report each."""
-        return [self._answer(mask, scores, report.copy()) for mask, scores in found]
+        Where nobody gave masks, what the method finds is joined with the scene's own supports and objects, and with its
+        regions, where there are any: see `whole_scene.objects_of_scene`. Each report has the "kind", object or support.
+        """
+        report = Report()
+        return self._whole_scene(list(self._discover(report)), report)
+
+    def _masks_are_given(self) -> bool:
+        """Whether what the method finds comes from masks of a person or a model, which know better than the scene."""
+        return self.masks is not None and are_given(self.masks)
+
+    def _regions(self) -> SceneRegions | None:
+        """The scene's regions, if there are any. Raises SagaError for a damaged file."""
+        return regions_beside(self.scene)
+
+    def _whole_scene(self, found: Sequence[tuple[Tensor, Tensor]], report: Report) -> list[Segmentation]:
+        """Returns the objects of the scene, with what is common to all, and what is their own, in a report each."""
+        structure, regions = None, None
+        with report.timed("scene"):
+            if not self._masks_are_given():
+                structure = scene_structure(self.device_scene, self.masks, self.progress)
+                regions = self._regions()
+            objects = objects_of_scene(found, self.device_scene, structure, regions)
+        answers = []
+        for each in objects:
+            own = report.copy()
+            own.extra["kind"] = each.kind.value
+            answers.append(self._answer(each.members, each.scores, own))
+        return answers

@@ -1,4 +1,7 @@
-"""How far a selection may be completed: not across borders that the views confirm."""
+"""Selections and cells: which cells a selection holds, and how far it may be completed.
+
+It may not across borders that the views confirm.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from saga.regions.scene_regions import SceneRegions
 
 _CONFIRMED = 0.5
 """Mean closedness of the border between a cell and what is selected, from which views confirm it."""
+
+_MOST = 0.5
 
 
 def reachable(
@@ -27,3 +32,15 @@ def reachable(
     # The last entry is what cell -1 looks up.
     free: np.ndarray = np.append(~barred, True)[regions.cells]
     return free
+
+
+def cells_held(
+    regions: SceneRegions,
+    selected: np.ndarray,  # [N] bool
+) -> np.ndarray:  # [L]
+    """Cells of which most Gaussians are selected, bool [L]."""
+    owned = regions.cells >= 0
+    sizes = np.bincount(regions.cells[owned], minlength=regions.count)
+    held = np.bincount(regions.cells[owned], selected[owned], regions.count)
+    cells: np.ndarray = held > _MOST * np.maximum(sizes, 1)
+    return cells

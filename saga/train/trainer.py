@@ -13,8 +13,8 @@ from rich.progress import Progress, TaskID
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.masks import ClassicalGenerator, MaskSource
-from saga.masks.scene.generator import SceneGenerator
+from saga.masks import MaskSource
+from saga.masks.own import are_given
 from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
 from saga.runtime.memory import peak_memory_megabytes
@@ -182,7 +182,7 @@ def train(
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "losses": trainer.losses,
         "masks": masks.description,
-        "given_masks": not isinstance(getattr(masks, "generator", None), (SceneGenerator, ClassicalGenerator)),
+        "given_masks": are_given(masks),
         "views": len(cache.views),
         "cached_pixels": len(cache.rows),
         "cache_megabytes": round(cache.rows.nbytes / 1e6, 1),

@@ -28,7 +28,8 @@ from saga.query.report import Report
 from saga.query.segmentation import Segmentation
 from saga.query.thresholds import paper_threshold, valley_threshold
 from saga.raster import BlendOperator, DeviceScene, SparseRows
-from saga.regions.scene_regions import SUFFIX, SceneRegions
+from saga.regions.beside import regions_beside
+from saga.regions.scene_regions import SceneRegions
 from saga.scene import Scene
 from saga.train import FeatureField
 from saga.train.smoothing import neighbor_average
@@ -83,7 +84,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
             SagaError: neither a field nor regions, those of another scene, or SAM with a field trained without it.
         """
         super().__init__(scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
-        regions = _beside(self.scene) if regions is None else regions
+        regions = regions_beside(self.scene) if regions is None else regions
         if field is None and regions is None:
             raise SagaError(
                 "method saga: expected features or regions of the scene, found neither; train them with saga-train."
@@ -180,8 +181,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         """The nested answers; a selection of most of the pictures is never given without a word."""
         if self.levels is None:
             return []
-        facts = {} if self.field is None else self.field.report or {}
-        trusted = self.field is not None and (self.sam is not None or bool(facts.get("given_masks", True)))
+        trusted = self.field is not None and (self.sam is not None or self._masks_are_given())
         with report.timed("regions"):
             found = self.levels.answer(prompts, selected, trusted, report)
             share = float(self.levels.regions.shares @ self.levels.cells_of(selected))
@@ -221,22 +221,35 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     def discover(self, similarity: float = 0.6, smallest: int = 50, seed: int = 0) -> list[Segmentation]:
         """Finds every object of the scene without a prompt, largest first.
 
-        Gaussians are clustered by the direction of their features; each belongs to at most one object.
+        Gaussians are clustered by the direction of their features, which is joined with what the scene says of itself
+        (`DiscoveringMethod.discover`); each belongs to at most one object.
 
         Args:
             similarity: least cosine similarity of a member to its object's mean feature.
             smallest: objects of fewer Gaussians are left out.
             seed: seed of the clustering.
+
+        Raises:
+            SagaError: a photograph or the cache of the scene's own masks cannot be read.
         """
         report = Report()
-        return self._answers(self._clusters(report, similarity, smallest, seed), report)
+        found = list(self._clusters(report, similarity, smallest, seed))
+        return [each for each in self._whole_scene(found, report) if len(each) >= smallest]
 
     def _discover(self, report: Report) -> Iterator[tuple[Tensor, Tensor]]:  # each [N] bool, [N]
         return self._clusters(report)
 
+    def _masks_are_given(self) -> bool:
+        return self.field is not None and bool((self.field.report or {}).get("given_masks", True))
+
+    def _regions(self) -> SceneRegions | None:
+        return None if self.levels is None else self.levels.regions
+
     def _clusters(
         self, report: Report, similarity: float = 0.6, smallest: int = 50, seed: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:  # each [N] bool, [N]
+        if self.field is None:
+            return
         with report.timed("cluster"):
             candidates = self.device_scene.valid & (self.matcher.lengths > 0)
             objects = cluster(self.features, candidates, similarity, smallest, seed)
@@ -301,9 +314,3 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         if chosen == "adaptive":
             return valley_threshold(scores[self.device_scene.valid])
         return float(chosen)
-
-
-def _beside(scene: Scene) -> SceneRegions | None:
-    """The regions in the file beside a scene. Raises SagaError where the file is damaged or another scene's."""
-    path = None if scene.path is None else scene.path.with_suffix(SUFFIX)
-    return SceneRegions.load(path, scene) if path is not None and path.is_file() else None

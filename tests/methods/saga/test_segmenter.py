@@ -11,6 +11,9 @@ from PIL import Image
 from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
+from saga.masks.scene.labels import Kind, Labels
+from saga.masks.scene.structure import SceneStructure
+from saga.masks.scene.surface import Lattice
 from saga.query import Prompt, QueryConfig, Segmenter
 from saga.query.thresholds import paper_threshold, valley_threshold
 from saga.scene import Gaussians, Scene
@@ -114,6 +117,21 @@ def test_discover_finds_disjoint_objects(segmenter, tiny_demo):
     for name in ("lamp", "plant", "duck"):
         assert max(iou(f.mask, tiny_demo.labels == tiny_demo.names[name]) for f in found) > 0.85
     assert segmenter.discover(smallest=10**6) == []
+
+
+def test_what_is_discovered_is_joined_with_the_scenes_own_objects_unless_masks_were_given(
+    tiny_scene, field, tiny_demo, monkeypatch
+):
+    labels = Labels(tiny_demo.labels.astype(np.int64), [Kind.SUPPORT] + [Kind.OBJECT] * (len(tiny_demo.names) - 1))
+    lattice = Lattice(np.zeros(0, np.int64), np.zeros(3), 0.05, np.inf, np.inf)
+    points = tiny_scene.gaussians.means
+    known = SceneStructure(lattice, points, labels, np.zeros(len(points), bool))
+    monkeypatch.setattr("saga.methods.base.scene_structure", lambda *_: known)
+    own = replace(field, report={**field.report, "given_masks": False})
+    found = Segmenter(tiny_scene, own).discover(smallest=1)
+    assert [each.report["kind"] for each in found].count("support") == 1
+    assert len(found) == len(tiny_demo.names)
+    assert {each.report["kind"] for each in Segmenter(tiny_scene, field).discover()} == {"object"}
 
 
 def test_higher_threshold_selects_less(tiny_scene, field, tiny_demo, middle):

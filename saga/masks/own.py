@@ -1,0 +1,37 @@
+"""What a scene says of itself, without masks of anybody: which masks come from it, and its supports and objects."""
+
+from __future__ import annotations
+
+from saga.masks.classical import ClassicalGenerator
+from saga.masks.open import scene_generator
+from saga.masks.scene.generator import SceneGenerator
+from saga.masks.scene.structure import SceneStructure
+from saga.masks.source import MaskSource
+from saga.raster import DeviceScene
+
+
+def are_given(masks: MaskSource) -> bool:
+    """Whether masks come from a person or a model, not from the scene or its photographs alone."""
+    return not isinstance(getattr(masks, "generator", None), (SceneGenerator, ClassicalGenerator))
+
+
+def scene_structure(
+    scene: DeviceScene, masks: MaskSource | None = None, progress: bool = True
+) -> SceneStructure | None:
+    """Returns the supports and objects of a scene, from its masks' cache if they are there; None where there are none.
+
+    Args:
+        scene: the scene on a device, with photographs.
+        masks: masks of the scene's views: its own know its structure, and any others stand for themselves.
+        progress: whether to show a bar on standard error.
+
+    Raises:
+        SagaError: a photograph cannot be read, or the cache cannot be written.
+    """
+    generator = getattr(masks, "generator", None)
+    if masks is None and scene.scene.path is not None:
+        generator = scene_generator(scene)
+    if not isinstance(generator, SceneGenerator):
+        return None
+    structure = generator.structure(progress)
+    return structure if structure.found else None
