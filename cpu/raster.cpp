@@ -305,7 +305,7 @@ extern "C" int saga_lift(const saga_camera *camera, int64_t n, const float *spla
     const int count_spans = int(bounds.size()) - 1;
     int32_t *slots = static_cast<int32_t *>(workspace);
     const int32_t shared = number_shared(camera, n, splats, bounds, slots);
-    std::memset(out, 0, sizeof(float) * n * c);
+    std::fill(out, out + n * c, 0.0f);
     std::vector<float> shelves(size_t(count_spans) * shared * std::min<int64_t>(c, kChannels));
     for (int64_t first = 0; first < c; first += kChannels) {
         const int count = int(std::min<int64_t>(kChannels, c - first));

@@ -135,7 +135,7 @@ extern "C" int64_t saga_rows_lift_workspace(int64_t, int64_t) { return 0; }
 
 extern "C" int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
                               const float *y, float *out, void *, void *) {
-    std::memset(out, 0, sizeof(float) * n * c);
+    std::fill(out, out + n * c, 0.0f);
 #pragma omp parallel
     scatter_any(rows, s, selected, c, y, out, omp_get_thread_num(), omp_get_num_threads());
     return 0;

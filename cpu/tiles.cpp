@@ -23,7 +23,7 @@ void radix_sort(Keyed *items, Keyed *scratch, int64_t count) {
         std::swap(items, scratch);
     }
     // An odd number of passes leaves the result in what began as scratch.
-    std::memcpy(scratch, items, count * sizeof(Keyed));
+    std::copy(items, items + count, scratch);
 }
 
 template <class Visit>

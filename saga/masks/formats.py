@@ -11,7 +11,7 @@ import numpy as np
 from saga.errors import SagaError
 from saga.files.arrays import read_npy, read_npz
 from saga.files.reading import reading
-from saga.masks.annotations.image import Size
+from saga.masks.annotations.image import MOST_MASKS, Size
 from saga.masks.annotations.table import KINDS, read_annotations
 from saga.masks.annotations.yolo import read_yolo
 from saga.masks.config import MaskKind
@@ -112,6 +112,10 @@ def _from_array(path: Path, array: np.ndarray, say: Say) -> np.ndarray:  # [M, h
         say(f"{path}: is taken as {len(array)} label maps, not as masks of one object each")
         return np.concatenate([_split(path, map, say) for map in array])
     if array.ndim == 3:
+        if len(array) > MOST_MASKS:
+            raise SagaError(
+                f"{path}: expected at most {MOST_MASKS} masks of a photograph, found {len(array)}; split it."
+            )
         return np.stack([_object(mask) for mask in array]) if len(array) else array.astype(bool)
     return _split(path, array, say)
 

@@ -244,6 +244,8 @@ def _pickled() -> bytes:
 
 
 LIES = {
+    "a million masks": ("a.json", b"[" + b'{"segmentation":{"size":[1,1],"counts":[1]}},' * 70000 + b"{}]"),
+    "a million arrays": ("a.npy", _array(np.ones((70000, 1, 1), bool))),
     "more rows than the file has": ("a.npy", _header("(1000000, 12, 16)") + bytes(400)),
     "more than any memory": ("a.npy", _header("(4611686018427387904, 2, 2)")),
     "negative sides": ("a.npy", _header("(-1, 12, 16)") + bytes(400)),

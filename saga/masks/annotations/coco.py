@@ -11,7 +11,7 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.masks import rle
-from saga.masks.annotations.image import AnnotatedImage, Size, size_of
+from saga.masks.annotations.image import MOST_MASKS, AnnotatedImage, Size, size_of
 from saga.masks.annotations.shapes import polygons
 from saga.masks.pictures import Say
 
@@ -101,6 +101,8 @@ def _decode(path: Path, image: Any, records: list[Any], size: Size, say: Say) ->
     kept = [record for record in records if not (isinstance(record, dict) and record.get("iscrowd") == 1)]
     if len(kept) < len(records):
         say(f"{where}: crowds (iscrowd) are left out: they are no single objects")
+    if len(kept) > MOST_MASKS:
+        raise SagaError(f"{where}: expected at most {MOST_MASKS} masks, found {len(kept)}; split them.")
     masks: list[np.ndarray] = []
     bare = 0
     for index, record in enumerate(kept):

@@ -11,6 +11,8 @@ import numpy as np
 from saga.masks.pictures import Say
 from saga.masks.rle import MOST_PIXELS
 
+MOST_MASKS = 1 << 16
+"""Masks of a photograph: Segment Anything makes a few hundred, and more than this are no masks of things."""
 Size = tuple[int, int]
 """Height and width in pixels."""
 
