@@ -2,8 +2,8 @@
 
     python tests/native/guarded_calls.py EXAMPLES
 
-A read or a write past either end of any array kills the process. What is called is printed before it is, so that the last
-line names the culprit; "done" is printed at the end.
+A read or a write past either end of any array kills the process. What is called is printed before it is, so that the
+last line names the culprit; "done" is printed at the end.
 """
 
 from __future__ import annotations
