@@ -18,6 +18,7 @@ from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
 from saga.files.reading import reading
+from saga.scene.apart import convert_to_ply
 from saga.scene.format_names import SplatFormat
 from saga.scene.harmonics_order import BY_DEGREE, half_turn, harmonics_of, reordered, transposed
 
@@ -107,9 +108,10 @@ def read_converted(path: Path, format: str) -> PlyData:
     Raises:
         SagaError: gaussforge is not installed, or the file is damaged.
     """
+    _converter()  # says what to install
     with reading(path, f"a scene in the format {format}", "export it again"):
         data = _zipped(path) if path.is_dir() else path.read_bytes()
-        rows = PlyData.read(io.BytesIO(_convert(path, data, format, "ply")))["vertex"].data
+        rows = PlyData.read(io.BytesIO(convert_to_ply(data, format)))["vertex"].data
     if len(rows) == 0:
         raise SagaError(f"{path}: expected a scene in the format {format}, found none in it; export it again.")
     if format == "spz":

@@ -209,3 +209,20 @@ def test_captured_splats_agree_with_their_plys(file: str, reference: str) -> Non
     apart = np.abs(covariances(found) - covariances(known)[order]).max((1, 2))
     assert np.quantile(apart, 0.98) < 1e-4
     assert np.quantile(np.abs(found.sh[:, 0] - known.sh[order, 0]), 0.98) < 0.02
+
+
+@pytest.mark.parametrize("ending", ["spz", "splat", "ksplat", "sog", "compressed.ply"])
+def test_damage_is_one_line_even_where_the_converter_crashes(make_ply, tmp_path, capfd, ending):
+    whole = tmp_path / f"whole.{ending}"
+    Gaussians.read(make_ply()).write(whole)
+    data = whole.read_bytes()
+    capfd.readouterr()
+    for number, at in enumerate((10, len(data) // 3, len(data) // 2)):
+        for changed in (data[:at], data[:at] + b"\xff" * 8 + data[at + 8 :]):
+            path = tmp_path / f"{number}.{ending}"
+            path.write_bytes(changed)
+            try:
+                Gaussians.read(path)
+            except SagaError as error:
+                assert str(path) in str(error) and "\n" not in str(error)  # noqa: PT017 (some bytes do not matter)
+    assert capfd.readouterr() == ("", "")
