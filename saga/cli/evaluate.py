@@ -52,6 +52,7 @@ def evaluate(
     alone: bool = True,
     query: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
     train: Assignments = (),
+    regions: bool = True,
     groups: Annotated[Lists[str], tyro.conf.arg(metavar="GROUP ...")] = (),
     device: Device = "auto",
 ) -> None:
@@ -66,7 +67,7 @@ def evaluate(
         data: Folder of the dataset, one folder per scene.
         names: Scenes; all by default.
         out: Folder for the results.
-        method: What is evaluated: this toolkit's features, or one of the other methods.
+        method: What is evaluated.
         scenes: Folder of the trained scenes: SCENE.ply, SCENE/scene.ply or SCENE/point_cloud/iteration_*/.
         fields: Folder of feature fields, SCENE-seedN.saga: used when there, else trained and kept there; fields in the
             results' folder by default.
@@ -84,6 +85,7 @@ def evaluate(
         alone: Also judge the selected Gaussians rendered by themselves.
         query: Values of the method's config by their names, e.g. ball_query=false.
         train: Values of the config of training by their names, e.g. iterations=300.
+        regions: Judge with each scene's regions too; where a field is trained, they are made if they are not beside it.
         groups: Groups of ablations, of losses, post-processing, pixels, iterations, start, options and clicks; all by
             default.
         device: Where to compute.
@@ -92,7 +94,7 @@ def evaluate(
     from saga.evaluate.ablation import GROUPS, ablate
     from saga.evaluate.results_folder import TABLE, WORST
     from saga.evaluate.tables import by_scene, overview
-    from saga.methods.registry import config_class
+    from saga.methods.registry import config_class, method_class
     from saga.runtime.device import choose_device
     from saga.train import TrainConfig
 
@@ -102,12 +104,12 @@ def evaluate(
     paths = DatasetPaths(data, scenes, images, masks, sam, mask_cache, chosen)
     training = with_assignments(TrainConfig(), joined(train), "--train")
     asked = PromptConfig(prompt, numbers("--clicks", clicks, PositiveInt) or (1,), views, jitter)
-    own, drawn = method == "saga", numbers("--seeds", seeds, Seed) or (0,)
-    if not own and (protocol == "ablate" or train or fields is not None):
+    trains, drawn = method_class(method).needs_field, numbers("--seeds", seeds, Seed) or (0,)
+    if not trains and (protocol == "ablate" or train or fields is not None):
         refused = "ablate" if protocol == "ablate" else "--train" if train else "--fields"
-        raise SagaError(f"{refused}: expected it with --method saga only, found {method}; leave it out.")
+        raise SagaError(f"{refused}: expected a method that is trained, found --method {method}; leave it out.")
     config = with_assignments(config_class(method)(), joined(query), "--set")
-    preparation = Preparation(method, config, training, (fields or out / "fields") if own else None, sam)
+    preparation = Preparation(method, config, training, (fields or out / "fields") if trains else None, sam, regions)
     if protocol == "ablate":
         some = joined(groups) or GROUPS
         say(ablate(paths, preparation, out, names, some, "folder", asked, drawn, chosen, alone, say=say))

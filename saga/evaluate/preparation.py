@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,14 +12,14 @@ from typing import Any
 
 from saga.errors import SagaError
 from saga.masks import MaskSource, Sam, resolve_checkpoint
+from saga.masks.own import are_given, scene_structure
 from saga.methods.base import Method
-from saga.methods.registry import config_class, open_method
+from saga.methods.registry import config_class, method_class, open_method
 from saga.raster.device_scene import DeviceScene
+from saga.regions import SceneRegions, build_regions
+from saga.regions.scene_regions import SUFFIX
 from saga.scene import Scene
 from saga.train import FeatureField, TrainConfig, train
-
-SAGA = "saga"
-"""The method that answers from a feature field, which is trained once per scene and seed."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,19 @@ class Prepared:
 class Preparation:
     """A method with its settings, and how it is made ready for a scene."""
 
-    method: str = SAGA
+    method: str = "saga"
     """Name of the method in the registry."""
     config: Any = None
     """Settings of the method; None takes its defaults."""
     train: TrainConfig = TrainConfig()
-    """Settings of the training, for "saga"."""
+    """Settings of the training, for a method that needs a field."""
     fields: Path | None = None
-    """Folder of fields, `<scene>-seed<seed>.saga`: loaded when there, else trained and kept. None keeps nothing."""
+    """Folder of fields, `<scene>-seed<seed>.saga`, and regions, `<scene>.regions`: loaded when there, else made and
+    kept. None keeps nothing."""
     sam: str | None = None
-    """Segment Anything checkpoint that answers prompts, or makes their masks; with "saga" the masks must be its own."""
+    """Segment Anything checkpoint that answers prompts, or makes their masks; a field must be of its own masks."""
+    regions: bool = True
+    """Whether a method that needs a field has the scene's regions too, as saga-train makes them."""
     progress: bool = True
     """Whether long work shows its progress bar."""
 
@@ -58,7 +62,13 @@ class Preparation:
     def settings(self) -> dict[str, Any]:
         """Name and settings, JSON values: results of others are never mixed."""
         settings = {"name": self.method, "config": asdict(self.config), "sam": self.sam}
-        return settings | {"train": asdict(self.train)} if self.method == SAGA else settings
+        trained = {"train": asdict(self.train), "regions": self.regions}
+        return settings | trained if self.needs_field else settings
+
+    @property
+    def needs_field(self) -> bool:
+        """Whether the method answers from features that are trained on the scene."""
+        return bool(method_class(self.method).needs_field)
 
     def prepare(self, name: str, scene: DeviceScene, masks: MaskSource, seed: int) -> Prepared:
         """Makes the method ready for a scene.
@@ -74,13 +84,17 @@ class Preparation:
         Raises:
             SagaError: as training and the method raise, and for a kept field of another scene or training.
         """
-        if self.method == SAGA:
+        if self.needs_field:
             with tempfile.TemporaryDirectory() as temporary:
-                path = (self.fields or Path(temporary)) / f"{name}-seed{seed}.saga"
+                folder = self.fields or Path(temporary)
+                path, beside = folder / f"{name}-seed{seed}.saga", folder / f"{name}{SUFFIX}"
                 self._train(path, scene, masks, seed)
+                if self.regions:
+                    self._find_regions(beside, scene, masks)
                 start = time.perf_counter()
                 loaded = self._load(path, scene.scene, seed)
-                method = self._open(scene, masks, seed, loaded)
+                regions = SceneRegions.load(beside, scene.scene) if self.regions and beside.is_file() else None
+                method = self._open(scene, masks, seed, loaded, regions)
             return Prepared(method, time.perf_counter() - start, loaded.report or {})
         start = time.perf_counter()
         method = self._open(scene, masks, seed)
@@ -96,6 +110,18 @@ class Preparation:
         path.parent.mkdir(parents=True, exist_ok=True)
         trained.save(path)
 
+    def _find_regions(self, path: Path, scene: DeviceScene, masks: MaskSource) -> None:
+        """Finds the scene's regions and saves them, unless they are there; a scene without a surface has none."""
+        if path.is_file():
+            return
+        structure = None if are_given(masks) else scene_structure(scene, masks, self.progress)
+        try:
+            found = build_regions(scene, structure=structure, progress=self.progress)
+        except SagaError as error:
+            warnings.warn(f"no regions, so a prompt has one answer: {error}", stacklevel=2)
+            return
+        found.save(path)
+
     def _load(self, path: Path, scene: Scene, seed: int) -> FeatureField:
         """Loads a field. Raises SagaError when it was trained otherwise."""
         loaded, config = FeatureField.load(path, scene), replace(self.train, seed=seed)
@@ -106,11 +132,19 @@ class Preparation:
         return loaded
 
     def _open(
-        self, scene: DeviceScene, masks: MaskSource, seed: int, loaded: FeatureField | None = None
+        self,
+        scene: DeviceScene,
+        masks: MaskSource,
+        seed: int,
+        loaded: FeatureField | None = None,
+        regions: SceneRegions | None = None,
     ) -> Method[Any]:
         """Opens the method on the scene, with its field if it has one."""
         sam = None if self.sam is None else Sam.load(resolve_checkpoint(self.sam), str(scene.device))
         config = self.config  # with a field, the seed is the training's; sgisrf draws nothing at random and has none
         if loaded is None and hasattr(config, "seed"):
             config = replace(config, seed=seed)
-        return open_method(self.method, scene, config, masks=masks, sam=sam, field=loaded, progress=self.progress)
+        return open_method(
+            self.method, scene, config, masks=masks, sam=sam, field=loaded, progress=self.progress,
+            regions=regions if self.regions else False,
+        )  # fmt: skip

@@ -9,12 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.masks import MaskSource, Sam
+from saga.masks import MaskSource, Sam, open_masks
 from saga.masks.own import are_given, scene_structure
 from saga.methods.whole_scene import objects_of_scene
 from saga.query.prompts import CheckedPrompt, Prompt, check
@@ -56,6 +56,7 @@ class Method(ABC, Generic[ConfigT]):
         masks: masks of the views, if there are any.
         sam: Segment Anything, if it answers prompts.
         field: features of the scene, if there are any.
+        regions: regions of the scene, if there are any.
         progress: whether long work shows a bar on standard error.
     """
 
@@ -63,6 +64,8 @@ class Method(ABC, Generic[ConfigT]):
     """The class of the method's config."""
     advice: ClassVar[str] = "prompt where the object is in full view"
     """What to do when nothing was selected."""
+    needs_field: ClassVar[bool] = False
+    """Whether the method answers from features that are trained on the scene."""
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Method(ABC, Generic[ConfigT]):
         field: FeatureField | None = None,
         device: str = "auto",
         progress: bool = True,
+        regions: SceneRegions | Literal[False] | None = None,
     ) -> None:
         """Opens the method on a scene.
 
@@ -82,19 +86,22 @@ class Method(ABC, Generic[ConfigT]):
         Args:
             scene: the scene, or the scene on a device, which several methods then share.
             config: the method's config; None takes the defaults.
-            masks: masks of the views, made beforehand.
+            masks: masks of the views; a method that needs some makes those that the scene gives itself by default.
             sam: makes the masks of prompts.
             field: features of the scene's Gaussians.
             device: "auto", "cpu" or "cuda"; without effect when the scene is on a device already.
             progress: whether long work shows a bar on standard error.
+            regions: the scene's regions; None takes those in the file beside the scene (saga-train writes it), if it
+                is there, and False takes none.
 
         Raises:
-            SagaError: something is missing that the method needs.
+            SagaError: something is missing that the method needs, or the file of regions is damaged or another scene's.
         """
         self.device_scene = DeviceScene.of(scene, device)
         self.scene = self.device_scene.scene
         self.config: ConfigT = self.Config() if config is None else config
         self.masks, self.sam, self.field, self.progress = masks, sam, field, progress
+        self.regions: SceneRegions | None = regions_beside(self.scene) if regions is None else regions or None
 
     @abstractmethod
     def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
@@ -145,6 +152,15 @@ class Method(ABC, Generic[ConfigT]):
         mask, scores = self._segment(checked, report)
         return self._answer(mask, scores, report, checked)
 
+    def masks_or_own(self) -> MaskSource:
+        """Returns the masks that were given, or those that the scene gives itself, made where they are missing.
+
+        Raises SagaError as `open_masks`, and for a scene that was not read from a file, beside which they are kept.
+        """
+        if self.masks is None:
+            self.masks = open_masks(self.scene, device=str(self.device_scene.device), progress=self.progress)
+        return self.masks
+
     def _checked(self, prompts: Sequence[Prompt]) -> list[ViewPrompt]:
         """Looks up the views of prompts and reads what they point at there, once."""
         if not prompts:
@@ -182,6 +198,9 @@ class Method(ABC, Generic[ConfigT]):
 class DiscoveringMethod(Method[ConfigT]):
     """A method that also finds the objects of a scene without a prompt."""
 
+    joins_scene: ClassVar[bool] = False
+    """Whether what the method finds, from masks that nobody gave, is joined with what the scene says of itself."""
+
     @abstractmethod
     def _discover(self, report: Report) -> Iterable[tuple[Tensor, Tensor]]:  # each [N] bool, [N]
         """Finds the masks and scores of all objects, largest first; `report` gets what is common to all."""
@@ -189,8 +208,9 @@ class DiscoveringMethod(Method[ConfigT]):
     def discover(self) -> list[Segmentation]:
         """Finds every object of the scene without a prompt, largest first; none shares a Gaussian with another.
 
-        Where nobody gave masks, what the method finds is joined with the scene's own supports and objects, and with its
-        regions, where there are any: see `whole_scene.objects_of_scene`. Each report has the "kind", object or support.
+        Where the method says so and nobody gave masks, what it finds is joined with the scene's own supports and
+        objects, and with its regions, where there are any: see `whole_scene.objects_of_scene`. Each report has the
+        "kind", object or support.
         """
         report = Report()
         return self._whole_scene(list(self._discover(report)), report)
@@ -199,17 +219,13 @@ class DiscoveringMethod(Method[ConfigT]):
         """Whether what the method finds comes from masks of a person or a model, which know better than the scene."""
         return self.masks is not None and are_given(self.masks)
 
-    def _regions(self) -> SceneRegions | None:
-        """The scene's regions, if there are any. Raises SagaError for a damaged file."""
-        return regions_beside(self.scene)
-
     def _whole_scene(self, found: Sequence[tuple[Tensor, Tensor]], report: Report) -> list[Segmentation]:
         """Returns the objects of the scene, with what is common to all, and what is their own, in a report each."""
         structure, regions = None, None
         with report.timed("scene"):
-            if not self._masks_are_given():
+            if self.joins_scene and not self._masks_are_given():
                 structure = scene_structure(self.device_scene, self.masks, self.progress)
-                regions = self._regions()
+                regions = self.regions
             objects = objects_of_scene(found, self.device_scene, structure, regions)
         answers = []
         for each in objects:

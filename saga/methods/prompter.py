@@ -14,9 +14,11 @@ from saga.masks import MaskSource, Sam
 from saga.masks.packed import PackedMasks
 from saga.methods.consensus import Consensus
 from saga.methods.fusion import mask_iou
+from saga.methods.region_masks import RegionMasks
 from saga.methods.scribbles import POSITIVE_SHARE, skeleton_points
 from saga.query.prompts import CheckedPrompt
 from saga.raster.device_scene import DeviceScene
+from saga.regions.scene_regions import SceneRegions
 from saga.scene import Camera
 
 _REMEMBERED = 256
@@ -84,16 +86,18 @@ class MaskPrompter:
 
     The masks of a view that hold the most positive and the fewest negative points are alike as far as the prompt
     goes: an object, a part of it, it and its neighbor. The one most like what is known of the object is chosen; in
-    the first view, where nothing is known, the one most like what the views agree on, or that itself where the
-    view has no mask like it.
+    the first view, where nothing is known, the one most like what the views agree on, or that itself where the view
+    has no mask like it. One of the nested answers of the scene's regions stands for what the views agree on where it is
+    like that, and the best of them where views have no masks there.
     """
 
-    def __init__(self, device_scene: DeviceScene, source: MaskSource) -> None:
-        """Takes the masks of views from `source`."""
+    def __init__(self, device_scene: DeviceScene, source: MaskSource, regions: SceneRegions | None = None) -> None:
+        """Takes the masks of views from `source`, and first masks from `regions`."""
         self.device_scene, self.source = device_scene, source
         self.description = source.description
         self._packed = lru_cache(_REMEMBERED)(self._read)
         self._consensus = Consensus(device_scene, self._packed)
+        self._regions = None if regions is None else RegionMasks(device_scene, regions)
 
     def mask(
         self,
@@ -113,19 +117,39 @@ class MaskPrompter:
         if rough is not None and rough.any():
             likeness = mask_iou(masks, torch.from_numpy(rough))
             return masks[int(likeness.argmax())].numpy() if len(masks) else None
-        agreed = self._consensus.mask(camera, points, labels)
+        agreed = self._first(camera, points, labels)
         if agreed is None or not agreed.any():
             return None
         likeness = mask_iou(masks, agreed)
         alike = len(masks) > 0 and float(likeness.max()) >= _ALIKE
         return masks[int(likeness.argmax())].numpy() if alike else agreed.numpy()
 
+    def _first(
+        self,
+        camera: Camera,
+        points: np.ndarray,  # [K, 2]
+        labels: np.ndarray,  # [K]
+    ) -> Tensor | None:  # [H, W]
+        """What is meant in a view where nothing is known: by the views' masks, and by the regions."""
+        agreed = self._consensus.mask(camera, points, labels)
+        if self._regions is None:
+            return agreed
+        answers, best = self._regions.masks(camera, points, labels)
+        if len(answers) == 0:
+            return agreed
+        if agreed is None or not agreed.any():
+            return answers[best]
+        likeness = mask_iou(answers, agreed)
+        return answers[int(likeness.argmax())] if float(likeness.max()) >= _ALIKE else agreed
+
     def _read(self, name: str) -> PackedMasks:
         return PackedMasks.pack(self.source.masks(self.device_scene.scene.camera(name)))
 
 
-def open_prompter(device_scene: DeviceScene, masks: MaskSource | None, sam: Sam | None) -> Prompter:
-    """Returns what makes masks of prompts: SAM if it is given, else the choice among masks.
+def open_prompter(
+    device_scene: DeviceScene, masks: MaskSource | None, sam: Sam | None, regions: SceneRegions | None = None
+) -> Prompter:
+    """Returns what makes masks of prompts: SAM if it is given, else the choice among masks, helped by regions.
 
     With SAM, `masks` hands out the features that were kept when they were made. Raises SagaError with neither.
     """
@@ -133,7 +157,7 @@ def open_prompter(device_scene: DeviceScene, masks: MaskSource | None, sam: Sam 
         return SamPrompter(device_scene, sam, masks)
     if masks is None:
         raise SagaError("masks: expected masks of the views or Segment Anything, found neither; give one of them.")
-    return MaskPrompter(device_scene, masks)
+    return MaskPrompter(device_scene, masks, regions)
 
 
 def reference_mask(prompter: Prompter, camera: Camera, prompt: CheckedPrompt, seed: int = 0) -> np.ndarray:  # [H, W]

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from saga.errors import SagaError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from saga.masks import MaskSource, Sam
     from saga.methods.base import Method
     from saga.raster.device_scene import DeviceScene
+    from saga.regions import SceneRegions
     from saga.scene import Scene
     from saga.train import FeatureField
 
@@ -90,6 +91,7 @@ def open_method(
     field: FeatureField | None = None,
     device: str = "auto",
     progress: bool = True,
+    regions: SceneRegions | Literal[False] | None = None,
 ) -> Method[Any]:
     """Opens a method on a scene, ready for prompts.
 
@@ -97,11 +99,13 @@ def open_method(
         name: one of `method_names()`.
         scene: the scene, or the scene on a device, which methods then share.
         config: the method's config; None takes its defaults.
-        masks: masks of the views; the methods other than saga choose among them, disconerf learns from them.
+        masks: masks of the views, which a method that needs some chooses among or learns from; those that the scene
+            gives itself by default.
         sam: Segment Anything, which then makes the masks of prompts.
-        field: features of the scene, for saga.
+        field: features of the scene, for a method that answers from them.
         device: "auto", "cpu" or "cuda"; the one of a scene that is on a device already counts.
         progress: whether long work shows a progress bar.
+        regions: regions of the scene; those in the file beside it by default, and none with False.
 
     Raises:
         SagaError: an unknown name, the config of another method, or something missing that the method needs.
@@ -113,7 +117,7 @@ def open_method(
             f"method {name}: expected a {expected.__name__} as config, found a {type(config).__name__}; give its own."
         )
     opened: Method[Any] = method_class(name)(
-        scene, config=config, masks=masks, sam=sam, field=field, device=device, progress=progress
+        scene, config=config, masks=masks, sam=sam, field=field, device=device, progress=progress, regions=regions
     )
     return opened
 

@@ -25,7 +25,7 @@ def paths(two_objects: Path) -> DatasetPaths:
 
 def test_an_ablation_trains_once_for_all_that_train_alike(paths: DatasetPaths, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    method = Preparation(train=QUICK, progress=False)
+    method = Preparation(train=QUICK, progress=False, regions=False)
     text = ablate(
         paths, method, out, groups=("post-processing",), prompting=PromptConfig(views=1), alone=False, progress=False
     )

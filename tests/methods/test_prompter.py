@@ -11,6 +11,7 @@ from saga.methods.prompter import MaskPrompter, SamPrompter, prompt_points, refe
 from saga.query import Prompt
 from saga.query.prompts import check
 from saga.raster.device_scene import DeviceScene
+from saga.regions import RegionConfig, SceneRegions
 from saga.scene import Scene
 
 VIEW = "000.png"
@@ -61,6 +62,33 @@ def test_other_views_tell_an_object_from_it_and_its_neighbor(
     ys, xs = np.nonzero(mug)
     middle = np.array([[xs[len(xs) // 2], ys[len(ys) // 2]]])
     assert np.array_equal(prompter.mask(tiny_views.scene.camera(VIEW), middle, ON), mug)
+
+
+def test_regions_stand_for_what_views_agree_on_or_have_no_mask_of(
+    tiny_views: DeviceScene, tiny_masks, tiny_instances, tiny_demo
+) -> None:
+    """Three answers, one in the other: the mug's upper half, the mug, and all there is."""
+    labels, heights, mug = tiny_demo.labels, tiny_demo.gaussians.means[:, 2], tiny_demo.names["mug"]
+    cells = np.where(labels == mug, (heights > np.median(heights[labels == mug])).astype(int), 2).astype(np.int32)
+    members, shares = np.array([[0, 1, 0], [1, 1, 0], [1, 1, 1]], bool), np.array([0.02, 0.02, 0.4], np.float32)
+    borders, lengths = np.array([[0, 0, 1], [1, 2, 2]], np.int32), np.array([9, 1, 1], np.float32)
+    # The half has the strongest border.
+    closed = np.array([0.9, 0.1, 0.1], np.float32)
+    regions = SceneRegions("", RegionConfig(), cells, shares, members, borders, lengths, closed)
+    camera, truth = tiny_views.scene.camera(VIEW), tiny_instances[VIEW] == mug
+    columns = np.nonzero(truth)[1]
+    x = int(np.median(columns))
+    on_top = np.array([[x, np.flatnonzero(truth[:, x])[2]]])
+
+    def overlap(masks: dict[str, np.ndarray]) -> float:
+        mask = MaskPrompter(tiny_views, ArrayMasks(masks), regions).mask(camera, on_top, ON)
+        return float((mask & truth).sum() / (mask | truth).sum())
+
+    assert overlap({name: masks[:0] for name, masks in tiny_masks.items()}) < 0.7, "the best answer is the half"
+    assert overlap(tiny_masks) == 1.0, "the view's own mask stands for the answer like it"
+    ragged = truth & ~(np.arange(truth.shape[1]) % 4 == 0)
+    both = {name: masks[:0] for name, masks in tiny_masks.items()} | {VIEW: ragged[None]}
+    assert overlap(both) == pytest.approx(0.75, abs=0.05)
 
 
 def test_a_given_mask_stands_for_itself(tiny_views: DeviceScene, nested: np.ndarray) -> None:

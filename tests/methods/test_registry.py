@@ -62,10 +62,23 @@ def test_a_method_refuses_what_it_cannot_work_with(tiny_scene: Scene) -> None:
     with pytest.raises(SagaError, match="expected a Sa3dConfig as config, found a QueryConfig"):
         open_method("sa3d", tiny_scene, config_class("saga")())
     for name in ("sa3d", "sanerf-hq", "sgisrf", "disconerf"):
-        with pytest.raises(SagaError, match="expected masks of the views"):
-            open_method(name, tiny_scene)
-    with pytest.raises(SagaError, match="expected features of the scene"):
+        with pytest.raises(SagaError, match="masks: expected a scene that was read from a file.*give masks"):
+            open_method(name, replace(tiny_scene, path=None))
+    with pytest.raises(SagaError, match="expected features or regions of the scene"):
         open_method("saga", tiny_scene)
+
+
+@pytest.mark.parametrize("name", [name for name in registry.BUILTIN if name != "saga"])
+def test_without_masks_a_method_takes_those_that_the_scene_gives_itself(
+    name: str, tiny_scene: Scene, tiny_masks: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, asked = ArrayMasks(tiny_masks), []
+    monkeypatch.setattr("saga.methods.base.open_masks", lambda scene, **options: asked.append(scene) or own)
+    config = config_class(name)(**({"iterations": 1} if name == "disconerf" else {}))
+    opened = open_method(name, tiny_scene, config, progress=False)
+    assert opened.masks is own and asked == [tiny_scene]
+    open_method(name, tiny_scene, config, masks=ArrayMasks(tiny_masks), progress=False)
+    assert len(asked) == 1
 
 
 def test_one_file_is_a_method(sphere: ModuleType, tiny_scene: Scene) -> None:

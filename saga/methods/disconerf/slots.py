@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from saga.methods.fusion import probability
 from saga.query.report import Report
 from saga.raster import BlendOperator
 from saga.raster.device_scene import DeviceScene
+from saga.regions.scene_regions import SceneRegions
 from saga.scene import Camera, Scene
 from saga.train import FeatureField
 from saga.train.smoothing import neighbor_average
@@ -41,6 +43,7 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
     """
 
     Config = DiscoNerfConfig
+    joins_scene = True
     advice = "a negative point lies on the same object as the prompt"
 
     def __init__(
@@ -53,6 +56,7 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
         field: FeatureField | None = None,
         device: str = "auto",
         progress: bool = True,
+        regions: SceneRegions | Literal[False] | None = None,
         slots: SlotField | None = None,
     ) -> None:
         """Fits slots to masks, and assigns every Gaussian to the object of its most probable one.
@@ -60,23 +64,24 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
         Args:
             scene: as for Method.
             config: as for Method; that of `slots` if these are given.
-            masks: masks of the views, which need not agree between views.
+            masks: masks of the views, which need not agree between views; those that the scene gives itself by default.
             sam: not needed.
             field: not needed.
             device: as for Method.
             progress: as for Method.
+            regions: as for Method; they confirm what is found without a prompt.
             slots: slots that were fitted to the scene before, instead of `masks`.
 
         Raises:
-            SagaError: neither masks nor slots, slots of another scene, no cameras, or no masks on the scene.
+            SagaError: as `masks_or_own`, slots of another scene, no cameras, or no masks on the scene.
             KeyboardInterrupt: interrupted; nothing has been written.
         """
         config = config if slots is None else slots.config
-        super().__init__(scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
+        super().__init__(
+            scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress, regions=regions
+        )
         if slots is None:
-            if masks is None:
-                raise SagaError("method disconerf: expected masks of the views, found none; give a folder of masks.")
-            slots = fit_slots(self.device_scene, masks, self.config, progress)
+            slots = fit_slots(self.device_scene, self.masks_or_own(), self.config, progress)
         if len(slots.features) != len(self.scene.gaussians) or slots.scene_digest != self.scene.gaussians.digest():
             raise SagaError(f"{self.scene.path}: the slots were fitted to another scene; fit some to this one.")
         self.slots = slots.to(self.device_scene.device)

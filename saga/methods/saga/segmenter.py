@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,7 +28,6 @@ from saga.query.report import Report
 from saga.query.segmentation import Segmentation
 from saga.query.thresholds import paper_threshold, valley_threshold
 from saga.raster import BlendOperator, DeviceScene, SparseRows
-from saga.regions.beside import regions_beside
 from saga.regions.scene_regions import SceneRegions
 from saga.scene import Scene
 from saga.train import FeatureField
@@ -51,6 +50,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     """Turns prompts into objects of one scene: features say what is alike, regions say where things end."""
 
     Config = QueryConfig
+    needs_field = True
+    joins_scene = True
     advice = "lower the score threshold, or click where the object is in full view"
     field: FeatureField | None
     """Features of the Gaussians, on the device of the scene; without them the regions answer alone."""
@@ -65,7 +66,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         *,
         masks: MaskSource | None = None,
         progress: bool = True,
-        regions: SceneRegions | None = None,
+        regions: SceneRegions | Literal[False] | None = None,
     ) -> None:
         """Prepares a scene for queries.
 
@@ -83,9 +84,10 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         Raises:
             SagaError: neither a field nor regions, those of another scene, or SAM with a field trained without it.
         """
-        super().__init__(scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
-        regions = regions_beside(self.scene) if regions is None else regions
-        if field is None and regions is None:
+        super().__init__(
+            scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress, regions=regions
+        )
+        if field is None and self.regions is None:
             raise SagaError(
                 "method saga: expected features or regions of the scene, found neither; train them with saga-train."
             )
@@ -97,7 +99,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         if field is not None:
             field.check(self.scene)
             self.field = field.to(self.device_scene.device)
-        self.levels = None if regions is None else Levels(self.device_scene, regions)
+        self.levels = None if self.regions is None else Levels(self.device_scene, self.regions)
 
     @property
     def features(self) -> Tensor:  # [N, C]
@@ -230,7 +232,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
             seed: seed of the clustering.
 
         Raises:
-            SagaError: a photograph or the cache of the scene's own masks cannot be read.
+            SagaError: no features, or a photograph or the cache of the scene's own masks cannot be read.
         """
         report = Report()
         found = list(self._clusters(report, similarity, smallest, seed))
@@ -242,14 +244,9 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     def _masks_are_given(self) -> bool:
         return self.field is not None and bool((self.field.report or {}).get("given_masks", True))
 
-    def _regions(self) -> SceneRegions | None:
-        return None if self.levels is None else self.levels.regions
-
     def _clusters(
         self, report: Report, similarity: float = 0.6, smallest: int = 50, seed: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:  # each [N] bool, [N]
-        if self.field is None:
-            return
         with report.timed("cluster"):
             candidates = self.device_scene.valid & (self.matcher.lengths > 0)
             objects = cluster(self.features, candidates, similarity, smallest, seed)

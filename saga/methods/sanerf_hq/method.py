@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from saga.query import Prompt, Segmentation
 from saga.query.report import Report
 from saga.raster import SparseRows
 from saga.raster.device_scene import DeviceScene
+from saga.regions.scene_regions import SceneRegions
 from saga.runtime.progress import ticking
 from saga.scene import Scene
 from saga.train import FeatureField
@@ -51,16 +53,18 @@ class SanerfHq(PromptedMethod[SanerfHqConfig]):
         field: FeatureField | None = None,
         device: str = "auto",
         progress: bool = True,
+        regions: SceneRegions | Literal[False] | None = None,
         prompter: Prompter | None = None,
     ) -> None:
         """As PromptedMethod; nothing is computed yet.
 
         Raises:
-            SagaError: neither masks nor SAM, distilled features without SAM, or a scene without cameras.
+            SagaError: as PromptedMethod, distilled features without SAM, or a scene without cameras.
         """
         super().__init__(
-            scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress, prompter=prompter
-        )
+            scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress, regions=regions,
+            prompter=prompter,
+        )  # fmt: skip
         if not self.scene.cameras:
             raise SagaError(f"{self.scene.path}: SANeRF-HQ needs cameras, found none; give --cameras.")
         if self.config.features == "distilled":

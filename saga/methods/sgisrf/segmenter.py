@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from saga.methods.sgisrf.region import click_region, fitted, median_box, region_
 from saga.methods.sgisrf.similarity import Similarity, open_similarity
 from saga.query.report import Report
 from saga.raster.device_scene import DeviceScene
+from saga.regions.scene_regions import SceneRegions
 from saga.scene import Scene
 from saga.train import FeatureField
 
@@ -53,6 +55,7 @@ class Sgisrf(Method[SgisrfConfig]):
         field: FeatureField | None = None,
         device: str = "auto",
         progress: bool = True,
+        regions: SceneRegions | Literal[False] | None = None,
         similarity: Similarity | None = None,
         model: SgisrfModel | None = None,
     ) -> None:
@@ -61,19 +64,25 @@ class Sgisrf(Method[SgisrfConfig]):
         Args:
             scene: as for Method.
             config: as for Method.
-            masks: masks of the views; clicks spread over what lies in the same ones.
+            masks: masks of the views; clicks spread over what lies in the same ones; those that the scene gives itself
+                by default.
             sam: Segment Anything, over whose encoder's features clicks spread instead.
             field: not needed.
             device: as for Method.
-            progress: not needed.
+            progress: as for Method.
+            regions: not needed.
             similarity: another feature space in which clicks spread over an image, instead of `masks` and `sam`.
             model: the trained model; None takes the one that comes with the package.
 
         Raises:
-            SagaError: no feature space, or the model that comes with the package is missing.
+            SagaError: as `masks_or_own`, or the model that comes with the package is missing.
         """
-        super().__init__(scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress)
-        self.similarity = open_similarity(self.device_scene, masks, sam) if similarity is None else similarity
+        super().__init__(
+            scene, config, masks=masks, sam=sam, field=field, device=device, progress=progress, regions=regions
+        )
+        if similarity is None:
+            similarity = open_similarity(self.device_scene, masks if sam is not None else self.masks_or_own(), sam)
+        self.similarity = similarity
         self.model = model or SgisrfModel.load()
         self.model.network.to(self.device_scene.device)
         self._owners = Owners(self.device_scene)
