@@ -15,8 +15,11 @@ _APART = 1.25
 _MOST_ANSWERS = 3
 _INSIDE = 0.5
 """Share of what a point or a scribble shows that lies in a region, above which it is in it."""
-_UNLIKE = 0.05
+UNLIKE = 0.2
 """Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
+_OWN = 0.25
+"""What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
+all views together, where a closed border may be a silhouette of many things."""
 _NEARLY = 0.95
 """Answers whose score is at least this share of the best one's are worth as much."""
 
@@ -74,6 +77,7 @@ def nested_answers(
     further: np.ndarray | None = None,  # [F, L]
     alike: np.ndarray | None = None,  # [L]
     most: float = 0.7,
+    unlike: float = UNLIKE,
 ) -> tuple[list[Answer], int]:
     """Up to three answers, smallest first, and which of them is best.
 
@@ -83,15 +87,19 @@ def nested_answers(
         further: sets of cells that are candidates too, bool [F, L].
         alike: what is alike by another judgment, bool [L]: it raises the score of answers by their IoU with it.
         most: largest answer, as a share of a picture.
+        unlike: worth of an answer that shares nothing with what is alike: the higher, the less is that trusted.
 
     Returns:
         The answers and the index of the best; none and -1 when no region fits the evidence.
     """
-    members = regions.members if further is None else np.concatenate([regions.members, further])
+    further = np.zeros((0, regions.count), bool) if further is None else further
+    members, own = np.concatenate([regions.members, further]), np.append(regions.own, np.zeros(len(further), bool))
+    fits = evidence.fits(members)
+    members, own, fits = members[fits > 0], own[fits > 0], fits[fits > 0]
     shares = members @ regions.shares
-    scores = regions.contrasts(members) * evidence.fits(members)
+    scores = (regions.closures(members) + _OWN * own) / (1 + _OWN) * fits
     if alike is not None:
-        scores *= (_UNLIKE + overlaps(regions, members, alike)) / (_UNLIKE + 1)
+        scores *= (unlike + overlaps(regions, members, alike)) / (unlike + 1)
     chosen: list[int] = []
     for index in np.argsort(-scores, kind="stable").tolist():
         if len(chosen) == _MOST_ANSWERS or scores[index] <= 0:

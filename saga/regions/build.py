@@ -88,14 +88,16 @@ def regions_of_surface(
     descriptors = cell_descriptors(graph, cells)
     hierarchies = [build_hierarchy(descriptors, borders, cues) for cues in config.hierarchies]
     members = pool(hierarchies, graph.samples, config)
+    found = np.zeros((0, members.shape[1]), bool)
     if structure is not None and structure.found:
-        members = np.concatenate([_labeled(graph, cells, structure), members])
+        found = _labeled(graph, cells, structure)
     return SceneRegions(
         scene_digest=scene.gaussians.digest(),
         config=config,
         cells=gaussian_cells(scene.gaussians.means, graph, cells),
         shares=(descriptors.areas / descriptors.samples).astype(np.float32),
-        members=members,
+        members=np.concatenate([found, members]),
+        own=np.arange(len(found) + len(members)) < len(found),
         borders=np.stack([borders.one, borders.other]).astype(np.int32),
         lengths=borders.lengths.astype(np.float32),
         closed=_closed(borders, config),

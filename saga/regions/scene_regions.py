@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from saga.files.transaction import atomic_path
 from saga.regions.config import Cues, RegionConfig
 from saga.scene import Scene
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SUFFIX = ".regions"
 """Of the file beside the scene, instead of the PLY's."""
+_OPENEST = 0.25
+"""Share of a region's border whose closedness the openest part is judged by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,8 @@ class SceneRegions:
     """Share of a picture that a cell fills, the mean over all views, float32 [L]."""
     members: np.ndarray  # [R, L]
     """Whether a region holds a cell, bool [R, L]."""
+    own: np.ndarray  # [R]
+    """Whether a region is a support of the scene or an object that stands on one, bool [R]; see saga.masks.scene."""
     borders: np.ndarray  # [2, B]
     """The two cells of each border, int32 [2, B]."""
     lengths: np.ndarray  # [B]
@@ -47,15 +52,28 @@ class SceneRegions:
         """Number of cells L."""
         return len(self.shares)
 
-    def contrasts(
+    def closures(
         self,
         members: np.ndarray,  # [R, L]
     ) -> np.ndarray:  # [R]
-        """Mean closedness of the border around each set of cells, in [0, 1]; 0 for a set without a border."""
-        one, other = self.borders
-        around = (members[:, one] != members[:, other]).astype(np.float32)
-        contrasts: np.ndarray = (around @ (self.closed * self.lengths)) / np.maximum(around @ self.lengths, 1e-9)
-        return contrasts
+        """How closed the border around each set of cells is, in [0, 1]; 0 for a set without a border.
+
+        It is the mean of two: the closedness of the whole border, and the lower quartile of it along the border. A
+        region that leaks has a border that is open in places, however strong the rest.
+        """
+        one, other = (side[self._by_closedness] for side in self.borders)
+        lengths, closed = self.lengths[self._by_closedness], self.closed[self._by_closedness]
+        along = np.cumsum((members[:, one] != members[:, other]) * lengths, axis=1)
+        total = along[:, -1:] if along.shape[1] else np.zeros((len(members), 1))
+        mean = (np.diff(along, axis=1, prepend=0) @ closed) / np.maximum(total[:, 0], 1e-9)
+        place = np.minimum((along < _OPENEST * total).sum(1), max(len(closed) - 1, 0))
+        lowest = np.where(total[:, 0] > 0, closed[place] if len(closed) else 0.0, 0.0)
+        closures: np.ndarray = (mean + lowest) / 2
+        return closures
+
+    @cached_property
+    def _by_closedness(self) -> np.ndarray:  # [B]
+        return np.argsort(self.closed, kind="stable")
 
     def gaussians(
         self,
@@ -72,6 +90,7 @@ class SceneRegions:
             "cells": self.cells,
             "shares": self.shares,
             "members": np.packbits(self.members, axis=1),
+            "own": self.own,
             "borders": self.borders,
             "lengths": self.lengths,
             "closed": self.closed,

@@ -18,15 +18,17 @@ from saga.regions import RegionConfig, SceneRegions
 from saga.scene import Scene, load_scene
 
 
-def _one_region(scene: Scene, **_: object) -> SceneRegions:
+def _one_region(scene: Scene | DeviceScene, **_: object) -> SceneRegions:
     """The whole scene as one cell and one region."""
-    none, count = np.zeros(0, np.float32), len(scene.gaussians)
+    gaussians = (scene.scene if isinstance(scene, DeviceScene) else scene).gaussians
+    none, count = np.zeros(0, np.float32), len(gaussians)
     return SceneRegions(
-        scene.gaussians.digest(),
+        gaussians.digest(),
         RegionConfig(),
         cells=np.zeros(count, np.int32),
         shares=np.ones(1, np.float32),
         members=np.ones((1, 1), bool),
+        own=np.zeros(1, bool),
         borders=np.zeros((2, 0), np.int32),
         lengths=none,
         closed=none,

@@ -61,6 +61,7 @@ def regions_of(patch: np.ndarray, *members: tuple[int, ...]) -> SceneRegions:
         cells=patch.astype(np.int32),
         shares=np.full(len(PLACES), 0.2, np.float32),
         members=np.array([np.isin(np.arange(len(PLACES)), each) for each in members]),
+        own=np.zeros(len(members), bool),
         borders=np.zeros((2, 0), np.int32),
         lengths=np.zeros(0, np.float32),
         closed=np.zeros(0, np.float32),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,7 @@ def row() -> SceneRegions:
         cells=np.array([0, 1, 2, 3, 4, 5, -1], np.int32),
         shares=np.full(6, 0.1, np.float32),
         members=np.stack([cells(1), cells(1, 2, 3), cells(0, 1, 2, 3), cells(0, 1, 2, 3, 4), cells(5)]),
+        own=np.zeros(5, bool),
         borders=np.array([[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]], np.int32),
         lengths=np.ones(5, np.float32),
         closed=np.array([0.8, 0.5, 0.1, 0.98, 0.2], np.float32),
@@ -47,7 +50,7 @@ def test_answers_are_apart_in_size(row):
 def test_the_best_answer_has_the_most_closed_border(row):
     answers, best = nested_answers(row, Evidence(inside=[one(2)]))
     assert answers[best].members.tolist() == cells(0, 1, 2, 3).tolist()
-    assert answers[best].score == pytest.approx(0.98)
+    assert answers[best].score == pytest.approx(0.98 / 1.25)
 
 
 def test_of_fewer_answers_the_best_is_the_object(row):
@@ -103,5 +106,23 @@ def test_gaussians_without_a_cell_are_in_no_region(row):
     assert row.gaussians(np.ones(6, bool)).tolist() == [True] * 6 + [False]
 
 
-def test_contrast_is_the_mean_closedness_along_the_border(row):
-    assert row.contrasts(np.stack([cells(1), cells(0, 1), cells(*range(6))])).tolist() == pytest.approx([0.65, 0.5, 0])
+def test_closure_is_the_mean_of_the_whole_border_and_its_openest_quarter(row):
+    sets = np.stack([cells(1), cells(0, 1), cells(*range(6))])
+    assert row.closures(sets).tolist() == pytest.approx([(0.65 + 0.5) / 2, 0.5, 0])
+    longer = replace(row, lengths=np.array([4, 1, 1, 1, 1], np.float32))
+    assert longer.closures(cells(1)[None]).tolist() == pytest.approx([((4 * 0.8 + 0.5) / 5 + 0.8) / 2])
+
+
+def test_what_the_scene_itself_holds_for_an_object_comes_first(row):
+    own = replace(row, own=np.array([False, True, False, False, False]))
+    answers, best = nested_answers(own, Evidence(inside=[one(2)]))
+    assert answers[best].members.tolist() == cells(1, 2, 3).tolist()
+
+
+def test_what_is_alike_decides_as_much_as_it_is_trusted(row):
+    def best_of(unlike: float) -> list[bool]:
+        answers, best = nested_answers(row, Evidence(inside=[one(2)]), alike=cells(1, 2, 3), unlike=unlike)
+        return answers[best].members.tolist()
+
+    assert best_of(0.05) == cells(1, 2, 3).tolist()
+    assert best_of(50.0) == cells(0, 1, 2, 3).tolist()

@@ -15,6 +15,7 @@ CELLS = SceneRegions(
     cells=np.array([0, 1, 2, 3, 4, -1], np.int32),
     shares=np.full(5, 0.1, np.float32),
     members=np.eye(5, dtype=bool),
+    own=np.zeros(5, bool),
     borders=np.array([[0, 0, 1, 2], [1, 2, 2, 3]], np.int32),
     lengths=np.array([1.0, 1.0, 8.0, 1.0], np.float32),
     closed=np.array([0.2, 0.9, 0.1, 0.9], np.float32),

@@ -16,7 +16,7 @@ from saga.scene import Gaussians, Scene
 def test_what_is_saved_is_loaded(known, regions, tmp_path):
     regions.save(tmp_path / "scene.regions")
     loaded = SceneRegions.load(tmp_path / "scene.regions", known.scene)
-    for name in ("cells", "shares", "members", "borders", "lengths", "closed"):
+    for name in ("cells", "shares", "members", "own", "borders", "lengths", "closed"):
         assert np.array_equal(getattr(loaded, name), getattr(regions, name)), name
         assert getattr(loaded, name).dtype == getattr(regions, name).dtype, name
     assert loaded.config == regions.config
@@ -48,5 +48,5 @@ def test_another_version_is_refused(regions, tmp_path):
     path = tmp_path / "scene.regions"
     regions.save(path)
     save_file(load_file(path), path, {"saga_regions": json.dumps({"format_version": 99})})
-    with pytest.raises(SagaError, match="expected format version 1, found 99"):
+    with pytest.raises(SagaError, match="expected format version 2, found 99"):
         SceneRegions.load(path)

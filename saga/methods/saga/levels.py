@@ -103,17 +103,17 @@ class Levels:
         """
         alike = self.cells_of(selected)
         share = float(self.regions.shares @ alike)
-        usable = bool(selected.any()) and share <= self._limit(alike, prompts)
-        evidence = self.evidence(prompts)
-        answers, best = nested_answers(self.regions, evidence, alike=alike if usable else None)
+        usable = bool(alike.any()) and (share <= MOST_OF_PICTURES or (trusted and self._certain(alike)))
+        evidence, further = self.evidence(prompts), alike[None] if usable else None
+        answers, best = nested_answers(self.regions, evidence, further, alike if usable else None)
         if not answers:
             return []
         masks = [torch.from_numpy(self.regions.gaussians(each.members)).to(selected.device) for each in answers]
         iou = overlaps(self.regions, np.stack([each.members for each in answers]), alike)
         if trusted and usable:
             best = self._with_selection(answers, masks, iou, selected, share)
-        elif usable and iou[best] >= _EQUAL:
-            masks[best] = masks[best] & selected
+        elif usable:
+            masks = [mask & selected if same >= _EQUAL else mask for mask, same in zip(masks, iou, strict=True)]
         best = self._not_most(answers, best, iou, report)
         same = equal_worth(answers, best)
         if same:
@@ -126,14 +126,16 @@ class Levels:
         ]
         return [Level(each, mask, index == best) for index, (each, mask) in enumerate(zip(answers, masks, strict=True))]
 
-    def _limit(
+    def _certain(
         self,
         alike: np.ndarray,  # [L]
-        prompts: Sequence[ViewPrompt],
-    ) -> float:
-        """Largest share that a selection by features may have: more only where a region confirms it."""
-        certain = overlaps(self.regions, self.regions.members, alike).max(initial=0.0) >= _CERTAIN
-        return 1.0 if certain else MOST_OF_PICTURES
+    ) -> bool:
+        """Whether a region confirms what features select.
+
+        It says nothing of features that nobody's masks vouch for: where they take most of the pictures for one thing,
+        there mostly is such a region too.
+        """
+        return bool(overlaps(self.regions, self.regions.members, alike).max(initial=0.0) >= _CERTAIN)
 
     @staticmethod
     def _with_selection(

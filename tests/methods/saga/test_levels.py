@@ -34,6 +34,7 @@ def halves(tiny_scene, tiny_demo) -> SceneRegions:
         cells=cells,
         shares=np.full(count, 0.8 / count, np.float32),
         members=np.concatenate([*members, pairs]),
+        own=np.zeros(count + 2 * len(things) - 1, bool),
         borders=np.stack([one, other]).astype(np.int32),
         lengths=np.where(same, 20.0, 1.0).astype(np.float32),
         closed=np.where(same, 0.5, 0.95).astype(np.float32),
@@ -134,7 +135,5 @@ def test_regions_answer_alone_where_there_are_no_features(tiny_scene, tiny_demo,
     chosen = segmenter.segment(clicked[0], points=[clicked[1]])
     assert any(np.array_equal(chosen.mask, answer.mask) for answer in answers)
     assert set(np.unique(chosen.scores[chosen.mask])) == {np.float32(chosen.scores.max())} and chosen.scores.max() > 0
-    with pytest.raises(SagaError, match="expected features of the scene, found none"):
-        segmenter.discover()
     with pytest.raises(SagaError, match="features or regions"):
         Segmenter(tiny_scene, device="cpu")
