@@ -74,7 +74,8 @@ def test_regions_stand_for_what_views_agree_on_or_have_no_mask_of(
     borders, lengths = np.array([[0, 0, 1], [1, 2, 2]], np.int32), np.array([9, 1, 1], np.float32)
     # The half has the strongest border.
     closed = np.array([0.9, 0.1, 0.1], np.float32)
-    regions = SceneRegions("", RegionConfig(), cells, shares, members, borders, lengths, closed)
+    own = np.zeros(3, bool)
+    regions = SceneRegions("", RegionConfig(), cells, shares, members, own, borders, lengths, closed)
     camera, truth = tiny_views.scene.camera(VIEW), tiny_instances[VIEW] == mug
     columns = np.nonzero(truth)[1]
     x = int(np.median(columns))
@@ -86,9 +87,9 @@ def test_regions_stand_for_what_views_agree_on_or_have_no_mask_of(
 
     assert overlap({name: masks[:0] for name, masks in tiny_masks.items()}) < 0.7, "the best answer is the half"
     assert overlap(tiny_masks) == 1.0, "the view's own mask stands for the answer like it"
-    ragged = truth & ~(np.arange(truth.shape[1]) % 4 == 0)
-    both = {name: masks[:0] for name, masks in tiny_masks.items()} | {VIEW: ragged[None]}
-    assert overlap(both) == pytest.approx(0.75, abs=0.05)
+    ragged = {name: masks & (np.arange(truth.shape[1]) % 4 > 0) for name, masks in tiny_masks.items()}
+    elsewhere = ragged | {VIEW: ragged[VIEW][:0]}
+    assert overlap(elsewhere) > 0.95, "where others see ragged masks, the answer like them"
 
 
 def test_a_given_mask_stands_for_itself(tiny_views: DeviceScene, nested: np.ndarray) -> None:
