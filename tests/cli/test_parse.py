@@ -69,8 +69,8 @@ def test_what_is_missing_is_named_and_a_misspelled_option_first() -> None:
         SagaError, match="^SCENE.ply: expected a value, found nothing; give it, see saga-train --help.$"
     ):
         parse(train, "saga-train", [])
-    with pytest.raises(SagaError, match="^--view: expected a value, found nothing"):
-        parse(segment, "saga-segment", ["s.ply"], {"config": flattened(QueryConfig)})
+    with pytest.raises(SagaError, match="^SCENE.ply: expected a value, found nothing"):
+        parse(segment, "saga-segment", ["--view", "0.png"], {"config": flattened(QueryConfig)})
     with pytest.raises(SagaError, match="^--vew: expected an option of saga-segment, found an unknown one; try --view"):
         parse(segment, "saga-segment", ["s.ply", "--vew", "0.png"], {"config": flattened(QueryConfig)})
 
