@@ -40,7 +40,7 @@ class ViewGrid:
         """Where there is a surface, bool [h, w]."""
         return self.depth > 0
 
-    @property
+    @cached_property
     def points(self) -> np.ndarray:  # [h, w, 3]
         """The surface in world coordinates, float32 [h, w, 3]; the camera's center where there is none."""
         camera = self.camera
@@ -50,7 +50,7 @@ class ViewGrid:
         points: np.ndarray = (camera.position + rays * self.depth[..., None]).astype(np.float32)
         return points
 
-    @property
+    @cached_property
     def lab(self) -> np.ndarray:  # [h, w, 3]
         """The photograph there in CIELAB, float32 [h, w, 3]."""
         lab: np.ndarray = rgb2lab(self.color).astype(np.float32)
