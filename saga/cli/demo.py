@@ -13,6 +13,7 @@ import numpy as np
 
 from saga.cli.options import Device, NonNegative
 from saga.cli.run import run, say
+from saga.cli.train import write_regions
 from saga.demo.names import CaptureName, LayoutName
 from saga.errors import SagaError
 
@@ -47,7 +48,7 @@ class _Score:
 def demo(
     out: Path = Path("saga-demo-out"),
     gaussians: int = 100_000,
-    masks: Literal["exact", "classical"] = "exact",
+    masks: Literal["exact", "scene"] = "exact",
     scene: LayoutName = "table",
     capture: CaptureName = "perfect",
     seed: NonNegative = 0,
@@ -58,7 +59,8 @@ def demo(
     Args:
         out: Folder for the scene, the objects and the pictures.
         gaussians: About how many Gaussians the scene gets.
-        masks: exact trains with the true masks of the objects, classical with masks made from the photographs.
+        masks: exact trains with the true masks of the objects; scene does what saga-train does without masks: they
+            come from the scene itself, and so do regions.
         scene: What stands where: a table of objects, a shelf, a room, a crowded table, a wall with pictures, a garden,
             or a single object.
         capture: perfect, or handheld with blur, changing exposure, noise, pose errors and floaters.
@@ -68,6 +70,7 @@ def demo(
     from saga.demo import make_scene, write_scene
     from saga.export import write_objects, write_segmentation
     from saga.masks import open_masks
+    from saga.masks.scene.generator import generator_of
     from saga.query import Segmenter
     from saga.runtime.device import choose_device
     from saga.scene import load_scene
@@ -87,6 +90,8 @@ def demo(
     clock = time.perf_counter()
     field = train(loaded, source, TrainConfig(seed=seed), chosen)
     field.save(ply.with_suffix(".saga"))
+    if masks == "scene":
+        write_regions(loaded, generator_of(source), ply, chosen)
     say(f"{ply.with_suffix('.saga')}: trained in {time.perf_counter() - clock:.1f} s")
 
     segmenter = Segmenter(loaded, field, device=chosen)

@@ -52,7 +52,7 @@ def train_opened(
     scene: Scene, target: Path, cameras: CameraInputs, masks: MaskInputs, config: TrainConfig, regions: bool = True
 ) -> None:
     """Trains the features of a scene that is open, and writes them and its regions."""
-    from saga.masks.scene.generator import SceneGenerator
+    from saga.masks.scene.generator import generator_of
     from saga.train import train as train_field
 
     began, device = time.perf_counter(), cameras.choose_device()
@@ -65,8 +65,7 @@ def train_opened(
     field = train_field(scene, source, config, device, target.with_name(f"{target.name}.checkpoint"))
     field.save(target)
     if regions:
-        generator = getattr(source, "generator", None)
-        write_regions(scene, generator if isinstance(generator, SceneGenerator) else None, target, device)
+        write_regions(scene, generator_of(source), target, device)
     report = field.report or {}
     stages = ", ".join(f"{name} {value:.1f} s" for name, value in report["seconds"].items())
     say(

@@ -19,7 +19,7 @@ def mean_overlaps(text: str) -> tuple[float, float]:
     return solid, flat
 
 
-@pytest.mark.parametrize("masks", ["exact", "classical"])
+@pytest.mark.parametrize("masks", ["exact", "scene"])
 def test_every_object_is_clicked_and_every_picture_written(saga_demo, tmp_path: Path, masks: str) -> None:
     out = tmp_path / "out"
     done = saga_demo("--out", out, "--gaussians", 3000, "--masks", masks, "--device", "cpu")
