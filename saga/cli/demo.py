@@ -70,7 +70,7 @@ def demo(
     from saga.demo import make_scene, write_scene
     from saga.export import write_objects, write_segmentation
     from saga.masks import open_masks
-    from saga.masks.scene.generator import generator_of
+    from saga.masks.own import generator_of
     from saga.query import Segmenter
     from saga.runtime.device import choose_device
     from saga.scene import load_scene

@@ -52,7 +52,7 @@ def train_opened(
     scene: Scene, target: Path, cameras: CameraInputs, masks: MaskInputs, config: TrainConfig, regions: bool = True
 ) -> None:
     """Trains the features of a scene that is open, and writes them and its regions."""
-    from saga.masks.scene.generator import generator_of
+    from saga.masks.own import generator_of
     from saga.train import train as train_field
 
     began, device = time.perf_counter(), cameras.choose_device()

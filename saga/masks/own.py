@@ -15,6 +15,12 @@ def are_given(masks: MaskSource) -> bool:
     return not isinstance(getattr(masks, "generator", None), (SceneGenerator, ClassicalGenerator))
 
 
+def generator_of(masks: MaskSource | None) -> SceneGenerator | None:
+    """Returns what makes the masks, if they are the scene's own; None for all others."""
+    generator = getattr(masks, "generator", None)
+    return generator if isinstance(generator, SceneGenerator) else None
+
+
 def scene_structure(
     scene: DeviceScene, masks: MaskSource | None = None, progress: bool = True
 ) -> SceneStructure | None:
@@ -28,10 +34,10 @@ def scene_structure(
     Raises:
         SagaError: a photograph cannot be read, or the cache cannot be written.
     """
-    generator = getattr(masks, "generator", None)
+    generator = generator_of(masks)
     if masks is None and scene.scene.path is not None:
         generator = scene_generator(scene)
-    if not isinstance(generator, SceneGenerator):
+    if generator is None:
         return None
     structure = generator.structure(progress)
     return structure if structure.found else None

@@ -20,7 +20,7 @@ from saga.masks.scene.grid import ViewGrid, view_grid
 from saga.masks.scene.parts import masks_of_view
 from saga.masks.scene.structure import SceneStructure, find_structure
 from saga.masks.scene.surface import Surface, fuse
-from saga.masks.source import MaskSource, ViewMasks
+from saga.masks.source import ViewMasks
 from saga.raster import DeviceScene
 from saga.runtime.progress import tracked
 from saga.scene.camera import Camera, spread
@@ -120,12 +120,6 @@ class SceneGenerator:
     def _look(self, camera: Camera) -> ViewGrid:
         name = camera.name
         return view_grid(self._scene.operator(name), self._scene.picture(name), self.config.grid_side)
-
-
-def generator_of(masks: MaskSource) -> SceneGenerator | None:
-    """Returns what makes the masks, if they are the scene's own; None for all others."""
-    generator = getattr(masks, "generator", None)
-    return generator if isinstance(generator, SceneGenerator) else None
 
 
 def _camera_key(camera: Camera) -> str:
