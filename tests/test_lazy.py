@@ -77,3 +77,19 @@ print(saga.train.__name__, callable(saga.train), saga.TrainConfig is TrainConfig
 
 def test_the_version_is_that_of_the_package() -> None:
     assert saga.__version__ == version("saga-splat")
+
+
+def test_what_is_optional_is_not_imported_with_the_package() -> None:
+    """Every module but the one that is a SAM model imports where no extra is installed."""
+    optional = ("segment_anything", "timm", "torchvision", "open3d", "gsplat", "gaussforge", "pxr")
+    code = f"""
+import importlib, pkgutil, sys
+for name in {optional}:
+    sys.modules[name] = None
+import saga
+for module in pkgutil.walk_packages(saga.__path__, "saga."):
+    if module.name != "saga.masks.sam_model" and "libsaga" not in module.name:
+        importlib.import_module(module.name)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -18,8 +18,7 @@ from saga.masks.rules import SAM_FEATURE_CHANNELS, SAM_FEATURE_SIDE
 from saga.scene.resizing import resize
 
 if TYPE_CHECKING:
-    from saga.masks.rules import SAM_FEATURE_CHANNELS, SAM_FEATURE_SIDE
-from saga.masks.sam_model import EncodeOncePredictor
+    from saga.masks.sam_model import EncodeOncePredictor
 
 _CERTAIN = 1e-3
 """Probability that a mask prompt leaves for the other answer."""
