@@ -17,7 +17,7 @@ _INSIDE = 0.5
 """Share of what a point or a scribble shows that lies in a region, above which it is in it."""
 UNLIKE = 0.2
 """Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
-_OWN = 0.25
+_OWN = 0.5
 """What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
 all views together, where a closed border may be a silhouette of many things."""
 _NEARLY = 0.95

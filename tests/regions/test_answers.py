@@ -50,7 +50,7 @@ def test_answers_are_apart_in_size(row):
 def test_the_best_answer_has_the_most_closed_border(row):
     answers, best = nested_answers(row, Evidence(inside=[one(2)]))
     assert answers[best].members.tolist() == cells(0, 1, 2, 3).tolist()
-    assert answers[best].score == pytest.approx(0.98 / 1.25)
+    assert answers[best].score == pytest.approx(0.98 / 1.5)
 
 
 def test_of_fewer_answers_the_best_is_the_object(row):
