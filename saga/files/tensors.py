@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from saga.files.reading import require_memory
 
@@ -38,3 +38,12 @@ def read_tensors(
         if not np.isfinite(np.asarray(tensor)).all():
             raise ValueError(f"numbers in {name} that are not finite")
     return tensors, facts
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is a whole safetensors file, whatever it holds."""
+    try:
+        with safe_open(path, "np"):
+            return True
+    except (SafetensorError, OSError):
+        return False

@@ -13,6 +13,7 @@ from torch import nn
 
 from saga.errors import SagaError
 from saga.files.reading import reading
+from saga.files.tensors import is_whole
 from saga.train.tensor_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -46,15 +47,18 @@ class Checkpoint:
     def restore(self, trainer: Trainer) -> bool:
         """Continues the run in the file; False when there is none.
 
-        A damaged file is as good as none, which a warning says; then nothing of the trainer has changed.
+        A file that was cut off or overwritten is as good as none, which a warning says. One that is whole, but not the
+        state of a run, may be somebody's: it is refused. Nothing of the trainer has changed then.
 
         Raises:
-            SagaError: the file belongs to another run.
+            SagaError: the file belongs to another run, or is whole and holds something else.
         """
         if not self.path.is_file():
             return False
+        whole = is_whole(self.path)
+        advice = "delete it to start afresh" if whole else "the run starts afresh"
         try:
-            with reading(self.path, "the state of an interrupted run", "the run starts afresh"):
+            with reading(self.path, "the state of an interrupted run", advice):
                 tensors, state = read_tensors(self.path)
                 identity, iteration = state["identity"], state["iteration"]
                 losses = {str(name): float(mean) for name, mean in state["losses"].items()}
@@ -63,6 +67,8 @@ class Checkpoint:
                 if identity == self._identity:
                     _check_state(trainer, tensors)
         except SagaError as error:
+            if whole:
+                raise
             warnings.warn(str(error), stacklevel=2)
             return False
         if identity != self._identity:
