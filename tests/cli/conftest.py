@@ -82,7 +82,8 @@ def saga_demo(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 @pytest.fixture
 def folder(tiny_folder: Path, tmp_path: Path) -> Path:
     """A copy of the tiny scene that a test may spoil."""
-    return Path(shutil.copytree(tiny_folder, tmp_path / "scene"))
+    made = shutil.ignore_patterns("scene.masks", "scene.regions", "scene.saga")  # by tests of what is kept beside it
+    return Path(shutil.copytree(tiny_folder, tmp_path / "scene", ignore=made))
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,7 @@ def test_a_ply_that_is_no_gaussian_scene(saga_train, folder: Path) -> None:
 
 def test_a_file_that_is_no_ply(saga_train, folder: Path) -> None:
     (folder / "scene.ply").write_text("solid thing")
-    _refused(saga_train(folder / "scene.ply"), folder, "scene.ply", "not a PLY")
+    _refused(saga_train(folder / "scene.ply"), folder, "scene.ply", "found a mesh")
 
 
 def test_no_cameras_tells_where_it_looked(saga_train, folder: Path) -> None:

@@ -105,5 +105,5 @@ def test_scenes_of_one_name_have_caches_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_scene_in_memory_needs_a_place(scene: Scene) -> None:
-    with pytest.raises(SagaError, match="give cache"):
+    with pytest.raises(SagaError, match="give masks or cache"):
         open_masks(replace(scene, path=None), progress=False)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+import saga
 from saga.native import bindings
 
 SCRIPT = Path(__file__).with_name("guarded_calls.py")
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    # The package that is tested, wherever it is installed.
+    environment = os.environ | {"PYTHONPATH": str(Path(saga.__file__).parents[1])}
     return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
 
 
