@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from saga.cli.inputs import CameraInputs, MaskInputs
 from saga.cli.run import beside, require_writable, say
+from saga.cli.views import write_views
 from saga.errors import SagaError
 from saga.train.config import TrainConfig
 
@@ -80,17 +82,11 @@ def open_other(
 
 def show_views(scene: Path, images: Path | None, cameras: CameraInputs) -> NoReturn:
     """Writes pictures of all views with coordinates. Raises SagaError, which says how to go on with them."""
-    from saga.export import write_grids
-    from saga.raster import DeviceScene
-
     loaded, folder = cameras.load(scene, images), beside(scene, "_grid")
-    write_grids(DeviceScene(loaded, cameras.choose_device()), folder)
-    names = [camera.name for camera in loaded.cameras]
-    listed = ", ".join(names[:4]) + (f", ... ({len(names)})" if len(names) > 4 else "")
+    listed, example = write_views(loaded, folder, cameras.choose_device())
     raise SagaError(
         f"--view: expected the view that is prompted, found none; look at the pictures in {folder}, then give one of "
-        f"{listed} and coordinates on the object, e.g. --view {names[0]} --points "
-        f"{loaded.cameras[0].width // 2},{loaded.cameras[0].height // 2}."
+        f"{listed} and coordinates on the object, e.g. {shlex.join(example)}."
     )
 
 

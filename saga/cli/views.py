@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from saga.cli.inputs import PLANNED_VIEWS, CameraInputs
 from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, Positive, SceneFile
 from saga.cli.run import beside, run, say
+
+if TYPE_CHECKING:
+    from saga.scene import Scene
 
 
 def views(
@@ -30,20 +35,24 @@ def views(
         count: Views to make of a scene without cameras.
         seed: Seed of these views.
     """
-    from saga.export import write_grids
-    from saga.raster import DeviceScene
-
     device = cameras.choose_device()
     loaded = cameras.load(scene, images, views=count, seed=seed)
     folder = out or beside(scene, "_grid")
-    write_grids(DeviceScene(loaded, device), folder)
-    names = [camera.name for camera in loaded.cameras]
-    listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    say(f"{folder}: pictures with coordinates of {len(names)} views ({listed})")
+    listed, example = write_views(loaded, folder, device)
+    say(f"{folder}: pictures with coordinates of {len(loaded.cameras)} views ({listed})")
     say("Read the coordinates of an object off a picture and click there, for example:")
-    first = loaded.cameras[0]
-    point = f"{first.width // 2},{first.height // 2}"
-    say(f"  {shlex.join(['saga-segment', str(scene), '--view', first.name, '--points', point])}")
+    say(f"  {shlex.join(['saga-segment', str(scene), *example])}")
+
+
+def write_views(scene: Scene, folder: Path, device: str) -> tuple[str, list[str]]:
+    """Writes the pictures; returns the names of the first views, and options of saga-segment that click in one."""
+    from saga.export import write_grids
+    from saga.raster import DeviceScene
+
+    write_grids(DeviceScene(scene, device), folder)
+    names, first = [camera.name for camera in scene.cameras], scene.cameras[0]
+    listed = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    return listed, ["--view", first.name, "--points", f"{first.width // 2},{first.height // 2}"]
 
 
 def main() -> None:

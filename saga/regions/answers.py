@@ -15,7 +15,7 @@ _APART = 1.25
 _MOST_ANSWERS = 3
 _INSIDE = 0.5
 """Share of what a point or a scribble shows that lies in a region, above which it is in it."""
-UNLIKE = 0.2
+_UNLIKE = 0.2
 """Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
 _OWN = 0.5
 """What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
@@ -77,7 +77,6 @@ def nested_answers(
     further: np.ndarray | None = None,  # [F, L]
     alike: np.ndarray | None = None,  # [L]
     most: float = 0.7,
-    unlike: float = UNLIKE,
 ) -> tuple[list[Answer], int]:
     """Up to three answers, smallest first, and which of them is best.
 
@@ -87,7 +86,6 @@ def nested_answers(
         further: sets of cells that are candidates too, bool [F, L].
         alike: what is alike by another judgment, bool [L]: it raises the score of answers by their IoU with it.
         most: largest answer, as a share of a picture.
-        unlike: worth of an answer that shares nothing with what is alike: the higher, the less is that trusted.
 
     Returns:
         The answers and the index of the best; none and -1 when no region fits the evidence.
@@ -99,7 +97,7 @@ def nested_answers(
     shares = members @ regions.shares
     scores = (regions.closures(members) + _OWN * own) / (1 + _OWN) * fits
     if alike is not None:
-        scores *= (unlike + overlaps(regions, members, alike)) / (unlike + 1)
+        scores *= (_UNLIKE + overlaps(regions, members, alike)) / (_UNLIKE + 1)
     chosen: list[int] = []
     for index in np.argsort(-scores, kind="stable").tolist():
         if len(chosen) == _MOST_ANSWERS or scores[index] <= 0:

@@ -119,10 +119,8 @@ def test_what_the_scene_itself_holds_for_an_object_comes_first(row):
     assert answers[best].members.tolist() == cells(1, 2, 3).tolist()
 
 
-def test_what_is_alike_decides_as_much_as_it_is_trusted(row):
-    def best_of(unlike: float) -> list[bool]:
-        answers, best = nested_answers(row, Evidence(inside=[one(2)]), alike=cells(1, 2, 3), unlike=unlike)
-        return answers[best].members.tolist()
-
-    assert best_of(0.05) == cells(1, 2, 3).tolist()
-    assert best_of(50.0) == cells(0, 1, 2, 3).tolist()
+def test_what_is_alike_decides_between_closed_borders(row):
+    without, best = nested_answers(row, Evidence(inside=[one(2)]))
+    assert without[best].members.tolist() == cells(0, 1, 2, 3).tolist()
+    alike, best = nested_answers(row, Evidence(inside=[one(2)]), alike=cells(1, 2, 3))
+    assert alike[best].members.tolist() == cells(1, 2, 3).tolist()
