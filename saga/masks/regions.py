@@ -16,7 +16,7 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 from skimage.segmentation import watershed
 
-from saga.masks.merging import Merging, contrasts, with_room
+from saga.masks.merging import Costs, LeafBorders, Leaves, merge
 
 _COLOR_BINS = 12
 _TEXTURE_BINS = 8
@@ -30,7 +30,7 @@ _EDGE_SATURATION = 15.0
 _GAP_WEIGHT = 3.0
 """How much the part of a pair's bounding box that the pair leaves empty, a share of the image, counts. A
 factor, not a term: plain surfaces of any shape join at no cost."""
-_SIZE_EXPONENT = 0.2
+_SIZE_UNIT, _SIZE_EXPONENT = 1e-3, 0.2
 _SMALLEST_CELL = 6
 """Side in pixels of the grid cell of a superpixel: smaller ones hold too few pixels for a histogram."""
 
@@ -64,32 +64,17 @@ def region_tree(
     lab = rgb2lab(image).astype(np.float32)
     gradient = color_gradient(ndimage.gaussian_filter(lab, (1.0, 1.0, 0.0)))
     labels = watershed(gradient, _markers(gradient, superpixels)) - 1
-    borders = _borders(labels, gradient)
-    merging = _SuperpixelMerging(labels, lab, gradient, borders)
-    merging.run()
-    members = merging.members()
+    costs = Costs(_EDGE_UNIT, _GAP_WEIGHT, labels.size, _SIZE_UNIT, _SIZE_EXPONENT)
+    tree = merge(_leaves(labels, lab, gradient), _borders(labels, gradient), costs)
     return RegionTree(
         superpixels=labels,
-        members=members,
-        areas=merging.areas,
-        heights=merging.heights,
-        parent_heights=merging.parent_heights(),
-        contrasts=contrasts(members, borders.one, borders.other, borders.lengths, borders.strengths),
-        seams=merging.outer_seams(),
+        members=tree.members(),
+        areas=tree.areas,
+        heights=tree.heights,
+        parent_heights=tree.parent_heights(),
+        contrasts=tree.contrasts(),
+        seams=tree.outer_seams(_EDGE_SATURATION),
     )
-
-
-@dataclass(frozen=True)
-class _Borders:
-    """The B pairs of touching superpixels."""
-
-    one: np.ndarray  # [B]
-    other: np.ndarray  # [B]
-    lengths: np.ndarray  # [B]
-    gradients: np.ndarray  # [B]
-    """Sum of the gradient along each border."""
-    strengths: np.ndarray  # [B]
-    """Sum along each border of the gradient as a share of the saturating one."""
 
 
 def color_gradient(
@@ -126,7 +111,8 @@ def _markers(
 def _borders(
     labels: np.ndarray,  # [H, W]
     gradient: np.ndarray,  # [H, W]
-) -> _Borders:
+) -> LeafBorders:
+    """Which superpixels touch, and the gradient along their borders."""
     count = int(labels.max()) + 1
     pairs, values = [], []
     for first, second in (
@@ -141,13 +127,12 @@ def _borders(
     keys, index = np.unique(np.concatenate(pairs), return_inverse=True)
     edge = np.concatenate(values).astype(np.float64)
     bins = len(keys)
-    return _Borders(
-        one=keys // count,
-        other=keys % count,
-        lengths=np.bincount(index, minlength=bins).astype(np.float64),
-        gradients=np.bincount(index, edge, bins),
-        strengths=np.bincount(index, np.minimum(edge / _EDGE_SATURATION, 1.0), bins),
+    measures = (
+        np.bincount(index, minlength=bins),
+        np.bincount(index, edge, bins),
+        np.bincount(index, np.minimum(edge / _EDGE_SATURATION, 1.0), bins),
     )
+    return LeafBorders(np.stack([keys // count, keys % count], axis=1), np.stack(measures, axis=1))
 
 
 def _histogram(
@@ -168,53 +153,26 @@ def _histogram(
     return np.asarray(histogram / histogram.sum(1, keepdims=True))
 
 
-class _SuperpixelMerging(Merging):
-    """Superpixels by color, texture, the edge between them and the gap that they leave in their common box."""
-
-    def __init__(
-        self,
-        labels: np.ndarray,  # [H, W]
-        lab: np.ndarray,  # [H, W, 3]
-        gradient: np.ndarray,  # [H, W]
-        borders: _Borders,
-    ) -> None:
-        flat = labels.ravel()
-        self.pixels = flat.size
-        pairs = zip(
-            borders.one.tolist(), borders.other.tolist(), borders.lengths.tolist(),
-            borders.gradients.tolist(), strict=True,
-        )  # fmt: skip
-        super().__init__(np.bincount(flat), pairs, _EDGE_SATURATION)
-        nodes = len(self.areas)
-        colors = [
-            _histogram(flat, channel.ravel(), limits, _COLOR_BINS) / 3
-            for channel, limits in zip(np.moveaxis(lab, 2, 0), _LAB_RANGES, strict=True)
-        ]
-        texture = _histogram(
-            flat, np.log1p(gradient).ravel(), (0.0, float(np.log1p(_STRONGEST_GRADIENT))), _TEXTURE_BINS
-        )
+def _leaves(
+    labels: np.ndarray,  # [H, W]
+    lab: np.ndarray,  # [H, W, 3]
+    gradient: np.ndarray,  # [H, W]
+) -> Leaves:
+    """Superpixels by color and texture, and the box of each in the image."""
+    flat = labels.ravel()
+    areas = np.bincount(flat).astype(np.float64)
+    colors = [
+        _histogram(flat, channel.ravel(), limits, _COLOR_BINS) / 3
+        for channel, limits in zip(np.moveaxis(lab, 2, 0), _LAB_RANGES, strict=True)
+    ]
+    texture = _histogram(flat, np.log1p(gradient).ravel(), (0.0, float(np.log1p(_STRONGEST_GRADIENT))), _TEXTURE_BINS)
+    boxes = [(-y.start, -x.start, y.stop, x.stop) for y, x in ndimage.find_objects(labels + 1)]
+    return Leaves(
+        areas=areas,
+        textures=np.zeros(len(areas)),
+        colors=np.zeros((len(areas), 3)),
         # Color and texture each sum to 1 over a row, so one intersection measures both.
-        self.histograms = with_room(np.concatenate([*colors, texture], axis=1), nodes)
-        self.boxes = np.zeros((nodes, 4))  # -top, -left, bottom, right: a union is a maximum
-        for index, (rows, columns) in enumerate(ndimage.find_objects(labels + 1)):
-            self.boxes[index] = (-rows.start, -columns.start, rows.stop, columns.stop)
-
-    def costs(
-        self,
-        node: int,
-        others: list[int],
-        strengths: np.ndarray,  # [K]
-    ) -> np.ndarray:  # [K]
-        """As Merging."""
-        edge = strengths / _EDGE_UNIT
-        unlike = 2.0 - np.minimum(self.histograms[others], self.histograms[node]).sum(1)
-        extent = np.maximum(self.boxes[others], self.boxes[node])
-        box = (extent[:, 0] + extent[:, 2]) * (extent[:, 1] + extent[:, 3])
-        gap = (box - self.areas[others] - self.areas[node]) / self.pixels
-        small = np.minimum(self.areas[others], self.areas[node]) / self.pixels
-        return np.asarray((edge + unlike) * (1 + _GAP_WEIGHT * gap) * (1000 * small) ** _SIZE_EXPONENT)
-
-    def describe(self, node: int, one: int, other: int, share: float) -> None:
-        """As Merging."""
-        self.histograms[node] = share * self.histograms[one] + (1 - share) * self.histograms[other]
-        self.boxes[node] = np.maximum(self.boxes[one], self.boxes[other])
+        histograms=np.concatenate([*colors, texture], axis=1),
+        boxes=np.array(boxes, np.float64)[:, :, None],
+        shown=areas[:, None],
+    )

@@ -95,7 +95,7 @@ def regions_of_surface(
         scene_digest=scene.gaussians.digest(),
         config=config,
         cells=gaussian_cells(scene.gaussians.means, graph, cells),
-        shares=(descriptors.areas / descriptors.samples).astype(np.float32),
+        shares=(descriptors.leaves.areas / descriptors.samples).astype(np.float32),
         members=np.concatenate([found, members]),
         own=np.arange(len(found) + len(members)) < len(found),
         borders=np.stack([borders.one, borders.other]).astype(np.int32),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saga.masks.merging import Merging, contrasts, with_room
+from saga.masks.merging import Costs, LeafBorders, Leaves, merge
 from saga.regions.borders import Borders
 from saga.regions.cells import STRONGEST_EDGE
 from saga.regions.config import Cues
@@ -30,20 +30,10 @@ _BOX_VIEWS = 8
 
 @dataclass(frozen=True, eq=False)
 class Descriptors:
-    """What merging goes by, of L cells."""
+    """What merging goes by."""
 
-    areas: np.ndarray  # [L]
-    """Samples of a view, the mean over all views."""
-    histograms: np.ndarray  # [L, D]
-    """Color and texture, each of sum 1."""
-    textures: np.ndarray  # [L]
-    """Mean color gradient inside, in Lab units a pixel."""
-    colors: np.ndarray  # [L, 3]
-    """Mean color, CIELAB."""
-    boxes: np.ndarray  # [L, 4, K]
-    """-top, -left, bottom, right in K views, so that a union is a maximum."""
-    shown: np.ndarray  # [L, K]
-    """Samples in those views."""
+    leaves: Leaves
+    """Of L cells, by samples of a few views' grids; textures in Lab units a pixel."""
     samples: int
     """Samples of a view's grid."""
 
@@ -54,6 +44,8 @@ class Hierarchy:
 
     members: np.ndarray  # [T, L]
     """Whether a region holds a cell, bool [T, L]."""
+    parents: np.ndarray  # [T]
+    """The region that each was merged into, -1 for the last one."""
     areas: np.ndarray  # [T]
     """Samples of a view that show each region, the mean over all views."""
     persistences: np.ndarray  # [T]
@@ -88,15 +80,15 @@ def cell_descriptors(
         for side, values in enumerate((-y, -x, y + 1, x + 1)):
             np.maximum.at(boxes[:, side, index], own, values.astype(np.float64))
         shown[:, index] = np.bincount(own, minlength=count)
-    return Descriptors(
+    leaves = Leaves(
         areas=areas,
         histograms=np.concatenate([*colors, texture], axis=1),
         textures=np.bincount(cells, graph.gradients * weights, count) / areas,
         colors=means / areas[:, None],
         boxes=boxes,
         shown=shown,
-        samples=max(view.voxels.size for view in graph.views),
     )
+    return Descriptors(leaves, max(view.voxels.size for view in graph.views))
 
 
 def _histogram(
@@ -122,64 +114,32 @@ def _histogram(
 def build_hierarchy(cells: Descriptors, borders: Borders, cues: Cues) -> Hierarchy:
     """Merges cells by the cues; all cells hang together by borders."""
     borders = borders if cues.pictures else borders.only_near()
-    merging = _CellMerging(cells, borders, cues)
-    merging.run()
-    members = merging.members()
-    closed = np.minimum(borders.strengths(cues) / STRONGEST_EDGE, 1.0)
+    strengths = borders.strengths(cues)
+    closed = np.minimum(strengths / STRONGEST_EDGE, 1.0)
+    pairs = np.stack([borders.one, borders.other], axis=1)
+    measures = np.stack([np.ones_like(strengths), strengths, closed], axis=1) * borders.lengths[:, None]
+    tree = merge(cells.leaves, LeafBorders(pairs, measures), _costs(cells, cues))
     return Hierarchy(
-        members=members,
-        areas=merging.areas,
-        persistences=np.maximum(merging.parent_heights() - merging.heights, 0.0),
-        contrasts=contrasts(members, borders.one, borders.other, borders.lengths, closed * borders.lengths),
-        seams=merging.outer_seams(),
+        members=tree.members(),
+        parents=tree.parents,
+        areas=tree.areas,
+        persistences=np.maximum(tree.parent_heights() - tree.heights, 0.0),
+        contrasts=tree.contrasts(),
+        seams=tree.outer_seams(STRONGEST_EDGE),
     )
 
 
-class _CellMerging(Merging):
-    """Cells by color, texture, their border, and the emptiness of their common box in the views."""
-
-    def __init__(self, cells: Descriptors, borders: Borders, cues: Cues) -> None:
-        self.cues, self.samples = cues, cells.samples
-        sums = borders.strengths(cues) * borders.lengths
-        pairs = zip(borders.one.tolist(), borders.other.tolist(), borders.lengths.tolist(), sums.tolist(), strict=True)
-        super().__init__(cells.areas, pairs, STRONGEST_EDGE)
-        nodes = len(self.areas)
-        self.textures = with_room(cells.textures, nodes)
-        self.histograms, self.colors = with_room(cells.histograms, nodes), with_room(cells.colors, nodes)
-        self.boxes, self.shown = with_room(cells.boxes, nodes), with_room(cells.shown, nodes)
-
-    def costs(
-        self,
-        node: int,
-        others: list[int],
-        strengths: np.ndarray,  # [K]
-    ) -> np.ndarray:  # [K]
-        """As Merging."""
-        cues = self.cues
-        texture = cues.texture * np.minimum(self.textures[others], self.textures[node])
-        edge = np.maximum(strengths - texture, 0) / _EDGE_UNIT
-        unlike = 2.0 - np.minimum(self.histograms[others], self.histograms[node]).sum(1)
-        lightness, a, b = np.abs(self.colors[others] - self.colors[node]).T
-        hue = np.minimum(np.hypot(a, b) / _HUE_UNIT, _MOST_HUES)
-        hue += _LIGHTNESS_SHARE * np.minimum(lightness / _LIGHTNESS_UNIT, 1.0)
-        small = np.minimum(self.areas[others], self.areas[node]) / self.samples
-        costs = (edge + unlike + cues.color * hue) * (small / _SIZE_UNIT) ** _SIZE_EXPONENT
-        if cues.emptiness > 0:
-            costs *= 1 + cues.emptiness * self._emptiness(node, others)
-        return np.asarray(costs)
-
-    def describe(self, node: int, one: int, other: int, share: float) -> None:
-        """As Merging."""
-        for mean in (self.textures, self.histograms, self.colors):
-            mean[node] = share * mean[one] + (1 - share) * mean[other]
-        self.boxes[node] = np.maximum(self.boxes[one], self.boxes[other])
-        self.shown[node] = self.shown[one] + self.shown[other]
-
-    def _emptiness(self, node: int, others: list[int]) -> np.ndarray:  # [others]
-        """Share of the image that the pair's common bounding box leaves empty, the mean over views that show them."""
-        extent = np.maximum(self.boxes[others], self.boxes[node])
-        shown = self.shown[others] + self.shown[node]
-        seen = shown > 0
-        box = np.where(seen, extent[:, 0] + extent[:, 2], 0) * np.where(seen, extent[:, 1] + extent[:, 3], 0)
-        mean: np.ndarray = (box - shown).sum(1) / np.maximum(seen.sum(1), 1) / self.samples
-        return mean
+def _costs(cells: Descriptors, cues: Cues) -> Costs:
+    return Costs(
+        edge_unit=_EDGE_UNIT,
+        emptiness=cues.emptiness,
+        samples=cells.samples,
+        size_unit=_SIZE_UNIT,
+        size_exponent=_SIZE_EXPONENT,
+        texture=cues.texture,
+        color=cues.color,
+        hue_unit=_HUE_UNIT,
+        most_hues=_MOST_HUES,
+        lightness_unit=_LIGHTNESS_UNIT,
+        hue_lightness=_LIGHTNESS_SHARE,
+    )

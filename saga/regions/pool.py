@@ -99,12 +99,30 @@ def _proposals(tree: Hierarchy, samples: float, config: RegionConfig) -> np.ndar
     score = tree.contrasts * np.sqrt(tree.persistences)
     octave = np.floor(np.log2(np.maximum(share, config.smallest) / config.smallest))
     sound = _sound(tree, samples, config)
-    weights = tree.areas[: tree.members.shape[1]]
     ranked: list[tuple[int, float, int]] = []
     for size in np.unique(octave[sound]):
         inside = np.flatnonzero(sound & (octave == size))
         inside = inside[np.argsort(-score[inside], kind="stable")]
-        kept = distinct(tree.members, inside, weights, _DUPLICATE_OF_ONE, config.each)
-        ranked += [(rank, -float(score[node]), node) for rank, node in enumerate(kept.tolist())]
-    order = np.array([node for _, _, node in sorted(ranked)], dtype=np.int64)
-    return distinct(tree.members, order, weights, _DUPLICATE_OF_ONE, config.each)
+        kept = _distinct_of_one(tree, inside.tolist(), config.each)
+        ranked += [(rank, -float(score[node]), node) for rank, node in enumerate(kept)]
+    return np.array(_distinct_of_one(tree, [node for _, _, node in sorted(ranked)], config.each), np.int64)
+
+
+def _distinct_of_one(tree: Hierarchy, order: Sequence[int], most: int) -> list[int]:
+    """As `distinct`, for regions of one hierarchy: these lie inside each other or share nothing."""
+    areas, parents = tree.areas.tolist(), tree.parents.tolist()
+    kept: list[int] = []
+    taken: set[int] = set()
+    holding: set[int] = set()
+    for node in order:
+        if len(kept) == most:
+            break
+        around, outer = [], parents[node]
+        while outer >= 0 and areas[node] > _DUPLICATE_OF_ONE * areas[outer]:
+            around.append(outer)
+            outer = parents[outer]
+        if node not in holding and taken.isdisjoint(around):
+            kept.append(node)
+            taken.add(node)
+            holding.update(around)
+    return kept

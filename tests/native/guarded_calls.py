@@ -18,7 +18,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from saga.native import bindings
+from saga.native import bindings, host
 
 PAGE = mmap.PAGESIZE
 _ALIGNED = 64
@@ -72,7 +72,8 @@ class Library:
     def __call__(self, name: str, *arguments: Any) -> int:
         print(name, *(f"{a.dtype}{list(a.shape)}" if isinstance(a, np.ndarray) else a for a in arguments), flush=True)
         plain = [_address(a) if isinstance(a, np.ndarray) else a for a in arguments]
-        result: int = getattr(self._library, name)(*plain)
+        called = host.function(name) if name in host.SIGNATURES else getattr(self._library, name)
+        result: int = called(*plain)
         if not name.endswith("_workspace"):
             assert result == 0, (name, result)
         return result
@@ -161,6 +162,20 @@ def _searches(call: Library, guarded: Guarded, rng: np.random.Generator, n: int,
     call("saga_grow_region", n, points, 0.5, guarded((rng.random(n) < 0.2).astype(np.uint8)), space, None)
 
 
+def _merging(call: Library, guarded: Guarded, rng: np.random.Generator, count: int, bins: int, views: int) -> None:
+    leaves, nodes = max(1, count), 2 * max(1, count) - 1
+    shapes = ((), (), (3,), (bins,), (4, views), (views,))
+    arrays = [guarded(rng.uniform(0.1, 1, (nodes, *shape))) for shape in shapes]
+    one, other = np.triu_indices(leaves, 1)
+    kept = rng.random(len(one)) < 0.5
+    pairs = guarded(np.stack([one, other], 1)[kept].astype(np.int64))
+    measures = guarded(rng.uniform(0.1, 1, (len(pairs), 3)))
+    results = [guarded(np.zeros((nodes, *shape))) for shape in ((), (2,), (2,))]
+    children, found = guarded(np.zeros((leaves - 1, 2), np.int64)), guarded(np.zeros(1, np.int64))
+    costs = ctypes.byref(host.MergeCosts(*[0.5] * len(host.MergeCosts._fields_)))
+    call("saga_merge", leaves, bins, views, len(pairs), costs, *arrays, pairs, measures, children, *results, found)
+
+
 def main(examples: int) -> None:
     """Calls everything so many times."""
     faulthandler.enable()
@@ -183,6 +198,7 @@ def main(examples: int) -> None:
         _raster(call, guarded, rng, n, (width, height), channels)
         _queries(call, guarded, rng, others, channels, 1 + n % 5)
         _searches(call, guarded, rng, n, others, same=seed % 7 == 0)
+        _merging(call, guarded, rng, others, channels, 1 + n % 11)
 
     everything()
     print("done", flush=True)

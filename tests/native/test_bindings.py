@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from saga.native import bindings
+from saga.native import bindings, host
 
-HEADER = (Path(__file__).parents[2] / "cuda" / "saga.h").read_text()
+ROOT = Path(__file__).parents[2]
+HEADER = (ROOT / "cuda" / "saga.h").read_text()
+HOST = (ROOT / "cpu" / "host.h").read_text()
 SCALARS: dict[str, Any] = {
     "int": ctypes.c_int,
     "int32_t": ctypes.c_int32,
@@ -20,6 +22,7 @@ SCALARS: dict[str, Any] = {
     "double": ctypes.c_double,
 }
 STRUCTS: dict[str, Any] = {"saga_camera": bindings.CameraStruct, "saga_rows": bindings.RowsStruct}
+HOST_STRUCTS: dict[str, Any] = {"saga_merge_costs": host.MergeCosts}
 
 
 def without_comments(text: str) -> str:
@@ -31,8 +34,8 @@ def ctype(declaration: str, is_result: bool = False) -> Any:
     words = declaration.replace("*", " * ").replace("const", " ").split()
     if "*" not in words:
         return SCALARS[words[0]]
-    if words[0] in STRUCTS:
-        return ctypes.POINTER(STRUCTS[words[0]])
+    if words[0] in STRUCTS | HOST_STRUCTS:
+        return ctypes.POINTER((STRUCTS | HOST_STRUCTS)[words[0]])
     return ctypes.c_char_p if is_result and words[0] == "char" else ctypes.c_void_p
 
 
@@ -73,9 +76,18 @@ def test_every_function_has_the_types_of_the_header() -> None:
         assert (name, result, parameters) == (name, *expected[name])
 
 
+def test_every_function_of_the_host_has_the_types_of_its_header() -> None:
+    expected = prototypes(HOST)
+    assert len(expected) == len(set(re.findall(r"\b(saga_\w+)\(", without_comments(HOST)))) > 0
+    assert host.SIGNATURES.keys() == expected.keys()
+    for name, parameters in host.SIGNATURES.items():
+        assert (name, ctypes.c_int, parameters) == (name, *expected[name])
+
+
 def test_structures_have_the_fields_of_the_header() -> None:
-    for name, struct in STRUCTS.items():
-        assert list(struct._fields_) == fields(HEADER, name)
+    for header, structs in ((HEADER, STRUCTS), (HOST, HOST_STRUCTS)):
+        for name, struct in structs.items():
+            assert list(struct._fields_) == fields(header, name)
 
 
 @pytest.mark.parametrize("name", ["TILE", "SPLAT", "MOST_NEIGHBORS", "MATCH_BLOCK", "EXACT", "DETERMINISTIC"])

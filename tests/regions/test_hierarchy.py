@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from saga.masks.merging import Leaves
 from saga.regions.borders import Borders
 from saga.regions.config import Cues, RegionConfig
 from saga.regions.hierarchy import Descriptors, build_hierarchy
-from saga.regions.pool import distinct, pool
+from saga.regions.pool import _distinct_of_one, distinct, pool
 
 ALL = Cues(color=1.0, emptiness=0.0, depth=1.0, concavity=1.0, pictures=True)
 NEAR = Cues(color=1.0, emptiness=0.0, depth=1.0, concavity=1.0, pictures=False)
@@ -19,15 +20,15 @@ def row_of_cells(edges, jumps=None):
     count = len(edges) + 1
     histograms = np.zeros((count, 4))
     histograms[:, 0] = 2.0
-    cells = Descriptors(
+    leaves = Leaves(
         areas=np.full(count, 100.0),
         histograms=histograms,
         textures=np.zeros(count),
         colors=np.zeros((count, 3)),
         boxes=np.zeros((count, 4, 1)),
         shown=np.full((count, 1), 100.0),
-        samples=1000,
     )
+    cells = Descriptors(leaves, samples=1000)
     zeros, jumps = np.zeros(count - 1), np.zeros(count - 1) if jumps is None else np.array(jumps, float)
     one = np.arange(count - 1)
     lengths, near = np.full(count - 1, 10.0), np.ones(count - 1, bool)
@@ -83,3 +84,17 @@ def test_distinct_drops_what_overlaps_an_earlier_one():
     members = np.array([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1], [0, 0, 0, 1, 1]], bool)
     assert distinct(members, np.arange(3), np.ones(5), 0.75, 9).tolist() == [0, 2]
     assert distinct(members, np.array([1, 0, 2]), np.ones(5), 0.75, 1).tolist() == [1]
+
+
+def test_what_one_hierarchy_proposes_twice_is_proposed_once():
+    """A region that grows by slivers is proposed as it comes first, and none that differs is lost."""
+    tree = build_hierarchy(*row_of_cells([1, 3, 5, 9, 14]), ALL)
+    weights = np.full(6, 100.0)
+    order = np.argsort(-tree.areas, kind="stable")
+    expected = distinct(tree.members, order, weights, 0.85, 9)
+    assert _distinct_of_one(tree, order.tolist(), 9) == expected.tolist()
+    tree.areas[:] = tree.members @ np.array([100.0, 100, 10, 5, 100, 100])
+    for seed in range(9):
+        order = np.random.default_rng(seed).permutation(len(order))
+        expected = distinct(tree.members, order, np.array([100.0, 100, 10, 5, 100, 100]), 0.85, 7)
+        assert _distinct_of_one(tree, order.tolist(), 7) == expected.tolist()

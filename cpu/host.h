@@ -1,0 +1,46 @@
+/* What runs on the host alone: one step at a time, each after the one before, which is nothing for a GPU.
+ *
+ * Only the CPU library has these functions. Pointers are the caller's, arrays dense and row-major; floats are 64-bit,
+ * since what comes first is decided by small differences. Every function returns 0.
+ */
+#ifndef SAGA_HOST_H
+#define SAGA_HOST_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What merging two neighbors costs:
+ * (edge + unlike + color * hue) * (smaller area / samples / size_unit) ^ size_exponent * (1 + emptiness * empty)
+ *   edge    mean strength of their border, less `texture` times the smaller of their textures, in units of edge_unit
+ *   unlike  2 less the intersection of their histograms
+ *   hue     difference of mean a, b in units of hue_unit, at most most_hues, and hue_lightness times the difference of
+ *           lightness in units of lightness_unit, at most 1
+ *   empty   share of a view that their common box leaves free, the mean over the views that show them */
+typedef struct {
+    double edge_unit, texture, color, hue_unit, most_hues, lightness_unit, hue_lightness, emptiness, samples, size_unit,
+        size_exponent;
+} saga_merge_costs;
+
+/* Merges l leaves two at a time, the pair of neighbors that costs least first (then the one of the lower numbers),
+ * until one region is left or no neighbors are. Regions are numbered as they are formed, from l on; those of the
+ * arrays of 2 l - 1 rows are the leaves at entry, and all regions on return.
+ *   areas [2l-1]; textures [2l-1]; colors [2l-1, 3]: L, a, b; histograms [2l-1, d];
+ *   boxes [2l-1, 4, k]: -top, -left, bottom, right in k views; shown [2l-1, k]: pixels there;
+ *   pairs [b, 2]: leaves that touch; borders [b, 3]: length, strength and closedness, the latter two summed along it;
+ *   children [l-1, 2]: the two regions that each new one is made of;
+ *   heights [2l-1]: the highest cost up to each merge, 0 for leaves;
+ *   seams [2l-1, 2]: length and strength of the border across which a region was merged, 0 for the last;
+ *   around [2l-1, 2]: length and closedness of the whole border around each region.
+ * merged is how many regions were formed. */
+int saga_merge(int64_t l, int64_t d, int64_t k, int64_t b, const saga_merge_costs *costs, double *areas,
+               double *textures, double *colors, double *histograms, double *boxes, double *shown, const int64_t *pairs,
+               const double *borders, int64_t *children, double *heights, double *seams, double *around,
+               int64_t *merged);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
