@@ -27,7 +27,11 @@ LAYERS: list[dict[str, str]] = [
     {"query": "prompt, queries, scores, segmentation"},
     {"export": "PLYs, masks, label maps, pictures", "demo": "embedded scenes with exact labels"},
     {"methods": "the base class, the registry, a folder for each method"},
-    {"evaluate": "overlaps, prompts, datasets, tables", "checks": "what a scene is, and what is doubtful"},
+    {
+        "evaluate": "overlaps, prompts, datasets, tables",
+        "checks": "what a scene is, what is doubtful",
+        "session": "selecting as a person does",
+    },
     {"cli": "a thin file for each command"},
 ]
 """Floors from the ground up: a package imports from floors below its own, and from its left on its own floor."""
@@ -50,6 +54,7 @@ COLORS = {
     "methods": "#efd0e2",
     "evaluate": "#e2e2e2",
     "checks": "#e2e2e2",
+    "session": "#d5e3b5",
     "cli": "#e2e2e2",
 }
 

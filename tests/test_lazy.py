@@ -14,7 +14,7 @@ import saga
 PACKAGES = [
     "saga", "saga.demo", "saga.evaluate", "saga.export", "saga.masks", "saga.methods", "saga.methods.disconerf",
     "saga.methods.sa3d", "saga.methods.sanerf_hq", "saga.methods.sgisrf", "saga.postprocess", "saga.query",
-    "saga.raster", "saga.scene", "saga.train",
+    "saga.raster", "saga.scene", "saga.session", "saga.train",
 ]  # fmt: skip
 CONFIGS = [
     "saga.masks.config", "saga.query.config", "saga.train.config", "saga.methods.registry", "saga.methods.sa3d.config",

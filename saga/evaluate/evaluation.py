@@ -195,7 +195,7 @@ class _Run:
             task.scene,
             task.object,
             self.seed,
-            asked.prompt.view,
+            self.scene.scene.camera(asked.prompt.view).name,
             asked.kind,
             asked.clicks,
             asked.repeat,

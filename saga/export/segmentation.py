@@ -29,7 +29,7 @@ from saga.files.json_values import write_json
 from saga.files.names import folded, safe_name
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
-from saga.scene import Gaussians, Scene
+from saga.scene import Camera, Gaussians, Scene
 from saga.scene.format_names import ExportFormat
 
 if TYPE_CHECKING:
@@ -95,9 +95,8 @@ def write_segmentation(
                     pictures.write(stage / "masks" / f"{stems[camera.name]}.png", mask)
         if scene.cameras:
             with _timed(timings, "write_preview"), PngWriter() as pictures:
-                view = segmentation.report.get("view")
-                camera = (
-                    scene.camera(view) if view else best_view(scene.cameras, scene.gaussians.means, rows.astype(int))
+                camera = _asked_in(segmentation.report, scene) or best_view(
+                    scene.cameras, scene.gaussians.means, rows.astype(int)
                 )
                 prompt = segmentation.report.get("prompt") or {}
                 pictures.write(stage / "preview.png", draw_preview(device_scene, camera, member, prompt))
@@ -160,6 +159,13 @@ def write_objects(
                     pictures.write(stage / "label_maps" / f"{stems[camera.name]}.png", shown)
         if report is not None:
             write_json(stage / "report.json", dict(report))
+
+
+def _asked_in(report: Mapping[str, Any], scene: Scene) -> Camera | None:
+    """Returns the camera that the prompt was given in; None for an object that nobody pointed at."""
+    if report.get("camera"):
+        return scene.camera(Camera.described(report["camera"]))
+    return scene.camera(report["view"]) if report.get("view") else None
 
 
 def _bytes(gaussians: Gaussians, format: ExportFormat, rows: int) -> int:

@@ -13,13 +13,14 @@ def write_json(path: Path, contents: Any) -> None:
 
     JSON has no infinite numbers: they become null. What a name holds beyond text is written as its escape.
     """
-    text = json.dumps(_finite(contents), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(finite(contents), indent=1, ensure_ascii=False, allow_nan=False)
     path.write_bytes(text.encode(errors="backslashreplace"))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Returns JSON values with None in the place of numbers that are not finite, and lists in that of tuples."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    return [_finite(each) for each in value] if isinstance(value, (list, tuple)) else value
+        return {key: finite(each) for key, each in value.items()}
+    return [finite(each) for each in value] if isinstance(value, (list, tuple)) else value

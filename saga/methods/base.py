@@ -42,8 +42,9 @@ class ViewPrompt:
     """Its parts in the camera's pixels, of which all are known to lie in the image."""
 
     def describe(self) -> dict[str, Any]:
-        """Returns the view's name and the prompt as JSON values."""
-        return {"view": self.camera.name, "prompt": self.given.describe()}
+        """Returns the view's name, the prompt, and the camera where it is no view of the scene, as JSON values."""
+        named = {"view": self.camera.name, "prompt": self.given.describe()}
+        return named | ({"camera": self.camera.describe()} if isinstance(self.given.view, Camera) else {})
 
 
 class Method(ABC, Generic[ConfigT]):
@@ -116,11 +117,11 @@ class Method(ABC, Generic[ConfigT]):
             scores: how well each fits, float32 [N].
         """
 
-    def segment(self, view: str, **prompt: Any) -> Segmentation:
+    def segment(self, view: str | Camera, **prompt: Any) -> Segmentation:
         """Segments one object from one prompt in one view.
 
         Args:
-            view: name of the view, e.g. "0003.jpg".
+            view: name of the view, e.g. "0003.jpg", or any camera.
             prompt: one of `points`, `scribble`, `mask` or `box`, and optionally `negative`: see Prompt.
 
         Raises:
@@ -151,6 +152,11 @@ class Method(ABC, Generic[ConfigT]):
         checked, report = self._checked(prompts), Report()
         mask, scores = self._segment(checked, report)
         return self._answer(mask, scores, report, checked)
+
+    @property
+    def reads_pixels_alone(self) -> bool:
+        """Whether points are answered from what their pixels show: then a window around them does for the view."""
+        return False
 
     def masks_or_own(self) -> MaskSource:
         """Returns the masks that were given, or those that the scene gives itself, made where they are missing.

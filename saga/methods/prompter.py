@@ -78,7 +78,7 @@ class SamPrompter:
     def _features(self, name: str) -> np.ndarray:  # [256, 64, 64]
         camera = self.device_scene.scene.camera(name)
         kept = None if self._source is None else self._source.features(camera)
-        return self.sam.features(self.device_scene.scene.image(camera)) if kept is None else kept
+        return self.sam.features(self.device_scene.picture(name)) if kept is None else kept
 
 
 class MaskPrompter:
@@ -109,10 +109,12 @@ class MaskPrompter:
     ) -> np.ndarray | None:  # [H, W]
         """As in Prompter."""
         packed = self._packed(camera.name)
-        if box is not None:
+        if box is not None and self.device_scene.scene.is_view(camera):
             masks = packed.masks()
             filling = _filling(masks, box)
             return masks[filling].numpy() if filling is not None else None
+        if box is not None:  # nobody has masks of a free camera: what is in the middle of the box is meant
+            points, labels = np.array([[(box[0] + box[2]) // 2, (box[1] + box[3]) // 2]]), np.ones(1, np.int64)
         masks = packed.masks(packed.holding(points, labels))
         if rough is not None and rough.any():
             likeness = mask_iou(masks, torch.from_numpy(rough))

@@ -22,12 +22,13 @@ Point = tuple[float, float]
 class Prompt:
     """One prompt in one view. Pixels are (x, y), the top left corner of the image is 0, 0.
 
-    They are pixels of the view's photograph as it is on disk, distorted by its lens or not. Give points, or a
+    They are pixels of the view's photograph as it is on disk, distorted by its lens or not; of a camera that is no view
+    of the scene they are its own. Give points, or a
     scribble, or a mask, or a box; negative points go with any of them.
     """
 
-    view: str
-    """Name of the view, e.g. "0003.jpg"."""
+    view: str | Camera
+    """Name of the view, e.g. "0003.jpg", or any camera: a person may look at the scene from anywhere."""
     points: Sequence[Point] = ()
     """Pixels on the object."""
     negative: Sequence[Point] = ()

@@ -11,7 +11,7 @@ from torch import Tensor
 from saga.raster.geometry import Geometry
 from saga.raster.operator import BlendOperator, Surface
 from saga.runtime.device import choose_device
-from saga.scene import Scene
+from saga.scene import Camera, Scene
 
 _REMEMBERED_BYTES, _FEWEST_REMEMBERED = 2 * 10**9, 8
 _BYTES_PER_GAUSSIAN, _BYTES_PER_PIXEL = 84, 40
@@ -39,40 +39,40 @@ class DeviceScene:
         """Returns a scene on a device; one that is on a device already stays there, whatever `device` says."""
         return scene if isinstance(scene, DeviceScene) else DeviceScene(scene, str(device))
 
-    def operator(self, name: str) -> BlendOperator:
-        """Returns the blending operator of a view, by the camera's name. Raises SagaError when there is none."""
-        return self._operator(self.scene.camera(name).name)
+    def operator(self, view: str | Camera) -> BlendOperator:
+        """Returns the blending operator of a view by its name, or of any camera. Raises SagaError for unknown names."""
+        return self._operator(self.scene.camera(view).name)
 
-    def alpha(self, name: str) -> Tensor:  # [H, W]
+    def alpha(self, view: str | Camera) -> Tensor:  # [H, W]
         """Returns the accumulated opacity of a view, in [0, 1]."""
-        return self._coverage(self.scene.camera(name).name)[0]
+        return self._coverage(self.scene.camera(view).name)[0]
 
-    def depth(self, name: str) -> Tensor:  # [H, W]
+    def depth(self, view: str | Camera) -> Tensor:  # [H, W]
         """Returns camera z of what a view shows, in world units: blended depth over alpha, inf where alpha < 0.5."""
-        return self._coverage(self.scene.camera(name).name)[1]
+        return self._coverage(self.scene.camera(view).name)[1]
 
-    def surface(self, name: str, step: int = 1) -> Surface:  # [H', W'] each
+    def surface(self, view: str | Camera, step: int = 1) -> Surface:  # [H', W'] each
         """Returns camera z of the surface of a view, inf where alpha < 0.5, and alpha, at `operator.pixels(step)`.
 
         It keeps to the surface where `depth`, a blend, lies between it and what is behind; see BlendOperator.surface.
         """
-        return self._surface(self.scene.camera(name).name, step)
+        return self._surface(self.scene.camera(view).name, step)
 
-    def weight(self, name: str) -> Tensor:  # [N]
+    def weight(self, view: str | Camera) -> Tensor:  # [N]
         """Returns how much of each Gaussian a view shows: its blended weight summed over the pixels, A^T 1."""
-        return self._weight(self.scene.camera(name).name)
+        return self._weight(self.scene.camera(view).name)
 
-    def picture(self, name: str) -> np.ndarray:  # [H, W, 3]
+    def picture(self, view: str | Camera) -> np.ndarray:  # [H, W, 3]
         """Returns the photograph of a view, or, without one, the colors of the Gaussians there; uint8 RGB.
 
         Raises:
             SagaError: there is no such view, or its photograph cannot be read.
         """
-        camera = self.scene.camera(name)
+        camera = self.scene.camera(view)
         if camera.image_path is not None:
             return self.scene.image(camera)
         colors = torch.from_numpy(self.scene.gaussians.base_colors()).to(self.device, torch.float32)
-        shown: np.ndarray = (self.operator(name).render(colors).clamp(0, 1) * 255).round().byte().cpu().numpy()
+        shown: np.ndarray = (self.operator(camera).render(colors).clamp(0, 1) * 255).round().byte().cpu().numpy()
         return shown
 
     def _surface_of(self, name: str, step: int) -> Surface:

@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 _Item = TypeVar("_Item")
+Watcher = Callable[[str, int, int], None]
+"""Is told of work by its description, the steps that are done, and all; what it raises ends the work."""
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+class Cancelled(KeyboardInterrupt):
+    """Raised by a watcher to end long work, as Ctrl-C does: files stay whole, and training keeps its checkpoint."""
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Tells a watcher of the long work of a block in this thread, whether or not bars are shown."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+class _ToldProgress(Progress):
+    """A bar that a watcher is told of too, shown or not."""
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        super().advance(task_id, advance)
+        self._tell(task_id)
+
+    def update(self, task_id: TaskID, *args: Any, **changes: Any) -> None:
+        super().update(task_id, *args, **changes)
+        self._tell(task_id)
+
+    def _tell(self, task_id: TaskID) -> None:
+        watcher = _watcher.get()
+        if watcher is not None:
+            task = self._tasks[task_id]
+            watcher(task.description, int(task.completed), int(task.total or 0))
 
 
 class Tick:
@@ -38,7 +74,7 @@ def progress_bar(enabled: bool = True, unit: str = "", transient: bool = False) 
         transient: whether the bar disappears when the work is done.
     """
     figures = f"{{task.completed:.0f}}/{{task.total:.0f}} {unit}".rstrip()
-    return Progress(
+    return _ToldProgress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn(figures),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +88,37 @@ class Camera:
         with np.errstate(over="ignore"):
             pixels = local[:, :2] / safe * (self.fx, self.fy) + (self.cx, self.cy)
         return pixels, depths
+
+    def free(self) -> Camera:
+        """Returns the ideal pinhole alone, without photograph and lens, under a name that tells where it looks from.
+
+        Two free cameras with the same pixels and pose have the same name, and others another.
+        """
+        numbers = json.dumps([self.describe()[key] for key in sorted(self.describe())])
+        name = f"camera-{hashlib.sha256(numbers.encode()).hexdigest()[:12]}"
+        return replace(self, name=name, image_path=None, lens=None, upright=False)
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the pinhole as JSON values: width, height, fx, fy, cx, cy and world_to_camera, four rows of four."""
+        numbers = {key: float(getattr(self, key)) for key in ("fx", "fy", "cx", "cy")}
+        pose = np.asarray(self.world_to_camera, np.float64).tolist()
+        return {"width": self.width, "height": self.height, **numbers, "world_to_camera": pose}
+
+    @staticmethod
+    def described(values: Mapping[str, Any]) -> Camera:
+        """Returns the free camera of which `describe` gave the values.
+
+        Raises ValueError, KeyError or TypeError for values that are none of a camera's.
+        """
+        width, height = int(values["width"]), int(values["height"])
+        fx, fy, cx, cy = (float(values[key]) for key in ("fx", "fy", "cx", "cy"))
+        pose = np.array(values["world_to_camera"], np.float64)
+        if pose.shape != (4, 4) or not np.isfinite([*pose.flat, fx, fy, cx, cy]).all():
+            raise ValueError(f"a camera of {list(pose.shape)}, or of numbers that are not finite")
+        turn = pose[:3, :3]
+        if min(width, height, fx, fy) <= 0 or not np.allclose(turn @ turn.T, np.eye(3), atol=1e-3):
+            raise ValueError("a camera without pixels, or whose axes are not at right angles and of length 1")
+        return Camera("", width, height, fx, fy, cx, cy, pose).free()
 
     def resized(self, width: int, height: int) -> Camera:
         """Returns the same camera with an image of `width` x `height` pixels."""

@@ -29,3 +29,28 @@ def test_resized_keeps_the_rays():
 @pytest.mark.parametrize(("name", "stem"), [("0003.jpg", "0003"), ("a.b.png", "a.b"), ("left/1.png", "left_1")])
 def test_stem(name, stem):
     assert camera(name).stem == stem
+
+
+def test_a_free_camera_is_named_by_what_it_sees():
+    free = camera().free()
+    moved = camera().world_to_camera.copy()
+    moved[0, 3] += 1e-9
+    assert free.name == camera("b.jpg").free().name == free.free().name != camera().resized(20, 30).free().name
+    assert free.name != Camera("", 80, 60, 50.0, 40.0, 41.0, 29.0, moved).free().name
+    again = Camera.described(free.describe())
+    assert again.name == free.name and (again.world_to_camera == free.world_to_camera).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 0},
+        {"fx": float("nan")},
+        {"world_to_camera": [[1, 0], [0, 1]]},
+        {"world_to_camera": (2 * np.eye(4)).tolist()},
+        {"cx": "left"},
+    ],
+)
+def test_values_that_are_no_camera_are_refused(change):
+    with pytest.raises((ValueError, TypeError)):
+        Camera.described(camera().free().describe() | change)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,3 +54,17 @@ def test_an_ambiguous_view_lists_the_choice(scene):
 def test_no_photograph(scene):
     with pytest.raises(SagaError, match="0003.jpg: the view has no photograph"):
         scene.image(scene.camera("0003"))
+
+
+def test_any_camera_may_look_at_a_scene(wall):
+    scene = wall()
+    first = scene.cameras[0]
+    assert scene.camera(first) is first and scene.is_view(first)
+    other = replace(first, cx=first.cx + 1, image_path=Path("photo.jpg"))
+    free = scene.camera(other)
+    assert free.name not in {each.name for each in scene.cameras} and free.image_path is None
+    assert scene.camera(free.name) is free and scene.camera(replace(other)) is free and not scene.is_view(free)
+    for step in range(300):
+        scene.camera(replace(first, cx=first.cx + 2 + step))
+    with pytest.raises(SagaError, match="no such view"):
+        scene.camera(free.name)

@@ -16,7 +16,7 @@ from saga.methods.disconerf.losses import affinity, assign, false_positive_loss,
 from saga.methods.disconerf.sampling import MaskedPixels, Supervision, sample_supervision
 from saga.methods.disconerf.start import start_features
 from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
-from saga.runtime.progress import progress_bar
+from saga.runtime.progress import Tick, progress_bar
 from saga.train.smoothing import neighbor_average
 
 _EPSILON = 1e-12
@@ -177,8 +177,10 @@ def fit_slots(
         seconds["neighbors"] = time.perf_counter() - clock
         clock = time.perf_counter()
         trainer = SlotTrainer(geometry, supervision, average, config)
-        for _ in bar.track(range(config.iterations), description="slots"):
+        tick = Tick(bar, "slots", config.iterations)
+        for _ in range(config.iterations):
             trainer.step()
+            tick()
         seconds["steps"] = time.perf_counter() - clock
     report = {
         "seconds": {name: round(value, 3) for name, value in seconds.items()},

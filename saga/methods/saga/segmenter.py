@@ -29,7 +29,7 @@ from saga.query.segmentation import Segmentation
 from saga.query.thresholds import paper_threshold, valley_threshold
 from saga.raster import BlendOperator, DeviceScene, SparseRows
 from saga.regions.scene_regions import SceneRegions
-from saga.scene import Scene
+from saga.scene import Camera, Scene
 from saga.train import FeatureField
 from saga.train.smoothing import neighbor_average
 
@@ -102,6 +102,11 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         self.levels = None if self.regions is None else Levels(self.device_scene, self.regions)
 
     @property
+    def reads_pixels_alone(self) -> bool:
+        """As in Method: Segment Anything looks at whole pictures, features and regions do not."""
+        return self.sam is None
+
+    @property
     def features(self) -> Tensor:  # [N, C]
         """The field's features. Raises SagaError where there is no field."""
         return self._trained.features
@@ -117,14 +122,16 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
             raise SagaError(f"{self.scene.path}: expected features of the scene, found none; train them: saga-train.")
         return self.field
 
-    def candidates(self, view: str, points: Sequence[tuple[float, float]] = (), **prompt: Any) -> list[Segmentation]:
+    def candidates(
+        self, view: str | Camera, points: Sequence[tuple[float, float]] = (), **prompt: Any
+    ) -> list[Segmentation]:
         """Segments the nested answers to one prompt: up to three, smallest first.
 
         Each report has the answer's "name" (part, object or group, relative to the others), its "score" in [0, 1] and
         whether it is the "default", which `segment` gives. Where there are no regions, or none fits, there is one.
 
         Args:
-            view: name of the view.
+            view: name of the view, or any camera.
             points: pixels on the object.
             prompt: further parts of the prompt: see Prompt.
 
@@ -224,7 +231,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         """Finds every object of the scene without a prompt, largest first.
 
         Gaussians are clustered by the direction of their features, which is joined with what the scene says of itself
-        (`DiscoveringMethod.discover`); each belongs to at most one object.
+        (`DiscoveringMethod.discover`); each belongs to at most one object. Without features the scene says it alone.
 
         Args:
             similarity: least cosine similarity of a member to its object's mean feature.
@@ -232,7 +239,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
             seed: seed of the clustering.
 
         Raises:
-            SagaError: no features, or a photograph or the cache of the scene's own masks cannot be read.
+            SagaError: a photograph or the cache of the scene's own masks cannot be read.
         """
         report = Report()
         found = list(self._clusters(report, similarity, smallest, seed))
@@ -247,6 +254,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     def _clusters(
         self, report: Report, similarity: float = 0.6, smallest: int = 50, seed: int = 0
     ) -> Iterator[tuple[Tensor, Tensor]]:  # each [N] bool, [N]
+        if self.field is None:
+            return
         with report.timed("cluster"):
             candidates = self.device_scene.valid & (self.matcher.lengths > 0)
             objects = cluster(self.features, candidates, similarity, smallest, seed)
@@ -273,7 +282,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         """Matches SAM's mask; the negative points need nothing more, since the mask leaves them out."""
         assert self.sam is not None
         with report.timed("sam"):
-            mask, features = sam_prompts.reference_mask(self.sam, self.scene.image(operator.camera), prompt)
+            picture = self.device_scene.picture(operator.camera)
+            mask, features = sam_prompts.reference_mask(self.sam, picture, prompt)
         with report.timed("queries"):
             queries = sam_prompts.queries(operator, self._trained, features, mask, self.config)
         with report.timed("matching"):

@@ -1,0 +1,123 @@
+"""A question to a method, and its nested answers: which one is shown first, and which next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from saga.errors import EmptySelectionError
+from saga.methods.base import Method
+from saga.query import Prompt, Segmentation
+from saga.scene import Camera, Scene
+from saga.session.shapes import windowed
+from saga.session.state import Mode, combined
+
+_SAME_PLACE = 5.0
+"""Pixels within which two clicks are at the same place."""
+_ALL_BUT = 0.02
+"""Share of a selection that is as good as nothing left of it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One of the nested answers."""
+
+    name: str
+    """part, object or group, relative to the others; object where there is one only."""
+    score: float | None
+    """How good it is, in [0, 1]; None where the method does not say."""
+    default: bool
+    """Whether it is what the method would give alone."""
+    segmentation: Segmentation
+    """The Gaussians, scores and facts."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked last: the next click at the same place is about the same answers."""
+
+    prompts: tuple[Prompt, ...]
+    """What was pointed at, all of it together."""
+    mode: Mode
+    """What becomes of the selection."""
+    before: np.ndarray  # [N] bool
+    """The selection that an answer is combined with."""
+    answers: tuple[Answer, ...]
+    """The nested answers, smallest first; at least one."""
+    chosen: int
+    """The place of the answer that is shown."""
+
+    @property
+    def answer(self) -> Answer:
+        """The answer that is shown."""
+        return self.answers[self.chosen]
+
+    def selection(self) -> np.ndarray:  # [N] bool
+        """What is selected with the answer that is shown."""
+        return combined(self.before, self.answer.segmentation.mask, self.mode)
+
+    def is_again(self, scene: Scene, prompt: Prompt, mode: Mode) -> bool:
+        """Whether a click is at the place of the one that was asked, from the same camera, and for the same."""
+        if len(self.prompts) != 1 or mode != self.mode:
+            return False
+        known = self.prompts[0]
+        if min(len(known.points), len(prompt.points)) != 1 or len(known.points) != len(prompt.points):
+            return False
+        apart = np.linalg.norm(np.subtract(known.points[0], prompt.points[0]))
+        return scene.camera(known.view).name == scene.camera(prompt.view).name and bool(apart <= _SAME_PLACE)
+
+    def next(self) -> Question:
+        """Returns the question with the next answer that selects something else: larger ones, then from the least."""
+        present = self.selection()
+        for step in range(1, len(self.answers)):
+            other = replace(self, chosen=(self.chosen + step) % len(self.answers))
+            if (other.selection() != present).any():
+                return other
+        return self
+
+
+def ask(method: Method[Any], prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
+    """Returns a method's nested answers to prompts, smallest first, or its one answer.
+
+    Raises:
+        SagaError: a prompt does not fit its view or shows nothing.
+        EmptySelectionError: nothing is selected.
+    """
+    scene = method.scene
+    asked = [windowed(scene.camera(each.view), each) for each in prompts] if method.reads_pixels_alone else prompts
+    nested = getattr(method, "candidates_of", None)
+    found = [method.segment_prompts(asked)] if nested is None else nested(asked)
+    found = [each for each in found if len(each)]
+    if not found:
+        raise EmptySelectionError(f"prompt: expected something to select, found nothing; {method.advice}.")
+    described = [_described(scene.camera(each.view), each, scene) for each in prompts]
+    answers = []
+    for each in found:
+        each.report |= {"camera": None} | described[0] | {"further_prompts": described[1:]}
+        name, score = each.report.get("name", "object"), each.report.get("score")
+        answers.append(Answer(name, score, bool(each.report.get("default", True)), each))
+    return tuple(answers)
+
+
+def first_choice(answers: Sequence[Answer], mode: Mode, before: np.ndarray) -> int:  # before: [N] bool
+    """Returns which answer is shown first: the default, but for one that would take away all that is selected.
+
+    Who takes something away from an object points at it, and the best answer there is the whole object.
+    """
+    default = next((index for index, each in enumerate(answers) if each.default), 0)
+    if mode != "subtract":
+        return default
+    size = int(np.count_nonzero(before))
+    for index in range(default, -1, -1):
+        left = int(np.count_nonzero(before & ~answers[index].segmentation.mask))
+        if _ALL_BUT * size < left < size:
+            return index
+    return default
+
+
+def _described(camera: Camera, prompt: Prompt, scene: Scene) -> dict[str, Any]:
+    own = {} if scene.is_view(camera) else {"camera": camera.describe()}
+    return {"view": camera.name, "prompt": prompt.describe()} | own

@@ -1,0 +1,254 @@
+"""Clicks, drawing, sets and objects, from the views of a scene and from cameras that are none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from saga.demo import DemoScene
+from saga.errors import SagaError
+from saga.methods import Segmenter
+from saga.query import Prompt
+from saga.scene import Camera, Scene
+from saga.session import Session, shapes
+
+VIEW = "000.png"
+Middle = Callable[..., tuple[int, int]]
+Iou = Callable[[np.ndarray, str], float]
+
+
+def test_a_click_selects_the_object_and_again_its_group_and_its_part(session: Session, middle: Middle, iou: Iou):
+    pixel = middle("ball")
+    first = session.click(VIEW, pixel)
+    assert first.answers[first.chosen].name == "object"
+    assert iou(session.selection, "ball") == 1
+    sizes = {len(session): "object"}
+    for _ in range(2):
+        outcome = session.click(VIEW, (pixel[0] + 1, pixel[1]))
+        sizes[len(session)] = outcome.answers[outcome.chosen].name
+
+    assert [sizes[size] for size in sorted(sizes)] == ["part", "object", "group"]
+    assert outcome.answers[outcome.chosen].name == "part"  # after the largest comes the least
+    session.click(VIEW, pixel)
+    assert iou(session.selection, "ball") == 1
+
+
+def test_a_click_elsewhere_asks_anew(session: Session, middle: Middle, iou: Iou):
+    session.click(VIEW, middle("ball"))
+    session.click(VIEW, middle("mug"))
+    assert iou(session.selection, "mug") == 1
+
+
+def test_a_free_camera_answers_as_a_photograph_does(
+    session: Session, turned: Camera, tiny_scene: Scene, middle: Middle, iou: Iou, tiny_demo: DemoScene
+):
+    center = tiny_scene.gaussians.means[tiny_demo.labels == tiny_demo.names["ball"]].mean(0)
+    pixel, _ = turned.project(center[None])
+    outcome = session.click(turned, tuple(pixel[0]))
+    assert iou(session.selection, "ball") == 1
+    report = outcome.answers[outcome.chosen].segmentation.report
+    assert report["view"] == turned.free().name
+    assert report["prompt"]["points"] == [list(pixel[0])]
+    assert Camera.described(report["camera"]).name == report["view"]
+
+
+def test_a_window_gives_what_the_whole_view_gives(segmenter: Segmenter, middle: Middle):
+    camera, pixel = segmenter.scene.camera(VIEW), middle("mug")
+    prompt = Prompt(VIEW, [pixel])
+    cut = shapes.windowed(camera, prompt)
+    assert isinstance(cut.view, Camera) and cut.view.width * cut.view.height < camera.width * camera.height / 4
+    whole, window = (segmenter.device_scene.operator(view) for view in (camera, cut.view))
+    one = whole.rows(np_pixels([pixel]))
+    other = window.rows(np_pixels([tuple(np.floor(cut.points[0]).astype(int))]))
+    assert one.indices.tolist() == other.indices.tolist()
+    np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
+
+
+def np_pixels(pixels):
+    import torch
+
+    return torch.tensor(pixels)
+
+
+def test_modes_combine_answers(session: Session, middle: Middle, iou: Iou, tiny_demo: DemoScene):
+    session.click(VIEW, middle("ball"))
+    session.click(VIEW, middle("mug"), "add")
+    both = np.isin(tiny_demo.labels, [tiny_demo.names["ball"], tiny_demo.names["mug"]])
+    assert (session.selection == both).all()
+    session.click(VIEW, middle("mug"), "intersect")
+    assert iou(session.selection, "mug") == 1
+
+
+def test_taking_away_from_one_object_takes_a_part_and_from_two_the_object(
+    session: Session, middle: Middle, iou: Iou, tiny_demo: DemoScene
+):
+    session.click(VIEW, middle("ball"))
+    session.click(VIEW, middle("ball"), "subtract")
+    half = tiny_demo.labels == tiny_demo.names["ball"]
+    assert 0 < len(session) < half.sum()
+    session.undo()
+    session.click(VIEW, middle("mug"), "add")
+    session.click(VIEW, middle("ball"), "subtract")
+    assert iou(session.selection, "mug") == 1
+
+
+def test_prompts_of_several_views_make_one_answer(session: Session, middle: Middle, tiny_demo: DemoScene):
+    session.click(VIEW, middle("ball"))
+    session.refine(Prompt("001.png", negative=[middle("mug", "001.png")]))
+    report = session.question.answer.segmentation.report
+    assert report["further_prompts"][0]["view"] == "001.png"
+    assert not session.selection[tiny_demo.labels == tiny_demo.names["mug"]].any()
+    session.clear()
+    with pytest.raises(SagaError, match="click on the object first"):
+        session.refine(Prompt(VIEW, [middle("ball")]))
+
+
+@pytest.mark.parametrize("kind", ["box", "lasso", "scribble"])
+def test_drawing_selects_the_object(session: Session, middle: Middle, iou: Iou, kind: str, tiny_masks, tiny_demo):
+    x, y = middle("ball")
+    labels = np.stack([mask for mask in tiny_masks[VIEW]])
+    ball = next(mask for mask in labels if mask[y, x])
+    rows, columns = np.nonzero(ball)
+    left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    if kind == "box":
+        session.box(VIEW, (left, top, right, bottom))
+    elif kind == "lasso":
+        angle = np.linspace(0, 2 * np.pi, 30)
+        width, height = (right - left) / 2, (bottom - top) / 2
+        line = np.stack([left + width * (1 + np.cos(angle)), top + height * (1 + np.sin(angle))], 1)
+        session.lasso(VIEW, [tuple(p) for p in line])
+    else:
+        session.scribble(VIEW, [(x - 3, y - 3), (x + 3, y + 3)], 3)
+    assert iou(session.selection, "ball") > 0.9
+
+
+def test_a_region_takes_what_shows_or_all_behind(session: Session, tiny_scene: Scene):
+    camera = tiny_scene.camera(VIEW)
+    mask = np.zeros((camera.height, camera.width), bool)
+    mask[30:90, 40:120] = True
+    session.region(VIEW, mask)
+    shown = session.selection.copy()
+    session.region(VIEW, mask, through=True)
+    pixels, depths = camera.project(tiny_scene.gaussians.means)
+    assert (session.selection == ((depths > 0) & (np.abs(pixels - (80, 60)) < (40, 30)).all(1))).mean() > 0.999
+    assert shown.sum() < len(session)
+
+
+def test_growing_and_shrinking_change_the_rim_alone(session: Session, middle: Middle, iou: Iou):
+    session.click(VIEW, middle("ball"))
+    before = session.selection.copy()
+    session.grow()
+    assert (session.selection >= before).all() and before.sum() < len(session) < 3 * before.sum()
+    session.undo()
+    session.shrink()
+    assert (session.selection <= before).all() and 0 < len(session) < before.sum()
+
+
+def test_sets(session: Session, middle: Middle, tiny_scene: Scene):
+    session.click(VIEW, middle("ball"))
+    size = len(session)
+    session.invert()
+    assert len(session) == int(tiny_scene.gaussians.valid.sum()) - size
+    session.clear()
+    assert len(session) == 0
+
+
+def test_the_threshold_selects_by_scores_and_is_one_step(session: Session, middle: Middle, iou: Iou):
+    session.click(VIEW, middle("ball"))
+    steps = session.history.position
+    for value in (0.2, 0.4, 0.99):
+        session.threshold(value)
+    assert (session.selection == (session.scores > 0.99)).all()
+    assert session.history.position == steps  # scores are of one object: nothing changes, and nothing is recorded
+    session.threshold(-1)
+    session.threshold(-0.9)
+    assert session.history.position == steps + 1
+    session.undo()
+    assert iou(session.selection, "ball") == 1
+    with pytest.raises(SagaError, match="click on something first"):
+        session.threshold(0.5)
+
+
+def test_a_preview_changes_nothing(session: Session, middle: Middle, iou: Iou):
+    assert iou(session.preview(VIEW, middle("ball")), "ball") == 1
+    assert len(session) == 0 and not session.history.can_undo
+
+
+def test_objects_are_kept_renamed_edited_merged_and_deleted(session: Session, middle: Middle, iou: Iou):
+    session.click(VIEW, middle("ball"))
+    ball = session.save_object("ball")
+    session.click(VIEW, middle("mug"))
+    mug = session.save_object()
+    assert [each.name for each in session.objects] == ["ball", "object"] and ball.color != mug.color
+    session.change_object("object", "Mug", (1, 2, 3))
+    assert session.state.object("mug").color == (1, 2, 3)
+    session.edit_object("ball")
+    assert iou(session.selection, "ball") == 1
+    session.click(VIEW, middle("mug"), "add")
+    session.save_object()
+    assert len(session.state.object("ball")) == ball.bits.size + mug.bits.size
+    session.merge_objects(["Mug", "ball"])
+    assert [(each.name, len(each)) for each in session.objects] == [("Mug", ball.bits.size + mug.bits.size)]
+    session.delete_objects(["Mug"])
+    assert session.objects == ()
+    session.undo()
+    assert [each.name for each in session.objects] == ["Mug"]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "BALL", ".", "con"])
+def test_names_that_cannot_be_are_refused(session: Session, middle: Middle, name: str):
+    session.click(VIEW, middle("ball"))
+    session.save_object("ball")
+    with pytest.raises(SagaError, match="^name: expected"):
+        session.change_object("ball", " " if name == "" else name) if name != "BALL" else session.save_object(name)
+
+
+def test_everything_is_found_once(session: Session, tiny_demo: DemoScene, middle: Middle):
+    session.click(VIEW, middle("ball"))
+    session.save_object("ball")
+    new = session.find_everything()
+    assert "ball" in [each.name for each in session.objects] and len(new) == len(session.objects) - 1
+    best = [
+        max(
+            (each.bits.mask() & (tiny_demo.labels == label)).sum()
+            / (each.bits.mask() | (tiny_demo.labels == label)).sum()
+            for each in session.objects
+        )
+        for name, label in tiny_demo.names.items()
+    ]
+    assert np.mean(best) > 0.7
+    assert session.find_everything() == []
+
+
+def test_without_a_method_a_click_says_what_is_missing(tiny_scene: Scene):
+    with pytest.raises(SagaError, match="features or regions"):
+        Session(tiny_scene, keep=False).click(VIEW, (80, 60))
+
+
+def test_a_click_outside_or_on_nothing_changes_nothing(session: Session, middle: Middle, tiny_scene: Scene):
+    session.click(VIEW, middle("ball"))
+    size = len(session)
+    away = tiny_scene.camera(VIEW).world_to_camera.copy()
+    away[2, 3] -= 100
+    nowhere = Camera("", 40, 30, 20, 20, 20, 15, away)
+    for view, pixel in ((VIEW, (1000, 5)), (nowhere, (20, 15))):
+        with pytest.raises(SagaError):
+            session.click(view, pixel)
+    assert len(session) == size
+
+
+def test_listeners_are_told(session: Session, middle: Middle):
+    told = []
+    session.listeners.append(lambda: told.append(len(session)))
+    session.click(VIEW, middle("ball"))
+    session.undo()
+    assert told == [told[0], 0]
+
+
+def test_a_selection_is_written_as_any_other(session: Session, turned: Camera, middle: Middle, tmp_path: Path):
+    session.click(turned, (200, 150))
+    session.segmentation().save(tmp_path / "out")
+    assert {each.name for each in (tmp_path / "out").iterdir()} >= {"object.ply", "rest.ply", "preview.png"}
