@@ -1,7 +1,8 @@
-/* What runs on the host alone: one step at a time, each after the one before, which is nothing for a GPU.
+/* What runs on the host alone: pictures before anything of them is on a device, and what is done one step after the
+ * other, which is nothing for a GPU.
  *
- * Only the CPU library has these functions. Pointers are the caller's, arrays dense and row-major; floats are 64-bit,
- * since what comes first is decided by small differences. Every function returns 0.
+ * Only the CPU library has these functions. Pointers are the caller's, arrays dense and row-major. Every function
+ * returns 0.
  */
 #ifndef SAGA_HOST_H
 #define SAGA_HOST_H
@@ -11,6 +12,12 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* A picture rgb [height, width, 3] in CIELAB (D65), lab [height, width, 3], and the length of the gradient of its
+ * color, smoothed along both axes with a kernel [2 radius + 1], in Lab units a pixel: gradient [height, width], by
+ * Sobel's operator. Beyond the sides a picture is mirrored. */
+int saga_color_edges(int64_t height, int64_t width, const uint8_t *rgb, int64_t radius, const float *kernel, float *lab,
+                     float *gradient);
 
 /* What merging two neighbors costs:
  * (edge + unlike + color * hue) * (smaller area / samples / size_unit) ^ size_exponent * (1 + emptiness * empty)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from saga.masks.checkpoints import OFFICIAL
+from saga.masks.color_edges import color_edges
 from saga.masks.config import ClassicalConfig
 from saga.masks.regions import RegionTree, region_tree
 from saga.scene.resizing import resize
@@ -50,7 +51,7 @@ class ClassicalGenerator:
         height, width = image.shape[:2]
         scale = min(1.0, self.config.long_side / max(height, width))
         small = resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
-        tree = region_tree(small, self.config.superpixels)
+        tree = region_tree(color_edges(small), self.config.superpixels)
         chosen = choose_regions(tree, self.config)
         rows = (np.arange(height) + 0.5) * small.shape[0] / height
         columns = (np.arange(width) + 0.5) * small.shape[1] / width

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
-from skimage.color import rgb2lab
 from skimage.segmentation import watershed
 
+from saga.masks.color_edges import ColorEdges
 from saga.masks.merging import Costs, LeafBorders, Leaves, merge
 
 _COLOR_BINS = 12
@@ -56,13 +56,9 @@ class RegionTree:
     float64 [T] as `contrasts`."""
 
 
-def region_tree(
-    image: np.ndarray,  # [H, W, 3]
-    superpixels: int = 1500,
-) -> RegionTree:
-    """Returns the region hierarchy of a uint8 RGB image [H, W, 3], from about `superpixels` superpixels."""
-    lab = rgb2lab(image).astype(np.float32)
-    gradient = color_gradient(ndimage.gaussian_filter(lab, (1.0, 1.0, 0.0)))
+def region_tree(edges: ColorEdges, superpixels: int = 1500) -> RegionTree:
+    """Returns the region hierarchy of a picture, by its `color_edges`, from about so many superpixels."""
+    lab, gradient = edges
     labels = watershed(gradient, _markers(gradient, superpixels)) - 1
     costs = Costs(_EDGE_UNIT, _GAP_WEIGHT, labels.size, _SIZE_UNIT, _SIZE_EXPONENT)
     tree = merge(_leaves(labels, lab, gradient), _borders(labels, gradient), costs)
@@ -75,17 +71,6 @@ def region_tree(
         contrasts=tree.contrasts(),
         seams=tree.outer_seams(_EDGE_SATURATION),
     )
-
-
-def color_gradient(
-    lab: np.ndarray,  # [H, W, 3]
-) -> np.ndarray:  # [H, W]
-    """Returns the length of the color's gradient in CIELAB units per pixel, float32 [H, W]."""
-    squares = np.zeros(lab.shape[:2], np.float32)
-    for channel in np.moveaxis(lab, 2, 0):
-        for axis in (0, 1):
-            squares += np.square(ndimage.sobel(channel, axis) / 8)
-    return np.sqrt(squares)
 
 
 def _markers(

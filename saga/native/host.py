@@ -1,4 +1,4 @@
-"""The ctypes side of cpu/host.h: sequential functions on arrays of the host, which the CPU library alone has."""
+"""The ctypes side of cpu/host.h: functions on arrays of the host, which the CPU library alone has."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class MergeCosts(ctypes.Structure):
 
 
 SIGNATURES: dict[str, list[Any]] = {
+    "saga_color_edges": [c_int64, c_int64, c_void_p, c_int64, *[c_void_p] * 3],
     "saga_merge": [*[c_int64] * 4, POINTER(MergeCosts), *[c_void_p] * 13],
 }
 """Parameters of each function of cpu/host.h; all return 0."""

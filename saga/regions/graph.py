@@ -10,8 +10,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.sparse import csr_matrix
 from scipy.spatial import cKDTree
-from skimage.color import rgb2lab
 
+from saga.masks.color_edges import color_edges
 from saga.regions.config import RegionConfig
 from saga.scene.resizing import resize
 
@@ -84,11 +84,7 @@ def image_gradient(
     """Color gradient of a uint8 RGB photograph at a long side in pixels, float32 [h, w], in Lab units a pixel."""
     height, width = photograph.shape[:2]
     scale = min(1.0, long_side / max(height, width))
-    small = resize(photograph, max(1, round(width * scale)), max(1, round(height * scale)))
-    lab = ndimage.gaussian_filter(rgb2lab(small).astype(np.float32), (1.0, 1.0, 0.0))
-    squares = sum(np.square(ndimage.sobel(lab[..., channel], axis) / 8) for channel in range(3) for axis in (0, 1))
-    gradient: np.ndarray = np.sqrt(squares)
-    return gradient
+    return color_edges(resize(photograph, max(1, round(width * scale)), max(1, round(height * scale)))).gradient
 
 
 def surface_graph(

@@ -176,6 +176,14 @@ def _merging(call: Library, guarded: Guarded, rng: np.random.Generator, count: i
     call("saga_merge", leaves, bins, views, len(pairs), costs, *arrays, pairs, measures, children, *results, found)
 
 
+def _pictures(call: Library, guarded: Guarded, rng: np.random.Generator, size: tuple[int, int], radius: int) -> None:
+    width, height = size
+    image = guarded(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+    kernel = guarded(rng.uniform(0, 1, 2 * radius + 1).astype(np.float32))
+    lab, gradient = guarded(np.zeros((height, width, 3), "f4")), guarded(np.zeros((height, width), "f4"))
+    call("saga_color_edges", height, width, image, radius, kernel, lab, gradient)
+
+
 def main(examples: int) -> None:
     """Calls everything so many times."""
     faulthandler.enable()
@@ -198,6 +206,7 @@ def main(examples: int) -> None:
         _raster(call, guarded, rng, n, (width, height), channels)
         _queries(call, guarded, rng, others, channels, 1 + n % 5)
         _searches(call, guarded, rng, n, others, same=seed % 7 == 0)
+        _pictures(call, guarded, rng, (width, height), n % 5)
         _merging(call, guarded, rng, others, channels, 1 + n % 11)
 
     everything()

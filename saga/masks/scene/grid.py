@@ -7,10 +7,13 @@ from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
-from skimage.color import rgb2lab
 
+from saga.masks.color_edges import ColorEdges, color_edges
 from saga.raster import BlendOperator
 from saga.scene.camera import Camera
+
+_SMOOTHING = 0.7
+"""Standard deviation, in samples, of what colors are smoothed with before their gradient is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +54,14 @@ class ViewGrid:
         return points
 
     @cached_property
+    def edges(self) -> ColorEdges:
+        """The photograph there in CIELAB, [h, w, 3], and its edges from sample to sample, [h, w]."""
+        return color_edges(self.color, _SMOOTHING)
+
+    @property
     def lab(self) -> np.ndarray:  # [h, w, 3]
         """The photograph there in CIELAB, float32 [h, w, 3]."""
-        lab: np.ndarray = rgb2lab(self.color).astype(np.float32)
-        return lab
+        return self.edges.lab
 
     def steady(self, jump: float) -> np.ndarray:  # [h, w]
         """Where the surface does not jump by more than a share of its depth to a neighbor, bool [h, w]."""
@@ -79,6 +86,13 @@ def _nearest(size: int, full: int, step: int, samples: int) -> np.ndarray:  # [s
     return np.clip((pixels - step // 2 + step / 2) / step, 0, samples - 1).astype(int)
 
 
+def _step(length: int, side: int) -> int:
+    """The step between samples along a length of pixels for which the number of samples is nearest to `side`."""
+    fine = max(1, length // side)
+    # By ratio: 2 and 3 are as far from the middle of an interval of lengths, but not in what is seen and what it costs.
+    return fine if length * length <= side * side * fine * (fine + 1) else fine + 1
+
+
 def view_grid(
     operator: BlendOperator,
     photograph: np.ndarray,  # [H, W, 3]
@@ -92,7 +106,7 @@ def view_grid(
         side: samples along the longer side.
     """
     camera = operator.camera
-    step = max(1, round(max(camera.width, camera.height) / side))
+    step = _step(max(camera.width, camera.height), side)
     depth = operator.surface(operator.pixels(step)).depth.cpu().numpy()
     grid = ViewGrid(camera, step, np.where(np.isfinite(depth), depth, 0), np.zeros((0, 0, 3)))
     return replace(grid, color=photograph[grid.rows[:, None], grid.columns[None]])

@@ -8,7 +8,6 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from saga.masks.regions import color_gradient
 from saga.masks.scene.grid import ViewGrid
 from saga.masks.scene.labels import Labels
 from saga.masks.scene.surface import Surface
@@ -86,8 +85,7 @@ def seam_strengths(
 
 def edge_strengths(grid: ViewGrid) -> np.ndarray:  # [h, w]
     """Strength of the image edge at or next to each sample, from 0 to 1."""
-    gradient = color_gradient(ndimage.gaussian_filter(grid.lab, (0.7, 0.7, 0)))
-    strengths: np.ndarray = ndimage.maximum_filter(np.minimum(gradient / _CLOSED_GRADIENT, 1), 3)
+    strengths: np.ndarray = ndimage.maximum_filter(np.minimum(grid.edges.gradient / _CLOSED_GRADIENT, 1), 3)
     return strengths
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from saga.masks.classical import choose_regions
+from saga.masks.color_edges import color_edges
 from saga.masks.config import ClassicalConfig
 from saga.masks.regions import RegionTree, region_tree
 from saga.masks.scene.config import SceneMaskConfig
@@ -39,11 +40,12 @@ def masks_of_view(
     height, width = image.shape[:2]
     scale = min(1.0, config.long_side / max(height, width))
     small = resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
-    drawn = structure.drawn(grid, small)
+    edges = color_edges(small)
+    drawn = structure.drawn(grid, edges.gradient)
     counts = np.bincount(drawn[drawn >= 0], minlength=len(structure.labels))
     kept = np.flatnonzero(counts >= config.smallest_mask * drawn.size)
     wholes = drawn == kept[:, None, None]
-    tree = region_tree(small, config.superpixels)
+    tree = region_tree(edges, config.superpixels)
     chosen = _inside_objects(tree, choose_regions(tree, classical), drawn, structure.labels.are(Kind.OBJECT), config)
     masks = np.concatenate([wholes, tree.members[chosen][:, tree.superpixels]])
     weights = np.ones(len(masks), np.float32)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from skimage.color import rgb2lab
 from skimage.measure import label as connected
 from skimage.segmentation import watershed
 
-from saga.masks.regions import color_gradient
 from saga.masks.scene.grid import ViewGrid
 from saga.masks.scene.labels import Kind, Labels
 
@@ -25,7 +23,7 @@ def snapped(
     grid: ViewGrid,
     image_labels: np.ndarray,  # [h, w]
     labels: Labels,
-    image: np.ndarray,  # [H, W, 3]
+    gradient: np.ndarray,  # [H, W]
     doubtful: np.ndarray | None = None,  # [h, w]
 ) -> np.ndarray:  # [H, W]
     """Draws a view's labels to the edges of its photograph, by a watershed of the color gradient.
@@ -37,14 +35,14 @@ def snapped(
         grid: the view's samples.
         image_labels: label of each sample, -1 where nothing is known.
         labels: what the labels are.
-        image: the photograph, uint8 RGB, at the size of the result.
+        gradient: of the photograph's color, at the size of the result (`color_edges`).
         doubtful: samples whose label is not certain, as the lowest part of an object, which may be a bump of its
             support; None when there are none.
 
     Returns:
         Label of each pixel, int64, -1 where nothing is known.
     """
-    height, width = image.shape[:2]
+    height, width = gradient.shape
     down, across = grid.nearest_sample(height, width)
     shown = grid.seen[down, across]
     coarse = np.where(shown, image_labels[down, across], -2)
@@ -59,7 +57,6 @@ def snapped(
         seeds &= ~doubtful[down, across]
     if not seeds.any():
         return np.maximum(coarse, -1)
-    gradient = color_gradient(ndimage.gaussian_filter(rgb2lab(image).astype(np.float32), (1.0, 1.0, 0.0)))
     result = watershed(gradient, np.where(seeds, coarse + 3, 0)) - 3
     near = ndimage.distance_transform_edt(~((coarse >= 0) & large)) <= _REACH_PIXELS
     return np.where(shown & near, np.maximum(result, -1), -1)

@@ -60,12 +60,12 @@ class SceneStructure:
     def drawn(
         self,
         grid: ViewGrid,
-        image: np.ndarray,  # [H, W, 3]
+        gradient: np.ndarray,  # [H, W]
     ) -> np.ndarray:  # [H, W]
-        """Labels of a view drawn to the edges of its photograph, uint8 RGB of any size; -1 where nothing is known."""
+        """Labels of a view drawn to the edges of its photograph, at any size (`color_edges`); -1 where none is."""
         voxels = self.lattice.voxels_of(grid)
         doubtful = (voxels >= 0) & np.append(self.doubtful, False)[voxels]
-        return snapped(grid, self.labels_of(grid), self.labels, image, doubtful)
+        return snapped(grid, self.labels_of(grid), self.labels, gradient, doubtful)
 
     @cached_property
     def _lookup(self) -> Lookup:

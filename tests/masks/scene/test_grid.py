@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from saga.masks.scene.grid import view_grid
+from saga.masks.scene.grid import _step, view_grid
 from saga.raster import BlendOperator, Geometry
 
 from .conftest import TABLE, THICKNESS, make_grids, make_scene, photograph
@@ -44,3 +45,11 @@ def test_a_jump_in_depth_is_no_surface() -> None:
     assert not steady[40, 70:90].any()
     assert steady[50, 80]
     assert not steady[~grid.seen].any()
+
+
+@pytest.mark.parametrize(
+    ("length", "step"),
+    [(100, 1), (320, 1), (452, 1), (453, 2), (640, 2), (783, 2), (784, 3), (800, 3), (1280, 4), (6000, 19)],
+)
+def test_the_step_gives_about_as_many_samples_as_asked_for(length: int, step: int) -> None:
+    assert _step(length, 320) == step
