@@ -39,8 +39,8 @@ def load_scene(
         cameras: a COLMAP model, transforms.json or cameras.json; found near the scene by default.
         strict: whether to refuse Gaussians that are not finite instead of leaving them out.
         align_frames: "auto"; "none" takes the cameras as they are; a file is the frame to move them into.
-        views: where there are neither cameras nor photographs, the number of views to make from the scene itself; they
-            are kept beside it, in a folder with the ending _views. 0 makes none.
+        views: where neither cameras nor photographs are given or found, the number of views to make from the scene
+            itself; they are kept beside it, in a folder with the ending _views. 0 makes none.
         seed: seed of the views' planning.
         device: where to render.
         progress: whether to show progress on standard error.
@@ -55,7 +55,7 @@ def load_scene(
         # Photographs tell more than whether a camera looks at the scene at all.
         scene = read_scene(path, images, cameras, strict, check_seen=False)
     except NoCamerasError:
-        if images is not None or views < 1:
+        if images is not None or cameras is not None or views < 1:
             raise
         return _planned(path, strict, views, seed, device, progress, say)
     source = find_cameras(

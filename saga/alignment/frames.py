@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
+from saga.files.reading import reading
 from saga.scene import Camera
 from saga.scene.json_file import read_json
 
@@ -52,7 +53,8 @@ def frame_of_file(path: Path, source: Path) -> Frame:
     Raises:
         SagaError: the file is missing, or holds something else or no similarity.
     """
-    try:
+    advice = "give the file that nerfstudio wrote beside its config.yml, or 16 numbers"
+    with reading(path, "a 3x4 'transform' with a 'scale', or a 4x4 matrix", advice):
         if path.suffix == ".json":
             contents = read_json(path)
             if isinstance(contents, dict):
@@ -61,11 +63,6 @@ def frame_of_file(path: Path, source: Path) -> Frame:
         else:
             matrix = np.loadtxt(path)
         matrix = matrix.reshape(4, 4)
-    except (OSError, KeyError, TypeError, ValueError, OverflowError, np.linalg.LinAlgError) as error:
-        raise SagaError(
-            f"{path}: expected a 3x4 'transform' with a 'scale', or a 4x4 matrix, found something else ({error}); "
-            "give the file that nerfstudio wrote beside its config.yml, or 16 numbers."
-        ) from error
     _check_similarity(matrix, path)
     return Frame(str(path), matrix)
 

@@ -86,7 +86,7 @@ def _load(scene: Path, images: Path | None, cameras: CameraInputs) -> tuple[Scen
     try:
         loaded = load_scene(*given, align_frames=cameras.align, device=cameras.device, say=lines.append)
     except NoCamerasError:
-        if images is not None:
+        if images is not None or cameras.cameras is not None:
             raise
         return Scene(Gaussians.read(scene), [], scene), None
     except FrameMismatchError:  # the picture shows it, and a doubt says what to do

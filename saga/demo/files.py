@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +9,14 @@ import numpy as np
 import torch
 
 from saga.demo.scene import DemoScene
+from saga.errors import SagaError
 from saga.export.png import PngWriter
 from saga.export.rendering import MIN_ALPHA, Color, over_background
+from saga.files.json_values import write_json
 from saga.files.transaction import staged_folder
 from saga.raster import BlendOperator, DeviceScene, Geometry
 from saga.scene import Camera, Scene, write_transforms
+from saga.scene.json_file import read_json
 
 BACKDROP: Color = (0.88, 0.89, 0.90)
 """What the demo's photographs show around the table."""
@@ -41,7 +43,7 @@ def write_scene(scene: DemoScene, folder: str | Path) -> None:
     with staged_folder(folder, _OWNED, lambda found: _is_demo(found, scene.names)) as stage:
         scene.gaussians.write(stage / "scene.ply")
         np.save(stage / "labels.npy", scene.labels)
-        (stage / "objects.json").write_text(json.dumps(scene.names, indent=1), encoding="utf-8")
+        write_json(stage / "objects.json", scene.names)
         rendered = []
         with PngWriter() as pictures:
             for camera in scene.cameras:
@@ -78,6 +80,6 @@ def _render(
 
 def _is_demo(folder: Path, names: dict[str, int]) -> bool:
     try:
-        return bool(json.loads((folder / "objects.json").read_text(encoding="utf-8")) == names)
-    except (OSError, ValueError):
+        return bool(read_json(folder / "objects.json") == names)
+    except SagaError:
         return False

@@ -19,6 +19,7 @@ from saga.evaluate.protocols import open_case, scene_names
 from saga.evaluate.records import Record, SceneResult
 from saga.evaluate.results_folder import ResultsFolder
 from saga.evaluate.scoring import score_decomposition, score_selection
+from saga.files.special import real_path
 from saga.methods.base import DiscoveringMethod, Method
 from saga.query import Segmentation
 from saga.raster.device_scene import DeviceScene
@@ -72,7 +73,7 @@ def evaluate_dataset(
     paths = replace(paths, cache=paths.cache or out / "masks", device=device)
     settings = {
         "protocol": protocol,
-        "data": str(paths.data.resolve()),
+        "data": str(real_path(paths.data)),
         "masks": paths.masks,
         "sam": paths.sam,
         "images": paths.images,

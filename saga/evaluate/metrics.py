@@ -86,7 +86,7 @@ def area_weighted_iou(
 
     Source: DiscoNeRF, section 4 (Metrics). Raises ValueError as `iou` does.
     """
-    areas = truth.reshape(len(truth), -1).sum(1)
+    areas = truth.sum((1, 2))
     best = [max((iou(mask, true) for mask in predicted), default=0.0) for true in truth]
     return _ratio(float(np.dot(best, areas)), float(areas.sum()))
 

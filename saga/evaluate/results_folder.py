@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,17 @@ from PIL import Image
 from saga.errors import SagaError
 from saga.evaluate.records import SceneResult
 from saga.evaluate.tables import report
+from saga.files.json_values import json_text, write_json
+from saga.files.reading import reading
 from saga.files.transaction import staged_folder
+from saga.scene.json_file import read_json
 from saga.version import __version__
 
 RESULTS, TABLE, WORST = "results.json", "table.md", "worst"
 FORMAT_VERSION = 2
 """Version of results.json. Since 2, the settings of every method are called "config"."""
 _KIND = "saga-eval"
+_AGAIN = "the scene is evaluated again"
 
 
 class ResultsFolder:
@@ -45,18 +51,30 @@ class ResultsFolder:
         self.out, self._title = out, title
         self._settings = json.loads(json.dumps(settings))
         if is_results(out):
-            self._refuse_others(_read(out / RESULTS))
+            self._refuse_others(read_json(out / RESULTS))
         else:
             with staged_folder(out, (RESULTS,), is_results) as stage:
                 self._write(stage, [])
 
     def load(self, scene: str) -> SceneResult | None:
-        """Returns the finished result of a scene, None when there is none or its PLY has changed since."""
+        """Returns the finished result of a scene, None when there is none or its PLY has changed since.
+
+        A damaged file counts as none, which a warning says.
+        """
         path = self.out / "scenes" / f"{scene}.json"
         if not path.is_file():
             return None
-        values = _read(path)
-        return SceneResult.from_json(values["result"]) if values["ply"] == _stamp(values["ply"]["path"]) else None
+        try:
+            with reading(path, "the results of a scene", _AGAIN):
+                values = read_json(path, _AGAIN)
+                if values["digest"] != _digest(values["result"]):
+                    raise ValueError("figures that are not those that were written")
+                result, stamp = SceneResult.from_json(values["result"]), values["ply"]
+                unchanged = bool(stamp == _stamp(str(stamp["path"])))
+        except SagaError as error:
+            warnings.warn(str(error), stacklevel=2)
+            return None
+        return result if unchanged else None
 
     def save(
         self,
@@ -71,7 +89,8 @@ class ResultsFolder:
             self._write(stage, finished)
             for name in names:
                 (stage / name).parent.mkdir()
-            _dump(stage / names[0], {"ply": _stamp(str(ply)), "result": result.as_json()})
+            kept = result.as_json()
+            write_json(stage / names[0], {"ply": _stamp(str(ply)), "digest": _digest(kept), "result": kept})
             Image.fromarray(sheet).save(stage / names[1])
 
     def summarize(self, finished: Sequence[SceneResult]) -> None:
@@ -86,15 +105,16 @@ class ResultsFolder:
                 f"{self.out / RESULTS}: expected version {FORMAT_VERSION}, found {version}; choose another --out, or "
                 "delete it."
             )
-        if found["settings"] != self._settings:
-            others = ", ".join(_differences(found["settings"], self._settings))
+        kept = found.get("settings")
+        if kept != self._settings:
+            others = ", ".join(_differences(kept, self._settings)) or "none"
             raise SagaError(
                 f"{self.out}: holds results of other settings ({others}); choose another --out, or delete it."
             )
 
     def _write(self, stage: Path, finished: Sequence[SceneResult]) -> None:
         facts = {"kind": _KIND, "version": FORMAT_VERSION, "settings": self._settings, "versions": versions()}
-        _dump(stage / RESULTS, facts | {"scenes": [result.as_json() for result in finished]})
+        write_json(stage / RESULTS, facts | {"scenes": [result.as_json() for result in finished]})
         if finished:
             text = report(finished, self._title, self._settings | {"versions": versions()})
             (stage / TABLE).write_text(text, encoding="utf-8")
@@ -117,17 +137,14 @@ def versions() -> dict[str, str]:
 def is_results(folder: Path) -> bool:
     """Returns whether a folder holds results of an evaluation."""
     try:
-        return bool(_read(folder / RESULTS)["kind"] == _KIND)
-    except (OSError, ValueError, KeyError, TypeError):
+        contents = read_json(folder / RESULTS)
+    except SagaError:
         return False
+    return isinstance(contents, dict) and contents.get("kind") == _KIND
 
 
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _dump(path: Path, values: dict[str, Any]) -> None:
-    path.write_text(json.dumps(values, indent=1), encoding="utf-8")
+def _digest(result: Any) -> str:
+    return hashlib.sha256(json_text(result).encode()).hexdigest()
 
 
 def _stamp(path: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saga.errors import SagaError
+from saga.files.special import first_bytes
 
 _START = b"version https://git-lfs"
 
@@ -15,10 +16,5 @@ def refuse_pointer(path: Path) -> None:
     Raises:
         SagaError: it is.
     """
-    try:
-        with path.open("rb") as stream:
-            is_pointer = stream.read(len(_START)) == _START
-    except OSError:
-        return
-    if is_pointer:
+    if first_bytes(path, len(_START)) == _START:
         raise SagaError(f"{path}: expected the file itself, found a Git LFS pointer to it; fetch it with git lfs pull.")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from saga.errors import SagaError
 from saga.files.pointers import refuse_pointer
+from saga.files.special import refuse_special
 
 _LONGEST_REASON = 160
 _LEAVING: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -35,6 +36,7 @@ def reading(
     Raises:
         SagaError: the file cannot be read, or holds something else.
     """
+    refuse_special(path, expected)
     try:
         yield
     # Libraries written in Rust raise what is no Exception when they find a bug of their own.

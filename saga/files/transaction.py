@@ -12,6 +12,7 @@ from pathlib import Path
 from saga.errors import SagaError
 from saga.files.disk import writing
 from saga.files.leftovers import is_leftover, temporary_file, temporary_folder
+from saga.files.special import real_path
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
@@ -55,7 +56,7 @@ def staged_folder(
     Raises:
         SagaError: `out` is a file, holds something else than an earlier result, or cannot be written.
     """
-    out = Path(out).resolve()
+    out = real_path(Path(out))
     _refuse_foreign(out, is_earlier)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from saga.errors import SagaError
+from saga.files.reading import reading, require_memory
+from saga.files.special import real_path
 from saga.masks.annotations import sav
 from saga.masks.annotations.image import AnnotatedImage, Size
 from saga.masks.annotations.table import KINDS, Annotations, read_annotations
@@ -94,16 +96,16 @@ class FolderMasks:
         return None
 
     def _add_folder(self, cameras: Sequence[Camera]) -> None:
-        self._photographs = {camera.image_path.resolve() for camera in cameras if camera.image_path is not None}
+        self._photographs = {real_path(camera.image_path) for camera in cameras if camera.image_path is not None}
         sets = list(_annotations_near(self.folder, cameras))
-        apart = self._photographs.union({whole.path.resolve() for whole in sets}, *(whole.pictures for whole in sets))
+        apart = self._photographs.union({real_path(whole.path) for whole in sets}, *(whole.pictures for whole in sets))
         views = [camera.name for camera in cameras]
         for suffixes in (SUFFIXES, LABELS, PICTURES):
             # Pictures of other types may be the photographs, so they count only where nothing else is there.
             candidates = [
                 candidate
                 for candidate in candidates_in(self.folder, suffixes, PICTURES)
-                if candidate.is_folder or (self.folder / candidate.path).resolve() not in apart
+                if candidate.is_folder or real_path(self.folder / candidate.path) not in apart
             ]
             matches = match_names(candidates, views)
             if matches.found or sets:
@@ -160,7 +162,7 @@ class FolderMasks:
     def _nothing_found(self, cameras: Sequence[Camera]) -> str:
         wanted = ", ".join(f"{camera.stem}.*" for camera in cameras[:_FEW])
         listed = sorted(entry.name for entry in self.folder.iterdir()) if self.folder.is_dir() else []
-        if any((self.folder / name).resolve() in self._photographs for name in listed):
+        if any(real_path(self.folder / name) in self._photographs for name in listed):
             self._assumed.append("these are the photographs themselves")
         doubts = f" ({'; '.join(self._assumed)})" if self._assumed else ""
         found = f"found {', '.join(listed[:_FEW]) or 'nothing'}" if self.folder.is_dir() else "found other names"
@@ -199,9 +201,9 @@ def _annotations_near(folder: Path, cameras: Sequence[Camera]) -> Iterator[Annot
 def _annotations_beside(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[Annotations]:
     """Yields annotation files beside a folder. Nobody asked for them: damaged ones are passed over."""
     for path in sorted(folder.absolute().parent.iterdir()):
-        if path.suffix.lower() in ANNOTATIONS and path.is_file() and wanted(path):
+        if path.suffix.lower() in ANNOTATIONS and path.is_file():
             try:
-                found = read_annotations(path)
+                found = read_annotations(path) if wanted(path) else None
             except SagaError:
                 continue
             if found is not None:
@@ -210,13 +212,17 @@ def _annotations_beside(folder: Path, wanted: Callable[[Path], bool]) -> Iterato
 
 def _may_belong(folder: Path, path: Path) -> bool:
     """Whether a file is worth decoding to see whether it belongs to a folder of masks."""
-    return path.stem == folder.absolute().name or b'"segments_info"' in path.read_bytes()
+    if path.stem == folder.absolute().name:
+        return True
+    with reading(path, "annotations"):
+        require_memory(path, "text", path.stat().st_size)
+        return b'"segments_info"' in path.read_bytes()
 
 
 def _belongs(annotations: Annotations, folder: Path) -> bool:
     """Whether an annotation file beside a folder is meant with it: it has its name, or its pictures lie there."""
     return annotations.path.stem == folder.absolute().name or any(
-        folder.resolve() in picture.parents for picture in annotations.pictures
+        real_path(folder) in picture.parents for picture in annotations.pictures
     )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from saga.files.special import first_bytes
+
 _SUFFIXES = (".jpg", ".jpeg", ".webp")
 _HEADER_BYTES = 4096
 _NOISE = 10
@@ -27,8 +29,8 @@ def is_lossy(path: Path) -> bool:
     """Whether a picture was compressed so that its levels changed: a JPEG, or a WebP that is not of the exact kind."""
     if path.suffix.lower() not in _SUFFIXES:
         return False
-    with path.open("rb") as stream:
-        return not (stream.read(12)[8:] == b"WEBP" and b"VP8L" in stream.read(_HEADER_BYTES))
+    start = first_bytes(path, 12 + _HEADER_BYTES)
+    return not (start[8:12] == b"WEBP" and b"VP8L" in start[12:])
 
 
 def flat_labels(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from saga.errors import SagaError
+from saga.files.json_values import json_text
 from saga.files.reading import reading
 from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
@@ -104,7 +104,7 @@ class SceneRegions:
             save_file(
                 {k: np.ascontiguousarray(v) for k, v in tensors.items()},
                 temporary,
-                {"saga_regions": json.dumps(metadata)},
+                {"saga_regions": json_text(metadata)},
             )
 
     @staticmethod

@@ -13,6 +13,7 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.files.reading import reading
+from saga.files.special import first_bytes
 from saga.scene.camera import Camera, LensModel
 from saga.scene.colmap_check import check_binary_model
 from saga.scene.doubts import Doubts
@@ -73,8 +74,7 @@ def count_images(folder: Path) -> int:
     binary = folder / "images.bin"
     try:
         if binary.is_file():
-            with binary.open("rb") as stream:
-                return int.from_bytes(stream.read(8), "little")
+            return int.from_bytes(first_bytes(binary, 8), "little")
         return len(_names_in_text(folder))
     except (OSError, ValueError):
         return 0

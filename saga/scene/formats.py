@@ -18,6 +18,7 @@ from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
 from saga.files.reading import reading
+from saga.files.special import first_bytes
 from saga.scene.apart import convert_to_ply
 from saga.scene.format_names import SplatFormat
 from saga.scene.harmonics_order import BY_DEGREE, half_turn, harmonics_of, reordered, transposed
@@ -69,10 +70,8 @@ def format_of(path: Path) -> SplatFormat | None:
     name = path.name.lower()
     if path.is_dir():
         return "sog" if (path / "meta.json").is_file() else None
-    if name.endswith(".ply") and path.is_file():
-        with path.open("rb") as stream:
-            if b"packed_position" in stream.read(_HEADER_BYTES):
-                return "compressed.ply"
+    if name.endswith(".ply") and b"packed_position" in first_bytes(path, _HEADER_BYTES):
+        return "compressed.ply"
     return None
 
 
@@ -93,11 +92,9 @@ def refuse_others(path: Path) -> None:
     Raises:
         SagaError: the file is a mesh, a checkpoint or another format that is not read.
     """
-    what = _OTHERS.get(path.suffix.lower())
-    if path.is_file():
-        with path.open("rb") as stream:
-            start = stream.read(64).lstrip()
-        what = next((found for magic, found in _STARTS.items() if start.startswith(magic)), what)
+    start = first_bytes(path, 64).lstrip()
+    named = _OTHERS.get(path.suffix.lower())
+    what = next((found for magic, found in _STARTS.items() if start.startswith(magic)), named)
     if what is not None:
         raise SagaError(f"{path}: expected a Gaussian splatting scene, found {what}.")
 

@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 
 from saga.errors import SagaError
+from saga.files.special import first_bytes
 from saga.scene.camera import Camera
 from saga.scene.doubts import Doubts
 from saga.scene.image_folder import ImageFolder, attach_photographs
 from saga.scene.json_file import read_json
 from saga.scene.pose import invert_pose, is_unknown
+
+_LONGEST_ARGUMENTS = 1 << 16
+"""Bytes: no command line is longer."""
 
 
 def read_inria(path: str | Path, photographs: ImageFolder | None = None) -> list[Camera]:
@@ -127,7 +131,7 @@ def inria_image_folder(path: Path) -> Path | None:
 def _arguments(path: Path) -> dict[str, Any]:
     """Returns the arguments that the trainer was called with; none where its `cfg_args` is not there."""
     try:
-        call = ast.parse((path.parent / "cfg_args").read_text(), mode="eval").body
+        call = ast.parse(first_bytes(path.parent / "cfg_args", _LONGEST_ARGUMENTS).decode(), mode="eval").body
         keywords = call.keywords if isinstance(call, ast.Call) else []
         return {word.arg: ast.literal_eval(word.value) for word in keywords if word.arg is not None}
     except Exception:  # whatever Python's parser thinks of it: the file is only a hint

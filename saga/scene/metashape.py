@@ -10,6 +10,8 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from saga.errors import SagaError
+from saga.files.reading import reading
+from saga.files.special import first_bytes
 from saga.scene.brown import Pinhole, brown_lens
 from saga.scene.camera import Camera, LensModel
 from saga.scene.doubts import Doubts
@@ -22,8 +24,7 @@ _FARTHEST = 1e5
 
 def is_metashape(path: Path) -> bool:
     """Whether an XML begins as Metashape's."""
-    with path.open("rb") as stream:
-        start = stream.read(2000)
+    start = first_bytes(path, 2000)
     return b"<document" in start and b"<chunk" in start
 
 
@@ -37,10 +38,8 @@ def read_metashape(path: str | Path, photographs: ImageFolder | None = None) -> 
         SagaError: the file is damaged or something else, or a sensor is no perspective or fisheye camera.
     """
     path = Path(path)
-    try:
+    with reading(path, "Metashape's XML", "export it again"):
         root = ElementTree.parse(path).getroot()
-    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:
-        raise SagaError(f"{path}: cannot be read as XML ({error}); export it again") from error
     chunk = root.find("chunk")
     if chunk is None or chunk.find("cameras") is None:
         raise SagaError(f"{path}: expected a chunk with cameras as Metashape writes it; give its exported cameras")

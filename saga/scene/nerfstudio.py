@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from saga.errors import SagaError
+from saga.files.json_values import write_json
 from saga.files.transaction import atomic_path
 from saga.scene.brown import brown_lens
 from saga.scene.camera import Camera, LensModel
@@ -254,4 +254,4 @@ def write_transforms(cameras: Sequence[Camera], path: str | Path) -> None:
         frames.append({"file_path": name, **intrinsics, **size, "transform_matrix": pose.tolist()})
     with atomic_path(path) as temporary:
         contents = {"camera_model": "OPENCV", "frames": frames}
-        temporary.write_text(json.dumps(contents, indent=1), encoding="utf-8")
+        write_json(temporary, contents)

@@ -12,6 +12,7 @@ from plyfile import PlyData
 from saga.errors import SagaError
 from saga.files.pointers import refuse_pointer
 from saga.files.reading import reading
+from saga.files.special import refuse_special
 from saga.scene.formats import format_of, read_converted, refuse_others
 from saga.scene.ply_header import read_any_header
 
@@ -68,6 +69,7 @@ def read_ply(path: Path) -> PlyData:
         return read_converted(path, format)
     if path.is_dir():
         raise SagaError(f"{path}: is a folder; give the PLY file itself{_scenes_in(path)}")
+    refuse_special(path, "the PLY of a scene")
     refuse_pointer(path)
     refuse_others(path)
     expected = f"a whole PLY (the file has {path.stat().st_size:,} bytes)"

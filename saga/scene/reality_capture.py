@@ -10,6 +10,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from saga.errors import SagaError
+from saga.files.reading import reading
+from saga.files.special import first_bytes
 from saga.scene.brown import brown_lens
 from saga.scene.camera import Camera
 from saga.scene.doubts import Doubts
@@ -25,8 +27,7 @@ _FILM_WIDTH = 36.0
 
 def is_reality_capture(path: Path) -> bool:
     """Whether a CSV begins as RealityCapture's."""
-    with path.open("rb") as stream:
-        start = stream.read(1000).lower()
+    start = first_bytes(path, 1000).lower()
     return b"heading" in start and b"name" in start and b"roll" in start
 
 
@@ -65,10 +66,8 @@ def read_reality_capture(path: str | Path, photographs: ImageFolder | None = Non
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
-    try:
+    with reading(path, "RealityCapture's CSV", "export it again"):
         text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise SagaError(f"{path}: cannot be read as text ({error}); export it again") from error
     lines = text.splitlines()
     start = next((n for n, line in enumerate(lines) if "heading" in line.lower()), len(lines))
     header = lines[start].lstrip("# ") if start < len(lines) else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import threading
 import warnings
@@ -15,7 +14,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from saga.errors import SagaError
-from saga.files.json_values import finite
+from saga.files.json_values import json_text
 from saga.files.reading import reading
 from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
@@ -138,7 +137,7 @@ class SessionFile:
         }
         tensors = {place: np.frombuffer(data, np.uint8) for data, place in places.items()}
         with atomic_path(self.path) as temporary:
-            save_file(tensors, temporary, {_HEADER: json.dumps(finite(facts), default=_plain)})
+            save_file(tensors, temporary, {_HEADER: json_text(facts)})
 
     def _locked(self) -> IO[bytes] | None:
         """Returns a file whose lock says that the session is open here; None on systems without such locks."""
@@ -160,13 +159,6 @@ class SessionFile:
                 "program, or choose another file."
             ) from None
         return lock
-
-
-def _plain(value: Any) -> Any:
-    """Returns what JSON knows for a number or an array of NumPy. Raises TypeError for anything else."""
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} in a report")
 
 
 def _state_as_json(state: State, places: Mapping[bytes, str]) -> dict[str, Any]:

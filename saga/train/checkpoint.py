@@ -104,6 +104,8 @@ def _check_state(trainer: Trainer, tensors: dict[str, torch.Tensor]) -> None:
     for name, target in _targets(trainer).items():
         if target.shape != tensors[name].shape:  # copying would spread one row over all
             raise ValueError(f"{name} of shape {list(tensors[name].shape)}")
+    if any((tensors[name] < 0).any() for name in ("second", "steps")):
+        raise ValueError("moments or counts of steps below 0")
     torch.Generator().set_state(tensors["random"])
     for name, network, optimizer in _networks(trainer):
         network, optimizer = copy.deepcopy((network, optimizer))

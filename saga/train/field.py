@@ -107,9 +107,19 @@ def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path)
     features, digest, report = tensors["features"], metadata["scene_digest"], metadata["report"]
     if features.ndim != 2 or features.shape[1] != config.dimensions or not isinstance(digest, str):
         raise ValueError(f"features of shape {list(features.shape)} and a digest {digest!r}")
+    _check_report(report)
     cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
     phi = _network(SamProjection, "phi.", config, tensors)
     return FeatureField(features, digest, config, cameras, phi, report)
+
+
+def _check_report(report: Any) -> None:
+    """Raises ValueError for a report whose figures cannot be added up and printed."""
+    if report is None:
+        return
+    figures = [*report.get("seconds", {}).values(), report.get("peak_memory_megabytes", 0)]
+    if not all(isinstance(figure, (int, float)) and not isinstance(figure, bool) for figure in figures):
+        raise ValueError("a report of times and memory that are no numbers")
 
 
 def _warn_of_lost(path: Path, lost: list[str], count: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from saga.files import tensors as tensor_files
+from saga.files.json_values import json_text
 from saga.files.transaction import atomic_path
 
 _HEADER = "saga"
@@ -23,7 +23,7 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], header: dict[str
     """
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(kept, temporary, {_HEADER: json.dumps(header)})
+        save_file(kept, temporary, {_HEADER: json_text(header)})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

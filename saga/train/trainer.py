@@ -208,8 +208,20 @@ def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None
         if checkpoint is not None:
             checkpoint.save(trainer)
         raise
+    _require_finite(trainer, checkpoint)
     if checkpoint is not None:
         checkpoint.remove()
+
+
+def _require_finite(trainer: Trainer, checkpoint: Checkpoint | None) -> None:
+    """Raises SagaError where training diverged: such features never become a field."""
+    if trainer.features.isfinite().all():
+        return
+    resumed = "" if checkpoint is None or not checkpoint.path.exists() else f", and delete {checkpoint.path}"
+    raise SagaError(
+        f"training: expected finite features, found others after {trainer.iteration} steps; lower --learning-rate"
+        f"{resumed}."
+    )
 
 
 def _show(bar: Progress, task: TaskID, trainer: Trainer) -> None:

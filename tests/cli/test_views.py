@@ -63,3 +63,15 @@ def test_a_folder_of_something_else_stays(saga_views, tiny_folder: Path, tmp_pat
     done.assert_mistake("grid")
     assert (tmp_path / "grid" / "000.png").read_text() == "a person's"
     saga_views(tiny_folder / "scene.ply", "--count", 0).assert_mistake("--count", "1 or more")
+
+
+def test_cameras_that_are_given_are_never_replaced_by_planned_ones(
+    saga_views, saga_check, tiny_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copy(tiny_folder / "scene.ply", tmp_path)
+    (tmp_path / "cameras").mkdir()
+    (tmp_path / "cameras" / "metadata.json").write_text('{"poses": [1')
+    for command in (saga_views, saga_check):
+        done = command(tmp_path / "scene.ply", "--cameras", tmp_path / "cameras", "--device", "cpu")
+        done.assert_mistake("no cameras found", f"in {tmp_path}/cameras")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cameras", "scene.ply"]

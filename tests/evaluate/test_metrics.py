@@ -101,6 +101,7 @@ def test_area_weighted_iou_weights_the_best_match_by_true_area() -> None:
     assert area_weighted_iou(found, truth) == pytest.approx((30 * 20 / 30 + 10 * 10 / 20) / 40)
     assert area_weighted_iou(truth, truth) == 1.0
     assert area_weighted_iou(found[:0], truth) == 0.0
+    assert area_weighted_iou(found, truth[:0]) == area_weighted_iou(found[:0], truth[:0]) == 1.0
 
 
 def test_best_dice_averages_the_best_partner_in_one_direction() -> None:

@@ -227,3 +227,12 @@ def test_a_protocol_that_is_not_there_is_named(tiny_folder: Path) -> None:
 def test_names_of_protocols_need_no_torch() -> None:
     code = "import sys; from saga.evaluate import protocol_names; protocol_names(); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("numbers", ['{"mug": [1, 2]}', '{"mug": "1"}', '{"mug": -1}', '{"mug": true}', "[1]", "{"])
+def test_objects_without_a_number_are_refused(tiny_folder: Path, tmp_path: Path, numbers: str) -> None:
+    shutil.copytree(tiny_folder, tmp_path / "data/scene", ignore=shutil.ignore_patterns("scene.*"))
+    shutil.copy(tiny_folder / "scene.ply", tmp_path / "data/scene")
+    (tmp_path / "data/scene/objects.json").write_text(numbers)
+    with pytest.raises(SagaError, match=r"objects\.json: expected (a whole number, 0 or more, for each|a JSON file)"):
+        open_case("folder", DatasetPaths(tmp_path / "data"), "scene", PromptConfig())

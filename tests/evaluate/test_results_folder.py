@@ -73,3 +73,36 @@ def test_a_folder_of_something_else_is_left_alone(paths: DatasetPaths, oracle, t
     with pytest.raises(SagaError, match="letter.txt"):
         ablate(paths, Preparation(train=QUICK, progress=False), tmp_path, groups=("clicks",), progress=False)
     assert tree(tmp_path) == {"letter.txt"}
+
+
+def test_a_damaged_result_of_a_scene_is_made_again(paths: DatasetPaths, oracle, tmp_path: Path) -> None:
+    out, said = tmp_path / "out", []
+    once = {"prompting": PromptConfig(views=1), "progress": False, "say": said.append}
+    first = evaluate_dataset("folder", paths, oracle, out, **once)
+    path = out / "scenes/scene.json"
+    whole = path.read_text()
+    kept = json.loads(whole)
+    kept["result"]["records"][0]["iou"] = "much"
+    for damaged in (whole[:100], json.dumps(kept), "[" * 100_000, "{}", "[]"):
+        path.write_text(damaged)
+        said.clear()
+        with pytest.warns(UserWarning, match=r"scene\.json: expected .*; the scene is evaluated again"):
+            again = evaluate_dataset("folder", paths, oracle, out, **once)
+        assert "prompts" in said[0]
+        assert [record.iou for record in again[0].records] == [record.iou for record in first[0].records]
+        evaluate_dataset("folder", paths, oracle, out, **once)
+        assert "finished" in said[-1]
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"kind": "saga-eval"', "[" * 100_000, '{"kind": 3}'])
+def test_what_is_no_evaluation_any_more_stays(paths: DatasetPaths, oracle, tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "results.json").write_text(damaged)
+    with pytest.raises(SagaError, match="expected a new folder or an earlier result of the same kind"):
+        evaluate_dataset("folder", paths, oracle, tmp_path, progress=False)
+    assert (tmp_path / "results.json").read_text() == damaged
+
+
+def test_results_without_their_settings_are_not_mixed(paths: DatasetPaths, oracle, tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text('{"kind": "saga-eval", "version": 2}')
+    with pytest.raises(SagaError, match="holds results of other settings"):
+        evaluate_dataset("folder", paths, oracle, tmp_path, progress=False)

@@ -41,6 +41,7 @@ DAMAGES = {
     "no random state": lambda meta, kept: (meta, {k: v for k, v in kept.items() if k != "random"}),
     "one row for all": lambda meta, kept: (meta, kept | {"features": kept["features"][:1].clone()}),
     "other shape": lambda meta, kept: (meta, kept | {"features": kept["features"].reshape(-1, 16)}),
+    "moments swapped": lambda meta, kept: (meta, kept | {"first": kept["second"], "second": kept["first"]}),
     "random state": lambda meta, kept: (meta, kept | {"random": torch.zeros(3, dtype=torch.uint8)}),
 }
 

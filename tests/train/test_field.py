@@ -102,6 +102,8 @@ DAMAGES = {
     "unknown setting": {"change": lambda meta: meta["config"].update(colour=5)},
     "camera": {"change": lambda meta: meta["cameras"][1].update(name=5)},
     "cameras": {"change": lambda meta: meta.update(cameras=5)},
+    "seconds": {"change": lambda meta: meta.update(report={"seconds": {"rows": "1,5"}})},
+    "report": {"change": lambda meta: meta.update(report=5)},
     "half of phi": {"tensors": lambda kept: kept | {"phi.layers.0.weight": torch.zeros(64, 256)}},
 }
 

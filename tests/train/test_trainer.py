@@ -184,3 +184,8 @@ def test_rows_that_do_not_fit_a_gpu_stay_in_host_memory(device, tiny_scene, inst
         for most in (4096, 0)
     ]
     assert torch.equal(*results)
+
+
+def test_a_run_that_diverged_makes_no_field(tiny_scene, instances, quick, tmp_path):
+    with pytest.raises(SagaError, match=r"expected finite features, .* after 12 steps; lower --learning-rate\.$"):
+        train(tiny_scene, instances(), quick(learning_rate=1e38), checkpoint=tmp_path / "run", progress=False)

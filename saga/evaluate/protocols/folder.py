@@ -70,12 +70,22 @@ def _objects(scene: Scene, folder: Path) -> list[tuple[str, TrueMasks, np.ndarra
         labels = _labels(folder / "labels.npy", len(scene.gaussians))
         return [
             (name, maps.masks(number, _SMALLEST), None if labels is None else labels == number)
-            for name, number in read_json(folder / "objects.json").items()
+            for name, number in read_numbers(folder / "objects.json").items()
             if number != 0 and name not in _BACKGROUND
         ]
     annotations = folder / "annotations"
     names = subfolders(annotations, "holds no objects", "one folder of masks an object")
     return [(name, read_masks(scene, png_views(annotations / name), _SMALLEST), None) for name in names]
+
+
+def read_numbers(path: Path) -> dict[str, int]:
+    """Returns the numbers of objects by their names. Raises SagaError for anything else."""
+    numbers = read_json(path)
+    if not isinstance(numbers, dict) or not all(type(number) is int and number >= 0 for number in numbers.values()):
+        raise SagaError(
+            f"{path}: expected a whole number, 0 or more, for each name, found other values; write it again."
+        )
+    return numbers
 
 
 def read_instances(scene: Scene, folder: Path) -> LabelMaps:

@@ -11,7 +11,7 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.masks import rle
-from saga.masks.annotations.image import MOST_MASKS, AnnotatedImage, Size, size_of
+from saga.masks.annotations.image import AnnotatedImage, Size, require_masks, size_of
 from saga.masks.annotations.shapes import polygons
 from saga.masks.pictures import Say
 
@@ -101,8 +101,6 @@ def _decode(path: Path, image: Any, records: list[Any], size: Size, say: Say) ->
     kept = [record for record in records if not (isinstance(record, dict) and record.get("iscrowd") == 1)]
     if len(kept) < len(records):
         say(f"{where}: crowds (iscrowd) are left out: they are no single objects")
-    if len(kept) > MOST_MASKS:
-        raise SagaError(f"{where}: expected at most {MOST_MASKS} masks, found {len(kept)}; split them.")
     masks: list[np.ndarray] = []
     bare = 0
     for index, record in enumerate(kept):
@@ -112,6 +110,8 @@ def _decode(path: Path, image: Any, records: list[Any], size: Size, say: Say) ->
                 bare += 1
                 continue
             own = _stated(encoded, image, size)
+            if not masks:
+                require_masks(path, len(kept), own)
             if masks and own != masks[0].shape:
                 raise ValueError(f"{own[1]}x{own[0]} where another is {masks[0].shape[1]}x{masks[0].shape[0]}")
             masks.append(_mask(encoded, own))

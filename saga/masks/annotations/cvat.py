@@ -13,7 +13,7 @@ import numpy as np
 from saga.errors import SagaError
 from saga.masks import rle
 from saga.masks.annotations import shapes
-from saga.masks.annotations.image import AnnotatedImage, Size, size_of, stacked
+from saga.masks.annotations.image import AnnotatedImage, Size, require_masks, size_of, stacked
 from saga.masks.pictures import Say
 
 _NO_AREA = ("points", "polyline", "cuboid", "skeleton")
@@ -55,6 +55,7 @@ def read_cvat(path: Path, contents: Element) -> list[AnnotatedImage]:
 def _decode(path: Path, image: dict[str, Any], drawn: list[Element], size: Size, say: Say) -> np.ndarray:  # [M, h, w]
     objects: dict[Any, np.ndarray] = {}
     where = f"{path}: {image.get('name', 'a frame')}"
+    require_masks(path, len(drawn), size_of(image, size))
     for index, shape in enumerate(drawn):
         if shape.tag in ("tag", "attribute"):
             continue

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from saga.errors import SagaError
+from saga.files.reading import require_memory
 from saga.masks.pictures import Say
 from saga.masks.rle import MOST_PIXELS
 
@@ -25,6 +28,23 @@ class AnnotatedImage:
     """What the file calls the photograph; "" when it does not say."""
     decode: Callable[[Size, Say], np.ndarray]
     """Returns the masks bool [M, h, w], given the size of the photograph for files that lack it."""
+
+
+def require_masks(path: Path, count: int, size: Size) -> None:
+    """Refuses more masks of a photograph than are those of things, or than memory has room for.
+
+    Args:
+        path: the file.
+        count: how many masks it holds.
+        size: height and width of each, in pixels.
+
+    Raises:
+        SagaError: there are too many, or they are too large; nothing is decoded then.
+    """
+    if count > MOST_MASKS:
+        raise SagaError(f"{path}: expected at most {MOST_MASKS} masks of a photograph, found {count}; split them.")
+    # Each is decoded by itself, and then all of them become one array.
+    require_memory(path, f"{count} masks of {size[1]}x{size[0]}", 2 * count * size[0] * size[1])
 
 
 def size_of(values: Any, size: Size, height: str = "height", width: str = "width") -> Size:

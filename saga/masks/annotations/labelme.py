@@ -13,7 +13,7 @@ from PIL import Image
 
 from saga.errors import SagaError
 from saga.masks.annotations import shapes
-from saga.masks.annotations.image import AnnotatedImage, Size, size_of, stacked
+from saga.masks.annotations.image import AnnotatedImage, Size, require_masks, size_of, stacked
 from saga.masks.pictures import Say
 
 _NO_AREA = ("point", "points", "line", "linestrip")
@@ -32,6 +32,7 @@ def read_labelme(path: Path, contents: Any) -> list[AnnotatedImage]:
 
 def _decode(path: Path, contents: Any, size: Size, say: Say) -> np.ndarray:  # [M, h, w]
     size = size_of(contents, size, "imageHeight", "imageWidth")
+    require_masks(path, len(contents["shapes"]), size)
     objects: dict[Any, np.ndarray] = {}
     for index, shape in enumerate(contents["shapes"]):
         try:

@@ -10,8 +10,13 @@ import numpy as np
 from PIL import Image
 
 from saga.errors import SagaError
-from saga.masks.annotations.image import AnnotatedImage, Size
+from saga.files.reading import reading, require_memory
+from saga.files.special import real_path
+from saga.masks.annotations.image import AnnotatedImage, Size, require_masks
 from saga.masks.pictures import Say
+
+_TIMES = 40
+"""Bytes of memory that a pixel takes until its segment is known."""
 
 
 def is_panoptic(contents: Any) -> bool:
@@ -50,7 +55,7 @@ def picture_of(path: Path, name: str) -> Path | None:
 def pictures_of(path: Path, contents: Any) -> set[Path]:
     """Return the PNGs that belong to a panoptic JSON: on their own they are no further masks."""
     names = [record["file_name"] for record in contents["annotations"] if isinstance(record, dict)]
-    return {found.resolve() for name in names if (found := picture_of(path, name)) is not None}
+    return {real_path(found) for name in names if (found := picture_of(path, name)) is not None}
 
 
 def _decode(path: Path, record: Any, size: Size, say: Say) -> np.ndarray:  # [M, h, w]
@@ -61,7 +66,8 @@ def _decode(path: Path, record: Any, size: Size, say: Say) -> np.ndarray:  # [M,
             f"put the PNGs into {path.parent / path.stem}."
         )
     try:
-        with Image.open(file) as image:
+        with reading(file, "a panoptic segmentation", "export it again"), Image.open(file) as image:
+            require_memory(file, f"a picture of {image.width}x{image.height}", _TIMES * image.width * image.height)
             pixels = np.asarray(image.convert("RGB")).astype(np.int64)
         segments = {int(segment["id"]): segment.get("iscrowd") == 1 for segment in record["segments_info"]}
     except (OSError, SyntaxError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -78,4 +84,5 @@ def _decode(path: Path, record: Any, size: Size, say: Say) -> np.ndarray:  # [M,
     if any(segments.values()):
         say(f"{file}: crowds (iscrowd) are left out: they are no single objects")
     kept = [number for number, crowd in segments.items() if number in shown and not crowd]
+    require_masks(path, len(kept), numbers.shape)
     return np.asarray(numbers[None] == np.array(kept, np.int64).reshape(-1, 1, 1))

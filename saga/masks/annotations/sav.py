@@ -10,7 +10,7 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.masks import rle
-from saga.masks.annotations.image import AnnotatedImage, Size
+from saga.masks.annotations.image import AnnotatedImage, Size, require_masks
 from saga.masks.pictures import Say
 
 FRAMES_APART = 4
@@ -33,6 +33,9 @@ def read_sav(path: Path, contents: Any) -> list[AnnotatedImage]:
 
 def _decode(path: Path, index: int, frame: Any, size: Size, say: Say) -> np.ndarray:  # [M, h, w]
     try:
+        if frame:
+            height, width = map(int, frame[0]["size"])
+            require_masks(path, len(frame), (height, width))
         masks = [rle.decode(encoded["counts"], *map(int, encoded["size"])) for encoded in frame]
         return np.stack(masks) if masks else np.zeros((0, *size), bool)
     except (KeyError, TypeError, ValueError, OverflowError) as error:

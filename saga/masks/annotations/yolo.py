@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import SagaError
-from saga.masks.annotations.image import Size, stacked
+from saga.files.reading import reading, require_memory
+from saga.masks.annotations.image import Size, require_masks, stacked
 from saga.masks.annotations.shapes import polygon
 from saga.masks.pictures import Say
 
+_TIMES = 50
+"""Words of a line take up to so many times the bytes of their text in memory."""
 _BOX = 5
 """Numbers in a line of a detection: a class and a box. A polygon of two corners would have as many, and is none."""
 
@@ -26,15 +29,15 @@ def read_yolo(path: Path, size: Size, say: Say) -> np.ndarray:  # [M, h, w]
     Raises:
         SagaError: a line is no class and points between 0 and 1, or there are boxes alone.
     """
-    try:
+    with reading(path, "YOLO's labels"):
+        require_memory(path, "text", _TIMES * path.stat().st_size)
         lines = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise SagaError(f"{path}: cannot be read as text ({error}); write it again") from error
     shapes = [(number, values) for number, values in enumerate(lines, 1) if len(values) != _BOX]
     if lines and not shapes:
         raise SagaError(f"{path}: expected polygons, found {len(lines)} boxes alone; export segmentations.")
     if len(shapes) < len(lines):
         say(f"{path}: boxes without a polygon are left out")
+    require_masks(path, len(shapes), size)
     masks = []
     for number, values in shapes:
         try:

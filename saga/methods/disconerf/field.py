@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.files.json_values import json_text
 from saga.files.reading import reading
 from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
@@ -64,7 +64,7 @@ class SlotField:
         }
         with atomic_path(path) as temporary:
             plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-            save_file(plain, temporary, {"saga_slots": json.dumps(metadata)})
+            save_file(plain, temporary, {"saga_slots": json_text(metadata)})
 
     @staticmethod
     def load(path: str | Path, scene: Scene | None = None) -> SlotField:

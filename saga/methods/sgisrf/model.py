@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from saga.errors import SagaError
+from saga.files.json_values import json_text
 from saga.files.reading import reading
 from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
@@ -55,7 +55,7 @@ class SgisrfModel:
         }
         tensors = {name: value.detach().cpu().half().contiguous() for name, value in self.network.state_dict().items()}
         with atomic_path(path) as temporary:
-            save_file(tensors, temporary, {"saga": json.dumps(metadata)})
+            save_file(tensors, temporary, {"saga": json_text(metadata)})
 
     @staticmethod
     def load(path: str | Path = SHIPPED, device: str | torch.device = "cpu") -> SgisrfModel:

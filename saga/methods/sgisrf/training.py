@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import tyro
 from safetensors.torch import save_file
 
 from saga.errors import SagaError
+from saga.files.json_values import json_text
 from saga.files.reading import reading
 from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
@@ -79,7 +79,7 @@ def _save(trainer: Trainer, path: Path, elapsed: float) -> None:
         "random": trainer.rng.bit_generator.state,
     }
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {"saga": json.dumps(facts)})
+        save_file(tensors, temporary, {"saga": json_text(facts)})
 
 
 def _restore(trainer: Trainer, path: Path) -> float:

@@ -1,0 +1,239 @@
+"""Malformed inputs against all commands: python -m tests.robustness.inputs --count 10000 --seed 1.
+
+Every input is a copy of a tiny scene with one file damaged, or an odd command line, and runs in a fork with limits.
+What may come of it: a result that is whole and finite, one line that says what is wrong, or one line that nothing was
+found. The rest are faults: a traceback, a signal, 20 seconds of the processor, several lines, results that are not
+whole, and any file that was changed outside the output. The folder `faults` keeps the inputs of faults; --first N
+--count 1 makes one again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.robustness import command_lines
+from tests.robustness.kinds import FILES, Kind
+from tests.robustness.results import target_of
+from tests.robustness.sandbox import Box, Ending, Limits, Step, begin_in_one_thread, require_single_thread, run
+from tests.robustness.world import write_world
+
+COLUMNS = ("refused", "accepted", "nothing", "fault")
+_LEFTOVER = ".saga-partial-"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One damaged input."""
+
+    kind: str
+    said: str
+    """What was damaged."""
+    steps: Sequence[Step]
+    kept: tuple[str, ...]
+    """Files that may be changed beside the outputs."""
+
+
+def make_input(world: Path, case: Path, random: Random, kind: Kind | None, options: dict[str, list[str]]) -> Input:
+    """Copies what a kind needs into `case` and damages it; without a kind, makes an odd command line."""
+    _copy(world, case, command_lines.FILES if kind is None else kind.files)
+    if kind is None:
+        step, said = command_lines.odd_command_line(random, options)
+        made = ("*",) if step[0] == "eval" else ("fields*", "scene.*", "out*", "object-*", "objects-*", "check-*")
+        return Input("command line", said, [step], made)
+    return Input(kind.name, kind.damage(random, case), random.choice(kind.steps), kind.kept)
+
+
+def _copy(world: Path, case: Path, names: Sequence[str]) -> None:
+    for name in names:
+        copy, target = shutil.copytree if (world / name).is_dir() else shutil.copy, case / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy(world / name, target)
+
+
+def judged(given: Input, ending: Ending, before: dict[str, Any], after: dict[str, Any]) -> tuple[str, list[str]]:
+    """Returns which column an input counts in, and its faults."""
+    faults = list(ending.problems)
+    lines = ending.said.splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
+    if ending.code is None:
+        faults.append("took too long")
+    elif ending.code not in (0, 2, 3):
+        faults.append(f"exit code {ending.code}: {_last_frame(ending.said)}")
+    elif "Traceback" in ending.said or "Exception ignored" in ending.said:
+        faults.append(f"a traceback with exit code {ending.code}: {_last_frame(ending.said)}")
+    elif ending.code and len(errors) != 1 and not _is_usage(given, lines):
+        faults.append(f"{len(errors)} lines of errors with exit code {ending.code}: {lines[-1:]}")
+    made = [str(target) for step in given.steps[: ending.done] if (target := target_of(*step))]
+    allowed = [*given.kept, "scene_views*", *made, *(f"{target}/*" for target in made), *map(_beside, made)]
+    faults += [f"{path} {what}" for path, what in _changes(before, after, allowed)]
+    column = {0: "accepted", 2: "refused", 3: "nothing"}.get(ending.code if ending.code is not None else -1, "fault")
+    return ("fault" if faults else column), faults
+
+
+def _is_usage(given: Input, lines: list[str]) -> bool:
+    """Whether a command line is explained in several lines, as it may be when words are missing."""
+    return given.kind == "command line" and any("usage" in line.lower() or "──" in line for line in lines)
+
+
+def _beside(target: str) -> str:
+    return f"{Path(target).with_suffix('')}.*"
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any], allowed: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns what changed in the box although nothing may change it."""
+    found = []
+    for path in sorted(before.keys() | after.keys()):
+        inside = path.removeprefix("case/")
+        if _LEFTOVER in path:
+            found.append((re.sub(r"-\w{8}\b", "-...", path), "is left over"))
+        elif path.startswith("home/saga") or path == "home/saga":
+            continue  # the cache of a person's own
+        elif path.startswith("case/") and any(fnmatch(inside, pattern) for pattern in allowed):
+            continue
+        elif path not in after:
+            found.append((path, "is gone"))
+        elif path not in before:
+            found.append((path, "is new"))
+        elif before[path] != after[path]:
+            found.append((path, "was changed"))
+    return found
+
+
+def _last_frame(said: str) -> str:
+    frames = re.findall(r'File "[^"]*/(saga/[^"]+)", line (\d+)', said)
+    last = [line for line in said.splitlines() if re.match(r"\w[\w.]*(Error|Exception|Panic\w*)\b", line)]
+    where = ":".join(frames[-1]) if frames else "?"
+    return f"{where} {re.sub(r'0x[0-9a-f]+|[0-9]{3,}', 'N', (last or said.strip().splitlines() or [''])[-1])[:140]}"
+
+
+class Campaign:
+    """Inputs one after the other, and what became of them."""
+
+    def __init__(self, work: Path, seed: int, kinds: Sequence[Kind | None]) -> None:
+        """Makes the scene, and runs every command once, so that forks have what they need loaded."""
+        self.work, self.seed, self.kinds = work, seed, kinds
+        self.world = work / "world"
+        self.counts: dict[str, Counter[str]] = defaultdict(Counter)
+        self.faults: dict[str, list[int]] = defaultdict(list)
+        self.seconds: list[float] = []
+        with redirect_stdout(io.StringIO()):
+            # Some results know where their data is: they are made where they will be read.
+            case = Box(work / "box").case
+            write_world(case)
+            case.rename(self.world)
+            self.options = command_lines.option_names()
+        import saga.masks.sam_model  # noqa: F401 (a part of PyTorch that makes a folder when it is imported)
+
+        require_single_thread()
+
+    def run_intact(self) -> list[str]:
+        """Runs every command on files that are not damaged; returns what was not accepted."""
+        found = []
+        for kind in filter(None, self.kinds):
+            for steps in kind.steps:
+                box = Box(self.work / "box")
+                _copy(self.world, box.case, kind.files)
+                given, before = Input(kind.name, "", steps, kind.kept), box.contents()
+                ending = run(box, steps, Limits())
+                column, faults = judged(given, ending, before, box.contents())
+                if column != "accepted":
+                    words = shlex.join([steps[-1][0], *steps[-1][1]])
+                    found.append(f"{kind.name}: {words}: {column} {faults}: {ending.said.strip().splitlines()[-1:]}")
+        return found
+
+    def run(self, number: int) -> None:
+        """Makes input number `number` and runs it."""
+        random = Random(f"{self.seed}/{number}")
+        box = Box(self.work / "box")
+        given = make_input(self.world, box.case, random, self.kinds[number % len(self.kinds)], self.options)
+        before, began = box.contents(), time.monotonic()
+        ending = run(box, given.steps, Limits())
+        self.seconds.append(time.monotonic() - began)
+        column, faults = judged(given, ending, before, box.contents())
+        self.counts[given.kind][column] += 1
+        short = "of memory" in ending.said
+        self.counts[given.kind]["memory"] += short
+        for fault in faults:
+            self.faults[f"{given.kind}: {fault}"].append(number)
+            if len(self.faults[f"{given.kind}: {fault}"]) == 1:
+                print(f"fault {number} {given.kind}: {fault} | {given.said[:120]} | {given.steps[-1][0]}", flush=True)
+                self._keep(number, box, given, ending)
+
+    def _keep(self, number: int, box: Box, given: Input, ending: Ending) -> None:
+        kept = self.work / "faults" / str(number)
+        shutil.copytree(box.case, kept, symlinks=True, ignore=_pipes, dirs_exist_ok=True)
+        (kept / "said.txt").write_text(f"{given}\n{ending.code}\n{ending.said}", errors="replace")
+
+    def report(self) -> str:
+        """Returns the table of what became of the inputs, and a line for every fault."""
+        total: Counter[str] = Counter()
+        lines = [f"{'kind':<24}{'tried':>8}" + "".join(f"{column:>10}" for column in (*COLUMNS, "memory"))]
+        for kind, counts in [*sorted(self.counts.items()), ("all", total)]:
+            tried = sum(counts[column] for column in COLUMNS)
+            lines.append(f"{kind:<24}{tried:>8}" + "".join(f"{counts[column]:>10}" for column in (*COLUMNS, "memory")))
+            total.update(counts)
+        took = sorted(self.seconds)
+        lines.append(
+            f"{sum(took):.0f} s in all, half of them within {took[len(took) // 2]:.2f} s, the longest {took[-1]:.1f} s"
+        )
+        lines += [f"{len(numbers)} x {fault} (input {numbers[0]})" for fault, numbers in sorted(self.faults.items())]
+        return "\n".join(lines)
+
+
+def _pipes(folder: str, names: list[str]) -> list[str]:
+    return [
+        name
+        for name in names
+        if Path(folder, name).is_fifo()
+        or (Path(folder, name).is_file() and Path(folder, name).stat().st_size > 1 << 26)
+    ]
+
+
+def main() -> None:
+    """Runs the campaign and ends with 1 where there were faults."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=1000, help="inputs")
+    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument("--only", nargs="*", help="kinds; all by default")
+    parser.add_argument("--work", type=Path, help="folder to work in, and to keep the inputs of faults")
+    parser.add_argument("--intact", action="store_true", help="first run every command on files that are not damaged")
+    options = parser.parse_args()
+    begin_in_one_thread("tests.robustness.inputs")
+    kinds = [
+        kind for kind in (*FILES, None) if not options.only or (kind.name if kind else "command line") in options.only
+    ]
+    work = options.work or Path(tempfile.mkdtemp(prefix="saga-inputs-"))
+    campaign = Campaign(work, options.seed, kinds)
+    refused = campaign.run_intact() if options.intact else []
+    print(
+        "\n".join(refused) or "Every command accepts what is not damaged." if options.intact else "",
+        end="\n" * options.intact,
+    )
+    for number in range(options.first, options.first + options.count):
+        campaign.run(number)
+        if number % 500 == 499:
+            print(f"{number + 1} inputs, {sum(campaign.seconds):.0f} s", flush=True)
+    print(campaign.report())
+    if options.work is None and not campaign.faults:
+        shutil.rmtree(work)
+    sys.exit(bool(campaign.faults))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Commands that are killed: python -m tests.robustness.kills --count 200 --seed 1.
+
+Half of the kills are at a change of a file that is drawn, half at a random moment; three in ten are killed again. Each
+time the results must be the earlier ones or the new ones, and the same command must then come to the end that it comes
+to undisturbed: bit for bit the same results, and no other files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+from random import Random
+
+from saga.testing import counting, dying
+from tests.robustness.commands import Bench, Command, differences, torn
+from tests.robustness.sandbox import Box, Ending, Limits, begin_in_one_thread, run
+
+NAMES = ("train", "train again", "segment", "segment again", "discover", "discover again")
+
+
+class Kills:
+    """Kills of one command after the other, and what became of them."""
+
+    def __init__(self, bench: Bench, seed: int) -> None:
+        """Counts how many changes of files each command makes."""
+        self.bench, self.seed = bench, seed
+        self.counts: dict[str, Counter[str]] = {}
+        self.faults: Counter[str] = Counter()
+        self.changes = {}
+        for command in bench.commands:
+            ending = run(bench.fresh(command), [command.step], Limits(), around=counting)
+            self.changes[command.name] = ending.value
+            self.counts[command.name] = Counter()
+
+    def run(self, command: Command, number: int) -> None:
+        """Kills a command once or more often, and lets it come to its end."""
+        random = Random(f"{self.seed}/{command.name}/{number}")
+        box, counts = self.bench.fresh(command), self.counts[command.name]
+        said = []
+        while not said or random.random() < 0.3:
+            ending, what = self._killed(command, box, random, by_change=number % 2 == 0)
+            said.append(what)
+            counts["done before" if ending.code == 0 else "killed"] += 1
+            faults = torn(command, box)
+            if ending.code not in (0, -9):
+                faults.append(f"exit code {ending.code}: {ending.said.strip().splitlines()[-1:]}")
+        ending = run(box, [command.step], Limits())
+        faults += [] if ending.code == 0 else [f"the rerun ends with {ending.code}: {ending.said.strip()[-300:]}"]
+        faults += ending.problems + (differences(command, box) if ending.code == 0 else [])
+        counts["tried"] += 1
+        counts["resumed"] += "resumed" in ending.said or "going on" in ending.said
+        counts["right"] += not faults
+        for fault in faults:
+            self.faults[f"{command.name}: {fault}"] += 1
+            print(f"fault {number} {command.name}: {fault} ({', '.join(said)})", flush=True)
+
+    def _killed(self, command: Command, box: Box, random: Random, by_change: bool) -> tuple[Ending, str]:
+        """Runs the command until it is killed; returns how it ended, and where that was to be."""
+        if by_change:
+            changes = self.changes[command.name]
+            at = random.randrange(len(changes)) + 1
+            return run(box, [command.step], Limits(), around=lambda: dying(at)), f"change {at}, {changes[at - 1]}"
+        seconds = random.uniform(0, 1.05 * command.seconds)
+        return run(box, [command.step], Limits(), around=nullcontext, kill_after=seconds), f"{seconds:.2f} s"
+
+    def report(self) -> str:
+        """Returns the table of the kills."""
+        columns = ("tried", "killed", "done before", "right")
+        lines = [f"{'command':<18}{'changes':>9}" + "".join(f"{column:>13}" for column in columns)]
+        for name, counts in self.counts.items():
+            lines.append(f"{name:<18}{len(self.changes[name]):>9}" + "".join(f"{counts[c]:>13}" for c in columns))
+        return "\n".join([*lines, *(f"{count} x {fault}" for fault, count in sorted(self.faults.items()))])
+
+
+def main() -> None:
+    """Runs the campaign and ends with 1 where there were faults."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=200, help="kills of each command, half over an earlier result")
+    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
+    parser.add_argument("--only", nargs="*", choices=NAMES, default=NAMES, help="commands; all by default")
+    parser.add_argument("--work", type=Path, help="folder to work in")
+    options = parser.parse_args()
+    begin_in_one_thread("tests.robustness.kills")
+    work = options.work or Path(tempfile.mkdtemp(prefix="saga-kills-"))
+    kills = Kills(Bench(work, options.only), options.seed)
+    for number in range(options.count // 2):
+        for command in kills.bench.commands:
+            kills.run(command, number)
+    print(kills.report())
+    if options.work is None:
+        shutil.rmtree(work)
+    sys.exit(bool(kills.faults))
+
+
+if __name__ == "__main__":
+    main()
