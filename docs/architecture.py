@@ -32,6 +32,7 @@ LAYERS: list[dict[str, str]] = [
         "checks": "what a scene is, what is doubtful",
         "session": "selecting as a person does",
     },
+    {"viewer": "a session in the browser"},
     {"cli": "a thin file for each command"},
 ]
 """Floors from the ground up: a package imports from floors below its own, and from its left on its own floor."""
@@ -55,6 +56,7 @@ COLORS = {
     "evaluate": "#e2e2e2",
     "checks": "#e2e2e2",
     "session": "#d5e3b5",
+    "viewer": "#e2e2e2",
     "cli": "#e2e2e2",
 }
 

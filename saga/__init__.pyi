@@ -9,3 +9,4 @@ from .train import FeatureField as FeatureField
 from .train import TrainConfig as TrainConfig
 from .train import train as train
 from .version import __version__ as __version__
+from .viewer import view as view

@@ -8,16 +8,21 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import distance_transform_edt
 
 from saga.demo import DemoScene, instances_as_masks, make_scene, write_scene
+from saga.methods import Segmenter
 from saga.native import bindings
+from saga.regions import RegionConfig, SceneRegions
 from saga.scene import Camera, Gaussians, Scene, load_scene
+from saga.train import FeatureField, TrainConfig
 
 ROOT = Path(__file__).parent.parent
 EMULATOR = ROOT / "tests" / "gpu" / "emulator"
@@ -48,6 +53,71 @@ def tiny_masks(tiny_folder: Path) -> dict[str, np.ndarray]:  # each [M, H, W] bo
     """View name -> the exact masks of the demo's instances in it: do not change them."""
     pictures = sorted((tiny_folder / "instances").glob("*.png"))
     return {picture.name: instances_as_masks(np.asarray(Image.open(picture))) for picture in pictures}
+
+
+@pytest.fixture(scope="session")
+def known_regions(tiny_scene: Scene, tiny_demo: DemoScene) -> SceneRegions:
+    """Two cells of each thing, its lower and its upper half; regions are halves, things and pairs of things."""
+    heights, labels = tiny_scene.gaussians.means[:, 2], tiny_demo.labels
+    things = np.unique(labels)
+    cells = np.zeros(len(labels), np.int32)
+    for index, thing in enumerate(things):
+        own = labels == thing
+        cells[own] = 2 * index + (heights[own] > np.median(heights[own]))
+    count = 2 * len(things)
+    one, other = np.array(list(combinations(range(count), 2))).T
+    same = one // 2 == other // 2
+    members = [np.eye(count, dtype=bool), np.eye(count, dtype=bool).reshape(-1, 2, count).any(1)]
+    pairs = members[1][:-1] | members[1][1:]
+    return SceneRegions(
+        scene_digest=tiny_scene.gaussians.digest(),
+        config=RegionConfig(),
+        cells=cells,
+        shares=np.full(count, 0.8 / count, np.float32),
+        members=np.concatenate([*members, pairs]),
+        own=np.zeros(count + 2 * len(things) - 1, bool),
+        borders=np.stack([one, other]).astype(np.int32),
+        lengths=np.where(same, 20.0, 1.0).astype(np.float32),
+        closed=np.where(same, 0.5, 0.95).astype(np.float32),
+    )
+
+
+@pytest.fixture(scope="session")
+def known_field(tiny_scene: Scene, tiny_demo: DemoScene) -> FeatureField:
+    """A feature of its own for each thing."""
+    features = torch.nn.functional.one_hot(torch.from_numpy(tiny_demo.labels).long(), 32).float()
+    report = {"given_masks": False}
+    return FeatureField(
+        features, tiny_scene.gaussians.digest(), TrainConfig(dimensions=32), tiny_scene.cameras, None, report
+    )
+
+
+@pytest.fixture(scope="session")
+def known_segmenter(tiny_scene: Scene, known_regions: SceneRegions, known_field: FeatureField) -> Segmenter:
+    return Segmenter(tiny_scene, known_field, device="cpu", regions=known_regions)
+
+
+@pytest.fixture(scope="session")
+def middle_of(tiny_folder: Path, tiny_demo: DemoScene) -> Callable[..., tuple[int, int]]:
+    """middle_of(name, view): the pixel (x, y) of a view (the first by default) farthest from the object's border."""
+
+    def find(name: str, view: str = "000.png") -> tuple[int, int]:
+        shown = np.asarray(Image.open(tiny_folder / "instances" / view)) == tiny_demo.names[name]
+        y, x = np.unravel_index(distance_transform_edt(shown).argmax(), shown.shape)
+        return int(x), int(y)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def iou_with(tiny_demo: DemoScene) -> Callable[[np.ndarray, str], float]:
+    """iou_with(mask, name): the overlap of a selection with an object, over their union."""
+
+    def compare(mask: np.ndarray, name: str) -> float:
+        truth = tiny_demo.labels == tiny_demo.names[name]
+        return float((mask & truth).sum() / (mask | truth).sum())
+
+    return compare
 
 
 @pytest.fixture(scope="session")

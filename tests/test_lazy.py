@@ -14,7 +14,7 @@ import saga
 PACKAGES = [
     "saga", "saga.demo", "saga.evaluate", "saga.export", "saga.masks", "saga.methods", "saga.methods.disconerf",
     "saga.methods.sa3d", "saga.methods.sanerf_hq", "saga.methods.sgisrf", "saga.postprocess", "saga.query",
-    "saga.raster", "saga.scene", "saga.session", "saga.train",
+    "saga.raster", "saga.scene", "saga.session", "saga.train", "saga.viewer",
 ]  # fmt: skip
 CONFIGS = [
     "saga.masks.config", "saga.query.config", "saga.train.config", "saga.methods.registry", "saga.methods.sa3d.config",
@@ -81,7 +81,18 @@ def test_the_version_is_that_of_the_package() -> None:
 
 def test_what_is_optional_is_not_imported_with_the_package() -> None:
     """Every module but the one that is a SAM model imports where no extra is installed."""
-    optional = ("segment_anything", "timm", "torchvision", "open3d", "gsplat", "gaussforge", "pxr")
+    optional = (
+        "segment_anything",
+        "timm",
+        "torchvision",
+        "open3d",
+        "gsplat",
+        "gaussforge",
+        "pxr",
+        "viser",
+        "websockets",
+        "imageio_ffmpeg",
+    )
     code = f"""
 import importlib, pkgutil, sys
 for name in {optional}:

@@ -37,6 +37,11 @@ def views() -> None:
     _run("views", "saga-views")
 
 
+def view() -> None:
+    """Runs saga-view."""
+    _run("view", "saga-view")
+
+
 def check() -> None:
     """Runs saga-check."""
     _run("check", "saga-check")

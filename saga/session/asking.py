@@ -45,10 +45,14 @@ class Question:
     """What becomes of the selection."""
     before: np.ndarray  # [N] bool
     """The selection that an answer is combined with."""
+    valid: np.ndarray  # [N] bool
+    """Gaussians that may be selected at all."""
     answers: tuple[Answer, ...]
     """The nested answers, smallest first; at least one."""
     chosen: int
     """The place of the answer that is shown."""
+    threshold: float | None = None
+    """What scores more is selected, instead of what the answer has; None where nobody chose one."""
 
     @property
     def answer(self) -> Answer:
@@ -56,8 +60,11 @@ class Question:
         return self.answers[self.chosen]
 
     def selection(self) -> np.ndarray:  # [N] bool
-        """What is selected with the answer that is shown."""
-        return combined(self.before, self.answer.segmentation.mask, self.mode)
+        """What is selected with the answer that is shown, or with the threshold on its scores."""
+        found = self.answer.segmentation.mask
+        if self.threshold is not None:
+            found = (self.answer.segmentation.scores > self.threshold) & self.valid
+        return combined(self.before, found, self.mode)
 
     def is_again(self, scene: Scene, prompt: Prompt, mode: Mode) -> bool:
         """Whether a click is at the place of the one that was asked, from the same camera, and for the same."""
@@ -73,7 +80,7 @@ class Question:
         """Returns the question with the next answer that selects something else: larger ones, then from the least."""
         present = self.selection()
         for step in range(1, len(self.answers)):
-            other = replace(self, chosen=(self.chosen + step) % len(self.answers))
+            other = replace(self, chosen=(self.chosen + step) % len(self.answers), threshold=None)
             if (other.selection() != present).any():
                 return other
         return self

@@ -101,7 +101,7 @@ class Session(Keeping):
             asked = self._require_question()
             if not 0 <= index < len(asked.answers):
                 raise SagaError(f"answer: expected 0 to {len(asked.answers) - 1}, found {index}; give one of them.")
-            return self._show(replace(asked, chosen=index), time.perf_counter())
+            return self._show(replace(asked, chosen=index, threshold=None), time.perf_counter())
 
     def preview(self, view: View, pixel: tuple[float, float]) -> np.ndarray:  # [N] bool
         """Returns what a click would select, without selecting it. Raises SagaError as `click` does."""
@@ -112,9 +112,8 @@ class Session(Keeping):
         """Selects what scores more than a value for the last prompt. Raises SagaError without a prompt."""
         with self.lock:
             began, asked = time.perf_counter(), self._require_question()
-            answer = (asked.answer.segmentation.scores > value) & self.scene.gaussians.valid
-            selection = combined(asked.before, answer, asked.mode)
-            return self._select(selection, "threshold", began, asked, instead=self.state.done == "threshold")
+            asked = replace(asked, threshold=float(value))
+            return self._select(asked.selection(), "threshold", began, asked, self.state.done == "threshold")
 
     # The selection as a set
 
@@ -281,7 +280,8 @@ class Session(Keeping):
     def _ask(self, prompts: tuple[Prompt, ...], mode: Mode, before: np.ndarray) -> Outcome:  # before: [N] bool
         began = time.perf_counter()
         answers = ask(self._require_method(), prompts)
-        return self._show(Question(prompts, mode, before, answers, first_choice(answers, mode, before)), began)
+        chosen = first_choice(answers, mode, before)
+        return self._show(Question(prompts, mode, before, self.scene.gaussians.valid, answers, chosen), began)
 
     def _show(self, asked: Question, began: float) -> Outcome:
         return self._select(asked.selection(), asked.answer.name, began, asked)

@@ -20,11 +20,11 @@ Middle = Callable[..., tuple[int, int]]
 Iou = Callable[[np.ndarray, str], float]
 
 
-def test_a_click_selects_the_object_and_again_its_group_and_its_part(session: Session, middle: Middle, iou: Iou):
-    pixel = middle("ball")
+def test_a_click_selects_the_object_then_its_group_and_its_part(session: Session, middle_of: Middle, iou_with: Iou):
+    pixel = middle_of("ball")
     first = session.click(VIEW, pixel)
     assert first.answers[first.chosen].name == "object"
-    assert iou(session.selection, "ball") == 1
+    assert iou_with(session.selection, "ball") == 1
     sizes = {len(session): "object"}
     for _ in range(2):
         outcome = session.click(VIEW, (pixel[0] + 1, pixel[1]))
@@ -33,34 +33,34 @@ def test_a_click_selects_the_object_and_again_its_group_and_its_part(session: Se
     assert [sizes[size] for size in sorted(sizes)] == ["part", "object", "group"]
     assert outcome.answers[outcome.chosen].name == "part"  # after the largest comes the least
     session.click(VIEW, pixel)
-    assert iou(session.selection, "ball") == 1
+    assert iou_with(session.selection, "ball") == 1
 
 
-def test_a_click_elsewhere_asks_anew(session: Session, middle: Middle, iou: Iou):
-    session.click(VIEW, middle("ball"))
-    session.click(VIEW, middle("mug"))
-    assert iou(session.selection, "mug") == 1
+def test_a_click_elsewhere_asks_anew(session: Session, middle_of: Middle, iou_with: Iou):
+    session.click(VIEW, middle_of("ball"))
+    session.click(VIEW, middle_of("mug"))
+    assert iou_with(session.selection, "mug") == 1
 
 
 def test_a_free_camera_answers_as_a_photograph_does(
-    session: Session, turned: Camera, tiny_scene: Scene, middle: Middle, iou: Iou, tiny_demo: DemoScene
+    session: Session, turned: Camera, tiny_scene: Scene, middle_of: Middle, iou_with: Iou, tiny_demo: DemoScene
 ):
     center = tiny_scene.gaussians.means[tiny_demo.labels == tiny_demo.names["ball"]].mean(0)
     pixel, _ = turned.project(center[None])
     outcome = session.click(turned, tuple(pixel[0]))
-    assert iou(session.selection, "ball") == 1
+    assert iou_with(session.selection, "ball") == 1
     report = outcome.answers[outcome.chosen].segmentation.report
     assert report["view"] == turned.free().name
     assert report["prompt"]["points"] == [list(pixel[0])]
     assert Camera.described(report["camera"]).name == report["view"]
 
 
-def test_a_window_gives_what_the_whole_view_gives(segmenter: Segmenter, middle: Middle):
-    camera, pixel = segmenter.scene.camera(VIEW), middle("mug")
+def test_a_window_gives_what_the_whole_view_gives(known_segmenter: Segmenter, middle_of: Middle):
+    camera, pixel = known_segmenter.scene.camera(VIEW), middle_of("mug")
     prompt = Prompt(VIEW, [pixel])
     cut = shapes.windowed(camera, prompt)
     assert isinstance(cut.view, Camera) and cut.view.width * cut.view.height < camera.width * camera.height / 4
-    whole, window = (segmenter.device_scene.operator(view) for view in (camera, cut.view))
+    whole, window = (known_segmenter.device_scene.operator(view) for view in (camera, cut.view))
     one = whole.rows(np_pixels([pixel]))
     other = window.rows(np_pixels([tuple(np.floor(cut.points[0]).astype(int))]))
     assert one.indices.tolist() == other.indices.tolist()
@@ -73,42 +73,44 @@ def np_pixels(pixels):
     return torch.tensor(pixels)
 
 
-def test_modes_combine_answers(session: Session, middle: Middle, iou: Iou, tiny_demo: DemoScene):
-    session.click(VIEW, middle("ball"))
-    session.click(VIEW, middle("mug"), "add")
+def test_modes_combine_answers(session: Session, middle_of: Middle, iou_with: Iou, tiny_demo: DemoScene):
+    session.click(VIEW, middle_of("ball"))
+    session.click(VIEW, middle_of("mug"), "add")
     both = np.isin(tiny_demo.labels, [tiny_demo.names["ball"], tiny_demo.names["mug"]])
     assert (session.selection == both).all()
-    session.click(VIEW, middle("mug"), "intersect")
-    assert iou(session.selection, "mug") == 1
+    session.click(VIEW, middle_of("mug"), "intersect")
+    assert iou_with(session.selection, "mug") == 1
 
 
 def test_taking_away_from_one_object_takes_a_part_and_from_two_the_object(
-    session: Session, middle: Middle, iou: Iou, tiny_demo: DemoScene
+    session: Session, middle_of: Middle, iou_with: Iou, tiny_demo: DemoScene
 ):
-    session.click(VIEW, middle("ball"))
-    session.click(VIEW, middle("ball"), "subtract")
+    session.click(VIEW, middle_of("ball"))
+    session.click(VIEW, middle_of("ball"), "subtract")
     half = tiny_demo.labels == tiny_demo.names["ball"]
     assert 0 < len(session) < half.sum()
     session.undo()
-    session.click(VIEW, middle("mug"), "add")
-    session.click(VIEW, middle("ball"), "subtract")
-    assert iou(session.selection, "mug") == 1
+    session.click(VIEW, middle_of("mug"), "add")
+    session.click(VIEW, middle_of("ball"), "subtract")
+    assert iou_with(session.selection, "mug") == 1
 
 
-def test_prompts_of_several_views_make_one_answer(session: Session, middle: Middle, tiny_demo: DemoScene):
-    session.click(VIEW, middle("ball"))
-    session.refine(Prompt("001.png", negative=[middle("mug", "001.png")]))
+def test_prompts_of_several_views_make_one_answer(session: Session, middle_of: Middle, tiny_demo: DemoScene):
+    session.click(VIEW, middle_of("ball"))
+    session.refine(Prompt("001.png", negative=[middle_of("mug", "001.png")]))
     report = session.question.answer.segmentation.report
     assert report["further_prompts"][0]["view"] == "001.png"
     assert not session.selection[tiny_demo.labels == tiny_demo.names["mug"]].any()
     session.clear()
     with pytest.raises(SagaError, match="click on the object first"):
-        session.refine(Prompt(VIEW, [middle("ball")]))
+        session.refine(Prompt(VIEW, [middle_of("ball")]))
 
 
 @pytest.mark.parametrize("kind", ["box", "lasso", "scribble"])
-def test_drawing_selects_the_object(session: Session, middle: Middle, iou: Iou, kind: str, tiny_masks, tiny_demo):
-    x, y = middle("ball")
+def test_drawing_selects_the_object(
+    session: Session, middle_of: Middle, iou_with: Iou, kind: str, tiny_masks, tiny_demo
+):
+    x, y = middle_of("ball")
     labels = np.stack([mask for mask in tiny_masks[VIEW]])
     ball = next(mask for mask in labels if mask[y, x])
     rows, columns = np.nonzero(ball)
@@ -122,7 +124,7 @@ def test_drawing_selects_the_object(session: Session, middle: Middle, iou: Iou, 
         session.lasso(VIEW, [tuple(p) for p in line])
     else:
         session.scribble(VIEW, [(x - 3, y - 3), (x + 3, y + 3)], 3)
-    assert iou(session.selection, "ball") > 0.9
+    assert iou_with(session.selection, "ball") > 0.9
 
 
 def test_a_region_takes_what_shows_or_all_behind(session: Session, tiny_scene: Scene):
@@ -137,8 +139,8 @@ def test_a_region_takes_what_shows_or_all_behind(session: Session, tiny_scene: S
     assert shown.sum() < len(session)
 
 
-def test_growing_and_shrinking_change_the_rim_alone(session: Session, middle: Middle, iou: Iou):
-    session.click(VIEW, middle("ball"))
+def test_growing_and_shrinking_change_the_rim_alone(session: Session, middle_of: Middle, iou_with: Iou):
+    session.click(VIEW, middle_of("ball"))
     before = session.selection.copy()
     session.grow()
     assert (session.selection >= before).all() and before.sum() < len(session) < 3 * before.sum()
@@ -147,8 +149,8 @@ def test_growing_and_shrinking_change_the_rim_alone(session: Session, middle: Mi
     assert (session.selection <= before).all() and 0 < len(session) < before.sum()
 
 
-def test_sets(session: Session, middle: Middle, tiny_scene: Scene):
-    session.click(VIEW, middle("ball"))
+def test_sets(session: Session, middle_of: Middle, tiny_scene: Scene):
+    session.click(VIEW, middle_of("ball"))
     size = len(session)
     session.invert()
     assert len(session) == int(tiny_scene.gaussians.valid.sum()) - size
@@ -156,8 +158,8 @@ def test_sets(session: Session, middle: Middle, tiny_scene: Scene):
     assert len(session) == 0
 
 
-def test_the_threshold_selects_by_scores_and_is_one_step(session: Session, middle: Middle, iou: Iou):
-    session.click(VIEW, middle("ball"))
+def test_the_threshold_selects_by_scores_and_is_one_step(session: Session, middle_of: Middle, iou_with: Iou):
+    session.click(VIEW, middle_of("ball"))
     steps = session.history.position
     for value in (0.2, 0.4, 0.99):
         session.threshold(value)
@@ -167,27 +169,27 @@ def test_the_threshold_selects_by_scores_and_is_one_step(session: Session, middl
     session.threshold(-0.9)
     assert session.history.position == steps + 1
     session.undo()
-    assert iou(session.selection, "ball") == 1
+    assert iou_with(session.selection, "ball") == 1
     with pytest.raises(SagaError, match="click on something first"):
         session.threshold(0.5)
 
 
-def test_a_preview_changes_nothing(session: Session, middle: Middle, iou: Iou):
-    assert iou(session.preview(VIEW, middle("ball")), "ball") == 1
+def test_a_preview_changes_nothing(session: Session, middle_of: Middle, iou_with: Iou):
+    assert iou_with(session.preview(VIEW, middle_of("ball")), "ball") == 1
     assert len(session) == 0 and not session.history.can_undo
 
 
-def test_objects_are_kept_renamed_edited_merged_and_deleted(session: Session, middle: Middle, iou: Iou):
-    session.click(VIEW, middle("ball"))
+def test_objects_are_kept_renamed_edited_merged_and_deleted(session: Session, middle_of: Middle, iou_with: Iou):
+    session.click(VIEW, middle_of("ball"))
     ball = session.save_object("ball")
-    session.click(VIEW, middle("mug"))
+    session.click(VIEW, middle_of("mug"))
     mug = session.save_object()
     assert [each.name for each in session.objects] == ["ball", "object"] and ball.color != mug.color
     session.change_object("object", "Mug", (1, 2, 3))
     assert session.state.object("mug").color == (1, 2, 3)
     session.edit_object("ball")
-    assert iou(session.selection, "ball") == 1
-    session.click(VIEW, middle("mug"), "add")
+    assert iou_with(session.selection, "ball") == 1
+    session.click(VIEW, middle_of("mug"), "add")
     session.save_object()
     assert len(session.state.object("ball")) == ball.bits.size + mug.bits.size
     session.merge_objects(["Mug", "ball"])
@@ -199,15 +201,15 @@ def test_objects_are_kept_renamed_edited_merged_and_deleted(session: Session, mi
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "BALL", ".", "con"])
-def test_names_that_cannot_be_are_refused(session: Session, middle: Middle, name: str):
-    session.click(VIEW, middle("ball"))
+def test_names_that_cannot_be_are_refused(session: Session, middle_of: Middle, name: str):
+    session.click(VIEW, middle_of("ball"))
     session.save_object("ball")
     with pytest.raises(SagaError, match="^name: expected"):
         session.change_object("ball", " " if name == "" else name) if name != "BALL" else session.save_object(name)
 
 
-def test_everything_is_found_once(session: Session, tiny_demo: DemoScene, middle: Middle):
-    session.click(VIEW, middle("ball"))
+def test_everything_is_found_once(session: Session, tiny_demo: DemoScene, middle_of: Middle):
+    session.click(VIEW, middle_of("ball"))
     session.save_object("ball")
     new = session.find_everything()
     assert "ball" in [each.name for each in session.objects] and len(new) == len(session.objects) - 1
@@ -228,8 +230,8 @@ def test_without_a_method_a_click_says_what_is_missing(tiny_scene: Scene):
         Session(tiny_scene, keep=False).click(VIEW, (80, 60))
 
 
-def test_a_click_outside_or_on_nothing_changes_nothing(session: Session, middle: Middle, tiny_scene: Scene):
-    session.click(VIEW, middle("ball"))
+def test_a_click_outside_or_on_nothing_changes_nothing(session: Session, middle_of: Middle, tiny_scene: Scene):
+    session.click(VIEW, middle_of("ball"))
     size = len(session)
     away = tiny_scene.camera(VIEW).world_to_camera.copy()
     away[2, 3] -= 100
@@ -240,15 +242,15 @@ def test_a_click_outside_or_on_nothing_changes_nothing(session: Session, middle:
     assert len(session) == size
 
 
-def test_listeners_are_told(session: Session, middle: Middle):
+def test_listeners_are_told(session: Session, middle_of: Middle):
     told = []
     session.listeners.append(lambda: told.append(len(session)))
-    session.click(VIEW, middle("ball"))
+    session.click(VIEW, middle_of("ball"))
     session.undo()
     assert told == [told[0], 0]
 
 
-def test_a_selection_is_written_as_any_other(session: Session, turned: Camera, middle: Middle, tmp_path: Path):
+def test_a_selection_is_written_as_any_other(session: Session, turned: Camera, middle_of: Middle, tmp_path: Path):
     session.click(turned, (200, 150))
     session.segmentation().save(tmp_path / "out")
     assert {each.name for each in (tmp_path / "out").iterdir()} >= {"object.ply", "rest.ply", "preview.png"}

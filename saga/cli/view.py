@@ -1,0 +1,106 @@
+"""saga-view: a scene in the browser, where objects are selected by looking."""
+
+from __future__ import annotations
+
+import time
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saga.cli.inputs import CameraInputs
+from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, OptionalText, SceneFile
+from saga.cli.run import beside, run, say
+from saga.errors import SagaError
+
+if TYPE_CHECKING:
+    from saga.methods import Segmenter
+    from saga.raster import DeviceScene
+
+
+def view(
+    scene: SceneFile,
+    images: ImageFolder = None,
+    *,
+    field: OptionalPath = None,
+    session: OptionalPath = None,
+    out: OptionalPath = None,
+    host: str = "127.0.0.1",
+    port: NonNegative = 8080,
+    token: OptionalText = None,
+    browser: bool = False,
+    prepare: bool = True,
+    most_shown: NonNegative = 600_000,
+    cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
+) -> None:
+    """See a scene in the browser and select objects by clicking on them.
+
+    Args:
+        scene: The trained Gaussian splatting scene.
+        images: Folder of the photographs it was trained from.
+        field: Feature field of saga-train; beside the scene, with the suffix .saga, by default.
+        session: Where the selection and the objects are kept; beside the scene, with the suffix .session, by default.
+        out: Folder that files are written into; beside the scene, with the ending _objects, by default.
+        host: Address to listen on. Others than this machine's ask for a token.
+        port: Port to listen on, or the first free one after it; 0 takes any.
+        token: What the address has to carry; one is made where it is needed.
+        browser: Open a browser too.
+        prepare: Make the scene's regions where there are neither features nor regions: seconds, once.
+        most_shown: Gaussians that the browser draws; of a larger scene it draws a level of detail. Selections are
+            always of all Gaussians.
+    """
+    from saga.raster import DeviceScene
+    from saga.session import Session
+    from saga.viewer import Viewer
+
+    _require_viser()
+    device = cameras.choose_device()
+    loaded = cameras.load(scene, images)
+    placed = DeviceScene(loaded, device)
+    opened = Session(placed, None, session)
+    try:
+        method = _open(placed, scene, field, prepare)
+        if method is not None:
+            opened.use(method)
+        if session is None and opened.history.state.objects:
+            say(f"{beside(scene, '.session')}: {len(opened.objects)} objects from before")
+        viewer = Viewer(opened, host=host, port=port, token=token, folder=out, most_shown=most_shown)
+        try:
+            say(f"{scene}: {len(loaded.gaussians):,} Gaussians. Open {viewer.address} in a browser; Ctrl-C ends it.")
+            if browser:
+                webbrowser.open(viewer.address)
+            while True:
+                time.sleep(3600)
+        finally:
+            viewer.close()
+    finally:
+        opened.close()
+
+
+def _open(placed: DeviceScene, scene: Path, field: Path | None, prepare: bool) -> Segmenter | None:
+    """Opens what answers prompts; a scene that has nothing yet gets its regions."""
+    from saga.session.preparing import open_beside
+    from saga.session.preparing import prepare as make
+    from saga.train import FeatureField
+
+    known: Any = None if field is None else FeatureField.load(field, placed.scene)
+    found = open_beside(placed, known)
+    if found is None and prepare:
+        say(f"{scene}: no features and no regions yet: the regions are made now, once; the page can make features too")
+        found = make(placed, features=False)
+    return found
+
+
+def _require_viser() -> None:
+    """Raises SagaError when the viewer's packages are missing: known before the scene is read, not after it."""
+    from importlib.util import find_spec
+
+    missing = [name for name in ("viser", "websockets") if find_spec(name) is None]
+    if missing:
+        raise SagaError(
+            f'saga-view: expected the package {missing[0]}, found none; install it: pip install "saga-splat[viewer]".'
+        )
+
+
+def main() -> None:
+    """Runs saga-view."""
+    run(view, "saga-view")

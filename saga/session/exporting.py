@@ -1,0 +1,85 @@
+"""What goes out of a session: the selection or an object, all objects, and turntables."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+
+from saga.errors import SagaError
+from saga.export import write_objects, write_segmentation
+from saga.files.names import safe_name
+from saga.query import Segmentation
+from saga.scene.format_names import ExportFormat
+from saga.session.session import Session
+from saga.session.turntable import write_turntable
+
+
+def export_object(
+    session: Session,
+    folder: str | Path,
+    name: str | None = None,
+    *,
+    format: ExportFormat | None = None,
+    masks: bool = True,
+    split_boundary: bool = False,
+    prune: bool = False,
+) -> None:
+    """Writes an object, the rest, masks of all views and a preview; see `saga.export.write_segmentation`.
+
+    Args:
+        session: the session.
+        folder: a new folder, or one of an earlier result.
+        name: the object; None takes the selection.
+        format: of object and rest; None takes the scene's.
+        masks: whether masks of all views are written.
+        split_boundary: whether Gaussians that stick out of the object are split.
+        prune: whether what is hidden inside it, or floats apart, is left out.
+
+    Raises:
+        SagaError: nothing is selected, there is no such object, or the files cannot be written.
+    """
+    with session.lock:
+        found = session.segmentation(name)
+    write_segmentation(found, session.placed, folder, masks, split_boundary, prune, format)
+
+
+def export_objects(session: Session, folder: str | Path, *, format: ExportFormat | None = None) -> None:
+    """Writes every object in a file of its own, label maps of all views, and the scene's PLY with labels.
+
+    See `saga.export.write_objects`. Colors of the session are not those of the overview.
+
+    Raises:
+        SagaError: there are no objects, or the files cannot be written.
+    """
+    with session.lock:
+        found: dict[str, Segmentation] = {each.name: session.segmentation(each.name) for each in session.objects}
+    if not found:
+        raise SagaError(f"{folder}: expected objects to write, found none; save a selection, or find everything.")
+    labels_in_ply = session.scene.gaussians.format == "ply"
+    write_objects(found, session.placed, folder, label_maps=True, format=format, labels_in_ply=labels_in_ply)
+
+
+def export_turntable(session: Session, path: str | Path, name: str | None = None) -> None:
+    """Writes a GIF or MP4 of an object, or of the selection, turning. Raises SagaError as `write_turntable` does."""
+    with session.lock:
+        mask = session.selection if name is None else session.state.object(name).bits.mask()
+    write_turntable(session.placed, mask, path)
+
+
+def labels_of(session: Session) -> np.ndarray:  # [N] int32
+    """Returns the number of each Gaussian's object, int32 [N]: its place in the list from 1 on, the last that has it.
+
+    0 stands for those of no object.
+    """
+    labels = np.zeros(len(session.scene.gaussians), np.int32)
+    for number, each in enumerate(session.objects, 1):
+        labels[each.bits.mask()] = number
+    return labels
+
+
+def free_place(folder: Path, stem: str, ending: str = "") -> Path:
+    """Returns the first of stem-1, stem-2, ... in a folder that is not there: nothing is replaced."""
+    stem = safe_name(stem)
+    return next(path for path in (folder / f"{stem}-{number}{ending}" for number in count(1)) if not path.exists())

@@ -1,0 +1,2 @@
+from .viewer import Viewer as Viewer
+from .viewer import view as view

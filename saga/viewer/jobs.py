@@ -1,0 +1,73 @@
+"""Long work beside the clicks: one job at a time, with progress, which can be cancelled."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from saga.errors import SagaError
+from saga.runtime.progress import Cancelled, watched
+
+_EVERY = 0.2
+"""Seconds between two reports of progress."""
+
+
+class Jobs:
+    """Runs jobs and tells of them."""
+
+    def __init__(self, tell: Callable[[], None], say: Callable[[str, bool], None]) -> None:
+        """Takes what is called when `state` is another, and what shows a line to people, as an error or not."""
+        self._tell, self._say = tell, say
+        self._thread: threading.Thread | None = None
+        self._cancelled = threading.Event()
+        self.state: dict[str, Any] | None = None
+        """What is done, for the page: "text", "done" and "total" steps; None for no job."""
+
+    def start(self, text: str, work: Callable[[], str]) -> None:
+        """Starts a job, which returns what it did in a line. Raises SagaError while another one runs."""
+        if self._thread is not None and self._thread.is_alive():
+            raise SagaError("busy: expected nothing else to be done, found a job that runs; wait for it or cancel it.")
+        self._cancelled.clear()
+        self.state = {"text": text, "done": 0, "total": 0}
+        self._thread = threading.Thread(target=self._run, args=(work,), name="saga-job", daemon=True)
+        self._thread.start()
+        self._tell()
+
+    def cancel(self) -> None:
+        """Has the job end at its next step; nothing without one."""
+        self._cancelled.set()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Waits until the job is done."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _run(self, work: Callable[[], str]) -> None:
+        last = 0.0
+
+        def watch(text: str, done: int, total: int) -> None:
+            nonlocal last
+            if self._cancelled.is_set():
+                raise Cancelled
+            self.state = {"text": text, "done": done, "total": total}
+            if time.monotonic() - last > _EVERY:
+                last = time.monotonic()
+                self._tell()
+
+        line, failed = "", False
+        try:
+            with watched(watch):
+                line = work()
+        except KeyboardInterrupt:
+            line = "cancelled; what is done already is kept"
+        except SagaError as error:
+            line, failed = str(error), True
+        except Exception as error:  # a job that ends without a word would seem to run forever
+            traceback.print_exc()
+            line, failed = f"this is a bug in saga: {error!r}", True
+        self.state = None
+        self._tell()
+        self._say(line, failed)
