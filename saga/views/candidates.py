@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.cluster.vq import kmeans2
 from scipy.spatial import cKDTree
 
 from saga.raster import BlendOperator, Geometry
@@ -115,19 +116,18 @@ def inside(extent: Extent, size: tuple[int, int], seed: int) -> list[Camera]:
 
 def _parts(extent: Extent, seed: int) -> list[tuple[np.ndarray, float]]:
     """Middle and reach of the parts of what stands over the ground, or of everything where hardly anything does."""
-    from sklearn.cluster import MiniBatchKMeans  # loaded when needed: it takes longer than the rest
-
     near = extent.points[np.linalg.norm(extent.points - extent.center, axis=1) < 1.2 * extent.radius]
     heights = near @ extent.up
     counts, edges = np.histogram(heights, bins=200)
     ground = edges[counts.argmax()]
     raised = near[heights > ground + _RAISED * extent.radius]
     points = raised if len(raised) > 0.05 * len(near) else near
-    fitted = MiniBatchKMeans(min(_PARTS, len(points)), n_init=1, batch_size=2048, random_state=seed).fit(points)
+    count = min(_PARTS, len(np.unique(points, axis=0)))
+    middles, nearest = kmeans2(points, count, minit="++", seed=np.random.default_rng(seed))
     low, high = (share * extent.radius * math.sin(math.radians(_FIELD_OF_VIEW / 2)) for share in _INNER_DISTANCES)
     parts = []
-    for number, middle in enumerate(fitted.cluster_centers_):
-        own = points[fitted.labels_ == number]
+    for number, middle in enumerate(middles):
+        own = points[nearest == number]
         reach = float(np.quantile(np.linalg.norm(own - middle, axis=1), 0.9)) if len(own) else low
         parts.append((np.asarray(middle), float(np.clip(reach, low, high))))
     return parts
