@@ -86,9 +86,11 @@ class MaskInputs:
 
     def load_sam(self, device: str) -> Sam | None:
         """Loads the model of the checkpoint, if one was given. Raises SagaError as `Sam.load` does."""
+        if self.sam is None:
+            return None
         from saga.masks import Sam, resolve_checkpoint
 
-        return None if self.sam is None else Sam.load(resolve_checkpoint(self.sam), device)
+        return Sam.load(resolve_checkpoint(self.sam), device)
 
     def refuse(self, method: str, *names: str) -> None:
         """Raises SagaError for the first option given, of these, that a method does not take."""

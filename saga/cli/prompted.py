@@ -92,9 +92,6 @@ def show_views(scene: Path, images: Path | None, cameras: CameraInputs) -> NoRet
 
 def _regions(loaded: Scene, field: Path, device: str, make: bool = False) -> SceneRegions | None:
     """The regions beside a field, made where they are damaged, and with `make` where they are missing."""
-    from saga.cli.train import write_regions
-    from saga.masks import scene_generator
-    from saga.raster import DeviceScene
     from saga.regions import SceneRegions
     from saga.regions.scene_regions import SUFFIX
 
@@ -107,6 +104,10 @@ def _regions(loaded: Scene, field: Path, device: str, make: bool = False) -> Sce
         make = True
     if not make:
         return None
+    from saga.cli.train import write_regions
+    from saga.masks import scene_generator
+    from saga.raster import DeviceScene
+
     require_writable(path)
     placed = DeviceScene(loaded, device)
     return write_regions(placed, scene_generator(placed), field, device)

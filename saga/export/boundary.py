@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from saga.errors import SagaError
@@ -190,6 +189,8 @@ def _extent(
     member: Tensor,  # [N] bool
 ) -> Tensor:  # [N]
     """Returns the longest axis of the members in units of the distance to their fourth neighbor; 0 for others."""
+    from scipy.spatial import cKDTree  # loaded when needed: it takes a twentieth of a click
+
     means, rows = geometry.means.cpu().numpy(), member.cpu().numpy()
     nearest = min(_NEIGHBOR + 1, len(means))  # a point is the first of its own neighbors
     distance = cKDTree(means).query(means[rows], k=[nearest], workers=-1)[0][:, 0]

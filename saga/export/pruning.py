@@ -7,9 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from saga.raster import BlendOperator, Geometry
@@ -58,6 +55,10 @@ def floating_members(geometry: Geometry) -> Tensor:  # [n]
     twentieth of the object's size of the body, from component to component; a Gaussian reaches two standard
     deviations far. What is left floats. `geometry` holds the n Gaussians of the object and no others.
     """
+    from scipy.sparse import csr_matrix  # loaded when needed: it takes a twentieth of a click
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
     count = len(geometry)
     if not bool((geometry.opacities > 0).any()):
         return torch.zeros(count, dtype=torch.bool, device=geometry.device)

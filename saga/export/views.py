@@ -17,11 +17,10 @@ from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
 from saga.runtime.progress import ticking
 from saga.scene import Camera, Scene, write_transforms
-from saga.scene.images import load_photograph
+from saga.scene.images import check_picture
 from saga.scene.json_file import read_json
 from saga.scene.names import unique_stems
 from saga.scene.nerfstudio import read_nerfstudio
-from saga.views.planning import plan_views
 
 _FACTS = "views.json"
 _VERSION = 1
@@ -86,6 +85,8 @@ def prepare_views(
             return False
         except SagaError as error:
             warnings.warn(f"{error} The views are made again.", stacklevel=2)
+    from saga.views.planning import plan_views  # loaded when needed: views are mostly there
+
     require_room(folder, count * size[0] * size[1] // 4)  # about two bits a pixel
     owned = (_FACTS, "transforms.json", "images/*.png")
     with staged_folder(folder, owned, lambda found: (found / _FACTS).is_file()) as stage:
@@ -133,4 +134,4 @@ def _facts_of(folder: Path) -> dict[str, Any] | None:
 def _check_views(folder: Path) -> None:
     """Raises SagaError when the cameras or a picture of views that were made once cannot be read any more."""
     for camera in read_nerfstudio(folder / "transforms.json"):
-        load_photograph(camera)
+        check_picture(camera)

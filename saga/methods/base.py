@@ -9,14 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.masks import MaskSource, Sam, open_masks
-from saga.masks.own import are_given, scene_structure
-from saga.methods.whole_scene import objects_of_scene
 from saga.query.prompts import CheckedPrompt, Prompt, check
 from saga.query.queries import onto_the_scene
 from saga.query.report import Report
@@ -26,6 +23,9 @@ from saga.regions.beside import regions_beside
 from saga.regions.scene_regions import SceneRegions
 from saga.scene import Camera, Scene
 from saga.train import FeatureField
+
+if TYPE_CHECKING:
+    from saga.masks import MaskSource, Sam
 
 ConfigT = TypeVar("ConfigT")
 
@@ -164,6 +164,8 @@ class Method(ABC, Generic[ConfigT]):
         Raises SagaError as `open_masks`, and for a scene that was not read from a file, beside which they are kept.
         """
         if self.masks is None:
+            from saga.masks import open_masks  # loaded when needed, like all that makes masks: a click takes none of it
+
             self.masks = open_masks(self.scene, device=str(self.device_scene.device), progress=self.progress)
         return self.masks
 
@@ -223,10 +225,17 @@ class DiscoveringMethod(Method[ConfigT]):
 
     def _masks_are_given(self) -> bool:
         """Whether what the method finds comes from masks of a person or a model, which know better than the scene."""
-        return self.masks is not None and are_given(self.masks)
+        if self.masks is None:
+            return False
+        from saga.masks.own import are_given
+
+        return are_given(self.masks)
 
     def _whole_scene(self, found: Sequence[tuple[Tensor, Tensor]], report: Report) -> list[Segmentation]:
         """Returns the objects of the scene, with what is common to all, and what is their own, in a report each."""
+        from saga.masks.own import scene_structure
+        from saga.methods.whole_scene import objects_of_scene
+
         structure, regions = None, None
         with report.timed("scene"):
             if self.joins_scene and not self._masks_are_given():

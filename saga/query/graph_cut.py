@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -78,6 +76,9 @@ def _least_cut(
     weight: np.ndarray,  # [E]
 ) -> np.ndarray:  # [V] bool
     """Nodes still reached from the source when the network is full."""
+    from scipy.sparse import coo_array, csr_array  # loaded when needed: no click takes a cut unless it is asked for
+    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
     count = len(own)
     source, sink = count, count + 1
     node = np.arange(count)

@@ -14,11 +14,10 @@ from saga.masks.scene.structure import SceneStructure
 from saga.masks.scene.surface import Surface, fuse
 from saga.raster.device_scene import DeviceScene
 from saga.regions.borders import Borders, cell_borders
-from saga.regions.cells import STRONGEST_EDGE, surface_cells
+from saga.regions.cells import STRONGEST_EDGE, gaussian_cells, surface_cells
 from saga.regions.config import RegionConfig
 from saga.regions.graph import SurfaceGraph, image_gradient, surface_graph
 from saga.regions.hierarchy import build_hierarchy, cell_descriptors
-from saga.regions.membership import gaussian_cells
 from saga.regions.pool import pool
 from saga.regions.scene_regions import SceneRegions
 from saga.runtime.progress import tracked

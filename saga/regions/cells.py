@@ -1,4 +1,4 @@
-"""Cells: small patches of the surface that end where image edges of all views are."""
+"""Cells: small patches of the surface that end where image edges of all views are, and whose each Gaussian is."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ _FINEST, _COARSEST = 1.0, 60.0
 """Sides of the boxes that seeds are drawn from, in voxels."""
 _OCTAVES = (-2, 6)
 """Doublings of the distance to the cameras, relative to the median, within which boxes grow with it."""
+
+_REACH_VOXELS = 10.0
+"""A Gaussian farther than this from the surface, in voxels as large as a view resolves there, belongs to no cell."""
 
 
 def surface_cells(graph: SurfaceGraph, count: int) -> np.ndarray:  # [V]
@@ -71,3 +74,17 @@ def _boxes(
     extent = cells.max(0) + 1
     code = ((octave - octave.min()) * extent[0] + cells[:, 0]) * extent[1] + cells[:, 1]
     return np.unique(code * extent[2] + cells[:, 2], return_inverse=True)[1].ravel()
+
+
+def gaussian_cells(
+    means: np.ndarray,  # [N, 3]
+    graph: SurfaceGraph,
+    cells: np.ndarray,  # [V]
+) -> np.ndarray:  # [N]
+    """Cell of the voxel nearest to each Gaussian's center, int32 [N]; -1 for one away from all that views see."""
+    finite = np.isfinite(means).all(1)
+    labels = np.full(len(means), -1, np.int32)
+    distance, voxel = cKDTree(graph.points).query(means[finite], workers=-1)
+    resolved = graph.side * np.maximum(graph.distances / np.median(graph.distances), 1.0)
+    labels[finite] = np.where(distance <= _REACH_VOXELS * resolved[voxel], cells[voxel], -1)
+    return labels

@@ -7,7 +7,6 @@ import io
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from saga.errors import SagaError
 from saga.files.reading import reading
@@ -97,6 +96,8 @@ def _camera(row: dict[str, str], size: tuple[int, int], where: str) -> Camera:
         raise SagaError(f"{where}: a value is missing or no number ({error}); export it again") from error
     if not np.isfinite(list(values.values())).all():
         raise SagaError(f"{where}: a value is not finite; export it again")
+    from scipy.spatial.transform import Rotation  # loaded when needed: it takes a twentieth of a click
+
     width, height = size
     longer = max(size)
     focal = values["f"] * longer / _FILM_WIDTH

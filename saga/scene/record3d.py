@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from saga.errors import SagaError
 from saga.scene.camera import Camera
@@ -49,6 +48,8 @@ def read_record3d(path: str | Path, photographs: ImageFolder | None = None) -> l
         intrinsics = _intrinsics(contents, len(poses))
     except (TypeError, ValueError, OverflowError) as error:
         raise SagaError(f"{path}: a value is of the wrong kind ({error}); export the recording again") from error
+    from scipy.spatial.transform import Rotation  # loaded when needed: it takes a twentieth of a click
+
     cameras = []
     for index, (pose, values) in enumerate(zip(poses, intrinsics, strict=True)):
         if not np.isfinite(pose).all() or not np.any(pose[:4]):

@@ -66,7 +66,7 @@ def placed(wall, monkeypatch: pytest.MonkeyPatch) -> DeviceScene:
     """A scene without cameras, for which two are planned in no time."""
     scene: Scene = wall()
     planned = [replace(camera, name=f"{camera.name}.png") for camera in scene.cameras]
-    monkeypatch.setattr("saga.export.views.plan_views", lambda *arguments: planned)
+    monkeypatch.setattr("saga.views.planning.plan_views", lambda *arguments: planned)
     return DeviceScene(replace(scene, cameras=[]), "cpu")
 
 
@@ -76,7 +76,10 @@ def test_planned_views_that_cannot_be_read_are_made_again(placed: DeviceScene, t
     assert prepare_views(placed, folder, **options) and not prepare_views(placed, folder, **options)
     whole = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for name in whole:
-        for contents in (b"", None):
+        flipped = bytearray(whole[name])
+        flipped[len(flipped) // 2] ^= 255
+        pictures = (whole[name][:-30], bytes(flipped)) if name.endswith(".png") else ()
+        for contents in (b"", None, *pictures):
             path = next(folder.rglob(name))
             path.unlink()
             if contents is not None:

@@ -73,7 +73,7 @@ def test_without_masks_a_method_takes_those_that_the_scene_gives_itself(
     name: str, tiny_scene: Scene, tiny_masks: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own, asked = ArrayMasks(tiny_masks), []
-    monkeypatch.setattr("saga.methods.base.open_masks", lambda scene, **options: asked.append(scene) or own)
+    monkeypatch.setattr("saga.masks.open_masks", lambda scene, **options: asked.append(scene) or own)
     config = config_class(name)(**({"iterations": 1} if name == "disconerf" else {}))
     opened = open_method(name, tiny_scene, config, progress=False)
     assert opened.masks is own and asked == [tiny_scene]

@@ -126,7 +126,7 @@ def test_what_is_discovered_is_joined_with_the_scenes_own_objects_unless_masks_w
     lattice = Lattice(np.zeros(0, np.int64), np.zeros(3), 0.05, np.inf, np.inf)
     points = tiny_scene.gaussians.means
     known = SceneStructure(lattice, points, labels, np.zeros(len(points), bool))
-    monkeypatch.setattr("saga.methods.base.scene_structure", lambda *_: known)
+    monkeypatch.setattr("saga.masks.own.scene_structure", lambda *_: known)
     own = replace(field, report={**field.report, "given_masks": False})
     found = Segmenter(tiny_scene, own).discover(smallest=1)
     assert [each.report["kind"] for each in found].count("support") == 1
