@@ -31,14 +31,27 @@ def counting() -> Iterator[list[str]]:
 
 
 @contextmanager
-def failing(at: int, code: int = errno.ENOSPC) -> Iterator[None]:
-    """Lets the `at`-th change of the block, counted from 1, and all writing after it fail with an error of the disk."""
+def failing(at: int, code: int = errno.ENOSPC, once: bool = False) -> Iterator[None]:
+    """Lets writing fail with an error of the disk.
+
+    Args:
+        at: number of the change of the block that fails first, counted from 1.
+        code: number of the error.
+        once: whether it alone fails, or all writing after it too. What only removes something never fails.
+    """
     count = 0
 
     def fail(change: str) -> None:
         nonlocal count
         count += 1
-        if count >= at and change in ("open", "replace", "rename", "link", "mkdir", "swap"):
+        if (count == at or (count > at and not once)) and change in (
+            "open",
+            "replace",
+            "rename",
+            "link",
+            "mkdir",
+            "swap",
+        ):
             raise OSError(code, os.strerror(code))
 
     with _watched(fail):

@@ -20,6 +20,8 @@ _OUTPUTS = "outputs"
 _LEVELS = 3
 """Folders above the scene, the photographs and the cameras in which outputs of nerfstudio are looked for."""
 _MOST_FILES = 12
+_TOLERANCE = 1e-3
+"""Difference from a rotation that is rounding, of files written with few digits."""
 _RENAMED = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 
 
@@ -55,16 +57,13 @@ def frame_of_file(path: Path, source: Path) -> Frame:
     """
     advice = "give the file that nerfstudio wrote beside its config.yml, or 16 numbers"
     with reading(path, "a 3x4 'transform' with a 'scale', or a 4x4 matrix", advice):
-        if path.suffix == ".json":
-            contents = read_json(path)
-            if isinstance(contents, dict):
-                return Frame(f"nerfstudio's {path}", _dataparser(contents, source))
-            matrix = np.array(contents, np.float64)
+        contents = read_json(path) if path.suffix == ".json" else np.loadtxt(path)
+        if isinstance(contents, dict):
+            frame = Frame(f"nerfstudio's {path}", _dataparser(contents, source))
         else:
-            matrix = np.loadtxt(path)
-        matrix = matrix.reshape(4, 4)
-    _check_similarity(matrix, path)
-    return Frame(str(path), matrix)
+            frame = Frame(str(path), np.array(contents, np.float64).reshape(4, 4))
+    _check_similarity(frame.matrix, path)
+    return frame
 
 
 def dataparser_files(places: Sequence[Path]) -> list[Path]:
@@ -173,8 +172,11 @@ def _transform(linear: np.ndarray, shift: np.ndarray) -> np.ndarray:  # [4, 4]
 
 def _check_similarity(matrix: np.ndarray, path: Path) -> None:
     linear = matrix[:3, :3]
-    scale = np.cbrt(np.linalg.det(linear))
-    if not np.isfinite(matrix).all() or not scale > 0 or not np.allclose(linear @ linear.T, scale**2 * np.eye(3), 1e-3):
+    with np.errstate(all="ignore"):
+        scale = np.cbrt(np.linalg.det(linear))
+        turn = linear / scale
+        is_one = np.allclose(turn @ turn.T, np.eye(3), atol=_TOLERANCE) and np.allclose(matrix[3], (0, 0, 0, 1))
+    if not np.isfinite(matrix).all() or not scale > 0 or not is_one:
         raise SagaError(
             f"{path}: expected a similarity (rotation, one scale, translation), found {json.dumps(matrix.tolist())}; "
             "give the matrix that takes the cameras' frame to the scene's."

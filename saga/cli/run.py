@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -17,6 +18,11 @@ from saga.cli.parse import parse
 from saga.errors import EmptySelectionError, SagaError
 from saga.methods.registry import config_class
 
+_OF_THE_SYSTEM = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOSPC, errno.EFBIG,
+    errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EBUSY, errno.ESTALE,
+}  # fmt: skip
+"""What the system refuses about a path that a person gave, wherever that is noticed; never a mistake of ours."""
 EXIT_USER, EXIT_BUG, EXIT_EMPTY, EXIT_INTERRUPTED = 2, 1, 3, 130
 
 
@@ -58,6 +64,8 @@ def _end(prog: str, failure: BaseException | None) -> NoReturn:
             fail(str(failure), EXIT_EMPTY)
         case SagaError():
             fail(str(failure))
+        case OSError() if failure.errno in _OF_THE_SYSTEM and failure.filename is not None:
+            fail(f"{failure.filename}: cannot be used ({failure.strerror}); choose another path.")
         case MemoryError() | RuntimeError() if (advice := _memory_advice(failure)) is not None:
             fail(advice)
     traceback.print_exception(failure)

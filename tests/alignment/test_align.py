@@ -172,11 +172,25 @@ def test_photographs_of_other_views_are_refused(tiny_folder: Path, tmp_path: Pat
         opened(folder)
 
 
-@pytest.mark.parametrize("contents", ["1 2 3", "not numbers", "1 0 0 0 0 2 0 0 0 0 3 0 0 0 0 1"])
+@pytest.mark.parametrize("contents", [
+    "1 2 3", "not numbers", "1 0 0 0 0 2 0 0 0 0 3 0 0 0 0 1", "1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 0",
+    "1 0 0 0 0 1 0 0 0 0 1 0 0 0 1 1", "1e-5 0 0 0 0 3e-5 0 0 0 0 1e-5 0 0 0 0 1", "-1 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1",
+    "nan 0 0 0 0 1 0 0 0 0 1 0 0 0 0 1",
+])  # fmt: skip
 def test_a_matrix_that_is_none_is_a_mistake(tiny_folder: Path, tmp_path: Path, contents: str) -> None:
     (tmp_path / "m.txt").write_text(contents)
     with pytest.raises(SagaError, match=r"m\.txt: expected"):
         opened(tiny_folder, align_frames=tmp_path / "m.txt")
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, 1e999])
+def test_a_frame_of_nerfstudio_s_without_a_way_back_is_a_mistake(
+    tiny_folder: Path, tmp_path: Path, scale: float
+) -> None:
+    path = tmp_path / "dataparser_transforms.json"
+    path.write_text(json.dumps({"transform": np.eye(4)[:3].tolist(), "scale": scale}))
+    with pytest.raises(SagaError, match=r"dataparser_transforms\.json: expected a "):
+        opened(tiny_folder, align_frames=path)
 
 
 def test_exposure_and_a_brighter_room_do_not_look_like_another_frame(tiny_folder: Path, tmp_path: Path) -> None:

@@ -115,3 +115,19 @@ def test_a_mistake_is_one_line_whatever_names_hold(capsys, monkeypatch) -> None:
         raise SagaError("a\nb\0\udcff.png: expected x,\n  found y.")
 
     assert _run(command, capsys, monkeypatch) == (2, "error: a b?.png: expected x, found y.\n")
+
+
+def test_what_the_system_refuses_is_one_line_and_a_bug_is_not(tmp_path: Path, capsys, monkeypatch) -> None:
+    def too_long() -> None:
+        """Asks for a name that no disk has."""
+        (tmp_path / ("x" * 300)).is_dir()
+
+    def missing() -> None:
+        """Forgets to look whether a file is there."""
+        (tmp_path / "nothing").read_text()
+
+    code, said = _run(too_long, capsys, monkeypatch)
+    assert code == 2 and said.startswith(f"error: {tmp_path}/xxx") and said.count("\n") == 1
+    assert said.endswith("cannot be used (File name too long); choose another path.\n")
+    code, said = _run(missing, capsys, monkeypatch)
+    assert code == 1 and "Traceback" in said

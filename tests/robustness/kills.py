@@ -53,7 +53,7 @@ class Kills:
         faults += [] if ending.code == 0 else [f"the rerun ends with {ending.code}: {ending.said.strip()[-300:]}"]
         faults += ending.problems + (differences(command, box) if ending.code == 0 else [])
         counts["tried"] += 1
-        counts["resumed"] += "resumed" in ending.said or "going on" in ending.said
+        counts["resumed"] += "resumed" in ending.said
         counts["right"] += not faults
         for fault in faults:
             self.faults[f"{command.name}: {fault}"] += 1
@@ -70,7 +70,7 @@ class Kills:
 
     def report(self) -> str:
         """Returns the table of the kills."""
-        columns = ("tried", "killed", "done before", "right")
+        columns = ("tried", "killed", "done before", "resumed", "right")
         lines = [f"{'command':<18}{'changes':>9}" + "".join(f"{column:>13}" for column in columns)]
         for name, counts in self.counts.items():
             lines.append(f"{name:<18}{len(self.changes[name]):>9}" + "".join(f"{counts[c]:>13}" for c in columns))

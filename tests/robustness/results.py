@@ -38,18 +38,26 @@ def contents_of(out: Path) -> dict[str, Any] | None:
     """Returns what decides whether two results are the same, without times and paths; None where there is none.
 
     Args:
-        out: A field, its state, or a folder of results.
+        out: A field, regions, a picture, or a folder of results.
     """
-    if out.is_file() and out.suffix in (".saga", ".regions", ".checkpoint"):
-        with safe_open(out, "np") as file:
-            return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
     if out.is_file():
-        return {"": out.read_bytes()}
+        return {"": _content(out)}
     if not out.is_dir():
         return None
     timed = (".json", ".md")
-    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*"))
-            if path.is_file() and (path.suffix not in timed or path.name == "objects.json")}  # fmt: skip
+    files = [path for path in sorted(out.rglob("*")) if path.is_file()]
+    return {
+        str(path.relative_to(out)): _content(path)
+        for path in files
+        if path.suffix not in timed or path.name == "objects.json"
+    }
+
+
+def _content(path: Path) -> Any:
+    if path.suffix not in (".saga", ".regions"):
+        return path.read_bytes()
+    with safe_open(path, "np") as file:  # its header has times
+        return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
 
 
 def read_strictly(path: Path) -> Any:
@@ -58,7 +66,7 @@ def read_strictly(path: Path) -> Any:
     def refuse(text: str) -> None:
         raise ValueError(f"{text} in {path}")
 
-    return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    return json.loads(path.read_bytes(), parse_constant=refuse)
 
 
 def _rows(path: Path) -> int:
@@ -94,9 +102,10 @@ def _segmentation(out: Path) -> list[str]:
     return problems + [problem for path in pictures for problem in _picture(path)]
 
 
-def _objects(out: Path) -> list[str]:
+def _objects(out: Path, reported: bool = True) -> list[str]:
     labels, names = np.load(out / "labels.npy"), read_strictly(out / "objects.json")
-    read_strictly(out / "report.json")
+    if reported:
+        read_strictly(out / "report.json")
     problems = _picture(out / "overview.png")
     if labels.min() < 0 or labels.max() > len(names):
         problems.append(f"labels from {labels.min()} to {labels.max()} of {len(names)} objects")
@@ -121,4 +130,4 @@ def _evaluation(out: Path) -> list[str]:
 
 
 def _demo(out: Path) -> list[str]:
-    return _field(out / "scene.saga") + _objects(out / "all")
+    return _field(out / "scene.saga") + _objects(out / "all", reported=False)

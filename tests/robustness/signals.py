@@ -1,0 +1,138 @@
+"""Commands that are interrupted: python -m tests.robustness.signals --count 50 --seed 1.
+
+Real processes are sent SIGINT or SIGTERM at a random moment between their start and the end of their work, imports
+included. Each must say so in one line and end with 130 or 143; earlier results must be whole, nothing temporary may be
+left, and the same command must then come to the end that it comes to undisturbed. Before Python has begun to run saga,
+a signal does what Python does with it: that is counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from tests.robustness.commands import LEFTOVER, Bench, Command, differences, torn
+from tests.robustness.sandbox import Box, Limits, begin_in_one_thread, run
+
+NAMES = ("train", "train again", "segment", "segment again", "discover again", "check", "views", "eval")
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+ROOT = Path(__file__).parent.parent.parent
+_START = "from saga.cli import entry; getattr(entry, {name!r})()"
+_LATEST = 20.0
+
+
+class Signals:
+    """Interruptions of one command after the other, and what became of them."""
+
+    def __init__(self, bench: Bench, seed: int) -> None:
+        """Measures how long each command takes as a process of its own."""
+        self.bench, self.seed = bench, seed
+        self.counts: dict[str, Counter[str]] = {number.name: Counter() for number in CODES}
+        self.faults: Counter[str] = Counter()
+        self.seconds: dict[str, float] = {}
+        for command in bench.commands:
+            began = time.monotonic()
+            if _process(command, bench.fresh(command)).wait() != 0:
+                raise RuntimeError(f"{command.name}: it does not end well by itself")
+            self.seconds[command.name] = time.monotonic() - began
+
+    def run(self, command: Command, number: signal.Signals, index: int) -> None:
+        """Interrupts a command, and lets it come to its end after that."""
+        random = Random(f"{self.seed}/{number.name}/{index}")
+        box, counts = self.bench.fresh(command), self.counts[number.name]
+        log = box.root.with_suffix(".txt")
+        process = _process(command, box)
+        delay = random.uniform(0, 1.1 * self.seconds[command.name])
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            process.send_signal(number)
+        try:
+            code: int | None = process.wait(_LATEST)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            code = None
+        said = log.read_text(errors="replace")
+        what, faults = _judged(code, said, number)
+        counts[what] += 1
+        faults += torn(command, box)
+        if what != "before saga":
+            faults += [f"{path} is left over" for path in sorted(box.contents()) if LEFTOVER in path]
+        again = run(box, [command.step], Limits())
+        counts["resumed"] += "resumed" in again.said
+        faults += [] if again.code == 0 else [f"the rerun ends with {again.code}: {again.said.strip()[-200:]}"]
+        faults += differences(command, box) if again.code == 0 else []
+        counts["tried"] += 1
+        counts["right"] += not faults
+        for fault in faults:
+            self.faults[f"{number.name} {command.name}: {fault}"] += 1
+            print(f"fault {index} {number.name} {command.name} after {delay:.2f} s: {fault}", flush=True)
+
+    def report(self) -> str:
+        """Returns the table of the interruptions."""
+        columns = ("tried", "before saga", "interrupted", "done before", "resumed", "right")
+        lines = [f"{'signal':<10}" + "".join(f"{column:>13}" for column in columns)]
+        lines += [f"{name:<10}" + "".join(f"{counts[c]:>13}" for c in columns) for name, counts in self.counts.items()]
+        return "\n".join([*lines, *(f"{count} x {fault}" for fault, count in sorted(self.faults.items()))])
+
+
+def _process(command: Command, box: Box) -> subprocess.Popen[bytes]:
+    """Starts a command as its script does."""
+    name, arguments = command.step
+    code = _START.format(name={"eval": "evaluate"}.get(name, name))
+    own = {"HOME": str(box.root / "home"), "TMPDIR": str(box.root / "temporary")}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | own
+    with box.root.with_suffix(".txt").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-c", f"import sys; sys.argv[0] = 'saga-{name}'; {code}", *arguments],
+            cwd=box.case, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+
+def _judged(code: int | None, said: str, number: signal.Signals) -> tuple[str, list[str]]:
+    """Returns how a process ended, and what is wrong with that."""
+    if code is None:
+        return "interrupted", [f"not ended after {_LATEST:.0f} s"]
+    if code == 0:
+        return "done before", []
+    if "saga" not in said and code in (-number, 1):  # Python's own handlers, or none yet
+        return "before saga", []
+    lines = [line for line in said.splitlines() if "interrupted" in line]
+    faults = [] if code == CODES[number] else [f"exit code {code}"]
+    if len(lines) != 1 or "Traceback" in said:
+        faults.append(f"{len(lines)} lines of it: {said.strip()[-300:]}")
+    return "interrupted", faults
+
+
+def main() -> None:
+    """Runs the campaign and ends with 1 where there were faults."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=50, help="interruptions by each signal")
+    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
+    parser.add_argument("--only", nargs="*", choices=NAMES, default=NAMES, help="commands; all by default")
+    parser.add_argument("--work", type=Path, help="folder to work in")
+    options = parser.parse_args()
+    begin_in_one_thread("tests.robustness.signals")
+    work = options.work or Path(tempfile.mkdtemp(prefix="saga-signals-"))
+    signals = Signals(Bench(work, options.only), options.seed)
+    for index in range(options.count):
+        for number in CODES:
+            signals.run(signals.bench.commands[index % len(signals.bench.commands)], number, index)
+    print(signals.report())
+    if options.work is None:
+        shutil.rmtree(work)
+    sys.exit(bool(signals.faults))
+
+
+if __name__ == "__main__":
+    main()
