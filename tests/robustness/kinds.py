@@ -26,7 +26,7 @@ class Kind:
     damage: Callable[[Random, Path], str]
     """Damages files in a case's folder, and returns what it did."""
     steps: tuple[tuple[Step, ...], ...]
-    """Commands that are given it; one of these lines is drawn."""
+    """Commands that are given it; one of these lines is drawn, and cheap ones are there several times."""
     kept: tuple[str, ...] = ()
     """Files that commands keep for later, and may make again or remove."""
 
@@ -127,18 +127,20 @@ def _model(random: Random, case: Path) -> str:
 
 def _cameras(name: str, pattern: str, change: Change, images: Sequence[str] = ("images",)) -> Kind:
     given = [*images, "--cameras", f"cams/{name}"]
-    lines = ((check(*given),), (train(*given, "--masks", "instances"),), (views(*given),))
+    cheap = ((train(*given, "--masks", "instances"),), (views(*given),))
+    lines = (*cheap, *cheap, (check(*given),))
     return Kind(name, ("scene.ply", "images", "instances", f"cams/{name}"), one_of(pattern, change), lines)
 
 
 def _masks(name: str, path: str, pattern: str, change: Change) -> Kind:
-    lines = ((train("--masks", path),), (check("--masks", path),), (prompted("--masks", path),))
+    lines = (*[(train("--masks", path),)] * 4, (check("--masks", path),), (prompted("--masks", path),))
     return Kind(name, (*SCENE, path.partition("/")[0]), one_of(pattern, change), lines)
 
 
 def _compressed(ending: str) -> Kind:
     file = f"scene.{ending}"
-    lines = tuple((name, [file, *rest]) for name, (_, *rest) in (check(), train("--masks", "instances"), views()))
+    given = (check(), *[train("--masks", "instances"), views()] * 2)
+    lines = tuple((name, [file, *rest]) for name, (_, *rest) in given)
     change = containers.damaged_archive if ending == "sog" else mutations.damaged_bytes
     files = (file, "images", "transforms.json", "instances")
     return Kind(ending, files, one_of(file, change), tuple((line,) for line in lines))
@@ -162,7 +164,7 @@ FILES: tuple[Kind, ...] = (
     _cameras("metashape", "cams/metashape/*", mutations.damaged_xml),
     _cameras("realitycapture", "cams/realitycapture/*", mutations.damaged_text),
     Kind("colmap numbers", ("scene.ply", "images", "instances", "cams/colmap"), _model,
-         tuple((step,) for step in (check("images", "--cameras", "cams/colmap"), views("--cameras", "cams/colmap")))),
+         ((check("images", "--cameras", "cams/colmap"),), *[(views("--cameras", "cams/colmap"),)] * 3)),
     Kind("nerfstudio", (*SCENE, "instances"), one_of("transforms.json", mutations.damaged_json),
          ((check(),), (train("--masks", "instances"),), (views(),), (prompted("--masks", "instances"),))),
     Kind("frame", (*SCENE, "frame.txt"), one_of("frame.txt", mutations.damaged_text),
