@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from saga.raster.geometry import Geometry
 from saga.raster.operator import BlendOperator, Surface
+from saga.raster.window import LARGEST, Bounds, WindowOperator
 from saga.runtime.device import choose_device
 from saga.scene import Camera, Scene
 
@@ -29,7 +30,7 @@ class DeviceScene:
         self.geometry = Geometry.from_gaussians(scene.gaussians, device=self.device)
         self.valid = torch.from_numpy(scene.gaussians.valid).to(self.device)  # [N]
         remembered = _affordable(scene) if remembered is None else remembered
-        self._operator = lru_cache(remembered)(lambda name: BlendOperator(self.geometry, scene.camera(name)))
+        self._operator = lru_cache(remembered)(self._projected)
         self._coverage = lru_cache(remembered)(self._alpha_and_depth)
         self._surface = lru_cache(remembered)(self._surface_of)
         self._weight = lru_cache(remembered)(self._lifted_ones)
@@ -74,6 +75,16 @@ class DeviceScene:
         colors = torch.from_numpy(self.scene.gaussians.base_colors()).to(self.device, torch.float32)
         shown: np.ndarray = (self.operator(camera).render(colors).clamp(0, 1) * 255).round().byte().cpu().numpy()
         return shown
+
+    def _projected(self, name: str) -> BlendOperator:
+        camera = self.scene.camera(name)
+        if self.scene.is_view(camera) or camera.width * camera.height > LARGEST:
+            return BlendOperator(self.geometry, camera)
+        return WindowOperator(self.geometry, camera, self._bounds.reaching(camera))
+
+    @cached_property
+    def _bounds(self) -> Bounds:
+        return Bounds(self.geometry)
 
     def _surface_of(self, name: str, step: int) -> Surface:
         operator = self._operator(name)

@@ -32,8 +32,8 @@ saga.panel = {
     );
     const see = part(
       "saga-see", "See", true,
-      row(choice("saga-see-what", { colors: "the scene", features: "features as colors", objects: "objects as colors", scores: "scores as a heat map", depth: "depth" }, (value) => this.see(value)),
-        choice("saga-only", { all: "all", isolate: "selection alone", hide: "without selection", cutout: "cut out on black" }, (value) => saga.act("only", { value }))),
+      row(choice("saga-see-what", { colors: "own colors", features: "features", objects: "objects", scores: "scores", depth: "depth" }, (value) => this.see(value)),
+        choice("saga-only", { all: "all", isolate: "alone", hide: "hidden", cutout: "cut out" }, (value) => saga.act("only", { value }))),
       make("div", { id: "saga-threshold", className: "hidden" }, make("canvas", { id: "saga-histogram", width: 480, height: 88 }),
         make("input", { id: "saga-threshold-value", type: "range", min: 0, max: 1000, oninput: () => this.threshold() }),
         make("div", { id: "saga-threshold-text", className: "quiet" })),

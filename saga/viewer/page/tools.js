@@ -58,14 +58,14 @@ saga.tools = {
     const area = this.area();
     this.pressed = null;
     if (saga.tool !== "click" || event.button !== 0 || !this.on_scene(event, area)) return;
-    this.pressed = { x: event.clientX, y: event.clientY, time: performance.now() };
+    this.pressed = { x: event.clientX, y: event.clientY, time: event.timeStamp };
   },
 
   release(event) {
     const pressed = this.pressed;
     this.pressed = null;
     if (!pressed || Math.hypot(event.clientX - pressed.x, event.clientY - pressed.y) > 4) return;
-    if (performance.now() - pressed.time > 700) return;
+    if (event.timeStamp - pressed.time > 1000) return;
     const place = this.place(event);
     if (place) saga.act("click", { at: place, ...this.meaning(event) });
   },

@@ -1,0 +1,147 @@
+"""How long a click takes in the viewer, part by part: the engine, what is sent, and until the page has drawn it.
+
+    python benchmarks/viewer.py --gaussians 100000 500000 2500000
+
+The scene is the embedded one with as many Gaussians; features and regions are made from its labels, so that what is
+measured is a click and not training. Each object is clicked from a camera that is none of the scene's views. With
+--browser a headless Chromium draws, by default without a graphics card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from saga.demo import DemoScene, make_scene
+from saga.errors import SagaError
+from saga.methods import Segmenter
+from saga.raster import DeviceScene
+from saga.regions import RegionConfig, SceneRegions
+from saga.scene import Camera, Scene
+from saga.session import Session
+from saga.train import FeatureField, TrainConfig
+from saga.viewer.display import Display
+
+CHANNELS = 32
+FLAGS = [
+    "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
+    "--no-first-run", "--disable-background-networking",
+]  # fmt: skip
+
+
+def segmenter(demo: DemoScene, scene: Scene) -> Segmenter:
+    """Features and regions of the labels: a direction for each thing, and its lower and upper half as cells."""
+    rng = np.random.default_rng(0)
+    things = int(demo.labels.max()) + 1
+    directions = np.linalg.qr(rng.normal(size=(CHANNELS, CHANNELS)))[0][:things]
+    features = directions[demo.labels] + 0.05 * rng.normal(size=(len(demo.labels), CHANNELS))
+    digest = scene.gaussians.digest()
+    field = FeatureField(
+        torch.tensor(features, dtype=torch.float32), digest, TrainConfig(dimensions=CHANNELS), scene.cameras, None,
+        {"given_masks": False},
+    )  # fmt: skip
+    heights = scene.gaussians.means[:, 2]
+    cells = 2 * demo.labels.astype(np.int32)
+    for thing in range(things):
+        own = demo.labels == thing
+        cells[own] += heights[own] > np.median(heights[own])
+    count = 2 * things
+    one, other = np.triu_indices(count, 1)
+    halves = np.eye(count, dtype=bool)
+    same = one // 2 == other // 2
+    regions = SceneRegions(
+        digest, RegionConfig(), cells, np.full(count, 0.8 / count, np.float32),
+        np.concatenate([halves, halves.reshape(-1, 2, count).any(1)]), np.zeros(count + things, bool),
+        np.stack([one, other]).astype(np.int32), np.where(same, 20.0, 1.0).astype(np.float32),
+        np.where(same, 0.5, 0.95).astype(np.float32),
+    )  # fmt: skip
+    return Segmenter(DeviceScene(scene), field, regions=regions)
+
+
+def engine(count: int, clicks: int) -> tuple[Session, dict[str, float]]:
+    """Clicks on objects; medians of milliseconds and of what is sent."""
+    demo = make_scene(gaussians=count, views=2, size=(160, 120))
+    scene = Scene(demo.gaussians, demo.cameras)
+    session = Session(scene, segmenter(demo, scene), keep=False)
+    display = Display(scene.gaussians)
+    first = demo.cameras[0].resized(1280, 960)
+    totals, parts, sent, shown = [], [], [], []
+    things = [label for name, label in demo.names.items() if name != "table"]
+    for number in range(clicks):
+        member = demo.labels == things[number % len(things)]
+        pose = first.world_to_camera.copy()
+        pose[2, 3] *= 1.05 + 0.01 * number
+        camera = Camera("", 1280, 960, first.fx, first.fy, first.cx, first.cy, pose)
+        (pixel,), _ = camera.project(scene.gaussians.means[member].mean(0)[None])
+        try:
+            outcome = session.click(camera, tuple(pixel))
+        except SagaError:
+            continue
+        totals.append(outcome.milliseconds)
+        parts.append(outcome.answers[0].segmentation.report["timings_ms"])
+        began = time.perf_counter()
+        splats = display.splats(display.colors, session.selection, True)
+        shown.append((time.perf_counter() - began) * 1e3)
+        sent.append(32 * len(splats.centers) / 1e6)
+    facts = {"Gaussians": len(scene.gaussians), "selected": len(session), "engine": float(np.median(totals[1:]))}
+    for name in parts[0]:
+        facts[f"engine: {name}"] = float(np.median([each.get(name, 0.0) for each in parts[1:]]))
+    facts |= {"packing": float(np.median(shown[1:])), "megabytes sent": float(np.median(sent[1:]))}
+    return session, facts
+
+
+def page(session: Session, clicks: int) -> dict[str, float]:
+    """The same clicks through a browser: until the page has the answer, and how long it takes to draw a picture."""
+    from playwright.sync_api import sync_playwright
+
+    from saga.viewer import Viewer
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    viewer = Viewer(session, port=0, folder=Path(tempfile.mkdtemp()))
+    rounds, engines, frames = [], [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        opened = browser.new_page(viewport={"width": 1280, "height": 960})
+        opened.add_init_script("localStorage.setItem('saga-hint', 'seen')")
+        opened.goto(viewer.address)
+        opened.wait_for_function("window.saga && saga.state && saga.client !== null", timeout=120_000)
+        opened.wait_for_timeout(10_000)
+        rng = np.random.default_rng(0)
+        for _ in range(clicks):
+            at = rng.uniform((0.3, 0.4), (0.7, 0.7)).tolist()
+            answer = opened.evaluate(f"saga.act('click', {{at: {at}, mode: 'replace'}})")
+            if "ms" in answer:
+                rounds.append(answer["round"])
+                engines.append(answer["ms"])
+            frame = "new Promise(r => requestAnimationFrame(a => requestAnimationFrame(b => r(b - a))))"
+            frames.append(opened.evaluate(frame))
+        browser.close()
+    viewer.close()
+    waits = np.array(rounds) - np.array(engines)
+    return {"page, beside the engine": float(np.median(waits)), "one picture": float(np.median(frames))}
+
+
+def main() -> None:
+    """Prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gaussians", type=int, nargs="+", default=[100_000, 500_000, 2_500_000])
+    parser.add_argument("--clicks", type=int, default=15)
+    parser.add_argument("--browser", action="store_true")
+    options = parser.parse_args()
+    for count in options.gaussians:
+        session, facts = engine(count, options.clicks)
+        if options.browser:
+            facts |= page(session, options.clicks)
+        for name, value in facts.items():
+            print(f"{name:32s} {value:12,.1f}", flush=True)
+        print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The operator of a small picture: only the Gaussians that can reach it are projected.
+
+A click from a camera that nobody looked through before needs a few pixels, and projecting and sorting all of a large
+scene for them would take most of its time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from saga.raster.geometry import TENSORS, Geometry
+from saga.raster.operator import BlendOperator
+from saga.raster.reference import NEAR
+from saga.raster.sparse import SparseRows
+from saga.scene.camera import Camera
+
+LARGEST = 128 * 128
+"""Pixels of a picture that it is worth it for."""
+_DEVIATIONS = 3.34
+"""Standard deviations at which the most opaque Gaussian falls below an alpha of 1/255, rounded up."""
+_SLACK = 3.0
+"""Pixels that the rasterizer's dilation and rounding add to that, rounded up."""
+
+
+class Bounds:
+    """What tells which Gaussians of a scene can reach a picture, without projecting them."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        """Packs centers and greatest standard deviations, in world units."""
+        self._spheres = torch.cat([geometry.means, geometry.scales.amax(1, keepdim=True)], dim=1)  # [N, 4]
+        self._unit = geometry.unit
+
+    def reaching(self, camera: Camera) -> Tensor:  # [n] int64
+        """Returns the rows that the rasterizer may show in a camera's picture; it shows no others.
+
+        A splat of standard deviation s at depth z is at most fx s (1 + t) / z wide per deviation, t the largest slope
+        of a ray that the rasterizer linearizes at; so each side of the picture is a half space of (x, y, z, s).
+        """
+        pose = torch.from_numpy(camera.world_to_camera).to(self._spheres)
+        sides = torch.zeros(5, 4, dtype=pose.dtype, device=pose.device)  # of camera x, y, z and s
+        parts = ((0, camera.width, camera.fx, camera.cx), (1, camera.height, camera.fy, camera.cy))
+        for axis, size, focal, middle in parts:
+            slope = max(abs(middle), abs(size - middle)) / focal + 0.15 * size / focal
+            reach = _DEVIATIONS * focal * (1 + slope)
+            sides[2 * axis, axis], sides[2 * axis, 2], sides[2 * axis, 3] = focal, middle + _SLACK, reach
+            sides[2 * axis + 1, axis], sides[2 * axis + 1, 3] = -focal, reach
+            sides[2 * axis + 1, 2] = size - middle + _SLACK
+        sides[4, 2] = 1.0
+        least = torch.zeros(5, dtype=pose.dtype, device=pose.device)
+        least[4] = 0.5 * NEAR / self._unit
+        world = torch.cat([sides[:, :3] @ pose[:3, :3], sides[:, 3:]], dim=1)
+        offset = sides[:, :3] @ pose[:3, 3]
+        return (torch.addmm(offset, self._spheres, world.T) >= least).all(1).nonzero()[:, 0]
+
+
+class WindowOperator(BlendOperator):
+    """A BlendOperator that has projected some of the Gaussians; rows and products are those of all of them."""
+
+    def __init__(self, geometry: Geometry, camera: Camera, rows: Tensor) -> None:  # [n] int64
+        """Projects the Gaussians of some rows, all that reach the picture."""
+        parts = {name: getattr(geometry, name)[rows] for name in TENSORS}
+        super().__init__(replace(geometry, **parts), camera)
+        self._rows, self._count = rows, len(geometry)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pixels and Gaussians of the whole scene."""
+        return self.camera.width * self.camera.height, self._count
+
+    def render(
+        self,
+        x: Tensor,  # [N, C]
+    ) -> Tensor:  # [H, W, C]
+        """As BlendOperator."""
+        if x.ndim != 2 or x.shape[0] != self._count:
+            raise ValueError(f"render: expected x of shape [{self._count}, C], found {list(x.shape)}")
+        return self._inside_operator.render(x[self._rows])
+
+    def lift(
+        self,
+        y: Tensor,  # [H, W, C]
+    ) -> Tensor:  # [N, C]
+        """As BlendOperator."""
+        gathered = self._inside_operator.lift(y)
+        return gathered.new_zeros(self._count, gathered.shape[1]).index_copy(0, self._rows, gathered)
+
+    def depth(self) -> Tensor:  # [H, W]
+        """As BlendOperator."""
+        return self._inside_operator.depth()
+
+    def rows(
+        self,
+        pixels: Tensor,  # [P, 2]
+    ) -> SparseRows:
+        """As BlendOperator."""
+        found = self._inside_operator.rows(pixels)
+        indices = self._rows[found.indices.long()].to(torch.int32)
+        return SparseRows(found.indptr, indices, found.weights, columns=self._count)
+
+    @property
+    def _inside_operator(self) -> BlendOperator:
+        """The operator of the projected Gaussians alone."""
+        plain = object.__new__(BlendOperator)
+        plain.__dict__.update(self.__dict__)
+        return plain

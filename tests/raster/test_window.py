@@ -1,0 +1,57 @@
+"""A small picture's operator, against that of the same picture with every Gaussian projected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.raster.window import Bounds, WindowOperator
+from saga.scene import Camera, Scene
+
+
+def _scene(seed: int, unit: float) -> tuple[Geometry, Camera]:
+    """Gaussians of all sizes around a camera, behind it and close to it, and a window of its picture."""
+    rng = np.random.default_rng(seed)
+    n = 3000
+    means = rng.normal(size=(n, 3)) * 3 / unit
+    scales = np.exp(rng.normal(-3, 1.2, size=(n, 3))) / unit
+    arrays = (means, scales, rng.normal(size=(n, 4)), rng.uniform(0, 1, n))
+    geometry = Geometry(*(torch.tensor(array, dtype=torch.float32) for array in arrays), unit=unit)
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    pose = np.eye(4)
+    pose[:3, :3] = turn * np.sign(np.linalg.det(turn))
+    pose[:3, 3] = (0.1 / unit, 0, 2 / unit)
+    return geometry, Camera("", 40, 24, 900, 700, *rng.uniform(-300, 300, 2), pose)
+
+
+@pytest.mark.parametrize("unit", [1.0, 8.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_window_shows_what_all_gaussians_show(seed: int, unit: float):
+    geometry, camera = _scene(seed, unit)
+    rows = Bounds(geometry).reaching(camera)
+    window, whole = WindowOperator(geometry, camera, rows), BlendOperator(geometry, camera)
+    pixels = whole.pixels().reshape(-1, 2)
+    one, other = window.rows(pixels), whole.rows(pixels)
+    assert len(rows) < 0.7 * len(geometry) and len(one.indices) > 0
+    assert torch.equal(one.indptr, other.indptr) and torch.equal(one.indices, other.indices)
+    assert torch.equal(one.weights, other.weights) and one.columns == other.columns
+    x, y = torch.rand(len(geometry), 3), torch.rand(24, 40, 2)
+    torch.testing.assert_close(window.render(x), whole.render(x))
+    torch.testing.assert_close(window.lift(y), whole.lift(y))
+    torch.testing.assert_close(window.depth(), whole.depth())
+    torch.testing.assert_close(window.alpha(), whole.alpha())
+    torch.testing.assert_close(window.surface().depth, whole.surface().depth)
+
+
+def test_a_scene_takes_it_for_small_pictures_of_free_cameras(wall):
+    scene: Scene = wall()
+    placed = DeviceScene(scene)
+    view = scene.cameras[0]
+    small, large = replace(view, cx=view.cx + 1), view.resized(640, 480)
+    assert isinstance(placed.operator(small), WindowOperator)
+    assert not isinstance(placed.operator(large), WindowOperator)
+    assert not isinstance(placed.operator(view), WindowOperator)
