@@ -1,8 +1,9 @@
-"""Temporary files and folders beside a target, told apart from those of dead runs by a lock."""
+"""Temporary folders beside a target, told apart from those of dead runs by a lock."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -16,24 +17,9 @@ except ImportError:  # Windows has no such locks: leftovers stay there
     fcntl = None  # type: ignore[assignment]
 
 PREFIX = ".saga-partial-"
-_LOCK = "lock"
-
-
-@contextmanager
-def temporary_file(path: Path) -> Iterator[Path]:
-    """Makes an empty temporary file beside `path` that keeps its suffix, and removes it if it is still there after.
-
-    Leftovers of dead runs for the same target are removed first.
-    """
-    remove_leftovers(path)
-    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{path.suffix}")
-    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-    try:
-        _lock(handle)
-        yield temporary
-    finally:
-        os.close(handle)
-        temporary.unlink(missing_ok=True)
+LOCK = "lock"
+"""Name of the file in a temporary folder whose lock says that its run is alive."""
+_ATTEMPTS = 100
 
 
 @contextmanager
@@ -43,26 +29,22 @@ def temporary_folder(target: Path, parent: Path) -> Iterator[Path]:
     Leftovers of dead runs for the same target are removed first.
     """
     remove_leftovers(parent / target.name)
-    folder = parent / f"{_prefix(target)}{secrets.token_hex(4)}"
-    folder.mkdir()
-    handle = os.open(folder / _LOCK, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    folder, handle = _made(target, parent)
     try:
-        _lock(handle)
         yield folder
     finally:
-        os.close(handle)
-        shutil.rmtree(folder, ignore_errors=True)
+        _empty(folder)
+        os.close(handle)  # before its file is removed, which Windows would not do
+        _remove_emptied(folder)
 
 
 def remove_leftovers(target: Path) -> None:
-    """Removes temporary files and folders that runs which are no longer alive left for a target."""
-    with contextlib.suppress(OSError):
-        for entry in list(target.parent.iterdir()):
-            if entry.name.startswith(_prefix(target)) and _is_dead(entry):
-                if entry.is_dir() and not entry.is_symlink():
-                    shutil.rmtree(entry, ignore_errors=True)
-                else:
-                    entry.unlink(missing_ok=True)
+    """Removes temporary folders, and files, that runs which are no longer alive left for a target."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            for entry in list(target.parent.iterdir()):
+                if entry.name.startswith(_prefix(target)) and not entry.is_symlink():
+                    _remove_dead(entry)
 
 
 def is_leftover(name: str) -> bool:
@@ -75,27 +57,68 @@ def _prefix(target: Path) -> str:
     return f"{PREFIX}{target.stem[:40]}-"
 
 
-def _is_dead(entry: Path) -> bool:
-    """Whether nobody holds the lock of something temporary; when in doubt, somebody does."""
+def _made(target: Path, parent: Path) -> tuple[Path, int]:
+    """Makes a folder; returns it, and the handle of its lock, which is held."""
+    for _ in range(_ATTEMPTS):
+        folder = parent / f"{_prefix(target)}{secrets.token_hex(4)}"
+        folder.mkdir()
+        try:
+            handle = os.open(folder / LOCK, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        except FileNotFoundError:  # another run took it for a dead one's before it had a lock
+            continue
+        except BaseException:
+            _remove_emptied(folder)
+            raise
+        if _is_ours(handle, folder / LOCK):
+            return folder, handle
+        os.close(handle)
+    raise OSError(errno.EBUSY, "others keep removing its temporary folders")
+
+
+def _is_ours(handle: int, lock: Path) -> bool:
+    """Takes a lock that was just made; False when another run took it for a dead one's before."""
     if fcntl is None:
-        return False
-    lock = entry / _LOCK if entry.is_dir() else entry
-    try:
-        handle = os.open(lock, os.O_RDWR)
-    except FileNotFoundError:
-        return entry.is_dir()  # killed before it made its lock, or a moment before it does: then it says so
-    except OSError:
-        return False
+        return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except OSError:
+        return os.stat(lock).st_ino == os.fstat(handle).st_ino
+    except (BlockingIOError, FileNotFoundError):
         return False
+    except OSError:  # a file system without locks
+        return True
+
+
+def _remove_dead(entry: Path) -> None:
+    """Removes something temporary if nobody holds its lock, and holds it meanwhile; when in doubt, somebody does."""
+    try:
+        handle = os.open(entry / LOCK if entry.is_dir() else entry, os.O_RDWR)
+    except FileNotFoundError:  # its run was killed before it made a lock, or is about to: nothing is in it
+        _remove_emptied(entry)
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if entry.is_dir():
+            _empty(entry)
+            _remove_emptied(entry)
+        else:
+            entry.unlink()
+    except BlockingIOError:
+        pass
     finally:
         os.close(handle)
 
 
-def _lock(handle: int) -> None:
-    if fcntl is not None:
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _empty(folder: Path) -> None:
+    """Removes all in a folder but its lock, without which nobody would know later that what is left is nobody's."""
+    with contextlib.suppress(OSError):
+        for entry in list(folder.iterdir()):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != LOCK:
+                entry.unlink(missing_ok=True)
+
+
+def _remove_emptied(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        (folder / LOCK).unlink(missing_ok=True)
+        folder.rmdir()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from saga.errors import SagaError
 from saga.files.disk import writing
-from saga.files.leftovers import is_leftover, temporary_file, temporary_folder
+from saga.files.leftovers import LOCK, is_leftover, temporary_folder
 from saga.files.special import real_path
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
@@ -19,10 +19,12 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yields a temporary name beside `path` to write to; it becomes `path` when the block ends without an error.
+    """Yields a temporary name to write to; the file becomes `path` when the block ends without an error.
 
-    The temporary name keeps the suffix, because some writers choose the format by it. Missing parent folders are made.
-    A link at `path` is replaced, not followed.
+    The temporary name keeps the suffix, because some writers choose the format by it. It is in a folder of its own
+    beside `path`: some libraries write to another name first, and what they leave there when they are killed is found
+    with it. They also make files that only their owner may read, and these become like all others. Missing parent
+    folders are made. A link at `path` is replaced, not followed.
 
     Raises:
         SagaError: the file system refuses, or is full.
@@ -30,8 +32,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_file(path) as temporary:
+        with temporary_folder(path, path.parent) as folder:
+            temporary = folder / f"new{path.suffix}"
             yield temporary
+            shutil.copymode(folder / LOCK, temporary)
             os.replace(temporary, path)
 
 

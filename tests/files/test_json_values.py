@@ -23,6 +23,7 @@ IN_MEMORY = {
     "saga/masks/scene/generator.py": "digests",
     "saga/alignment/frames.py": "a message",
     "saga/scene/camera.py": "a name",
+    "saga/viewer/front.py": "messages",
 }
 """Modules that make text of JSON values, and what for, if not to write it."""
 

@@ -11,7 +11,7 @@ import pytest
 from saga.errors import SagaError
 from saga.files import transaction
 from saga.files.disk import require_room
-from saga.files.leftovers import is_leftover
+from saga.files.leftovers import is_leftover, remove_leftovers
 from saga.files.transaction import atomic_path, staged_folder
 from saga.testing import counting, dying, failing, in_child
 
@@ -170,6 +170,60 @@ def test_a_living_run_keeps_its_temporary_files(tmp_path: Path) -> None:
         write(tmp_path / "out", "second")
         assert (stage / "result.txt").read_text() == "first"
     assert tree(tmp_path) == {"out/result.txt": "first"}
+
+
+def test_what_a_library_leaves_beside_the_file_it_writes_is_removed_by_the_next_run(tmp_path: Path) -> None:
+    def work() -> None:
+        with dying(4), atomic_path(tmp_path / "field.saga") as temporary:
+            temporary.with_name(".tmp123").write_text("half")
+            os.replace(temporary.with_name(".tmp123"), temporary)
+
+    assert in_child(work) == -9
+    (left,) = tmp_path.iterdir()
+    assert is_leftover(left.name) and (left / ".tmp123").exists()
+    with atomic_path(tmp_path / "field.saga") as temporary:
+        temporary.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["field.saga"]
+
+
+def test_a_file_may_be_read_by_whom_other_files_may_be_read(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    with atomic_path(tmp_path / "field.saga") as temporary:
+        temporary.touch(0o600)
+    assert (tmp_path / "field.saga").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_run_that_is_removed_before_it_has_its_lock_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, opened = [], os.open
+
+    def other_run(path: Path, *arguments: object) -> int:
+        """Another run comes in between: before the lock is made, and before it is taken."""
+        if Path(path).name != "lock" or path in made:
+            return opened(path, *arguments)
+        made.append(path)
+        if len(made) == 1:
+            remove_leftovers(tmp_path / "out")
+        handle = opened(path, *arguments)
+        if len(made) == 2:
+            remove_leftovers(tmp_path / "out")
+        return handle
+
+    monkeypatch.setattr(os, "open", other_run)
+    write(tmp_path / "out", "one")
+    assert len(made) == 3
+    assert tree(tmp_path) == {"out/result.txt": "one"}
+
+
+def test_what_a_dead_run_began_to_remove_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".saga-partial-out-1" / "new").mkdir(parents=True)
+    (tmp_path / ".saga-partial-out-1" / "lock").touch()
+    (tmp_path / ".saga-partial-out-2").mkdir()
+    (tmp_path / ".saga-partial-out-3").touch()
+    (tmp_path / ".saga-partial-other-1").mkdir()
+    write(tmp_path / "out", "one")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".saga-partial-other-1", "out"]
 
 
 def test_links_inside_a_result_are_never_followed(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def _edit(random: Random, tree: Any) -> str:
         case 2 if isinstance(parent, list):
             del parent[key]
             return f"no [{key}]"
-        case 3 if isinstance(old, (int, float)) and not isinstance(old, bool):
+        case 3 if isinstance(old, (int, float)) and not isinstance(old, bool) and abs(old) < 1e300:
             parent[key] = random.choice((-old, str(old), [old], old * 10**6, old + 0.5, old / 3, float(old)))
             return f"{key}: another number"
         case 4:
