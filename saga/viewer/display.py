@@ -118,9 +118,11 @@ def _level_of_detail(gaussians: Gaussians, most: int) -> tuple[np.ndarray, np.nd
         middle = (low + high) / 2
         low, high = (middle, high) if np.minimum(middle * worth, 1).sum() < most else (low, middle)
     chance = np.minimum(low * worth, 1)
-    drawn = np.random.default_rng(0).random(len(kept)) < chance
-    rows, grown = kept[drawn], np.minimum(chance[drawn] ** -0.5, 4.0)
-    return rows[:most], grown[:most].astype(np.float32)
+    rng = np.random.default_rng(0)
+    drawn = np.flatnonzero(rng.random(len(kept)) < chance)
+    if len(drawn) > most:
+        drawn = np.sort(rng.choice(drawn, most, replace=False))
+    return kept[drawn], np.minimum(chance[drawn] ** -0.5, 4.0).astype(np.float32)
 
 
 def _covariances(

@@ -65,3 +65,225 @@ def test_objects_are_kept_and_found_again_after_a_reload_and_a_crash(page, place
     page.load()
     assert [each["name"] for each in page.state()["objects"]] == ["my ball"]
     assert page.state()["selected"] == page.state()["objects"][0]["count"]
+
+
+def drag(page, *places: tuple[float, float]) -> None:
+    """Draws a line through pixels of the page, and waits for the answer."""
+    before = page.page.evaluate("saga.number")
+    page.page.mouse.move(*places[0])
+    page.page.mouse.down()
+    for place in places[1:]:
+        page.page.mouse.move(*place, steps=3)
+    page.page.mouse.up()
+    page.page.wait_for_function(f"saga.number > {before} && saga.waiting.size === 0", timeout=20_000)
+
+
+def outline(page, tiny_demo, tiny_scene, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The box of an object on the page: its upper left and its lower right corner, in pixels."""
+    means = tiny_scene.gaussians.means[tiny_demo.labels == tiny_demo.names[name]]
+    shown = np.array([page.pixel(point) for point in means[::5]])
+    return shown.min(0), shown.max(0)
+
+
+@pytest.mark.parametrize("tool", ["Rectangle", "Lasso", "Brush"])
+def test_drawing_selects_the_object(page, tiny_demo, tiny_scene, iou_with, tool):
+    low, high = outline(page, tiny_demo, tiny_scene, "ball")
+    middle, half = (low + high) / 2, (high - low) / 2
+    page.page.click(f"#saga-tool-{tool.lower()}")
+    if tool == "Rectangle":
+        drag(page, low, high)
+    elif tool == "Lasso":
+        turns = np.linspace(0, 2 * np.pi, 16)
+        drag(page, *(middle + 1.15 * half * (np.cos(turn), np.sin(turn)) for turn in turns))
+    else:
+        drag(page, middle - 0.4 * half, middle + 0.4 * half)
+    assert iou_with(page.viewed.session.selection, "ball") > 0.9, page.says()
+    assert page.complaints() == []
+
+
+def test_what_shows_in_a_rectangle_can_be_taken_too(page, tiny_demo, tiny_scene):
+    low, high = outline(page, tiny_demo, tiny_scene, "ball")
+    page.press("r")
+    page.page.select_option("#saga-takes", "through")
+    drag(page, low, high)
+    through = len(page.viewed.session)
+    page.page.select_option("#saga-takes", "surface")
+    drag(page, low, high)
+    assert 0 < len(page.viewed.session) < through
+
+
+def test_the_preview_shows_what_a_click_would_select_and_selects_nothing(page, place_of):
+    ball = place_of("ball")
+    page.page.wait_for_timeout(1000)
+    before = page.around(ball)
+    page.press("o")
+    page.page.mouse.move(*page.pixel(ball))
+    page.page.mouse.move(*np.add(page.pixel(ball), 1))
+    scene = page.viewed.viewer.stage._server.scene
+    page.until(lambda: scene.get_handle_by_name("/preview") is not None)
+    page.page.wait_for_timeout(1000)
+    after = page.around(ball)
+    assert after[2] - after[0] > before[2] - before[0] + 40  # blue, where the selection is orange
+    assert len(page.viewed.session) == 0
+    page.press("o")
+    page.until(lambda: scene.get_handle_by_name("/preview") is None)
+
+
+def test_everything_is_found_and_written(page, tmp_path):
+    page.press("f")
+    page.until(lambda: len(page.state()["objects"]) > 8 and page.state()["job"] is None, 60)
+    page.press("u")
+    folder = page.viewed.folder / "out" / "objects-1"
+    page.until(lambda: (folder / "labeled.ply").is_file() and page.state()["job"] is None, 60)
+    assert len(list((folder / "objects").iterdir())) == len(page.state()["objects"])
+    assert str(folder) in page.state()["written"]
+    assert page.complaints() == []
+
+
+def test_the_selection_and_a_turntable_are_written(page, place_of):
+    page.click(place_of("ball"))
+    page.press("t")
+    folder = page.viewed.folder / "out"
+    page.until(lambda: (folder / "object-1" / "object.ply").is_file() and page.state()["job"] is None, 60)
+    page.press("y")
+    page.until(lambda: (folder / "object-1.gif").is_file() and page.state()["job"] is None, 60)
+
+
+def test_photographs_are_shown_beside_the_mask_and_answer_clicks(page, middle_of, iou_with, tiny_scene):
+    page.press("p")
+    page.page.wait_for_function("document.querySelectorAll('#saga-strip img').length === 6")
+    page.page.click("#saga-strip img >> nth=2")
+    page.page.wait_for_function("(i => i && i.complete && i.naturalWidth)(document.querySelector('#saga-photo img'))")
+    box = page.page.locator("#saga-photo img.asked").bounding_box()
+    view = tiny_scene.cameras[2]
+    x, y = middle_of("ball", view.name)
+    before = page.page.evaluate("saga.number")
+    page.page.mouse.click(
+        box["x"] + (x + 0.5) / view.width * box["width"], box["y"] + (y + 0.5) / view.height * box["height"]
+    )
+    page.page.wait_for_function(f"saga.number > {before} && saga.waiting.size === 0")
+    assert iou_with(page.viewed.session.selection, "ball") == 1
+    page.until(
+        lambda: (
+            f"version={page.state()['version']}" in page.page.locator("#saga-photo img").nth(1).evaluate("i => i.src")
+        )
+    )
+    client = page.viewed.viewer.stage.client(page.page.evaluate("saga.client"))
+    page.until(lambda: np.allclose(page.viewed.viewer.stage.camera(client).position, view.position, atol=0.02))
+
+
+def test_pictures_from_saga_show_the_same_and_answer_clicks(page, place_of, iou_with):
+    ball = place_of("ball")
+    page.page.wait_for_timeout(1000)
+    at = page.pixel(ball)
+    drawn = page.picture()[:, 320:].astype(float)
+    page.press("g")
+    page.page.wait_for_function("saga.frame.image.naturalWidth > 0 && saga.waiting.size === 0")
+    page.page.wait_for_timeout(500)
+    rendered = page.picture()[:, 320:].astype(float)
+    assert np.abs(drawn - rendered).mean() < 12 and rendered.std() > 20
+    page.page.mouse.click(*at)
+    page.until(lambda: iou_with(page.viewed.session.selection, "ball") == 1)
+    page.page.wait_for_function("saga.waiting.size === 0")
+    page.page.wait_for_timeout(500)
+    x, y = (round(value) for value in at)
+    red, _, blue = page.picture()[y - 3 : y + 4, x - 3 : x + 4].reshape(-1, 3).mean(0)
+    assert red - blue > 60
+    still = page.picture()
+    page.page.mouse.move(700, 600)
+    page.page.mouse.down()
+    page.page.mouse.move(820, 600, steps=4)
+    page.page.mouse.up()
+    page.page.wait_for_timeout(800)
+    assert np.abs(page.picture()[:, 320:].astype(float) - still[:, 320:]).mean() > 3
+    assert page.complaints() == []
+
+
+@pytest.mark.parametrize("what", ["features", "objects", "scores"])
+def test_the_scene_is_seen_in_other_colors(page, place_of, what):
+    page.click(place_of("ball"))
+    page.press("Enter")
+    if what == "scores":
+        page.click(place_of("ball"))
+    page.page.wait_for_timeout(1000)
+    before = page.picture()[:, 320:].astype(float)
+    page.page.select_option("#saga-see-what", what)
+    page.until(lambda: page.state()["see"] == what)
+    page.until(lambda: np.abs(page.picture()[:, 320:].astype(float) - before).mean() > 5)
+
+
+def test_the_selection_alone_hidden_and_on_black(page, place_of):
+    ball, mug = place_of("ball"), place_of("mug")
+    page.click(ball)
+    page.press("k")
+    page.until(lambda: page.around(mug).max() < 30 and page.around(ball).max() > 60)
+    page.press("x")
+    page.until(lambda: page.around(mug).min() > 225 and page.around(ball).min() < 225)
+    page.press("m")
+    page.until(lambda: page.around(mug).min() < 225)
+
+
+def test_the_help_lists_every_key_that_does_something(page):
+    page.press("?")
+    text = page.page.inner_text("#saga-help").lower()
+    for key in page.page.evaluate("Object.keys(saga.keys.known)"):
+        assert {"Escape": "esc", " ": "space", "=": "+"}.get(key, key.lower()) in text
+    page.press("Escape")
+    assert page.page.locator("#saga-help").count() == 0 and page.state()["can_undo"] is False
+
+
+def test_500_random_actions_leave_no_error_and_memory_flat(page, tiny_demo, tiny_scene):
+    rng = np.random.default_rng(0)
+    names = list(tiny_demo.names)
+    places = [
+        page.pixel(tiny_scene.gaussians.means[tiny_demo.labels == tiny_demo.names[name]].mean(0)) for name in names
+    ]
+    keys = [
+        "Control+z",
+        "Control+y",
+        "+",
+        "-",
+        "i",
+        "Tab",
+        "Escape",
+        "Enter",
+        "v",
+        "x",
+        "h",
+        "k",
+        "m",
+        "o",
+        "n",
+        "1",
+        "2",
+        "3",
+    ]
+    used = []
+    for step in range(500):
+        if rng.random() < 0.5:
+            x, y = places[rng.integers(len(places))] + rng.normal(0, 3, 2)
+            at = [float(x) / 1100, float(y) / 700]
+            mode = ["replace", "add", "subtract", "intersect"][rng.integers(4)]
+            page.page.evaluate(f"saga.act('click', {{at: {at}, mode: '{mode}'}})")
+        else:
+            page.page.keyboard.press(keys[rng.integers(len(keys))])
+        if step % 20 == 19:
+            page.page.wait_for_function("saga.waiting.size === 0", timeout=60_000)
+            page.press("m")
+        if step % 100 == 99:
+            page.page.wait_for_timeout(300)
+            used.append((_resident(), page.page.evaluate("performance.memory.usedJSHeapSize")))
+    assert page.complaints() == []
+    assert page.state()["version"] > 100
+    ours, theirs = (np.array(each, float) / 2**20 for each in zip(*used, strict=True))
+    assert ours[-1] - ours[1] < 60, ours
+    assert theirs[-1] - theirs[1] < 60, theirs
+
+
+def _resident() -> int:
+    """Bytes of memory that this process, which serves, takes."""
+    import gc
+
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
