@@ -15,6 +15,7 @@ from saga.train.config import TrainConfig
 
 if TYPE_CHECKING:
     from saga.masks.scene.generator import SceneGenerator
+    from saga.masks.source import MaskSource
     from saga.raster import DeviceScene
     from saga.regions import SceneRegions
     from saga.scene import Scene
@@ -52,7 +53,7 @@ def train_opened(
     scene: Scene, target: Path, cameras: CameraInputs, masks: MaskInputs, config: TrainConfig, regions: bool = True
 ) -> None:
     """Trains the features of a scene that is open, and writes them and its regions."""
-    from saga.masks.own import generator_of
+    from saga.masks.own import are_given, generator_of
     from saga.train import train as train_field
 
     began, device = time.perf_counter(), cameras.choose_device()
@@ -65,7 +66,7 @@ def train_opened(
     field = train_field(scene, source, config, device, target.with_name(f"{target.name}.checkpoint"))
     field.save(target)
     if regions:
-        write_regions(scene, generator_of(source), target, device)
+        write_regions(scene, generator_of(source), target, device, source if are_given(source) else None)
     report = field.report or {}
     stages = ", ".join(f"{name} {value:.1f} s" for name, value in report["seconds"].items())
     say(
@@ -75,7 +76,11 @@ def train_opened(
 
 
 def write_regions(
-    scene: Scene | DeviceScene, own: SceneGenerator | None, field: Path, device: str
+    scene: Scene | DeviceScene,
+    own: SceneGenerator | None,
+    field: Path,
+    device: str,
+    given: MaskSource | None = None,
 ) -> SceneRegions | None:
     """Writes the regions of a scene beside its field; says so where a scene has none.
 
@@ -84,6 +89,7 @@ def write_regions(
         own: What finds the supports and objects of the scene, which become regions too; None leaves them out.
         field: The field's file.
         device: Where to render.
+        given: Masks of the views that come from a person or a model; they say which regions are things.
     """
     from saga.regions import build_regions
     from saga.regions.scene_regions import SUFFIX
@@ -92,7 +98,7 @@ def write_regions(
     structure = None if own is None else own.structure()
     surface = None if own is None else own.surface
     try:
-        found = build_regions(scene, structure=structure, surface=surface, device=device)
+        found = build_regions(scene, structure=structure, surface=surface, device=device, masks=given)
     except SagaError as error:
         path.unlink(missing_ok=True)
         say(f"warning: no regions, so a prompt has one answer: {error}")

@@ -114,9 +114,10 @@ class Preparation:
         """Finds the scene's regions and saves them, unless they are there; a scene without a surface has none."""
         if path.is_file():
             return
-        structure = None if are_given(masks) else scene_structure(scene, masks, self.progress)
+        given = masks if are_given(masks) else None
+        structure = None if given is not None else scene_structure(scene, masks, self.progress)
         try:
-            found = build_regions(scene, structure=structure, progress=self.progress)
+            found = build_regions(scene, structure=structure, progress=self.progress, masks=given)
         except SagaError as error:
             warnings.warn(f"no regions, so a prompt has one answer: {error}", stacklevel=2)
             return

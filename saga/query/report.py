@@ -51,6 +51,15 @@ class Report:
         """Returns a report that starts from what this one has; neither changes the other afterwards."""
         return copy.deepcopy(self)
 
+    def take(self, other: Report) -> None:
+        """Takes over what another report of the same query says; what both say is as the other says."""
+        self.timings_ms |= other.timings_ms
+        self.counts |= other.counts
+        self.thresholds |= other.thresholds
+        self.losses |= other.losses
+        self.warnings += [warning for warning in other.warnings if warning not in self.warnings]
+        self.extra |= other.extra
+
     def as_json(self) -> dict[str, Any]:
         """Returns the facts as JSON values."""
         return {

@@ -74,8 +74,8 @@ class Answer:
 def nested_answers(
     regions: SceneRegions,
     evidence: Evidence,
-    further: np.ndarray | None = None,  # [F, L]
-    alike: np.ndarray | None = None,  # [L]
+    alike: np.ndarray | None = None,  # [F, L]
+    confirmed: bool = False,
     most: float = 0.7,
 ) -> tuple[list[Answer], int]:
     """Up to three answers, smallest first, and which of them is best.
@@ -83,21 +83,25 @@ def nested_answers(
     Args:
         regions: the scene's.
         evidence: what the prompts say.
-        further: sets of cells that are candidates too, bool [F, L].
-        alike: what is alike by another judgment, bool [L]: it raises the score of answers by their IoU with it.
+        alike: what is alike by other judgments, bool [F, L]: each is a candidate too, and raises the score of answers
+            by their IoU with it.
+        confirmed: whether answers are ranked by how well masks that were given confirm them, too.
         most: largest answer, as a share of a picture.
 
     Returns:
         The answers and the index of the best; none and -1 when no region fits the evidence.
     """
-    further = np.zeros((0, regions.count), bool) if further is None else further
-    members, own = np.concatenate([regions.members, further]), np.append(regions.own, np.zeros(len(further), bool))
+    alike = np.zeros((0, regions.count), bool) if alike is None else alike
+    members, own = np.concatenate([regions.members, alike]), np.append(regions.own, np.zeros(len(alike), bool))
     fits = evidence.fits(members)
     members, own, fits = members[fits > 0], own[fits > 0], fits[fits > 0]
     shares = members @ regions.shares
     scores = (regions.closures(members) + _OWN * own) / (1 + _OWN) * fits
-    if alike is not None:
-        scores *= (_UNLIKE + overlaps(regions, members, alike)) / (_UNLIKE + 1)
+    if confirmed and regions.given is not None:
+        scores = regions.closures(members) * regions.given.confirmed(members) * fits
+    if len(alike) > 0:
+        likeness = np.max([overlaps(regions, members, each) for each in alike], axis=0)
+        scores *= (_UNLIKE + likeness) / (_UNLIKE + 1)
     chosen: list[int] = []
     for index in np.argsort(-scores, kind="stable").tolist():
         if len(chosen) == _MOST_ANSWERS or scores[index] <= 0:

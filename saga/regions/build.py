@@ -12,10 +12,12 @@ from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.grid import view_grid
 from saga.masks.scene.structure import SceneStructure
 from saga.masks.scene.surface import Surface, fuse
+from saga.masks.source import MaskSource
 from saga.raster.device_scene import DeviceScene
 from saga.regions.borders import Borders, cell_borders
 from saga.regions.cells import STRONGEST_EDGE, gaussian_cells, surface_cells
 from saga.regions.config import RegionConfig
+from saga.regions.given import given_masks
 from saga.regions.graph import SurfaceGraph, image_gradient, surface_graph
 from saga.regions.hierarchy import build_hierarchy, cell_descriptors
 from saga.regions.pool import pool
@@ -36,6 +38,7 @@ def build_regions(
     device: str = "auto",
     progress: bool = True,
     surface: Surface | None = None,
+    masks: MaskSource | None = None,
 ) -> SceneRegions:
     """Finds the cells and regions of a scene from its views.
 
@@ -46,6 +49,7 @@ def build_regions(
         device: where views are rendered; without effect when the scene is on a device already.
         progress: whether to show a bar on standard error.
         surface: what the views see, where that is known already.
+        masks: masks that were given for the views: they say which regions are things.
 
     Raises:
         SagaError: no cameras, an unreadable photograph, or nothing that two views see.
@@ -56,7 +60,7 @@ def build_regions(
         surface = _look(on_device, config, progress)
     views = tracked([grid.camera for grid in surface.grids], progress, "image edges", "views")
     gradients = [image_gradient(on_device.picture(camera.name), config.long_side) for camera in views]
-    return regions_of_surface(on_device.scene, surface, gradients, config, structure)
+    return regions_of_surface(on_device.scene, surface, gradients, config, structure, masks)
 
 
 def _look(placed: DeviceScene, config: RegionConfig, progress: bool) -> Surface:
@@ -79,6 +83,7 @@ def regions_of_surface(
     gradients: Sequence[np.ndarray],  # K x [h, w]
     config: RegionConfig,
     structure: SceneStructure | None = None,
+    masks: MaskSource | None = None,
 ) -> SceneRegions:
     """Finds the cells and regions of a fused surface; `gradients` are its views' (see `image_gradient`)."""
     graph = surface_graph(surface, gradients, config)
@@ -100,6 +105,7 @@ def regions_of_surface(
         borders=np.stack([borders.one, borders.other]).astype(np.int32),
         lengths=borders.lengths.astype(np.float32),
         closed=_closed(borders, config),
+        given=None if masks is None else given_masks(masks, surface.grids, graph.views, cells),
     )
 
 

@@ -15,9 +15,10 @@ from saga.files.reading import reading
 from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
 from saga.regions.config import Cues, RegionConfig
+from saga.regions.given import GivenMasks
 from saga.scene import Scene
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SUFFIX = ".regions"
 """Of the file beside the scene, instead of the PLY's."""
 _OPENEST = 0.25
@@ -46,6 +47,8 @@ class SceneRegions:
     """Length of each border in the pictures, float32 [B]."""
     closed: np.ndarray  # [B]
     """How much image edges, creases and depth jumps close each border, float32 [B] from 0 (open) to 1 (closed)."""
+    given: GivenMasks | None = None
+    """What masks that were given for the views say about the cells; None where there were none."""
 
     @property
     def count(self) -> int:
@@ -95,6 +98,8 @@ class SceneRegions:
             "lengths": self.lengths,
             "closed": self.closed,
         }
+        if self.given is not None:
+            tensors |= self.given.tensors()
         metadata = {
             "format_version": FORMAT_VERSION,
             "scene_digest": self.scene_digest,
@@ -125,7 +130,9 @@ class SceneRegions:
             settings = metadata["config"]
             cues = tuple(Cues(**entry) for entry in settings.pop("hierarchies"))
             tensors["members"] = np.unpackbits(tensors["members"], axis=1, count=len(tensors["shares"])).astype(bool)
-            regions = SceneRegions(metadata["scene_digest"], RegionConfig(hierarchies=cues, **settings), **tensors)
+            given = GivenMasks.of_tensors(tensors, len(tensors["shares"]))
+            config = RegionConfig(hierarchies=cues, **settings)
+            regions = SceneRegions(metadata["scene_digest"], config, given=given, **tensors)
             regions._check()
         if scene is not None and (
             regions.scene_digest != scene.gaussians.digest() or len(regions.cells) != len(scene.gaussians)

@@ -33,6 +33,9 @@ class TrainConfig(Config):
     correspondence_form: Literal["relu", "paper"] = "relu"
     """Form of the correspondence loss: "paper" is K * S as in eq. 10; "relu" is K * max(S, 0), which stops pushing
     features of different objects apart once they are orthogonal."""
+    scales: Literal[1, 2] = 2
+    """Scales that the features keep apart. With 2, one half of them learns what shares any mask (eq. 8), the other what
+    belongs together by the size of the masks: a mask of a heap does not blur the things in it. 1 is the paper's."""
     start: Literal["random", "spectral"] = "spectral"
     """Features before the first step: a closed form from the masks, or small random ones, which need more steps."""
     norm_regularization: NonNegativeFloat = 0.0

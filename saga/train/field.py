@@ -26,6 +26,12 @@ FORMAT_VERSION = 2
 _Network = TypeVar("_Network", bound=nn.Module)
 
 
+def scale_columns(config: TrainConfig) -> list[slice]:
+    """Columns of the features that belong to each scale, the coarsest first."""
+    width = -(-config.dimensions // config.scales)
+    return [slice(first, min(first + width, config.dimensions)) for first in range(0, config.dimensions, width)]
+
+
 @dataclass
 class FeatureField:
     """Features of every Gaussian of one scene, with what is needed to query them."""
@@ -87,6 +93,11 @@ class FeatureField:
             field.check(scene, path)
         return field
 
+    @property
+    def scales(self) -> list[Tensor]:  # [N, C / S] each
+        """The features of each scale, the coarsest first."""
+        return [self.features[:, columns] for columns in scale_columns(self.config)]
+
     def to(self, device: str | torch.device) -> FeatureField:
         """Returns the field with its tensors on a device; this one stays where it is."""
         phi = None if self.phi is None else copy.deepcopy(self.phi).to(device)
@@ -103,7 +114,9 @@ class FeatureField:
 
 def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path) -> FeatureField:
     # Fields from before regions carry a setting of what regions replaced; their features are the same.
-    config = TrainConfig(**{name: value for name, value in metadata["config"].items() if name != "granularity"})
+    settings = {name: value for name, value in metadata["config"].items() if name != "granularity"}
+    # Fields from before there were scales have one.
+    config = TrainConfig(**({"scales": 1} | settings))
     features, digest, report = tensors["features"], metadata["scene_digest"], metadata["report"]
     if features.ndim != 2 or features.shape[1] != config.dimensions or not isinstance(digest, str):
         raise ValueError(f"features of shape {list(features.shape)} and a digest {digest!r}")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+_SCALE_RATIO = 4.0
+"""Times that the smallest mask of two pixels may be larger than the smallest mask of one of them, before they belong
+apart at the fine scale."""
 
 
 def mask_queries(
@@ -50,6 +55,30 @@ def mask_correspondence(
     union = sizes[:, None] + sizes[None, :] - shared
     k = torch.where(shared > 0, shared / union.clamp(min=1e-6), -1.0)
     return torch.where(union > 0, k, 0.0)
+
+
+def scaled_correspondence(
+    members: Tensor,  # [P, M]
+    sizes: Tensor,  # [M]
+) -> Tensor:  # [P, P]
+    """Returns K(p1, p2) by size: 1 where two pixels share the smallest mask of either, less the larger what they share.
+
+    With s the smallest mask of one of the pixels and S the smallest that holds both, K = 1 + log(s / S) / log(4), at
+    least -1, and -1 where no mask holds both. Unlike eq. 8 it is negative between a small thing and what a mask more
+    than four times as large joins it with, so that nested masks do not make everything alike. Of two pixels that both lie in
+    no mask nothing is known: their K is 0.
+
+    `members` is 0 or 1 (float), `sizes` the pixels of each mask.
+    """
+    inverse = members / sizes.clamp(min=1)
+    smallest = inverse.amax(1) if members.shape[1] > 0 else inverse.new_zeros(len(members))
+    shared = torch.zeros(len(members), len(members), device=members.device)
+    for index in range(members.shape[1]):  # [P, P, M] at once would be large
+        shared = torch.maximum(shared, torch.outer(members[:, index], inverse[:, index]))
+    ratio = shared / torch.maximum(smallest[:, None], smallest[None]).clamp(min=1e-12)
+    k = (1 + ratio.clamp(min=1e-9).log() / math.log(_SCALE_RATIO)).clamp(min=-1)
+    known = smallest > 0
+    return torch.where(known[:, None] | known[None], k, 0.0)
 
 
 def correspondence_loss(

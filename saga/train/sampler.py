@@ -41,6 +41,8 @@ class CachedView:
     """How much of each cell of SAM's feature map a mask covers, 0 to 255; None without SAM features."""
     weights: Tensor | None = None  # [M] float32
     """How much each mask counts; None where all count alike."""
+    sizes: Tensor | None = None  # [M] float32
+    """Pixels of each mask in the view; None where nothing goes by them."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def _sample_view(
     if source.has_features(camera):
         coverage = grid_coverage(flat.reshape(-1, camera.height, camera.width)).to(device)
     placed = None if weights is None else torch.from_numpy(weights).to(device)
-    view = CachedView(camera, first, pattern.to(device), members.to(device), coverage, placed)
+    sizes = torch.from_numpy(np.count_nonzero(flat, axis=1)).float().to(device)
+    view = CachedView(camera, first, pattern.to(device), members.to(device), coverage, placed, sizes)
     # Kept in host memory until all views are known: together they may not fit a GPU.
     return view, rows.select(hits.to(device)).to("cpu")
 

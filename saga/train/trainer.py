@@ -22,8 +22,15 @@ from saga.runtime.progress import progress_bar
 from saga.scene import Scene
 from saga.train.checkpoint import Checkpoint
 from saga.train.config import TrainConfig
-from saga.train.field import FeatureField
-from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, norm_loss, sam_guidance_loss
+from saga.train.field import FeatureField, scale_columns
+from saga.train.losses import (
+    correspondence_loss,
+    mask_correspondence,
+    mask_queries,
+    norm_loss,
+    sam_guidance_loss,
+    scaled_correspondence,
+)
 from saga.train.sam_projection import SamProjection
 from saga.train.sampler import CachedView, PixelCache, build_cache
 from saga.train.smoothing import neighbor_average
@@ -65,7 +72,11 @@ class Trainer:
     def _start(self, count: int) -> Tensor:  # [N, C]
         if self.config.start == "random":
             return torch.randn(count, self.config.dimensions, generator=self.random) * _INITIAL_SCALE
-        features = spectral_start(self.cache, self.config.dimensions, self.random) * _SPECTRAL_SCALE
+        scales = scale_columns(self.config)
+        features = torch.zeros(count, self.config.dimensions, device=self.cache.rows.weights.device)
+        start = spectral_start(self.cache, scales[0].stop, self.random) * _SPECTRAL_SCALE
+        for columns in scales:
+            features[:, columns] = start[:, : columns.stop - columns.start]
         return features if self.average is None else self.average.render(features)
 
     @property
@@ -111,14 +122,32 @@ class Trainer:
             loss = loss + config.sam_guidance * guidance
             self._track("sam_guidance", guidance)
         if config.correspondence > 0:
-            correspondence = correspondence_loss(
-                rendered, pattern, mask_correspondence(patterns, view.weights), config.correspondence_form
-            )
+            correspondence = self._correspondence(rendered, view, pattern, patterns)
             loss = loss + config.correspondence * correspondence
             self._track("correspondence", correspondence)
         if config.norm_regularization > 0 and lengths is not None:
             loss = loss + config.norm_regularization * norm_loss(rendered, lengths)
         return loss
+
+    def _correspondence(
+        self,
+        rendered: Tensor,  # [P, C]
+        view: CachedView,
+        pattern: Tensor,  # [P]
+        patterns: Tensor,  # [U, M]
+    ) -> Tensor:  # []
+        """The correspondence loss of every scale, their mean."""
+        kinds = [mask_correspondence(patterns, view.weights)]
+        scales = scale_columns(self.config)
+        if len(scales) > 1:
+            assert view.sizes is not None
+            kinds.append(scaled_correspondence(patterns, view.sizes))
+        form = self.config.correspondence_form
+        losses = [
+            correspondence_loss(rendered[:, columns], pattern, k, form)
+            for columns, k in zip(scales, kinds, strict=True)
+        ]
+        return torch.stack(losses).mean()
 
     def _queries(self, rendered: Tensor, view: CachedView, members: Tensor) -> tuple[Tensor, Tensor]:
         """T_M of the view's masks [M, C], from SAM's features or else from the rendered ones, and which are known."""

@@ -43,7 +43,7 @@ def test_answers_are_part_object_and_group_by_size(row):
 
 
 def test_answers_are_apart_in_size(row):
-    answers, _ = nested_answers(row, Evidence(inside=[one(2)]), further=cells(0, 1, 2, 3, 5)[None])
+    answers, _ = nested_answers(row, Evidence(inside=[one(2)]), alike=cells(0, 1, 2, 3, 5)[None])
     assert [answer.members.sum() for answer in answers] == [3, 4]
 
 
@@ -88,7 +88,7 @@ def test_answers_larger_than_the_limit_are_left_out(row):
 
 
 def test_further_candidates_compete(row):
-    answers, best = nested_answers(row, Evidence(inside=[one(4)]), further=cells(4)[None])
+    answers, best = nested_answers(row, Evidence(inside=[one(4)]), alike=cells(4)[None])
     assert answers[best].members.tolist() == cells(4).tolist()
 
 
@@ -122,5 +122,5 @@ def test_what_the_scene_itself_holds_for_an_object_comes_first(row):
 def test_what_is_alike_decides_between_closed_borders(row):
     without, best = nested_answers(row, Evidence(inside=[one(2)]))
     assert without[best].members.tolist() == cells(0, 1, 2, 3).tolist()
-    alike, best = nested_answers(row, Evidence(inside=[one(2)]), alike=cells(1, 2, 3))
+    alike, best = nested_answers(row, Evidence(inside=[one(2)]), alike=cells(1, 2, 3)[None])
     assert alike[best].members.tolist() == cells(1, 2, 3).tolist()

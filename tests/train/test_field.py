@@ -41,6 +41,23 @@ def test_cameras_keep_their_lens_and_their_photographs(tiny_scene, make_field, t
         assert other.image_path.samefile(camera.image_path)
 
 
+def test_scales_are_halves_of_the_features_and_older_fields_have_one(tiny_scene, make_field, tmp_path: Path):
+    field = make_field(tiny_scene.cameras)
+    field.features[:, :16] = 1.0
+    coarse, fine = field.scales
+    assert coarse.shape == fine.shape == (len(tiny_scene.gaussians), 16) and coarse.all() and not fine.any()
+    path = tmp_path / "field.saga"
+    field.save(path)
+    with safe_open(path, "pt") as file:
+        tensors, metadata = {name: file.get_tensor(name) for name in list(file.keys())}, file.metadata()
+    (key,) = metadata
+    values = json.loads(metadata[key])
+    del values["config"]["scales"]
+    save_file(tensors, path, {key: json.dumps(values)})
+    (whole,) = FeatureField.load(path, tiny_scene).scales
+    assert torch.equal(whole, field.features)
+
+
 def test_photographs_that_are_gone_are_said_once(tiny_scene, make_field, tmp_path: Path):
     cameras = [replace(camera, image_path=tmp_path / camera.name) for camera in tiny_scene.cameras[:3]]
     Path(tmp_path / cameras[1].name).write_bytes(b"a photograph")
@@ -82,7 +99,7 @@ def damage(path: Path, change=None, tensors=None, text: str | None = None) -> No
     """Writes a whole file with something wrong in its header or in its tensors."""
     with safe_open(path, "pt") as file:
         metadata = json.loads(file.metadata()["saga"])
-        kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        kept = {name: file.get_tensor(name) for name in list(file.keys())}  # noqa: SIM118
     if change is not None:
         change(metadata)
     save_file(

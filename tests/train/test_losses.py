@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from saga.train.losses import correspondence_loss, mask_correspondence, mask_queries, norm_loss, sam_guidance_loss
+from saga.train.losses import (
+    correspondence_loss,
+    mask_correspondence,
+    mask_queries,
+    norm_loss,
+    sam_guidance_loss,
+    scaled_correspondence,
+)
 
 
 def correspondence_by_loops(members, rendered, form):
@@ -93,3 +102,33 @@ def test_a_weight_counts_as_that_many_masks() -> None:
         rendered, queries.repeat_interleave(counts, dim=0), repeated, known.repeat_interleave(counts)
     )
     torch.testing.assert_close(sam_guidance_loss(rendered, queries, members, known, weights), expected)
+
+
+def scaled_by_loops(members, sizes):
+    """K by size, one pair of pixels at a time."""
+    expected = torch.zeros(len(members), len(members))
+    for i, one in enumerate(members):
+        for j, other in enumerate(members):
+            own = [min((float(s) for m, s in zip(p, sizes, strict=True) if m), default=math.inf) for p in (one, other)]
+            both = [float(s) for m, n, s in zip(one, other, sizes, strict=True) if m and n]
+            if both:
+                expected[i, j] = max(-1.0, 1 + math.log(min(own) / min(both), 4))
+            elif min(own) < math.inf:
+                expected[i, j] = -1.0
+    return expected
+
+
+@pytest.mark.parametrize("density", [0.0, 0.2, 0.6, 1.0])
+def test_scaled_correspondence_equals_the_double_loop(density):
+    torch.manual_seed(3)
+    members, sizes = (torch.rand(9, 6) < density).float(), torch.tensor([5.0, 20, 90, 400, 2000, 9000])
+    torch.testing.assert_close(scaled_correspondence(members, sizes), scaled_by_loops(members, sizes))
+    assert scaled_correspondence(members[:, :0], sizes[:0]).tolist() == torch.zeros(9, 9).tolist()
+
+
+def test_a_large_mask_joins_small_things_at_the_coarse_scale_only():
+    """Two things of a hundred pixels in a heap of ten thousand: eq. 8 never pushes them apart."""
+    members = torch.tensor([[1.0, 0, 1], [0, 1, 1]])
+    assert mask_correspondence(members)[0, 1] > 0
+    assert scaled_correspondence(members, torch.tensor([100.0, 100, 10_000]))[0, 1] == -1
+    assert scaled_correspondence(members, torch.tensor([100.0, 100, 220]))[0, 1] > 0.4, "two halves of one thing"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from saga.methods.base import ViewPrompt
+from saga.methods.saga.features import Selection
 from saga.query.report import Report
 from saga.raster.device_scene import DeviceScene
 from saga.regions.answers import Answer, Evidence, equal_worth, nested_answers, overlaps
@@ -17,6 +19,8 @@ from saga.regions.membership import pixel_cells
 from saga.regions.reach import reachable
 from saga.regions.scene_regions import SceneRegions
 
+Trust = Literal["selection", "masks", "regions"]
+"""What is asked where things end."""
 MOST_OF_PICTURES = 0.5
 """Share of the pictures from which a selection is not given in silence."""
 _SAME = 0.5
@@ -37,6 +41,10 @@ class Level:
     mask: Tensor  # [N] bool
     best: bool
     """Whether it is the default."""
+    selection: Selection | None = None
+    """The features' selection most like it, whose scores are its own; None without features."""
+    likeness: float = 0.0
+    """IoU with that selection."""
 
 
 class Levels:
@@ -88,33 +96,43 @@ class Levels:
     def answer(
         self,
         prompts: Sequence[ViewPrompt],
-        selected: Tensor,  # [N] bool
-        trusted: bool,
+        selections: Sequence[Selection],
+        trust: Trust,
         report: Report,
     ) -> list[Level]:
         """The nested answers to prompts, smallest first; none where no region fits.
 
         Args:
             prompts: as `Method._segment` has them.
-            selected: what the features select.
-            trusted: whether the features know where things end, from masks that were given or are a model's: then
-                their selection is the default, in the place of the region like it.
+            selections: what the features select at each scale, the coarsest first.
+            trust: what knows where things end. "selection": the features' selection is the default, in the place of the
+                region like it. "masks": answers are ranked by how well masks that were given confirm them, and what
+                the features select is the detail of the answer like it. "regions": by their borders.
             report: gets the answers, and warnings about large or equal ones.
         """
-        alike = self.cells_of(selected)
-        share = float(self.regions.shares @ alike)
-        usable = bool(alike.any()) and (share <= MOST_OF_PICTURES or (trusted and self._certain(alike)))
-        evidence, further = self.evidence(prompts), alike[None] if usable else None
-        answers, best = nested_answers(self.regions, evidence, further, alike if usable else None)
+        cells = [self.cells_of(each.mask) for each in selections]
+        usable = [index for index, alike in enumerate(cells) if self._usable(alike, trust)]
+        usable = usable[:1] if trust == "selection" else usable
+        if trust == "masks" and any(bool(each.mask.any()) for each in selections) and not usable:
+            return []  # smaller than any cell: only the features know it
+        alike = np.stack([cells[index] for index in usable]) if usable else None
+        answers, best = nested_answers(self.regions, self.evidence(prompts), alike, trust == "masks")
         if not answers:
             return []
-        masks = [torch.from_numpy(self.regions.gaussians(each.members)).to(selected.device) for each in answers]
-        iou = overlaps(self.regions, np.stack([each.members for each in answers]), alike)
-        if trusted and usable:
-            best = self._with_selection(answers, masks, iou, selected, share)
-        elif usable:
-            masks = [mask & selected if same >= _EQUAL else mask for mask, same in zip(masks, iou, strict=True)]
-        best = self._not_most(answers, best, iou, report)
+        members = np.stack([each.members for each in answers])
+        device = self._cells.device
+        levels = [
+            Level(each, torch.from_numpy(self.regions.gaussians(each.members)).to(device), False) for each in answers
+        ]
+        for index in usable:
+            iou = overlaps(self.regions, members, cells[index])
+            if trust == "selection":
+                share = float(self.regions.shares @ cells[index])
+                best = _with_selection(levels, iou, selections[index], share)
+            else:
+                _detailed(levels, iou, selections[index], trust)
+        best = self._not_most(levels, best, alike, report)
+        answers = [level.answer for level in levels]
         same = equal_worth(answers, best)
         if same:
             report.warnings.append(
@@ -124,7 +142,18 @@ class Levels:
             {"name": each.name, "score": round(each.score, 3), "share": round(each.share, 4), "default": index == best}
             for index, each in enumerate(answers)
         ]
-        return [Level(each, mask, index == best) for index, (each, mask) in enumerate(zip(answers, masks, strict=True))]
+        return [replace(level, best=index == best) for index, level in enumerate(levels)]
+
+    def _usable(
+        self,
+        alike: np.ndarray,  # [L]
+        trust: Trust,
+    ) -> bool:
+        """Whether what features select has a say."""
+        if not alike.any() or trust == "masks":
+            return bool(alike.any())
+        share = float(self.regions.shares @ alike)
+        return share <= MOST_OF_PICTURES or (trust == "selection" and self._certain(alike))
 
     def _certain(
         self,
@@ -137,38 +166,20 @@ class Levels:
         """
         return bool(overlaps(self.regions, self.regions.members, alike).max(initial=0.0) >= _CERTAIN)
 
-    @staticmethod
-    def _with_selection(
-        answers: list[Answer],
-        masks: list[Tensor],  # [N] bool each
-        iou: np.ndarray,  # [A]
-        selected: Tensor,  # [N] bool
-        share: float,
-    ) -> int:
-        """Puts the features' selection in the place of the answer like it, or nearest in size; returns the place."""
-        place = int(iou.argmax())
-        if iou[place] < _SAME:
-            place = int(np.argmin([abs(np.log(max(each.share, 1e-9) / max(share, 1e-9))) for each in answers]))
-        answers[place] = replace(answers[place], share=share)
-        masks[place] = selected
-        order = sorted(range(len(answers)), key=lambda index: answers[index].share)
-        names = [each.name for each in answers]
-        answers[:] = [replace(answers[index], name=name) for index, name in zip(order, names, strict=True)]
-        masks[:] = [masks[index] for index in order]
-        return order.index(place)
-
-    @staticmethod
     def _not_most(
-        answers: Sequence[Answer],
+        self,
+        levels: Sequence[Level],
         best: int,
-        iou: np.ndarray,  # [A]
+        alike: np.ndarray | None,  # [F, L]
         report: Report,
     ) -> int:
         """The best answer, or the next smaller one where it would be most of the pictures and features disagree."""
-        if answers[best].share <= MOST_OF_PICTURES:
+        chosen = levels[best].answer
+        if chosen.share <= MOST_OF_PICTURES:
             return best
-        large = f"{answers[best].share:.0%} of all that the views show"
-        if iou[best] >= _CERTAIN or best == 0:
+        large = f"{chosen.share:.0%} of all that the views show"
+        agreed = alike is not None and overlaps(self.regions, alike, chosen.members).max() >= _CERTAIN
+        if agreed or best == 0:
             report.warnings.append(f"the selection is {large}: give a negative point, or a granularity, for less")
             return best
         report.warnings.append(f"the best answer would be {large}; the next smaller one is given")
@@ -201,6 +212,46 @@ class Levels:
         if box:  # what a box holds besides its object mostly goes on outside
             inside = np.where(outside > inside, 0, inside)
         return inside, outside
+
+
+def _with_selection(
+    levels: list[Level],
+    iou: np.ndarray,  # [A]
+    selection: Selection,
+    share: float,
+) -> int:
+    """Puts the features' selection in the place of the answer like it, or nearest in size; returns the place."""
+    place = int(iou.argmax())
+    if iou[place] < _SAME:
+        place = int(np.argmin([abs(np.log(max(each.answer.share, 1e-9) / max(share, 1e-9))) for each in levels]))
+    changed = replace(levels[place].answer, share=share)
+    levels[place] = Level(changed, selection.mask, False, selection)
+    order = sorted(range(len(levels)), key=lambda index: levels[index].answer.share)
+    names = [each.answer.name for each in levels]
+    levels[:] = [
+        replace(levels[index], answer=replace(levels[index].answer, name=name))
+        for index, name in zip(order, names, strict=True)
+    ]
+    return order.index(place)
+
+
+def _detailed(
+    levels: list[Level],
+    iou: np.ndarray,  # [A]
+    selection: Selection,
+    trust: Trust,
+) -> None:
+    """Gives answers the details of a selection of features that is like them: all of it, or what both hold."""
+    for index, same in enumerate(iou.tolist()):
+        level = levels[index]
+        if level.selection is not None and level.likeness >= same:
+            continue
+        mask = level.mask
+        if trust == "masks" and same >= _CERTAIN:
+            mask = selection.mask
+        elif trust == "regions" and same >= _EQUAL:
+            mask = level.mask & selection.mask
+        levels[index] = replace(level, mask=mask, selection=selection, likeness=same)
 
 
 def _pixels(

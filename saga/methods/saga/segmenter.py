@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import MaskSource, Sam
 from saga.methods.base import DiscoveringMethod, ViewPrompt
-from saga.methods.saga.levels import MOST_OF_PICTURES, Level, Levels
-from saga.query import graph_cut
-from saga.query import sam as sam_prompts
+from saga.methods.saga.features import FeatureQueries, Selection
+from saga.methods.saga.levels import MOST_OF_PICTURES, Level, Levels, Trust
 from saga.query.config import QueryConfig
 from saga.query.discovery import cluster
 from saga.query.matching import Matcher
-from saga.query.prompts import CheckedPrompt, Prompt
-from saga.query.queries import centered, positive_and_negative, require_shown
-from saga.query.refine import MaskEvidence, refine
+from saga.query.prompts import Prompt
+from saga.query.queries import require_shown
 from saga.query.report import Report
 from saga.query.segmentation import Segmentation
-from saga.query.thresholds import paper_threshold, valley_threshold
-from saga.raster import BlendOperator, DeviceScene, SparseRows
+from saga.raster import DeviceScene
 from saga.regions.scene_regions import SceneRegions
 from saga.scene import Camera, Scene
 from saga.train import FeatureField
-from saga.train.smoothing import neighbor_average
-
-
-@dataclass(frozen=True)
-class _Match:
-    """What one prompt says about every Gaussian."""
-
-    scores: Tensor  # [N]
-    threshold: float
-    negative: Tensor  # [Q, C]
-    """Queries of what the object is not."""
-    evidence: MaskEvidence | None
-    """Of the prompt's mask, if it has one."""
 
 
 class Segmenter(DiscoveringMethod[QueryConfig]):
@@ -55,6 +35,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     advice = "lower the score threshold, or click where the object is in full view"
     field: FeatureField | None
     """Features of the Gaussians, on the device of the scene; without them the regions answer alone."""
+    queries: FeatureQueries | None = None
+    """What asks the features."""
 
     def __init__(
         self,
@@ -99,6 +81,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         if field is not None:
             field.check(self.scene)
             self.field = field.to(self.device_scene.device)
+            self.queries = FeatureQueries(self.device_scene, self.field, self.config, sam)
         self.levels = None if self.regions is None else Levels(self.device_scene, self.regions)
 
     @property
@@ -109,18 +92,18 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     @property
     def features(self) -> Tensor:  # [N, C]
         """The field's features. Raises SagaError where there is no field."""
-        return self._trained.features
-
-    @cached_property
-    def matcher(self) -> Matcher:
-        """What compares queries with the features. Raises SagaError where there is no field."""
-        return Matcher.build(self.features)
+        return self._asked.field.features
 
     @property
-    def _trained(self) -> FeatureField:
-        if self.field is None:
+    def matcher(self) -> Matcher:
+        """What compares queries with the features. Raises SagaError where there is no field."""
+        return self._asked.matcher
+
+    @property
+    def _asked(self) -> FeatureQueries:
+        if self.queries is None:
             raise SagaError(f"{self.scene.path}: expected features of the scene, found none; train them: saga-train.")
-        return self.field
+        return self.queries
 
     def candidates(
         self, view: str | Camera, points: Sequence[tuple[float, float]] = (), **prompt: Any
@@ -143,89 +126,80 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     def candidates_of(self, prompts: Sequence[Prompt]) -> list[Segmentation]:
         """As `candidates`, from prompts of one or several views. Raises SagaError as `segment_prompts` does."""
         checked, report = self._checked(prompts), Report()
-        selected, scores = self._by_features(checked, report)
-        found = self._nested(checked, selected, report)
+        selections = self._by_features(checked, report)
+        found = self._nested(checked, selections, report)
         if not found:
-            report.extra |= {"name": "object", "score": None, "default": True}
-            return [self._answer(selected, scores, report, checked)]
+            alone = self._alone(selections)
+            own = _joined(report, alone)
+            own.extra |= {"name": "object", "score": None, "default": True}
+            return [self._answer(alone.mask, alone.scores, own, checked)]
         answers = []
         for level in found:
-            own = report.copy()
+            own = _joined(report, level.selection)
             own.extra |= {"name": level.answer.name, "score": round(level.answer.score, 3), "default": level.best}
-            answers.append(self._answer(level.mask, self._scores(level, scores), own, checked))
+            answers.append(self._answer(level.mask, _scores(level), own, checked))
         return answers
 
     def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
         """Selects the best of the nested answers, or the one of the granularity asked for."""
-        selected, scores = self._by_features(prompts, report)
+        selections = self._by_features(prompts, report)
         wanted = self.config.granularity
-        found = self._nested(prompts, selected, report)
+        found = self._nested(prompts, selections, report)
         if not found:
             if wanted is not None:
                 report.warnings.append(f"granularity {wanted}: there is one answer only, for want of regions that fit")
-            return selected, scores
+            alone = self._alone(selections)
+            report.take(alone.report)
+            return alone.mask, alone.scores
         chosen = next(level for level in found if level.best)
         if wanted is not None:
             chosen = next((level for level in found if level.answer.name == wanted), chosen)
             if chosen.answer.name != wanted:
                 report.warnings.append(f"granularity {wanted}: there is no such answer here; the best one is given")
+        if chosen.selection is not None:
+            report.take(chosen.selection.report)
         report.extra["answer"] = chosen.answer.name
         report.count("after_regions", chosen.mask)
-        return chosen.mask, self._scores(chosen, scores)
+        return chosen.mask, _scores(chosen)
 
-    def _scores(
-        self,
-        level: Level,
-        scores: Tensor,  # [N]
-    ) -> Tensor:  # [N]
-        """How well Gaussians fit: by their features, or, without features, the score of the region they lie in."""
-        return scores if self.field is not None else level.mask.float() * level.answer.score
-
-    def _nested(
-        self,
-        prompts: Sequence[ViewPrompt],
-        selected: Tensor,  # [N] bool
-        report: Report,
-    ) -> list[Level]:
+    def _nested(self, prompts: Sequence[ViewPrompt], selections: Sequence[Selection], report: Report) -> list[Level]:
         """The nested answers; a selection of most of the pictures is never given without a word."""
         if self.levels is None:
             return []
-        trusted = self.field is not None and (self.sam is not None or self._masks_are_given())
         with report.timed("regions"):
-            found = self.levels.answer(prompts, selected, trusted, report)
-            share = float(self.levels.regions.shares @ self.levels.cells_of(selected))
-        if not found and share > MOST_OF_PICTURES:
-            report.warnings.append(
-                f"the selection is {share:.0%} of all that the views show: give a negative point, or a higher threshold"
-            )
+            found = self.levels.answer(prompts, selections, self._trust(), report)
+            if not found and selections:
+                share = float(self.levels.regions.shares @ self.levels.cells_of(self._alone(selections).mask))
+                if share > MOST_OF_PICTURES:
+                    report.warnings.append(
+                        f"the selection is {share:.0%} of all that the views show: give a negative point, or a "
+                        "higher threshold"
+                    )
         return found
 
-    def _by_features(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
-        """Selects what the scores of any prompt select.
+    def _trust(self) -> Trust:
+        """What knows where things end: SAM's mask of the prompt, masks that were given, or else the regions."""
+        if self.sam is not None:
+            return "selection"
+        if self.field is None or self.levels is None or not self._masks_are_given():
+            return "regions"
+        return "selection" if self.levels.regions.given is None else "masks"
 
-        Negative points only ever remove: the result is a part of what the same prompts select without them. Without
-        features nothing is selected.
-        """
-        if self.field is None:
-            for prompt in prompts:
-                require_shown(self.device_scene.operator(prompt.camera.name), prompt.parts.points)
+    def _by_features(self, prompts: Sequence[ViewPrompt], report: Report) -> list[Selection]:
+        """What the features select at each scale, the coarsest first; without features nothing is."""
+        if self.queries is not None:
+            return self.queries.select(prompts, report, None if self.levels is None else self.levels.reachable)
+        for prompt in prompts:
+            require_shown(self.device_scene.operator(prompt.camera.name), prompt.parts.points)
+        return []
+
+    def _alone(self, found: Sequence[Selection]) -> Selection:
+        """The answer of the features where no region fits: the coarsest that leaves most of the scene out."""
+        if not found:
             nothing = torch.zeros_like(self.device_scene.valid)
-            return nothing, nothing.float()
-        matches = [self._match_prompt(prompt, report) for prompt in prompts]
-        scores = torch.stack([match.scores for match in matches]).amax(0)
-        with report.timed("selection"):
-            selected = torch.stack([self._select(match) for match in matches]).any(0) & self.device_scene.valid
-        report.thresholds["score"] = min(match.threshold for match in matches)
-        evidence = MaskEvidence.joined([match.evidence for match in matches if match.evidence is not None])
-        means = self.device_scene.geometry.means
-        reachable = None if self.levels is None else self.levels.reachable
-        selected = refine(selected, means, evidence, self.config, report, reachable) & self.device_scene.valid
-        negative = torch.cat([match.negative for match in matches])
-        if len(negative) > 0:
-            with report.timed("negative"):
-                selected &= scores > self.matcher.cosine(negative)
-            report.count("after_negative", selected)
-        return selected, scores
+            return Selection(nothing, nothing.float(), Report())
+        most = MOST_OF_PICTURES * int(self.device_scene.valid.sum())
+        return next((each for each in found if int(each.mask.sum()) <= most), found[-1])
 
     def discover(self, similarity: float = 0.6, smallest: int = 50, seed: int = 0) -> list[Segmentation]:
         """Finds every object of the scene without a prompt, largest first.
@@ -262,62 +236,15 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         for center, members in objects:
             yield members, self.matcher.cosine(center[None])
 
-    def _match_prompt(self, prompt: ViewPrompt, report: Report) -> _Match:
-        checked = prompt.parts
-        with report.timed("view"):
-            operator = self.device_scene.operator(prompt.camera.name)
-        if self.sam is not None and checked.for_sam:
-            return self._match_sam(operator, checked, report)
-        with report.timed("queries"):
-            positive, negative = positive_and_negative(
-                operator, self.features, checked, self.config.clusters, self.config.seed
-            )
-        with report.timed("matching"):
-            positive, negative = self._with_centers(positive), self._with_centers(negative)
-            scores = self.matcher.cosine(positive)
-            threshold = self._threshold(scores) if len(positive) > 0 else math.inf
-        return _Match(scores, threshold, negative, self._evidence(operator, checked.mask, report))
 
-    def _match_sam(self, operator: BlendOperator, prompt: CheckedPrompt, report: Report) -> _Match:
-        """Matches SAM's mask; the negative points need nothing more, since the mask leaves them out."""
-        assert self.sam is not None
-        with report.timed("sam"):
-            picture = self.device_scene.picture(operator.camera)
-            mask, features = sam_prompts.reference_mask(self.sam, picture, prompt)
-        with report.timed("queries"):
-            queries = sam_prompts.queries(operator, self._trained, features, mask, self.config)
-        with report.timed("matching"):
-            scores = self.matcher.product(queries)
-            threshold = sam_prompts.threshold(scores, self.config)
-        return _Match(scores, threshold, queries[:0], self._evidence(operator, mask, report))
+def _scores(level: Level) -> Tensor:  # [N]
+    """How well Gaussians fit: by their features, or, without features, the score of the region they lie in."""
+    return level.mask.float() * level.answer.score if level.selection is None else level.selection.scores
 
-    def _with_centers(
-        self,
-        queries: Tensor,  # [Q, C]
-    ) -> Tensor:  # [2 Q, C]
-        """Returns the queries as they are and moved to the middle of what they point at."""
-        return torch.cat([queries, centered(self.matcher, self.features, queries, self.config.query_shifts)])
 
-    def _select(self, match: _Match) -> Tensor:  # [N]
-        if self.config.graph_smoothness <= 0 or math.isinf(match.threshold):
-            return match.scores > match.threshold
-        neighbors, smoothness = self._neighbors, self.config.graph_smoothness
-        return graph_cut.cut(match.scores, match.threshold, self.features, neighbors, smoothness)
-
-    @cached_property
-    def _neighbors(self) -> SparseRows:
-        return neighbor_average(self.device_scene.geometry, self._trained.config.smooth_neighbors)
-
-    def _evidence(self, operator: BlendOperator, mask: np.ndarray | None, report: Report) -> MaskEvidence | None:
-        if mask is None:
-            return None
-        with report.timed("mask_evidence"):
-            return MaskEvidence.of(operator, torch.from_numpy(mask).to(self.device_scene.device))
-
-    def _threshold(self, scores: Tensor) -> float:
-        chosen = self.config.score_threshold
-        if chosen == "paper":
-            return paper_threshold(scores[self.device_scene.valid])
-        if chosen == "adaptive":
-            return valley_threshold(scores[self.device_scene.valid])
-        return float(chosen)
+def _joined(report: Report, selection: Selection | None) -> Report:
+    """A copy of a query's report with what one selection adds."""
+    own = report.copy()
+    if selection is not None:
+        own.take(selection.report)
+    return own

@@ -7,11 +7,15 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from saga.errors import SagaError
+from saga.masks import ArrayMasks
 from saga.methods.saga import Segmenter
 from saga.query import QueryConfig
 from saga.regions import RegionConfig, SceneRegions
+from saga.regions.given import GivenMasks
+from saga.train import FeatureField, TrainConfig, train
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +141,49 @@ def test_regions_answer_alone_where_there_are_no_features(tiny_scene, tiny_demo,
     assert set(np.unique(chosen.scores[chosen.mask])) == {np.float32(chosen.scores.max())} and chosen.scores.max() > 0
     with pytest.raises(SagaError, match="features or regions"):
         Segmenter(tiny_scene, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def heaped(tiny_scene, tiny_masks) -> FeatureField:
+    """A field trained on masks of every thing, and of all things together, in each view."""
+    nested = {}
+    for name, masks in tiny_masks.items():
+        table = masks[np.argmax(masks.sum((1, 2)))]
+        nested[name] = np.concatenate([masks, (masks.any(0) & ~table)[None], masks.any(0)[None]])
+    config = TrainConfig(iterations=150, pixels=400, cached_pixels=24_000)
+    return train(tiny_scene, ArrayMasks(nested), config, progress=False)
+
+
+def test_a_mask_of_a_heap_does_not_blur_the_things_in_it(tiny_scene, tiny_demo, heaped, middle):
+    coarse, fine = (Segmenter(tiny_scene, of_one_scale(heaped, index), device="cpu") for index in (0, 1))
+    for name in ("lamp", "duck", "plant"):
+        truth, click = tiny_demo.labels == tiny_demo.names[name], [middle(tiny_demo.names[name])]
+        assert iou(fine.segment("000.png", points=click).mask, truth) > 0.75, name
+        assert iou(coarse.segment("000.png", points=click).mask, truth) < 0.5, "otherwise one scale would do"
+
+
+def of_one_scale(field: FeatureField, index: int) -> FeatureField:
+    features = field.scales[index]
+    config = replace(field.config, scales=1, dimensions=features.shape[1])
+    return replace(field, features=features, config=config)
+
+
+def test_given_masks_rank_the_answers(tiny_scene, tiny_demo, heaped, halves, clicked):
+    """Where masks vouch for pairs of things, the pair with the thing is the answer; for things, the thing."""
+    things = halves.members[halves.count : halves.count + halves.count // 2]
+    pairs = halves.members[halves.count + halves.count // 2 :]
+    sizes = {}
+    for name, vouched in (("thing", things), ("pair", pairs)):
+        ranked = Segmenter(tiny_scene, heaped, device="cpu", regions=replace(halves, given=vouching(halves, vouched)))
+        found = ranked.segment(clicked[0], points=[clicked[1]]).mask
+        sizes[name] = int(
+            (np.bincount(halves.cells[found], minlength=halves.count) > np.bincount(halves.cells) / 2).sum()
+        )
+    assert sizes == {"thing": 2, "pair": 4}
+
+
+def vouching(regions: SceneRegions, members: np.ndarray) -> GivenMasks:
+    """One view that shows every cell by ten samples and has a mask of each of some regions."""
+    inside = csr_matrix(10.0 * members)
+    views, sizes = np.zeros(len(members), np.int32), np.asarray(inside.sum(1), np.float32)[:, 0]
+    return GivenMasks(views, inside, sizes, csr_matrix(np.full((1, regions.count), 10.0)))

@@ -19,7 +19,7 @@ from saga.query.thresholds import paper_threshold, valley_threshold
 from saga.scene import Gaussians, Scene
 
 VIEW = "000.png"
-LEAST_IOU = {"mug": 0.78, "bottle": 0.73, "lamp": 0.86, "ball": 0.86, "plant": 0.83, "duck": 0.89}
+LEAST_IOU = {"mug": 0.78, "bottle": 0.73, "lamp": 0.86, "ball": 0.81, "plant": 0.83, "duck": 0.89}
 """Five points below what one click reaches in 3D on the large objects of the small scene."""
 BIG = tuple(LEAST_IOU)
 
