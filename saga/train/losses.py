@@ -65,8 +65,8 @@ def scaled_correspondence(
 
     With s the smallest mask of one of the pixels and S the smallest that holds both, K = 1 + log(s / S) / log(4), at
     least -1, and -1 where no mask holds both. Unlike eq. 8 it is negative between a small thing and what a mask more
-    than four times as large joins it with, so that nested masks do not make everything alike. Of two pixels that both lie in
-    no mask nothing is known: their K is 0.
+    than four times as large joins it with, so that nested masks do not make everything alike. Of two pixels that both
+    lie in no mask nothing is known: their K is 0.
 
     `members` is 0 or 1 (float), `sizes` the pixels of each mask.
     """
