@@ -88,7 +88,7 @@ def known_field(tiny_scene: Scene, tiny_demo: DemoScene) -> FeatureField:
     features = torch.nn.functional.one_hot(torch.from_numpy(tiny_demo.labels).long(), 32).float()
     report = {"given_masks": False}
     return FeatureField(
-        features, tiny_scene.gaussians.digest(), TrainConfig(dimensions=32), tiny_scene.cameras, None, report
+        features, tiny_scene.gaussians.digest(), TrainConfig(dimensions=32, scales=1), tiny_scene.cameras, None, report
     )
 
 
