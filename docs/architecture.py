@@ -32,7 +32,7 @@ LAYERS: list[dict[str, str]] = [
         "checks": "what a scene is, what is doubtful",
         "session": "selecting as a person does",
     },
-    {"viewer": "a session in the browser"},
+    {"viewer": "a session in the browser", "server": "a session for other programs"},
     {"cli": "a thin file for each command"},
 ]
 """Floors from the ground up: a package imports from floors below its own, and from its left on its own floor."""
@@ -57,6 +57,7 @@ COLORS = {
     "checks": "#e2e2e2",
     "session": "#d5e3b5",
     "viewer": "#e2e2e2",
+    "server": "#e2e2e2",
     "cli": "#e2e2e2",
 }
 

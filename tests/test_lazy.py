@@ -14,7 +14,7 @@ import saga
 PACKAGES = [
     "saga", "saga.demo", "saga.evaluate", "saga.export", "saga.masks", "saga.methods", "saga.methods.disconerf",
     "saga.methods.sa3d", "saga.methods.sanerf_hq", "saga.methods.sgisrf", "saga.postprocess", "saga.query",
-    "saga.raster", "saga.scene", "saga.session", "saga.train", "saga.viewer",
+    "saga.raster", "saga.scene", "saga.server", "saga.session", "saga.train", "saga.viewer",
 ]  # fmt: skip
 CONFIGS = [
     "saga.masks.config", "saga.query.config", "saga.train.config", "saga.methods.registry", "saga.methods.sa3d.config",
@@ -89,6 +89,10 @@ def test_what_is_optional_is_not_imported_with_the_package() -> None:
         "gsplat",
         "gaussforge",
         "pxr",
+        "fastapi",
+        "pydantic",
+        "starlette",
+        "uvicorn",
         "viser",
         "websockets",
         "imageio_ffmpeg",

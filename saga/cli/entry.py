@@ -47,6 +47,11 @@ def view() -> None:
     _run("view", "saga-view")
 
 
+def serve() -> None:
+    """Runs saga-serve."""
+    _run("serve", "saga-serve")
+
+
 def check() -> None:
     """Runs saga-check."""
     _run("check", "saga-check")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ def writing(target: Path) -> Iterator[None]:
         SagaError: the disk is full, a limit of sizes is reached, or the place cannot be written.
     """
     try:
+        sys.audit("saga.write", str(target))  # libraries in other languages write without Python's notice
         yield
     except OSError as error:
         if error.errno in _FULL:

@@ -8,6 +8,7 @@ types, or by asking for more memory than there is because a header says so. Ever
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,8 +37,9 @@ def reading(
     Raises:
         SagaError: the file cannot be read, or holds something else.
     """
-    refuse_special(path, expected)
     try:
+        sys.audit("saga.read", str(path))  # libraries in other languages read without Python's notice
+        refuse_special(path, expected)
         yield
     # Libraries written in Rust raise what is no Exception when they find a bug of their own.
     except BaseException as error:

@@ -1,0 +1,229 @@
+"""What requests hold and what they are answered, as dataclasses that the OpenAPI page is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le, Len
+
+from saga.scene.format_names import ExportFormat
+from saga.session.state import Mode
+
+_STRICT: dict[str, Any] = {"extra": "forbid", "allow_inf_nan": False}
+"""A misspelled name is a mistake, not something to pass over."""
+MOST_SIDE = 8192
+"""Pixels along a side of a camera that a request describes."""
+
+Number = Annotated[float, Ge(-1e9), Le(1e9)]
+Pixel = Annotated[list[Number], Len(2, 2)]
+Pixels = Annotated[list[Pixel], Len(0, 10_000)]
+PathText = Annotated[str, Len(1, 4096)]
+Name = Annotated[str, Len(1, 200)]
+Text = Annotated[str, Len(1, 64 << 20)]
+Row = Annotated[list[Number], Len(4, 4)]
+Channel = Annotated[int, Ge(0), Le(255)]
+Focal = Annotated[float, Gt(0), Le(1e9)]
+Side = Annotated[int, Ge(1), Le(MOST_SIDE)]
+
+
+@dataclass
+class OpenBody:
+    """A scene to open."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    path: PathText
+    """The scene's file, relative to the first folder that is served, or absolute."""
+    images: PathText | None = None
+    """Folder of its photographs."""
+    cameras: PathText | None = None
+    """File or folder of its cameras; found near the scene by default."""
+
+
+@dataclass
+class CameraBody:
+    """An ideal pinhole in OpenCV axes (x right, y down, z forward)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    width: Side
+    height: Side
+    fx: Focal
+    fy: Focal
+    cx: Number
+    cy: Number
+    world_to_camera: Annotated[list[Row], Len(4, 4)]
+    """Four rows of four."""
+
+
+@dataclass
+class PromptBody:
+    """What is pointed at in one view: one of points, scribble, mask and box; negative points go with any of them."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    view: Name | None = None
+    """Name of a view of the scene; pixels are those of its photograph."""
+    camera: CameraBody | None = None
+    """Any camera instead; pixels are its own."""
+    points: Pixels = field(default_factory=list)
+    """Pixels x, y on the object."""
+    negative: Pixels = field(default_factory=list)
+    """Pixels x, y that do not belong to it."""
+    scribble: Pixels | None = None
+    """A stroke through pixels x, y."""
+    mask: Text | None = None
+    """A PNG of the view's size in base64: the object where it is not black, or not transparent."""
+    box: Annotated[list[Number], Len(4, 4)] | None = None
+    """x0, y0, x1, y1 around the object."""
+
+
+@dataclass
+class AskBody:
+    """Prompts in one or several views that mean one object together."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    prompts: Annotated[list[PromptBody], Len(1, 64)]
+    mode: Mode = "replace"
+    """What becomes of the selection."""
+
+
+@dataclass
+class ChooseBody:
+    """One of the nested answers to the last prompt."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    answer: Annotated[int, Ge(0), Le(100)]
+    """Its place, 0 for the smallest."""
+
+
+@dataclass
+class SelectBody:
+    """A change of the selection without a prompt."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    action: Literal["undo", "redo", "clear", "invert", "grow", "shrink", "object"]
+    """object selects an object that was kept."""
+    object: Name | None = None
+    """Its name, for the action object."""
+    mode: Mode = "replace"
+    """What becomes of what was selected, for the action object."""
+
+
+@dataclass
+class KeepBody:
+    """The selection to keep as an object."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    name: Name | None = None
+    color: Annotated[list[Channel], Len(3, 3)] | None = None
+
+
+@dataclass
+class PictureBody:
+    """A view in which the selection, or an object, is to be seen."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    view: Name | None = None
+    camera: CameraBody | None = None
+    object: Name | None = None
+    """An object that was kept; the selection by default."""
+
+
+@dataclass
+class ExportBody:
+    """A folder to write an object, the rest, masks of all views and a preview into."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    folder: PathText
+    object: Name | None = None
+    format: ExportFormat | None = None
+    """Of object and rest; the scene's by default."""
+    masks: bool = True
+    split_boundary: bool = False
+    prune: bool = False
+
+
+@dataclass
+class ErrorAnswer:
+    """Why a request was refused, in one line."""
+
+    error: str
+
+
+@dataclass
+class ServerAnswer:
+    """Who answers."""
+
+    name: str
+    version: str
+
+
+@dataclass
+class ViewAnswer:
+    """A view of a scene."""
+
+    name: str
+    photograph: bool
+    """Whether it has one."""
+    camera: CameraBody
+    """The ideal pinhole; pixels of prompts are the photograph's, which may have a lens."""
+
+
+@dataclass
+class SceneAnswer:
+    """A scene that is open."""
+
+    id: str
+    path: str
+    gaussians: int
+    views: list[str]
+    features: bool
+    """Whether there are features of saga-train."""
+    regions: bool
+    notes: list[str]
+    """What was assumed or made when it was opened."""
+
+
+@dataclass
+class LevelAnswer:
+    """One of the nested answers."""
+
+    name: str
+    """part, object or group, relative to the others."""
+    score: float | None
+    default: bool
+    gaussians: int
+
+
+@dataclass
+class SelectionAnswer:
+    """What is selected now."""
+
+    selected: int
+    """Gaussians that are selected."""
+    changed: int
+    """Gaussians that the request selected or left out."""
+    done: str
+    milliseconds: float
+    answers: list[LevelAnswer]
+    """The nested answers to the last prompt, smallest first."""
+    chosen: int
+    """Which of them is selected; -1 without answers."""
+    warnings: list[str]
+
+
+@dataclass
+class ObjectAnswer:
+    """An object that was kept."""
+
+    name: str
+    color: list[int]
+    kind: str
+    gaussians: int
+
+
+@dataclass
+class ExportAnswer:
+    """Files that were written."""
+
+    folder: str
+    files: list[str]

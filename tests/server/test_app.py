@@ -1,0 +1,269 @@
+"""saga-serve as another program uses it: scenes, prompts, objects, and what is refused."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from saga.scene import Gaussians, Scene
+from saga.server import Folders, Scenes, build_app
+
+from .conftest import VIEW, Served, load
+
+Middle = Callable[..., tuple[int, int]]
+Iou = Callable[[np.ndarray, str], float]
+
+
+def bits(served: Served, scene: str, **query: str) -> np.ndarray:
+    """The Gaussians of the selection or an object, bool."""
+    data = served.client.get(f"{scene}/bits", params=query).content
+    count = served.client.get(scene).json()["gaussians"]
+    assert len(data) == -(-count // 8)
+    return np.unpackbits(np.frombuffer(data, np.uint8), count=count).astype(bool)
+
+
+def click(served: Served, scene: str, point: tuple[int, int], **more: object) -> dict:
+    prompt = {"view": VIEW, "points": [point], **more}
+    return served.post(f"{scene}/prompt", prompts=[prompt])
+
+
+def png(picture: np.ndarray) -> str:
+    written = io.BytesIO()
+    Image.fromarray(picture).save(written, "PNG")
+    return base64.b64encode(written.getvalue()).decode()
+
+
+def test_a_click_selects_the_object_and_its_bits_come_out(served: Served, middle_of: Middle, iou_with: Iou) -> None:
+    scene = served.open()
+    known = served.client.get(scene).json()
+    assert known["features"] and known["regions"] and known["path"] == "scene.ply" and VIEW in known["views"]
+    found = click(served, scene, middle_of("mug"))
+    mask = bits(served, scene)
+    assert iou_with(mask, "mug") > 0.9
+    assert found["selected"] == found["answers"][found["chosen"]]["gaussians"] == mask.sum()
+    assert served.client.get(f"{scene}/selection").json()["selected"] == mask.sum()
+
+
+def test_nested_answers_can_be_chosen_and_steps_taken_back(served: Served, middle_of: Middle) -> None:
+    scene = served.open()
+    found = click(served, scene, middle_of("mug"))
+    sizes = [each["gaussians"] for each in found["answers"]]
+    assert len(sizes) > 1 and sizes == sorted(sizes)
+    for place, size in enumerate(sizes):
+        chosen = served.post(f"{scene}/answer", answer=place)
+        assert chosen["selected"] == size == bits(served, scene).sum() and chosen["chosen"] == place
+    assert served.post(f"{scene}/selection", action="clear")["selected"] == 0
+    assert served.post(f"{scene}/selection", action="undo")["selected"] == sizes[-1]
+    assert served.post(f"{scene}/selection", action="invert")["selected"] > 0
+    served.refused(409, "POST", f"{scene}/answer", json={"answer": 0})
+
+
+def test_a_camera_that_is_no_view_is_as_good(served: Served, middle_of: Middle, iou_with: Iou) -> None:
+    scene = served.open()
+    camera = next(each["camera"] for each in served.client.get(f"{scene}/views").json() if each["name"] == VIEW)
+    x, y = middle_of("bottle")
+    for key, factor in (("width", 2), ("height", 2), ("fx", 2.0), ("fy", 2.0), ("cx", 2.0), ("cy", 2.0)):
+        camera[key] = camera[key] * factor
+    served.post(f"{scene}/prompt", prompts=[{"camera": camera, "points": [[2 * x, 2 * y]]}])
+    assert iou_with(bits(served, scene), "bottle") > 0.9
+    answer = served.client.post(f"{scene}/mask", json={"camera": camera})
+    mask = np.asarray(Image.open(io.BytesIO(answer.content)))
+    assert answer.headers["content-type"] == "image/png"
+    assert mask.shape == (camera["height"], camera["width"]) and mask[2 * y, 2 * x] == 255
+    assert set(np.unique(mask)) == {0, 255}
+    camera["world_to_camera"][0][0] += 1
+    line = served.refused(422, "POST", f"{scene}/mask", json={"camera": camera})
+    assert "right angles" in line
+
+
+def test_boxes_masks_and_strokes_are_prompts_too(served: Served, middle_of: Middle, iou_with: Iou) -> None:
+    scene = served.open()
+    click(served, scene, middle_of("mug"))
+    mask = np.asarray(Image.open(io.BytesIO(served.client.post(f"{scene}/mask", json={"view": VIEW}).content)))
+    rows, columns = np.nonzero(mask)
+    corners = [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
+    x, y = middle_of("mug")
+    for prompt in ({"mask": png(mask)}, {"box": corners}, {"scribble": [[x - 1, y], [x + 1, y]]}):
+        served.post(f"{scene}/selection", action="clear")
+        served.post(f"{scene}/prompt", prompts=[{"view": VIEW, **prompt}])
+        assert iou_with(bits(served, scene), "mug") > 0.8, prompt.keys()
+    for wrong in (png(mask[:-1]), png(mask)[:-40], "no base64!", base64.b64encode(b"no picture").decode()):
+        line = served.refused(422, "POST", f"{scene}/prompt", json={"prompts": [{"view": VIEW, "mask": wrong}]})
+        assert line.startswith("mask: expected a")
+
+
+def test_prompts_of_several_views_and_further_ones_mean_one_object(served: Served, middle_of: Middle) -> None:
+    scene = served.open()
+    served.refused(409, "POST", f"{scene}/refine", json={"prompts": [{"view": VIEW, "points": [middle_of("mug")]}]})
+    both = [{"view": view, "points": [middle_of("mug", view)]} for view in (VIEW, "001.png")]
+    found = served.post(f"{scene}/prompt", prompts=both)["selected"]
+    click(served, scene, middle_of("mug"))
+    assert served.post(f"{scene}/refine", prompts=both[1:])["selected"] == found
+    added = served.post(f"{scene}/prompt", prompts=[{"view": VIEW, "points": [middle_of("bottle")]}], mode="add")[
+        "selected"
+    ]
+    assert added > found
+
+
+def test_objects_are_kept_beside_the_scene(served: Served, middle_of: Middle, iou_with: Iou) -> None:
+    scene = served.open()
+    served.refused(409, "POST", f"{scene}/objects", json={})
+    click(served, scene, middle_of("mug"))
+    kept = served.post(f"{scene}/objects", name="cup", color=[1, 2, 3])
+    assert kept["name"] == "cup" and kept["color"] == [1, 2, 3] and kept["gaussians"] > 0
+    served.refused(409, "POST", f"{scene}/objects", json={"name": "CUP"})
+    served.refused(422, "POST", f"{scene}/objects", json={"name": "a/b"})
+    changed = served.client.patch(f"{scene}/objects/cup", json={"name": "mug of tea"}).json()
+    assert changed == kept | {"name": "mug of tea"}
+    served.post(f"{scene}/selection", action="clear")
+    assert served.post(f"{scene}/selection", action="object", object="mug of tea")["selected"] == kept["gaussians"]
+    assert served.client.delete(scene).status_code == 204
+    served.refused(404, "GET", scene)
+    scene = served.open()
+    assert served.client.get(f"{scene}/objects").json() == [changed]
+    assert iou_with(bits(served, scene, object="mug of tea"), "mug") > 0.9
+    assert served.client.delete(f"{scene}/objects/mug of tea").status_code == 204
+    served.refused(404, "DELETE", f"{scene}/objects/mug of tea")
+    served.refused(404, "GET", f"{scene}/bits?object=mug of tea")
+
+
+def test_everything_is_found_once(served: Served) -> None:
+    scene = served.open()
+    found = served.post(f"{scene}/find")
+    assert len(found) > 2 and served.client.get(f"{scene}/objects").json() == found
+    assert served.post(f"{scene}/find") == []
+
+
+def test_files_are_sent_and_written(served: Served, middle_of: Middle, tmp_path: Path) -> None:
+    scene = served.open()
+    served.refused(422, "GET", f"{scene}/file")
+    selected = click(served, scene, middle_of("mug"))["selected"]
+    answer = served.client.get(f"{scene}/file")
+    assert answer.headers["content-disposition"] == 'attachment; filename="object.ply"'
+    (tmp_path / "object.ply").write_bytes(answer.content)
+    assert len(Gaussians.read(tmp_path / "object.ply")) == selected
+    written = served.post(f"{scene}/export", folder="out/mug", masks=False)
+    assert written["folder"] == "out/mug" and {"object.ply", "rest.ply", "preview.png"} <= set(written["files"])
+    assert (served.folder / "out" / "mug" / "object.ply").read_bytes() == answer.content
+    served.refused(422, "GET", f"{scene}/file?format=doc")
+    served.refused(422, "POST", f"{scene}/export", json={"folder": "."})
+    served.refused(422, "POST", f"{scene}/export", json={"folder": "images"})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (422, {"prompts": []}, "prompts"),
+        (422, {"prompts": [{"view": VIEW}]}, "one of points, scribble, mask or box"),
+        (422, {"prompts": [{"points": [[1, 1]]}]}, "found neither"),
+        (422, {"prompts": [{"view": VIEW, "points": [[999, 1]]}]}, "expected a pixel of 000.png"),
+        (422, {"prompts": [{"view": VIEW, "points": [[1]]}]}, "prompts.0.points.0"),
+        (422, {"prompts": [{"view": VIEW, "point": [[1, 1]]}]}, "prompts.0.point"),
+        (422, {"prompts": [{"view": VIEW, "scribble": []}]}, "scribble"),
+        (422, {"prompts": [{"view": VIEW, "points": [[5, 5]]}], "mode": "none"}, "mode"),
+        (404, {"prompts": [{"view": "nowhere.png", "points": [[5, 5]]}]}, "nowhere.png"),
+    ],
+)
+def test_a_prompt_that_makes_no_sense_is_told_in_a_line(served: Served, status: int, body: dict, words: str) -> None:
+    assert words in served.refused(status, "POST", f"{served.open()}/prompt", json=body)
+
+
+def test_what_cannot_be_read_is_told_in_a_line(served: Served) -> None:
+    scene = served.open()
+    json = {"content-type": "application/json"}
+    assert "JSON" in served.refused(422, "POST", "/scenes", content=b"{", headers=json)
+    served.refused(422, "POST", "/scenes", content=b"path=scene.ply")
+    served.refused(404, "GET", "/nowhere")
+    served.refused(405, "PUT", "/scenes")
+    served.refused(404, "GET", "/scenes/7")
+    served.refused(404, "POST", "/scenes", json={"path": "nothing.ply"})
+    served.refused(422, "POST", "/scenes", json={"path": "transforms.json"})
+    served.refused(422, "POST", f"{scene}/selection", json={"action": "object"})
+    served.refused(422, "POST", f"{scene}/selection", json={"action": "undo", "object": "mug"})
+
+
+def test_a_scene_is_opened_once_and_not_too_many_are(served: Served) -> None:
+    assert served.open() == served.open()
+    for name in ("second", "third"):
+        (served.folder / name).mkdir()
+        for file in ("scene.ply", "transforms.json", "scene.regions"):
+            (served.folder / name / file).write_bytes((served.folder / file).read_bytes())
+    served.post("/scenes", path="second/scene.ply")
+    assert "close one" in served.refused(409, "POST", "/scenes", json={"path": "third/scene.ply"})
+    assert [each["path"] for each in served.client.get("/scenes").json()] == ["scene.ply", "second/scene.ply"]
+
+
+def test_a_session_that_another_program_has_open_is_said(served: Served) -> None:
+    other = Scenes(Folders([served.folder]), load, "cpu")
+    with TestClient(build_app(other), base_url="http://127.0.0.1") as client:
+        assert client.post("/scenes", json={"path": "scene.ply"}).status_code == 201
+        assert "no other program has open" in served.refused(409, "POST", "/scenes", json={"path": "scene.ply"})
+    served.open()
+
+
+def test_requests_wait_for_their_turn_and_not_without_end(served: Served) -> None:
+    scene = served.open().rpartition("/")[2]
+    begun, going, order = threading.Event(), threading.Event(), []
+
+    def slow(_: object) -> None:
+        begun.set()
+        going.wait(20)
+        order.append("slow")
+
+    first = served.scenes.submit(scene, slow)
+    assert begun.wait(20)
+    waiting = [served.scenes.submit(scene, lambda _, n=number: order.append(n)) for number in range(2)]
+    assert "ask later" in served.refused(503, "GET", f"/scenes/{scene}")
+    assert served.client.get("/").status_code == 200
+    going.set()
+    for each in (first, *waiting):
+        each.result(20)
+    assert order == ["slow", 0, 1]
+    assert served.client.get(f"/scenes/{scene}").status_code == 200
+
+
+def test_a_scene_without_anything_beside_it_gets_regions(served: Served, middle_of: Middle) -> None:
+    for name in ("scene.saga", "scene.regions"):
+        (served.folder / name).unlink()
+    scene = served.open()
+    known = served.client.get(scene).json()
+    assert known["regions"] and not known["features"]
+    assert (served.folder / "scene.regions").is_file()
+    assert click(served, scene, middle_of("mug"))["selected"] > 0
+
+
+def test_a_bug_is_no_answer_to_anybody_but_the_terminal(
+    served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = served.open()
+    monkeypatch.setattr("saga.server.opened.OpenScene.selection", lambda _: 1 / 0)
+    client = TestClient(served.client.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+    answer = client.get(f"{scene}/selection")
+    assert answer.status_code == 500 and "bug" in answer.json()["error"]
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_the_page_describes_every_address(served: Served) -> None:
+    schema = served.client.get("/openapi.json").json()
+    assert {"/scenes", "/scenes/{scene}/prompt", "/scenes/{scene}/bits", "/scenes/{scene}/export"} <= set(
+        schema["paths"]
+    )
+    for path in schema["paths"].values():
+        for way in path.values():
+            assert way["summary"] and "422" in way["responses"]
+            assert way["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("ErrorAnswer")
+    assert served.client.get("/docs").status_code == 200
+
+
+def test_a_request_without_views_names_none(served: Served, tiny_scene: Scene) -> None:
+    views = served.client.get(f"{served.open()}/views").json()
+    assert [each["name"] for each in views] == [camera.name for camera in tiny_scene.cameras]
+    assert all(each["photograph"] for each in views)
