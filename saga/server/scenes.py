@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 import warnings
@@ -124,7 +123,6 @@ class Scenes:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             placed = DeviceScene(self._load(path, images, cameras, notes.append), self._device)
-            self._require_inside(placed)
             method = open_beside(placed) or prepare(placed, features=False)
             try:
                 session = Session(placed, method)
@@ -132,12 +130,6 @@ class Scenes:
                 raise ConflictError(str(error)) from error
         notes += [" ".join(str(each.message).split()) for each in caught if issubclass(each.category, UserWarning)]
         return session
-
-    def _require_inside(self, placed: DeviceScene) -> None:
-        """Raises OutsideError for a scene whose photographs lie elsewhere: none of them is opened."""
-        for camera in placed.scene.cameras:
-            if camera.image_path is not None:
-                self.folders.place(os.fspath(camera.image_path.absolute()))
 
     def _close(self, name: str) -> None:
         with self._lock:

@@ -152,6 +152,15 @@ def test_a_working_thread_does_its_work_inside_and_others_are_free(folder: Path,
     assert (outside / "scene.ply").read_bytes()
 
 
+@pytest.mark.parametrize("how", [lambda path: path.write_text("x"), lambda path: os.open(path, os.O_CREAT | os.O_RDWR)])
+def test_pythons_own_modules_are_read_and_not_written(folder: Path, how: Callable[[Path], object]) -> None:
+    modules = Path(os.__file__).parent
+    assert _guarded(folder, lambda: (modules / "os.py").read_text())
+    with pytest.raises(PermissionError):
+        _guarded(folder, lambda: how(modules / "a_module_that_is_none_of_pythons.py"))
+    assert not (modules / "a_module_that_is_none_of_pythons.py").exists()
+
+
 def test_what_libraries_in_other_languages_read_and_write_is_held_too(folder: Path, outside: Path) -> None:
     from saga.regions import SceneRegions
 
