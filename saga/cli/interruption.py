@@ -1,7 +1,8 @@
 """Ctrl-C and SIGTERM, at any time: one line, an exit code of their own, and nothing half-written.
 
-While modules load there is nothing to clean up, and libraries answer an exception in their midst in ways of their own:
-the process leaves at once. Later the signal becomes an exception that unwinds what is being written.
+While modules load at first there is nothing to clean up, and libraries answer an exception in their midst in ways of
+their own: the process leaves at once. Later the signal becomes an exception that unwinds what is being written; where
+modules load in the middle of work, once they have.
 """
 
 from __future__ import annotations
@@ -58,8 +59,9 @@ def ignore() -> None:
 def raising() -> Iterator[Callable[[], Interruption | None]]:
     """Signals raise `Interruption` in the block; yields what tells whether one came, whatever became of it.
 
-    An interruption that is lost, as in a destructor, is raised again a moment later. After the block the handlers are
-    those before it; in the process of a command signals are passed over, because all is done. Without effect outside
+    An interruption that is lost, as in a destructor, is raised again a moment later; one that comes while a module
+    loads is raised when it has: some abort the process otherwise. After the block the handlers are those before it; in
+    the process of a command signals are passed over, because all is done. Without effect outside
     the main thread, where Python cannot handle signals.
     """
     came: list[tuple[Interruption, float]] = []
@@ -68,9 +70,12 @@ def raising() -> Iterator[Callable[[], Interruption | None]]:
         if came and time.monotonic() - came[-1][1] < _GRACE_SECONDS:
             return
         came.append((Interruption(number), time.monotonic()))
-        raise came[-1][0]
+        handle_again(number, frame)
 
     def handle_again(number: int, frame: FrameType | None) -> None:
+        if hasattr(signal, "SIGALRM") and _is_loading(frame):
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+            return
         raise came[-1][0]
 
     def hook(lost: Any) -> None:
@@ -98,3 +103,12 @@ def raising() -> Iterator[Callable[[], Interruption | None]]:
         for number, handler in handlers.items():
             with contextlib.suppress(TypeError):  # of a handler that Python did not set
                 signal.signal(number, signal.SIG_IGN if number in _LEAVING else handler)
+
+
+def _is_loading(frame: FrameType | None) -> bool:
+    """Whether a module is being loaded in a frame, or in one that called it."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False

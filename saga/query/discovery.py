@@ -10,6 +10,8 @@ from torch.nn import functional as F
 _SAMPLE = 50_000
 _SEEDS = 128
 _CHUNK = 1 << 18
+_NO_LENGTH = 1e-9
+"""Vectors that are shorter have no direction."""
 
 
 def cluster(
@@ -22,10 +24,12 @@ def cluster(
     """Returns clusters of feature directions, largest first: center [C] and members [N] bool of each.
 
     k-means on a sample gives many small clusters; those whose centers are alike are merged (average
-    linkage on cosine similarity); every candidate joins the nearest center if it is similar enough.
+    linkage on cosine similarity); every candidate joins the nearest center if it is similar enough. Features that have
+    no direction are like nothing.
     """
     from sklearn.cluster import MiniBatchKMeans  # loaded when needed, as in queries.kmeans_centers
 
+    candidates = candidates & (field.norm(dim=1) > _NO_LENGTH)
     rows = candidates.nonzero()[:, 0]
     if len(rows) == 0:
         return []
@@ -34,6 +38,8 @@ def cluster(
     features = F.normalize(field[sampled], dim=1).cpu().numpy()
     fitted = MiniBatchKMeans(min(_SEEDS, len(features)), n_init=1, batch_size=4096, random_state=seed).fit(features)
     centers = _merge(fitted.cluster_centers_, np.bincount(fitted.labels_), similarity)
+    if len(centers) == 0:
+        return []
     assigned = _assign(field, torch.from_numpy(centers).to(field.device), similarity)
     assigned[~candidates] = -1
     sizes = torch.bincount(assigned[assigned >= 0], minlength=len(centers))
@@ -43,9 +49,10 @@ def cluster(
 
 def _merge(centers: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndarray:  # [K, C]
     sizes = np.pad(sizes, (0, len(centers) - len(sizes)))
-    centers, sizes = centers[sizes > 0], sizes[sizes > 0]
-    unit = centers / np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
-    labels = np.zeros(1, int)
+    lengths = np.linalg.norm(centers, axis=1)
+    kept = (sizes > 0) & (lengths > _NO_LENGTH)  # directions that cancel out have none in common
+    unit, sizes = centers[kept] / lengths[kept, None], sizes[kept]
+    labels = np.zeros(len(unit), int)
     if len(unit) > 1:
         from sklearn.cluster import AgglomerativeClustering
 
@@ -53,7 +60,7 @@ def _merge(centers: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndar
             n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - similarity
         )
         labels = merging.fit_predict(unit)
-    sums = np.zeros((labels.max() + 1, unit.shape[1]), np.float32)
+    sums = np.zeros((labels.max(initial=-1) + 1, unit.shape[1]), np.float32)
     np.add.at(sums, labels, unit * sizes[:, None])
     return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12))
 

@@ -85,6 +85,26 @@ def test_an_interruption_that_is_lost_comes_again(capsys, monkeypatch, number: i
     assert _run(command, capsys, monkeypatch) == (128 + number, "saga-test: interrupted; earlier results are intact.\n")
 
 
+@SIGNALS
+def test_a_module_that_loads_meanwhile_is_loaded_first(tmp_path: Path, capsys, monkeypatch, number: int) -> None:
+    (tmp_path / "slow_to_load.py").write_text(
+        f"import os, time\nos.kill(os.getpid(), {int(number)})\ntime.sleep(0.2)\nis_loaded = True\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def command() -> None:
+        """Loads a module in the middle of its work."""
+        import slow_to_load
+
+        assert slow_to_load.is_loaded
+        time.sleep(5)
+        raise AssertionError("not interrupted")
+
+    monkeypatch.delitem(sys.modules, "slow_to_load", raising=False)
+    assert _run(command, capsys, monkeypatch) == (128 + number, "saga-test: interrupted; earlier results are intact.\n")
+    assert sys.modules.pop("slow_to_load").is_loaded
+
+
 def test_the_impatient_do_not_stop_the_cleaning_up(capsys, monkeypatch) -> None:
     cleaned = []
 

@@ -46,3 +46,14 @@ def test_a_member_is_as_similar_as_asked_for_and_what_is_like_nothing_belongs_to
     for center, members in found:
         assert float((torch.nn.functional.normalize(features[members], dim=1) @ center).min()) >= similarity - 1e-6
     assert 0 < sum(int(members.sum()) for _, members in found) < len(features)
+
+
+def test_what_has_no_direction_belongs_to_nothing() -> None:
+    features, kind = field()
+    features[kind == 1] = 0
+    everyone = torch.ones(len(features), dtype=torch.bool)
+    found = cluster(features, everyone, similarity=0.6, smallest=20, seed=0)
+    assert [int(members.sum()) for _, members in found] == [300, 60, 50, 30]
+    assert cluster(torch.zeros(40, 8), everyone[:40], 0.6, 1, 0) == []
+    opposite = torch.cat([torch.ones(1, 8), -torch.ones(1, 8)]).repeat(20, 1)
+    assert sorted(int(members.sum()) for _, members in cluster(opposite, everyone[:40], 0.6, 1, 0)) == [20, 20]

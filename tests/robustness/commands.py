@@ -16,7 +16,7 @@ from typing import Any
 from tests.robustness.kinds import check, discover, evaluate, segment, views
 from tests.robustness.results import contents_of
 from tests.robustness.sandbox import Box, Ending, Limits, Step, require_single_thread, run
-from tests.robustness.world import SMALL, write_world
+from tests.robustness.world import SMALL, hurry, write_world
 
 SCENE = ("scene.ply", "images", "transforms.json", "instances", "scene.saga", "scene.regions")
 LEFTOVER = ".saga-partial-"
@@ -129,11 +129,12 @@ def _require_success(command: Command, ending: Ending) -> None:
 
 
 def _hurry() -> None:
-    """Makes the demo small, and training keep its state after every step."""
+    """Makes pictures and the demo small, and training keep its state after every step."""
     import saga.demo
     import saga.train
     from saga.train import TrainConfig, trainer
 
+    hurry()
     trainer._CHECKPOINT_SECONDS = 0.0
     saga.demo.make_scene = partial(saga.demo.make_scene, views=3, size=(64, 48))
     sys.modules["saga.train"].TrainConfig = partial(TrainConfig, iterations=5)  # type: ignore[attr-defined]

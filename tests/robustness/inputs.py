@@ -1,10 +1,10 @@
 """Malformed inputs against all commands: python -m tests.robustness.inputs --count 10000 --seed 1.
 
-Every input is a copy of a tiny scene with one file damaged, or an odd command line, and runs in a fork with limits.
-What may come of it: a result that is whole and finite, one line that says what is wrong, or one line that nothing was
-found. The rest are faults: a traceback, a signal, 20 seconds of the processor, several lines, results that are not
-whole, and any file that was changed outside the output. The folder `faults` keeps the inputs of faults; --first N
---count 1 makes one again.
+Every input is a copy of a tiny scene with one file damaged, or an odd command line, and runs in a fork with limits:
+first among others, and by itself where it is not right then. What may come of it: a result that is whole and finite,
+one line that says what is wrong, or one line that nothing was found. The rest are faults: a traceback, a signal,
+20 seconds of the processor, several lines, results that are not whole, and any file that was changed outside the
+output. The folder `faults` keeps the inputs of faults; --first N --count 1 makes one again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -29,11 +29,27 @@ from typing import Any
 from tests.robustness import command_lines
 from tests.robustness.kinds import FILES, Kind
 from tests.robustness.results import target_of
-from tests.robustness.sandbox import Box, Ending, Limits, Step, begin_in_one_thread, require_single_thread, run
-from tests.robustness.world import write_world
+from tests.robustness.sandbox import (
+    Box,
+    Ending,
+    Here,
+    Limits,
+    Step,
+    begin_in_one_thread,
+    require_single_thread,
+    run,
+    screen,
+)
+from tests.robustness.world import hurry, write_world
 
 COLUMNS = ("refused", "accepted", "nothing", "fault")
 _LEFTOVER = ".saga-partial-"
+_MEMORY = "of memory"
+"""What is said, in other words around it, where memory was short."""
+_TOGETHER = 25
+"""Inputs that are tried in one fork."""
+_WAITING = 130.0
+"""Seconds that one of them may take there."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +147,7 @@ class Campaign:
         self.counts: dict[str, Counter[str]] = defaultdict(Counter)
         self.faults: dict[str, list[int]] = defaultdict(list)
         self.seconds: list[float] = []
+        hurry()
         with redirect_stdout(io.StringIO()):
             # Some results know where their data is: they are made where they will be read.
             case = Box(work / "box").case
@@ -156,18 +173,45 @@ class Campaign:
                     found.append(f"{kind.name}: {words}: {column} {faults}: {ending.said.strip().splitlines()[-1:]}")
         return found
 
-    def run(self, number: int) -> None:
-        """Makes input number `number` and runs it."""
+    def run_all(self, numbers: Sequence[int]) -> None:
+        """Runs inputs in one fork; what is not right there, or not reached, in a fork of its own, which counts."""
+        screened = {answer["number"]: answer for answer in screen(self.work / "box", self._screened(numbers), _WAITING)}
+        for number in numbers:
+            answer = screened.get(number)
+            if answer is None or answer["column"] == "fault":
+                self.run(number)
+            else:
+                self._count(answer["kind"], answer["column"], answer["memory"], answer["seconds"])
+
+    def _screened(self, numbers: Sequence[int]) -> Callable[[Here], Iterator[dict[str, Any]]]:
+        def work(here: Here) -> Iterator[dict[str, Any]]:
+            for number in numbers:
+                began = time.monotonic()
+                _, given, ending, column, _ = self._tried(number, here)
+                facts = {"number": number, "kind": given.kind, "column": column, "memory": _MEMORY in ending.said}
+                yield {**facts, "seconds": time.monotonic() - began}
+
+        return work
+
+    def _tried(self, number: int, here: Here) -> tuple[Box, Input, Ending, str, list[str]]:
+        """Makes input number `number` and runs it; returns where, what it was, how it ended, its column and faults."""
         random = Random(f"{self.seed}/{number}")
         box = Box(self.work / "box")
         given = make_input(self.world, box.case, random, self.kinds[number % len(self.kinds)], self.options)
-        before, began = box.contents(), time.monotonic()
-        ending = run(box, given.steps, Limits())
-        self.seconds.append(time.monotonic() - began)
-        column, faults = judged(given, ending, before, box.contents())
-        self.counts[given.kind][column] += 1
-        short = "of memory" in ending.said
-        self.counts[given.kind]["memory"] += short
+        before = box.contents()
+        ending = here(box, given.steps, Limits())
+        return box, given, ending, *judged(given, ending, before, box.contents())
+
+    def _count(self, kind: str, column: str, short: bool, seconds: float) -> None:
+        self.counts[kind][column] += 1
+        self.counts[kind]["memory"] += short
+        self.seconds.append(seconds)
+
+    def run(self, number: int) -> None:
+        """Makes input number `number` and runs it in a fork of its own."""
+        began = time.monotonic()
+        box, given, ending, column, faults = self._tried(number, run)
+        self._count(given.kind, column, _MEMORY in ending.said, time.monotonic() - began)
         for fault in faults:
             self.faults[f"{given.kind}: {fault}"].append(number)
             if len(self.faults[f"{given.kind}: {fault}"]) == 1:
@@ -176,7 +220,7 @@ class Campaign:
 
     def _keep(self, number: int, box: Box, given: Input, ending: Ending) -> None:
         kept = self.work / "faults" / str(number)
-        shutil.copytree(box.case, kept, symlinks=True, ignore=_pipes, dirs_exist_ok=True)
+        shutil.copytree(box.case, kept, symlinks=True, ignore=_unkept, dirs_exist_ok=True)
         (kept / "said.txt").write_text(f"{given}\n{ending.code}\n{ending.said}", errors="replace")
 
     def report(self) -> str:
@@ -195,13 +239,10 @@ class Campaign:
         return "\n".join(lines)
 
 
-def _pipes(folder: str, names: list[str]) -> list[str]:
-    return [
-        name
-        for name in names
-        if Path(folder, name).is_fifo()
-        or (Path(folder, name).is_file() and Path(folder, name).stat().st_size > 1 << 26)
-    ]
+def _unkept(folder: str, names: list[str]) -> list[str]:
+    """Pipes, and files with holes, which a copy would fill."""
+    paths = [path for path in (Path(folder, name) for name in names) if not path.is_symlink()]
+    return [path.name for path in paths if path.is_fifo() or (path.is_file() and path.stat().st_size > 1 << 26)]
 
 
 def main() -> None:
@@ -215,20 +256,17 @@ def main() -> None:
     parser.add_argument("--intact", action="store_true", help="first run every command on files that are not damaged")
     options = parser.parse_args()
     begin_in_one_thread("tests.robustness.inputs")
-    kinds = [
-        kind for kind in (*FILES, None) if not options.only or (kind.name if kind else "command line") in options.only
-    ]
+    chosen = [kind for kind in FILES if not options.only or kind.name in options.only]
+    kinds = [*chosen, None] if not options.only or "command line" in options.only else chosen
     work = options.work or Path(tempfile.mkdtemp(prefix="saga-inputs-"))
     campaign = Campaign(work, options.seed, kinds)
-    refused = campaign.run_intact() if options.intact else []
-    print(
-        "\n".join(refused) or "Every command accepts what is not damaged." if options.intact else "",
-        end="\n" * options.intact,
-    )
-    for number in range(options.first, options.first + options.count):
-        campaign.run(number)
-        if number % 500 == 499:
-            print(f"{number + 1} inputs, {sum(campaign.seconds):.0f} s", flush=True)
+    if options.intact:
+        print("\n".join(campaign.run_intact()) or "Every command accepts what is not damaged.", flush=True)
+    end = options.first + options.count
+    for first in range(options.first, end, _TOGETHER):
+        campaign.run_all(range(first, min(first + _TOGETHER, end)))
+        if len(campaign.seconds) % 500 < _TOGETHER:
+            print(f"{len(campaign.seconds)} inputs, {sum(campaign.seconds):.0f} s", flush=True)
     print(campaign.report())
     if options.work is None and not campaign.faults:
         shutil.rmtree(work)

@@ -16,9 +16,10 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,71 @@ def run(
     return Ending(code, said, report.get("done", 0), problems, megabytes, report.get("value"))
 
 
+Here = Callable[[Box, Sequence[Step], Limits], Ending]
+
+
+def screen(root: Path, work: Callable[[Here], Iterator[Any]], seconds: float) -> Iterator[Any]:
+    """Has many commands run in one fork, which is quicker than a fork for each.
+
+    What one command does may change how the next one ends, and a fork that dies takes the rest with it: what is not
+    well here is to be looked at again with `run`.
+
+    Args:
+        root: the folder of the boxes.
+        work: called in the fork with what runs commands in a box there; yields what is handed over as JSON.
+        seconds: how long the next answer may take.
+
+    Yields:
+        What `work` yields, until the fork ends.
+    """
+    answer, give = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(answer)
+        log = root.with_suffix(".txt")
+        try:
+            os.setpgid(0, 0)
+            _redirect(log)
+            for value in work(partial(_run_here, log, _watch(root))):
+                os.write(give, json.dumps(value).encode() + b"\n")
+        finally:
+            os._exit(0)
+    os.close(give)
+    with suppress(OSError):
+        os.setpgid(child, child)
+    try:
+        with os.fdopen(answer, "rb", buffering=0) as stream:
+            while select.select([stream], [], [], seconds)[0] and (line := stream.readline()):
+                yield json.loads(line)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _run_here(log: Path, written: set[str], box: Box, steps: Sequence[Step], limits: Limits) -> Ending:
+    """Runs commands in this process, as `run` does in a fork."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os.lseek(1, 0, os.SEEK_SET)
+    os.ftruncate(1, 0)
+    _stand_in(box)
+    written.clear()
+    report: dict[str, Any] = {"done": 0, "problems": []}
+    try:
+        code = _run_steps(steps, limits, nullcontext, report)
+    except Exception:
+        traceback.print_exc()
+        code = 97
+    finally:
+        for what in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
+            _limit(what, resource.RLIM_INFINITY)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    problems = report["problems"] + [f"changed {path}, which is elsewhere" for path in sorted(written)]
+    return Ending(code, log.read_text(errors="replace"), report["done"], problems)
+
+
 def _wait(child: int, seconds: float, number: int) -> int | None:
     """Waits for a process without reaping it; sends it, and all it began, a signal when that takes too long."""
     handle = os.pidfd_open(child)
@@ -179,10 +245,7 @@ def _be_child(box: Box, steps: Sequence[Step], limits: Limits, around: Around, l
     try:
         os.setpgid(0, 0)
         _redirect(log)
-        os.chdir(box.case)
-        home, temporary = str(box.root / "home"), str(box.root / "temporary")
-        os.environ.update(HOME=home, XDG_CACHE_HOME=home, TMPDIR=temporary)
-        tempfile.tempdir = temporary
+        _stand_in(box)
         written = _watch(box.root)
         code = _run_steps(steps, limits, around, report)
         report["problems"] += [f"changed {path}, which is elsewhere" for path in sorted(written)]
@@ -194,6 +257,14 @@ def _be_child(box: Box, steps: Sequence[Step], limits: Limits, around: Around, l
         _limit(resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
         os.write(give, json.dumps(report).encode()[:60_000])
         os._exit(code)
+
+
+def _stand_in(box: Box) -> None:
+    """Makes a box the place where this process is, lives and keeps what is temporary."""
+    os.chdir(box.case)
+    home, temporary = str(box.root / "home"), str(box.root / "temporary")
+    os.environ.update(HOME=home, XDG_CACHE_HOME=home, TMPDIR=temporary)
+    tempfile.tempdir = temporary
 
 
 def _run_steps(steps: Sequence[Step], limits: Limits, around: Around, report: dict[str, Any]) -> int:

@@ -59,6 +59,15 @@ def write_world(folder: Path) -> None:
     _train(folder)
 
 
+def hurry() -> None:
+    """Makes the pictures small that commands draw for people: most of their time would be spent on these."""
+    from saga.evaluate import contact_sheets
+    from saga.export import preview
+
+    preview._PANEL = (96, 72)
+    contact_sheets._PANEL = 64
+
+
 def _train(folder: Path) -> None:
     """Makes what commands keep: a field, regions, a cache, the state of an interrupted run, results."""
     from saga.train.trainer import Trainer

@@ -1,0 +1,27 @@
+"""A little of each campaign: kills, interruptions, and failing writes of every command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+CAMPAIGNS = {
+    "kills": ("--count", "4"),
+    "signals": ("--count", "4"),
+    "writes": ("--every", "15"),
+    "inputs": ("--count", "300", "--intact"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forks are watched as Linux can")
+@pytest.mark.parametrize("name", CAMPAIGNS)
+def test_a_little_of_a_campaign(tmp_path: Path, name: str) -> None:
+    words = [sys.executable, "-m", f"tests.robustness.{name}", *CAMPAIGNS[name], "--work", str(tmp_path / "work")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
