@@ -161,7 +161,7 @@ class Campaign:
     def run_intact(self) -> list[str]:
         """Runs every command on files that are not damaged; returns what was not accepted."""
         found = []
-        for kind in filter(None, self.kinds):
+        for kind in [kind for kind in self.kinds if kind is not None and kind.is_accepted]:
             for steps in [line for place, line in enumerate(kind.steps) if line not in kind.steps[:place]]:
                 box = Box(self.work / "box")
                 _copy(self.world, box.case, kind.files)
@@ -260,8 +260,9 @@ def main() -> None:
     kinds = [*chosen, None] if not options.only or "command line" in options.only else chosen
     work = options.work or Path(tempfile.mkdtemp(prefix="saga-inputs-"))
     campaign = Campaign(work, options.seed, kinds)
+    refused = campaign.run_intact() if options.intact else []
     if options.intact:
-        print("\n".join(campaign.run_intact()) or "Every command accepts what is not damaged.", flush=True)
+        print("\n".join(refused) or "Every command accepts what is not damaged.", flush=True)
     end = options.first + options.count
     for first in range(options.first, end, _TOGETHER):
         campaign.run_all(range(first, min(first + _TOGETHER, end)))
@@ -270,7 +271,7 @@ def main() -> None:
     print(campaign.report())
     if options.work is None and not campaign.faults:
         shutil.rmtree(work)
-    sys.exit(bool(campaign.faults))
+    sys.exit(bool(campaign.faults or refused))
 
 
 if __name__ == "__main__":

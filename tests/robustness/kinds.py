@@ -29,6 +29,8 @@ class Kind:
     """Commands that are given it; one of these lines is drawn, and cheap ones are there several times."""
     kept: tuple[str, ...] = ()
     """Files that commands keep for later, and may make again or remove."""
+    is_accepted: bool = True
+    """Whether commands accept it where it is not damaged."""
 
 
 def train(*more: str) -> Step:
@@ -191,15 +193,17 @@ FILES: tuple[Kind, ...] = (
          ((segment(),), (discover(),))),
     Kind("regions", EARLIER, one_of("scene.regions", containers.damaged_tensors),
          ((segment(),), (segment("--all-levels"),), (discover(),)), ("scene.regions", "scene.masks*")),
+    Kind("session", ("scene.ply", "scene.session"), one_of("scene.session", containers.damaged_tensors),
+         ((("session", []),),), ("scene*.session", ".scene.session.lock")),
     Kind("masks of the scene", (*SCENE, "scene.masks"), one_of("scene.masks/*/*", containers.damaged_archive),
          ((train(),), (prompted(),)), ("scene.masks*",)),
     Kind("state of a run", (*SCENE, "instances", "out.saga.checkpoint"),
          one_of("out.saga.checkpoint", containers.damaged_tensors),
          ((resumed(),),),
          ("out.saga.checkpoint",)),
-    # A checkpoint of Segment Anything takes too long to run: this one is refused where it is whole, too.
+    # A checkpoint of Segment Anything takes too long to run: this is a part of one.
     Kind("sam", (*SCENE, "sam.pth"), one_of("sam.pth", containers.damaged_archive), ((train("--sam", "sam.pth"),),),
-         ("scene.masks*",)),
+         ("scene.masks*",), is_accepted=False),
     Kind("strokes", (*EARLIER, "strokes.png"), one_of("strokes.png", containers.damaged_picture),
          tuple(((name, [each for each in words if each not in ("--points", "48,24")]),)
                for name, words in (segment("--scribble", "strokes.png"), segment("--mask", "strokes.png")))),

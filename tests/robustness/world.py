@@ -95,7 +95,7 @@ def _train(folder: Path) -> None:
             _expect(130, "train", [*train, *masks, "--iterations", "6", "--no-regions", "--out", "out.saga"])
         finally:
             Trainer.step = step  # type: ignore[method-assign]
-        shutil.copytree("scene.masks", "kept.masks")
+        _expect(0, "session", [])
         (folder / "kept.saga").unlink()
         (folder / "fields").mkdir()
         shutil.copy("scene.saga", "fields/small-seed0.saga")
@@ -124,15 +124,38 @@ def _expect(code: int, name: str, arguments: list[str]) -> None:
 
 
 def run_command(name: str, arguments: list[str]) -> int:
-    """Runs a command in this process and returns its exit code."""
+    """Runs a command in this process and returns its exit code; "session" opens a session, as saga-view does."""
     from importlib import import_module
 
+    if name == "session":
+        return _open_session()
     module = import_module(f"saga.cli.{'evaluate' if name == 'eval' else name}")
     sys.argv = [f"saga-{name}", *arguments]
     try:
         module.main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    return 0
+
+
+def _open_session() -> int:
+    """Opens the session beside the scene in this folder, keeps it, and closes it; returns an exit code."""
+    from saga.errors import SagaError
+    from saga.session import Bits, History, NamedObject, SessionFile, State
+
+    gaussians = Gaussians.read("scene.ply")
+    count = len(gaussians)
+    try:
+        file = SessionFile(Path("scene.session"), gaussians.digest(), count)
+        try:
+            some = Bits.of(np.arange(count) % 3 == 0)
+            first = State(some).with_object(NamedObject("ball", (255, 0, 0), some))
+            file.keep(file.load() or History([State.empty(count), first], 1))
+        finally:
+            file.close()
+    except SagaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     return 0
 
 
