@@ -43,8 +43,8 @@ def segmenter(demo: DemoScene, scene: Scene) -> Segmenter:
     features = directions[demo.labels] + 0.05 * rng.normal(size=(len(demo.labels), CHANNELS))
     digest = scene.gaussians.digest()
     field = FeatureField(
-        torch.tensor(features, dtype=torch.float32), digest, TrainConfig(dimensions=CHANNELS, scales=1), scene.cameras, None,
-        {"given_masks": False},
+        torch.tensor(features, dtype=torch.float32), digest, TrainConfig(dimensions=CHANNELS, scales=1), scene.cameras,
+        None, {"given_masks": False},
     )  # fmt: skip
     heights = scene.gaussians.means[:, 2]
     cells = 2 * demo.labels.astype(np.int32)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _Result = TypeVar("_Result")
 _REFUSED = {
+    400: "no text, where JSON is expected",
     401: "no token, or another one",
     403: "a path outside the folders, or a page of another site",
     404: "no such scene, view, object or file",
@@ -49,10 +50,11 @@ def build_app(
         SagaError: FastAPI is not installed.
     """
     require_fastapi()
-    from fastapi import FastAPI, HTTPException
+    from fastapi import FastAPI
     from fastapi.exceptions import RequestValidationError
     from fastapi.middleware.cors import CORSMiddleware
     from fastapi.responses import JSONResponse
+    from starlette.exceptions import HTTPException
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -73,11 +75,10 @@ def build_app(
     async def unreadable(_: Any, error: RequestValidationError) -> JSONResponse:
         return JSONResponse({"error": _line(error.errors())}, 422)
 
-    @app.exception_handler(404)
-    @app.exception_handler(405)
     @app.exception_handler(HTTPException)
-    async def nowhere(_: Any, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": f"request: {error.detail}; see /docs."}, error.status_code, error.headers)
+    async def nowhere(request: Any, error: HTTPException) -> JSONResponse:
+        headers = {"allow": _ways(app, request.scope)} if error.status_code == 405 else error.headers
+        return JSONResponse({"error": f"request: {error.detail}; see /docs."}, error.status_code, headers)
 
     @app.exception_handler(Exception)
     async def failed(_: Any, error: Exception) -> JSONResponse:
@@ -229,6 +230,14 @@ def _describe_token(app: FastAPI) -> None:
 async def _done(future: Future[_Result]) -> _Result:
     """Waits for a job without holding up other requests."""
     return await asyncio.wrap_future(future)
+
+
+def _ways(app: FastAPI, scope: Any) -> str:
+    """Returns the methods that an address takes."""
+    from starlette.routing import Match
+
+    matching = [route for route in app.router.routes if route.matches(scope)[0] is not Match.NONE]
+    return ", ".join(sorted({way for route in matching for way in getattr(route, "methods", None) or ()}))
 
 
 def _line(errors: Any) -> str:

@@ -73,6 +73,13 @@ class Folders:
             raise MissingError(f"path {text!r}: expected a file, found none there; give another.")
         return found
 
+    def existing(self, text: str) -> Path:
+        """Returns a file or folder of a request. Raises OutsideError, or MissingError where there is nothing."""
+        found = self.place(text)
+        if not found.exists():
+            raise MissingError(f"path {text!r}: expected a file or folder, found nothing there; give another.")
+        return found
+
     def name(self, path: Path) -> str:
         """Returns the path for answers: relative to the first folder where it lies in it."""
         return str(path.relative_to(self.roots[0])) if path.is_relative_to(self.roots[0]) else str(path)

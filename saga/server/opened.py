@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from saga.errors import EmptySelectionError, SagaError
+from saga.errors import SagaError
 from saga.export import render_masks
 from saga.export.splats import usable_format, write_splats
 from saga.masks.pictures import read_object
@@ -168,8 +168,7 @@ class OpenScene:
         """Returns the file of the selection or an object, and its ending."""
         scene = self.session.scene
         mask, written = self._mask(name), usable_format(format, scene.gaussians)
-        if not mask.any():
-            raise EmptySelectionError("file: expected Gaussians to write, found that nothing is selected; select it.")
+        _require_members(mask)
         folder = Path(tempfile.mkdtemp())
         try:
             write_splats(scene.gaussians, mask, folder / "object", written, scene.cameras)
@@ -183,6 +182,7 @@ class OpenScene:
         if folder in self.folders.roots:
             raise RequestError("folder: expected one inside a served folder, found that folder; give a new one.")
         name = None if body.object is None else self._object(body.object).name
+        _require_members(self._mask(name))
         options = {key: value for key, value in asdict(body).items() if key not in ("folder", "object")}
         export_object(self.session, folder, name, **options)
         files = sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
@@ -219,6 +219,13 @@ class OpenScene:
             return Camera.described(asdict(described))
         except ValueError as error:
             raise RequestError(f"camera: expected one with axes at right angles, found {error}; mend it.") from error
+
+
+def _require_members(
+    mask: np.ndarray,  # [N] bool
+) -> None:
+    if not mask.any():
+        raise ConflictError("file: expected Gaussians to write, found that nothing is selected; select something.")
 
 
 def _described(made: NamedObject) -> bodies.ObjectAnswer:

@@ -105,7 +105,9 @@ class Scenes:
 
     def _open(self, body: OpenBody) -> SceneAnswer:
         path = self.folders.file(body.path)
-        images, cameras = (None if each is None else self.folders.place(each) for each in (body.images, body.cameras))
+        images, cameras = (
+            None if each is None else self.folders.existing(each) for each in (body.images, body.cameras)
+        )
         known = next((entry for entry in self._entries.values() if entry.path == path), None)
         if known is not None:
             return known.opened.describe()

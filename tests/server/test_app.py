@@ -144,7 +144,8 @@ def test_everything_is_found_once(served: Served) -> None:
 
 def test_files_are_sent_and_written(served: Served, middle_of: Middle, tmp_path: Path) -> None:
     scene = served.open()
-    served.refused(422, "GET", f"{scene}/file")
+    served.refused(409, "GET", f"{scene}/file")
+    served.refused(409, "POST", f"{scene}/export", json={"folder": "out"})
     selected = click(served, scene, middle_of("mug"))["selected"]
     answer = served.client.get(f"{scene}/file")
     assert answer.headers["content-disposition"] == 'attachment; filename="object.ply"'
@@ -182,7 +183,13 @@ def test_what_cannot_be_read_is_told_in_a_line(served: Served) -> None:
     assert "JSON" in served.refused(422, "POST", "/scenes", content=b"{", headers=json)
     served.refused(422, "POST", "/scenes", content=b"path=scene.ply")
     served.refused(404, "GET", "/nowhere")
-    served.refused(405, "PUT", "/scenes")
+    assert "JSON" in served.refused(422, "POST", "/scenes", content=b"[", headers=json)
+    served.refused(400, "POST", "/scenes", content=b"\xff\xfe*", headers=json)
+    for path, ways in (("/scenes", "GET, POST"), (scene, "DELETE, GET")):
+        served.refused(405, "PUT", path)
+        assert served.client.put(path).headers["allow"] == ways
+    for key in ("images", "cameras"):
+        served.refused(404, "POST", "/scenes", json={"path": "scene.ply", key: "nothing"})
     served.refused(404, "GET", "/scenes/7")
     served.refused(404, "POST", "/scenes", json={"path": "nothing.ply"})
     served.refused(422, "POST", "/scenes", json={"path": "transforms.json"})
