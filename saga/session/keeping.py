@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from saga.errors import SagaError
+from saga.masks.open import can_hold_files, user_cache
 from saga.methods.base import Method
 from saga.raster import DeviceScene
 from saga.scene import Scene
@@ -169,4 +170,12 @@ class Keeping:
 
 
 def _beside(scene: Scene) -> Path | None:
-    return None if scene.path is None else scene.path.with_suffix(SUFFIX)
+    """Returns where the session of a scene is kept: beside it, or in the user's cache where nothing can be written."""
+    if scene.path is None:
+        return None
+    beside = scene.path.with_suffix(SUFFIX)
+    if can_hold_files(beside.parent):
+        return beside
+    kept = user_cache(scene.path).with_suffix(SUFFIX)
+    warnings.warn(f"{beside}: cannot be written, so the session is kept in {kept}; give another place", stacklevel=4)
+    return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from saga.errors import SagaError
@@ -108,5 +109,8 @@ def _regions(placed: DeviceScene, masks: MaskSource | None) -> SceneRegions:
     own = generator_of(masks) or scene_generator(placed)
     structure = own.structure(False)
     found = build_regions(placed, structure=structure, surface=own.surface, progress=False)
-    found.save(placed.scene.path.with_suffix(SUFFIX))
+    try:
+        found.save(placed.scene.path.with_suffix(SUFFIX))
+    except SagaError as error:
+        warnings.warn(f"{error} The regions serve as long as the program runs.", stacklevel=3)
     return found

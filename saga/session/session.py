@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,13 @@ import torch
 from saga.errors import SagaError
 from saga.methods.base import Method
 from saga.query import Prompt, Segmentation
-from saga.scene import Camera
+from saga.raster import DeviceScene
+from saga.scene import Camera, Scene
 from saga.session import morphology, shapes
 from saga.session.asking import Question, ask, first_choice
 from saga.session.bits import Bits
 from saga.session.keeping import Keeping, Outcome
+from saga.session.preparing import open_beside
 from saga.session.state import Color, Mode, NamedObject, combined
 
 View = str | Camera
@@ -31,6 +34,21 @@ class Session(Keeping):
 
     Views are names of the scene's, or any `Camera`. A session may be used from several threads: one acts at a time.
     """
+
+    @classmethod
+    def open(cls, scene: Scene | DeviceScene, file: str | Path | None = None, keep: bool = True) -> Session:
+        """Opens a session in which the features and regions beside the scene answer, where there are any.
+
+        Args:
+            scene: the scene.
+            file: as for the class.
+            keep: as for the class.
+
+        Raises:
+            SagaError: as the class, or a file beside the scene is damaged or another scene's.
+        """
+        placed = DeviceScene.of(scene)
+        return cls(placed, open_beside(placed), file, keep)
 
     def use(self, method: Method[Any]) -> None:
         """Has another method, opened on the same scene, answer prompts. Raises SagaError for one on another scene."""

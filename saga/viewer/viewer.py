@@ -175,6 +175,8 @@ class Viewer:
     def picture(self, camera: Camera, still: bool) -> bytes:
         """Renders what a page shows, as JPEG."""
         colors = None if self.seen == "depth" else self._seen_colors()
+        if still and self.seen == "colors":  # as they are from there, where time allows
+            colors = self.session.scene.gaussians.colors(camera.position)
         dark = (0.08, 0.09, 0.11) if self.stage.dark else (1.0, 1.0, 1.0)
         rows = None if still or not self.display.is_partial else self.display.shown
         return frames.picture(self.session.placed, camera, colors, self.session.selection, self.only, dark, rows)

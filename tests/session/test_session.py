@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from saga.demo import DemoScene
 from saga.errors import SagaError
 from saga.methods import Segmenter
 from saga.query import Prompt
-from saga.scene import Camera, Scene
+from saga.scene import Camera, Scene, load_scene
 from saga.session import Session, shapes
 
 VIEW = "000.png"
@@ -254,3 +255,15 @@ def test_a_selection_is_written_as_any_other(session: Session, turned: Camera, m
     session.click(turned, (200, 150))
     session.segmentation().save(tmp_path / "out")
     assert {each.name for each in (tmp_path / "out").iterdir()} >= {"object.ply", "rest.ply", "preview.png"}
+
+
+def test_what_lies_beside_a_scene_answers(tiny_folder: Path, known_regions, tmp_path: Path, middle_of, iou_with):
+    for name in ("scene.ply", "transforms.json"):
+        shutil.copy(tiny_folder / name, tmp_path / name)
+    shutil.copytree(tiny_folder / "images", tmp_path / "images")
+    known_regions.save(tmp_path / "scene.regions")
+    opened = Session.open(load_scene(tmp_path / "scene.ply"))
+    opened.click(VIEW, middle_of("ball"))
+    assert iou_with(opened.selection, "ball") == 1
+    opened.close()
+    assert (tmp_path / "scene.session").is_file()

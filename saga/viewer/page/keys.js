@@ -83,7 +83,7 @@ saga.keys = {
   help() {
     const open = document.getElementById("saga-help");
     if (open) return open.remove();
-    const lines = this.table.map(([key, text]) => (text === null ? saga.make("div", {}, saga.make("b", {}, key)) : saga.make("div", {}, saga.make("kbd", {}, key), saga.make("span", {}, text))));
+    const lines = this.table.map(([key, text]) => (text === null ? saga.make("div", { className: "title" }, saga.make("b", {}, key)) : saga.make("div", {}, saga.make("kbd", {}, key), saga.make("span", {}, text))));
     saga.panel.root.append(saga.make("div", { id: "saga-help", className: "card" }, saga.make("h2", {}, "Keys"), saga.make("div", { className: "keys" }, ...lines),
       saga.make("div", { className: "row" }, saga.make("button", { textContent: "Close (Esc)", onclick: () => this.help() }))));
   },
@@ -103,9 +103,10 @@ saga.keys = {
 
 saga.welcome = (state) => {
   saga.greeted = true;
+  saga.panel.theme(document.documentElement.classList.contains("saga-dark"));
   const slow = /swiftshader|llvmpipe|software/i.test(saga.webgl() || "");
   if (!state.method_ready) saga.say("Nothing answers clicks yet: open Method and make features and regions.", true);
-  else saga.say("Click on an object.", false, slow ? ["This browser draws without a graphics card: if it is slow, try pictures from saga (G)."] : []);
+  else saga.say("Click on an object.", false, slow ? ["No graphics card draws here: if it is slow, press G."] : []);
 };
 saga.start = () => {
   for (const part of ["panel", "photos", "frame", "tools", "keys"]) saga[part].start();
