@@ -109,6 +109,12 @@ class Stage:
             self._add("/scene", self.display.splats(colors(), member))
             self._base = key
 
+    def clear(self) -> None:
+        """Shows nothing at all."""
+        self.hide_base()
+        for name in ("/selection", "/preview"):
+            self._remove(name)
+
     def hide_base(self) -> None:
         """Shows nothing of the scene but the selection."""
         if self._base is not None:

@@ -135,7 +135,8 @@ class Viewer:
         except Exception as error:  # the page would wait forever
             traceback.print_exc()
             reply = {"error": f"this is a bug in saga: {error!r}"}
-        if message.get("do") == "hello":
+        if message.get("do") in ("hello", "frames"):
+            self.draw()
             tab.send(self.state())
         self.stage.flush()
         spent = round((time.perf_counter() - began) * 1e3, 2)
@@ -144,6 +145,7 @@ class Viewer:
     def left(self, tab: Tab) -> None:
         """Nothing is kept of a page that is gone."""
         tab.state.clear()
+        self.draw()
 
     def state(self) -> dict[str, Any]:
         """Returns what pages show beside the scene."""
@@ -182,7 +184,12 @@ class Viewer:
         return frames.picture(self.session.placed, camera, colors, self.session.selection, self.only, dark, rows)
 
     def draw(self) -> None:
-        """Sends what is not shown yet."""
+        """Sends what is not shown yet; nothing is drawn where all pages show pictures that are rendered here."""
+        tabs = list(self.front.tabs)
+        if tabs and all(tab.state.get("orbit") is not None for tab in tabs):
+            self.stage.clear()
+            self._shown = ()
+            return
         with self.session.lock:
             selection, state = self.session.selection, self.session.state
             alone = self.only in ("isolate", "cutout")

@@ -26,8 +26,17 @@ saga.frame = {
     this.image.style.pointerEvents = on ? "auto" : "none";
     const answer = await saga.send("frames", { on, width: innerWidth, height: innerHeight });
     if (on && answer && answer.camera) this.camera = answer.camera;
+    this.spare(on);
     if (on) this.ask(true);
     saga.panel.render();
+  },
+
+  // Behind the pictures WebGL has nothing to draw: a canvas of a few pixels costs nothing.
+  spare(on) {
+    for (const canvas of document.querySelectorAll("canvas[data-engine]")) {
+      const around = canvas.parentElement;
+      around.style.maxWidth = around.style.maxHeight = on ? "16px" : "";
+    }
   },
 
   show(data) {
