@@ -17,6 +17,8 @@ from saga.scene import Camera, Scene
 _REMEMBERED_BYTES, _FEWEST_REMEMBERED = 2 * 10**9, 8
 _BYTES_PER_GAUSSIAN, _BYTES_PER_PIXEL = 84, 40
 """What a projected view takes, about: splats, sorted tiles and weight; alpha, depth and tile offsets."""
+_PICTURE_BYTES = 256 << 20
+"""For photographs that are remembered."""
 _SEEN = 0.5
 """Accumulated opacity from which a pixel has a depth."""
 
@@ -34,6 +36,7 @@ class DeviceScene:
         self._coverage = lru_cache(remembered)(self._alpha_and_depth)
         self._surface = lru_cache(remembered)(self._surface_of)
         self._weight = lru_cache(remembered)(self._lifted_ones)
+        self._picture = lru_cache(_affordable_pictures(scene))(self._picture_of)
 
     @staticmethod
     def of(scene: Scene | DeviceScene, device: str | torch.device = "auto") -> DeviceScene:
@@ -66,14 +69,22 @@ class DeviceScene:
     def picture(self, view: str | Camera) -> np.ndarray:  # [H, W, 3]
         """Returns the photograph of a view, or, without one, the colors of the Gaussians there; uint8 RGB.
 
+        It is remembered, so that no step decodes it again, and cannot be changed.
+
         Raises:
             SagaError: there is no such view, or its photograph cannot be read.
         """
-        camera = self.scene.camera(view)
+        return self._picture(self.scene.camera(view).name)
+
+    def _picture_of(self, name: str) -> np.ndarray:  # [H, W, 3]
+        camera = self.scene.camera(name)
         if camera.image_path is not None:
-            return self.scene.image(camera)
+            shown = self.scene.image(camera)
+            shown.flags.writeable = False
+            return shown
         colors = torch.from_numpy(self.scene.gaussians.base_colors()).to(self.device, torch.float32)
-        shown: np.ndarray = (self.operator(camera).render(colors).clamp(0, 1) * 255).round().byte().cpu().numpy()
+        shown = (self.operator(camera).render(colors).clamp(0, 1) * 255).round().byte().cpu().numpy()
+        shown.flags.writeable = False
         return shown
 
     def _projected(self, name: str) -> BlendOperator:
@@ -102,6 +113,12 @@ class DeviceScene:
         # Both in one pass over the tiles, which takes hardly longer than one of them.
         alpha, depth = self._operator(name).render(torch.stack([torch.ones_like(depths), depths], dim=1)).unbind(-1)
         return alpha, torch.where(alpha >= _SEEN, depth / alpha.clamp(min=_SEEN), torch.inf)
+
+
+def _affordable_pictures(scene: Scene) -> int:
+    """Returns views whose photographs fit the memory set aside for them."""
+    pixels = max((camera.width * camera.height for camera in scene.cameras), default=0)
+    return max(1, _PICTURE_BYTES // max(1, 3 * pixels))
 
 
 def _affordable(scene: Scene) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from saga.masks.rules import with_rest
-from saga.masks.scene.grid import ViewGrid
-from saga.masks.source import MaskSource
-from saga.regions.graph import ViewEvidence
+
+if TYPE_CHECKING:
+    from saga.masks.scene.grid import ViewGrid
+    from saga.masks.source import MaskSource
+    from saga.regions.graph import ViewEvidence
 
 _SEEN_ENOUGH = 0.25
 """A view says something of a set of cells when it shows at least this share of the most that any view shows of it."""

@@ -101,7 +101,7 @@ class SceneGenerator:
 
     def generate_view(self, scene: Scene, camera: Camera) -> ViewMasks:
         """Makes the masks of one view of the scene, with their weights."""
-        image = scene.image(camera)
+        image = self._scene.picture(camera.name)
         grid = self._grids.pop(camera.name, None) or self._look(camera)
         masks, weights = masks_of_view(self.structure(), grid, image, self.config, self.classical)
         return ViewMasks(masks, None, weights)

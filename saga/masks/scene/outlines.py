@@ -22,11 +22,29 @@ LOOKUP_VOXELS = 3.0
 
 def label_images(surface: Surface, labels: Labels) -> Iterator[tuple[int, np.ndarray]]:
     """Index and image of labels, int64 [h, w], of about 16 views, evenly spread."""
-    lookup = Lookup(surface.points, labels.of_voxel, LOOKUP_VOXELS * surface.side)
-    for index in range(0, len(surface.grids), max(1, len(surface.grids) // _VIEWS)):
+    step = max(1, len(surface.grids) // _VIEWS)
+    for index, nearest in zip(range(0, len(surface.grids), step), _nearest(surface, labels, step), strict=True):
+        yield index, np.where(nearest >= 0, labels.of_voxel[nearest], -1)
+
+
+def _nearest(surface: Surface, labels: Labels, step: int) -> list[np.ndarray]:  # each [h, w]
+    """The labeled voxel at or nearest to each sample of every step-th view, int32; -1 where none is within reach.
+
+    Which voxels have a label at all hardly ever changes while labels do, so the answer is remembered.
+    """
+    known = labels.of_voxel >= 0
+    remembered = surface.remembered.get("nearest")
+    if remembered is not None and remembered[0] == step and np.array_equal(remembered[1], known):
+        images: list[np.ndarray] = remembered[2]
+        return images
+    lookup = Lookup(surface.points, np.where(known, np.arange(len(known)), -1), LOOKUP_VOXELS * surface.side)
+    images = []
+    for index in range(0, len(surface.grids), step):
         voxels = surface.voxels[index]
-        image = np.where(voxels >= 0, labels.of_voxel[voxels], -1)
-        yield index, lookup.completed(image, surface.grids[index])
+        seen = np.where((voxels >= 0) & known[voxels], voxels, -1)
+        images.append(lookup.completed(seen, surface.grids[index]).astype(np.int32))
+    surface.remembered["nearest"] = (step, known, images)
+    return images
 
 
 class Lookup:

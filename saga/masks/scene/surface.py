@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -90,6 +91,11 @@ class Surface:
     def side(self) -> float:
         """Side of a voxel, in world units."""
         return self.lattice.side
+
+    @cached_property
+    def remembered(self) -> dict[str, Any]:
+        """What steps found out about the surface alone, for those after them."""
+        return {}
 
     @cached_property
     def voxels(self) -> list[np.ndarray]:  # K x [h, w]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.joins import contacts, join_seamless
 from saga.masks.scene.labels import Kind, Labels
+from saga.masks.scene.outlines import label_images
 from saga.masks.scene.structure import find_structure
 from saga.masks.scene.surface import Surface
 
@@ -51,3 +54,22 @@ def test_what_stands_behind_does_not_touch(table_surface: Surface) -> None:
     lengths, _ = contacts(table_surface, structure.labels)
     assert lengths[first, second] == 0
     assert lengths[first, structure.labels.label_of_support(0)] > 100
+
+
+def test_images_of_labels_follow_the_labels_and_what_is_labeled(table_surface: Surface) -> None:
+    """What is remembered of a surface from one set of labels does not show in the next."""
+    labels = Labels(np.zeros(len(table_surface), np.int64))
+    for _ in range(3):
+        labels.add(Kind.SUPPORT, 0)
+    half = np.arange(len(table_surface)) % 2 == 0
+    for of_voxel in (np.where(half, 0, 1), np.where(half, 2, 1), np.where(half, -1, 1), np.where(half, 0, -1)):
+        fresh = replace(table_surface)
+        labels.of_voxel[:] = of_voxel
+        for (index, image), (_, expected) in zip(
+            label_images(table_surface, labels), label_images(fresh, labels), strict=True
+        ):
+            np.testing.assert_array_equal(image, expected)
+            voxels = table_surface.voxels[index]
+            direct = (voxels >= 0) & (of_voxel[voxels] >= 0)
+            np.testing.assert_array_equal(image[direct], of_voxel[voxels[direct]])
+            assert set(np.unique(image)) <= {-1, *of_voxel.tolist()}
