@@ -12,6 +12,8 @@ from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, 
 from saga.cli.run import beside, run, say
 from saga.errors import SagaError
 
+FEATURES_TOO = "; the page can make features too"
+
 if TYPE_CHECKING:
     from saga.methods import Segmenter
     from saga.raster import DeviceScene
@@ -44,7 +46,7 @@ def view(
         port: Port to listen on, or the first free one after it; 0 takes any.
         token: What the address has to carry; one is made where it is needed.
         browser: Open a browser too.
-        prepare: Make the scene's regions where there are neither features nor regions: seconds, once.
+        prepare: Make the scene's regions where there are none: seconds, once.
         most_shown: Gaussians that the browser draws; of a larger scene it draws a level of detail. Selections are
             always of all Gaussians.
     """
@@ -78,15 +80,15 @@ def view(
 
 def _open(placed: DeviceScene, scene: Path, field: Path | None, prepare: bool) -> Segmenter | None:
     """Opens what answers prompts; a scene that has nothing yet gets its regions."""
-    from saga.session.preparing import open_beside
+    from saga.session.preparing import open_beside, what_is_missing
     from saga.session.preparing import prepare as make
     from saga.train import FeatureField
 
     known: Any = None if field is None else FeatureField.load(field, placed.scene)
     found = open_beside(placed, known)
-    if found is None and prepare:
-        say(f"{scene}: no features and no regions yet: the regions are made now, once; the page can make features too")
-        found = make(placed, features=False)
+    if prepare and "regions" in what_is_missing(found):
+        say(f"{scene}: no regions yet: they are made now, once" + (FEATURES_TOO if found is None else ""))
+        found = make(placed, features=False, field=known)
     return found
 
 

@@ -80,7 +80,9 @@ def _local_spacing(
         return points.new_zeros(len(points))
     around = nearest_neighbors(points, min(_AROUND, len(points))).long()
     rank = max(math.ceil(quantile * around.shape[1]), 1)
-    local: Tensor = nearest_neighbor_distance(points)[around].kthvalue(rank, dim=1).values
+    spacings = nearest_neighbor_distance(points)[around]
+    last = rank == around.shape[1]  # the largest, which takes no sorting
+    local: Tensor = spacings.amax(1) if last else spacings.kthvalue(rank, dim=1).values
     return local.clamp(max=spacing(points, _LARGEST))
 
 

@@ -28,13 +28,19 @@ def open_beside(placed: DeviceScene, field: FeatureField | None = None) -> Segme
         placed: the scene on a device.
         field: features, instead of those in the file.
 
+    Regions that are damaged or another scene's are left out, which a warning says.
+
     Raises:
-        SagaError: a file is damaged or another scene's.
+        SagaError: the file of features is damaged or another scene's.
     """
     path = None if placed.scene.path is None else placed.scene.path.with_suffix(FIELD_SUFFIX)
     if field is None and path is not None and path.is_file():
         field = FeatureField.load(path, placed.scene)
-    regions = regions_beside(placed.scene)
+    try:
+        regions = regions_beside(placed.scene)
+    except SagaError as error:  # they take seconds to make again
+        warnings.warn(f"{error} They are left out until they are made again.", stacklevel=3)
+        regions = None
     if field is None and regions is None:
         return None
     return Segmenter(placed, field, regions=regions or False)
@@ -55,6 +61,7 @@ def prepare(
     masks: MaskSource | None = None,
     config: TrainConfig | None = None,
     features: bool = True,
+    field: FeatureField | None = None,
 ) -> Segmenter:
     """Makes features and regions of a scene, as saga-train does, and writes them beside it; what is there is taken.
 
@@ -66,6 +73,7 @@ def prepare(
         masks: masks to train with; those that the scene gives itself by default.
         config: of the training.
         features: whether features are made too.
+        field: features, instead of those in the file beside the scene.
 
     Raises:
         SagaError: the scene was not read from a file, has no cameras, or a file cannot be read or written.
@@ -74,7 +82,7 @@ def prepare(
     scene = placed.scene
     if scene.path is None:
         raise SagaError("features: expected a scene that was read from a file, beside which they lie; write it first.")
-    there = open_beside(placed)
+    there = open_beside(placed, field)
     field, regions = (None, None) if there is None else (there.field, there.regions)
     target, device = scene.path.with_suffix(FIELD_SUFFIX), str(placed.device)
     if field is None and features and has_photographs(scene):

@@ -69,3 +69,14 @@ def test_another_method_is_opened_with_what_the_first_has(known_segmenter, tiny_
     assert what_is_missing(opened) == ()
     with pytest.raises(SagaError, match="expected one of"):
         open_named("none", known_segmenter, known_segmenter.device_scene)
+
+
+def test_regions_that_cannot_be_read_are_left_out_and_made_again(placed: DeviceScene, known_field):
+    known_field.save(placed.scene.path.with_suffix(".saga"))
+    placed.scene.path.with_suffix(".regions").write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="left out until they are made again"):
+        opened = open_beside(placed)
+    assert opened is not None and what_is_missing(opened) == ("regions",)
+    with pytest.warns(UserWarning, match="left out"):
+        prepare(placed, features=False)
+    assert what_is_missing(open_beside(placed)) == ()

@@ -50,14 +50,28 @@ def viewed(known_segmenter: Segmenter, tmp_path: Path) -> Iterator[Viewed]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
+def playwright() -> Iterator[object]:
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if CHROMIUM is None:
         pytest.skip("no Chromium: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with api.sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright) -> Iterator[object]:
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def without_webgl(playwright) -> Iterator[object]:
+    """A browser that cannot draw in three dimensions at all."""
+    kept = [flag for flag in FLAGS if "swiftshader" not in flag and "gpu" not in flag]
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*kept, "--disable-3d-apis", "--disable-gpu"])
+    yield browser
+    browser.close()
 
 
 class Page:
@@ -123,6 +137,18 @@ class Page:
         from PIL import Image
 
         return np.asarray(Image.open(io.BytesIO(self.page.screenshot())).convert("RGB"))
+
+    def steady(self) -> np.ndarray:
+        """What the page looks like once the scene shows and nothing moves: drawing without a graphics card is slow."""
+        last = np.zeros((1, 1, 3), np.uint8)
+        for _ in range(60):
+            self.page.wait_for_timeout(300)
+            now = self.picture()
+            shows = last.shape == now.shape and now[:, 300:].std() > 20
+            if shows and np.abs(now.astype(float) - last).mean() < 0.05:
+                return now
+            last = now
+        raise AssertionError("the page shows nothing, or never the same")
 
     def around(self, point: np.ndarray, reach: int = 3) -> np.ndarray:
         """The mean color around a point of the world."""

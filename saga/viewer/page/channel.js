@@ -14,7 +14,10 @@ window.saga = {
     const socket = new WebSocket(`${scheme}//${location.host}/`, "saga");
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    socket.onopen = () => this.greet();
+    socket.onopen = () => {
+      this.greet();
+      if (this.frame.on) this.frame.tell();
+    };
     socket.onmessage = (event) => {
       if (typeof event.data !== "string") return this.frames.forEach((show) => show(event.data));
       const message = JSON.parse(event.data);

@@ -5,7 +5,7 @@ saga.frame = {
   camera: null,
 
   start() {
-    this.image = saga.make("img", { id: "saga-frame", draggable: false, alt: "the scene" });
+    this.image = saga.make("img", { id: "saga-frame", draggable: false, alt: "" });
     document.body.append(this.image);
     saga.frames.push((data) => this.show(data));
     this.image.addEventListener("contextmenu", (event) => event.preventDefault());
@@ -24,11 +24,17 @@ saga.frame = {
     this.on = on;
     this.image.style.display = on ? "block" : "none";
     this.image.style.pointerEvents = on ? "auto" : "none";
-    const answer = await saga.send("frames", { on, width: innerWidth, height: innerHeight });
-    if (on && answer && answer.camera) this.camera = answer.camera;
+    await this.tell();
     this.spare(on);
-    if (on) this.ask(true);
     saga.panel.render();
+  },
+
+  // saga forgets a page whose connection is lost, so it is told again.
+  async tell() {
+    const answer = await saga.send("frames", { on: this.on, width: innerWidth, height: innerHeight });
+    if (answer && answer.camera) this.camera = answer.camera;
+    this.busy = false;
+    if (this.on) this.ask(true);
   },
 
   // Behind the pictures WebGL has nothing to draw: a canvas of a few pixels costs nothing.

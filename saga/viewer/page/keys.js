@@ -103,6 +103,7 @@ saga.keys = {
 
 saga.welcome = (state) => {
   saga.greeted = true;
+  if (saga.webgl() === null) saga.frame.turn_on(true);
   saga.panel.theme(document.documentElement.classList.contains("saga-dark"));
   const slow = /swiftshader|llvmpipe|software/i.test(saga.webgl() || "");
   if (!state.method_ready) saga.say("Nothing answers clicks yet: open Method and make features and regions.", true);
@@ -117,7 +118,6 @@ saga.start = () => {
   saga.keys.hint();
   if (window.sagaClient !== undefined) saga.client = window.sagaClient;
   saga.connect();
-  if (saga.webgl() === null) setTimeout(() => saga.frame.turn_on(true), 500);
 };
 if (document.readyState === "loading") addEventListener("DOMContentLoaded", saga.start);
 else saga.start();
