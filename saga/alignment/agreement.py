@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_dilation, gaussian_filter, sobel
 
 from saga.raster import BlendOperator, DeviceScene
 from saga.scene import Camera, Scene
@@ -105,6 +104,8 @@ def _compare(
     share = float(covered.mean())
     if share < _LEAST_COVERED:
         return 0.0, share
+    from scipy.ndimage import binary_dilation, gaussian_filter  # loaded when needed: a twentieth of a click
+
     weight = np.array([0.299, 0.587, 0.114], np.float32)
     brightness = (photograph.astype(np.float32) / 255) @ weight
     # Where the scene ends, its outline speaks too: it is put before what the photograph shows there on average.
@@ -120,6 +121,8 @@ def _compare(
 
 
 def _gradient(picture: np.ndarray) -> np.ndarray:  # [H, W]
+    from scipy.ndimage import sobel
+
     return np.asarray(np.hypot(sobel(picture, 0), sobel(picture, 1)))
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from saga.export.rendering import WHITE, Color, render_alpha, render_color, render_labels, render_masks
@@ -102,11 +101,23 @@ def highlight(
     """Returns the picture with a mask tinted and outlined by a line of 2 px with a thin white rim."""
     blended = picture.astype(np.float32)
     blended[mask] += tint * (color - blended[mask])
-    line = binary_dilation(mask, iterations=2) & ~mask
-    rim = binary_dilation(mask, iterations=3) & ~mask & ~line
+    wide = _widened(_widened(mask))
+    line, rim = wide & ~mask, _widened(wide) & ~wide
     blended[rim] += 0.6 * (255 - blended[rim])
     blended[line] = color
     return blended.astype(np.uint8)
+
+
+def _widened(
+    mask: np.ndarray,  # [H, W] bool
+) -> np.ndarray:  # [H, W]
+    """Returns a mask with the pixels above, below and beside it; SciPy's takes longer to load than all of a preview."""
+    wide = mask.copy()
+    wide[1:] |= mask[:-1]
+    wide[:-1] |= mask[1:]
+    wide[:, 1:] |= mask[:, :-1]
+    wide[:, :-1] |= mask[:, 1:]
+    return wide
 
 
 def best_view(

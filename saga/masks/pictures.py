@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import maximum_filter, minimum_filter
 
 from saga.errors import SagaError
 from saga.files.reading import reading, require_memory
@@ -145,6 +144,8 @@ def is_soft(
         between = (pixels > 0) & (pixels < brightest)
     if not between.any():
         return False
+    from scipy.ndimage import maximum_filter, minimum_filter  # loaded when needed: a twentieth of a click
+
     edge = (minimum_filter(pixels, 3)[between] < pixels[between]) & (
         maximum_filter(pixels, 3)[between] > pixels[between]
     )
@@ -231,6 +232,8 @@ def _colors(
     say: Say,
 ) -> np.ndarray:  # [M, h, w]
     """Returns one mask per color; a cut-out of many colors is one object."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
     labels = (colors.astype(np.int64) * (1 << 16, 1 << 8, 1)).sum(axis=2)
     if covered is not None:
         labels = np.where(covered, labels + 1, 0)  # black is a color where there is a transparent background

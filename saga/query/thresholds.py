@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 _WINDOW = (0.45, 0.8)
@@ -33,6 +32,8 @@ def valley_threshold(
 
     Only the window in which objects end is searched; in a flat valley the middle is taken.
     """
+    from scipy.ndimage import gaussian_filter1d  # loaded when needed: a twentieth of a click
+
     low, high = _WINDOW
     # On the scores' device; scores below 0 and from 1 on are counted apart.
     bins = (scores * _BINS).floor().long().clamp(-1, _BINS) + 1

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import binary_dilation, map_coordinates
 
 from saga.scene.camera import Camera, LensModel
 from saga.scene.resizing import resize
@@ -174,6 +173,8 @@ def _pinhole_map(
     model: LensModel, width: int, height: int, fx: float, fy: float, cx: float, cy: float
 ) -> np.ndarray:  # [2, H, W]
     """For each pixel of the pinhole, where the lens shows it, in the lens's pixels, float32; NaN where it folds."""
+    from scipy.ndimage import binary_dilation  # loaded when needed: a twentieth of a click
+
     lens = _lens(model)
     x, y = np.meshgrid((np.arange(width) + 0.5 - cx) / fx, (np.arange(height) + 0.5 - cy) / fy)
     rays = np.stack([x, y], axis=-1)
@@ -231,6 +232,8 @@ def _sample(
         nearest = array[np.minimum(y.astype(int), height - 1), np.minimum(x.astype(int), width - 1)]
         nearest[~inside] = 0
         return np.asarray(nearest)
+    from scipy.ndimage import map_coordinates
+
     channels = array.reshape(height, width, -1)
     out = np.empty((*x.shape, channels.shape[2]), array.dtype)
     exact = np.float32 if array.dtype.itemsize == 1 else np.float64

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from saga.errors import SagaError
 from saga.scene.colmap import count_images, read_colmap, read_colmap_points
@@ -51,6 +50,8 @@ def _share_near(
         return None
     if not len(points) or not len(means):
         return None
+    from scipy.spatial import cKDTree  # loaded when needed: a twentieth of a click
+
     centers = means[:: max(1, len(means) // _CENTERS)].astype(np.float64)
     low, high = np.percentile(centers, [5, 95], axis=0)
     points = points[:: max(1, len(points) // _POINTS)]
