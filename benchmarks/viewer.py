@@ -42,10 +42,9 @@ def segmenter(demo: DemoScene, scene: Scene) -> Segmenter:
     directions = np.linalg.qr(rng.normal(size=(CHANNELS, CHANNELS)))[0][:things]
     features = directions[demo.labels] + 0.05 * rng.normal(size=(len(demo.labels), CHANNELS))
     digest = scene.gaussians.digest()
-    field = FeatureField(
-        torch.tensor(features, dtype=torch.float32), digest, TrainConfig(dimensions=CHANNELS, scales=1), scene.cameras,
-        None, {"given_masks": False},
-    )  # fmt: skip
+    config = TrainConfig(dimensions=CHANNELS, scales=1)
+    tensor = torch.tensor(features, dtype=torch.float32)
+    field = FeatureField(tensor, digest, config, scene.cameras, None, {"given_masks": False})
     heights = scene.gaussians.means[:, 2]
     cells = 2 * demo.labels.astype(np.int32)
     for thing in range(things):

@@ -27,6 +27,7 @@ def paper_sam_threshold(
 
 def valley_threshold(
     scores: Tensor,  # [N]
+    window: tuple[float, float] = _WINDOW,
 ) -> float:
     """Returns where the fewest Gaussians have their score: the valley between an object and everything else.
 
@@ -34,7 +35,7 @@ def valley_threshold(
     """
     from scipy.ndimage import gaussian_filter1d  # loaded when needed: a twentieth of a click
 
-    low, high = _WINDOW
+    low, high = window
     # On the scores' device; scores below 0 and from 1 on are counted apart.
     bins = (scores * _BINS).floor().long().clamp(-1, _BINS) + 1
     counts = torch.bincount(bins, minlength=_BINS + 2)[1 : _BINS + 1].cpu().numpy()

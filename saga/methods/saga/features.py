@@ -26,6 +26,9 @@ from saga.raster import BlendOperator, DeviceScene, SparseRows
 from saga.train import FeatureField
 from saga.train.smoothing import neighbor_average
 
+_DETAIL_WINDOW = (0.85, 0.97)
+"""Cosine similarities between which the border of a detail is looked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Selection:
@@ -82,6 +85,7 @@ class FeatureQueries:
         prompts: Sequence[ViewPrompt],
         report: Report,
         reachable: Callable[[Tensor], Tensor] | None,
+        details: bool = False,
     ) -> list[Selection]:
         """Selects what the scores of any prompt select, at each scale, the coarsest first.
 
@@ -92,13 +96,18 @@ class FeatureQueries:
             prompts: as `Method._segment` has them.
             report: what every selection's report starts from.
             reachable: for a selection bool [N], which Gaussians may join it, bool [N]; None allows all.
+            details: whether the detail under the prompts comes last: what is nearly as their pixels are, at the finest
+                scale.
 
         Raises:
             SagaError: a prompt shows no Gaussian.
         """
         by_sam = self.sam is not None and any(prompt.parts.for_sam for prompt in prompts)
         scales = [self._whole] if by_sam else self._scales
-        return [self._select(scale, prompts, report.copy(), reachable) for scale in scales]
+        found = [self._select(scale, prompts, report.copy(), reachable) for scale in scales]
+        if details and len(self._scales) > 1 and not by_sam and self.config.score_threshold == "adaptive":
+            found.append(self._select(self._scales[-1], prompts, report.copy(), reachable, detail=True))
+        return found
 
     def _select(
         self,
@@ -106,8 +115,9 @@ class FeatureQueries:
         prompts: Sequence[ViewPrompt],
         report: Report,
         reachable: Callable[[Tensor], Tensor] | None,
+        detail: bool = False,
     ) -> Selection:
-        matches = [self._match_prompt(scale, prompt, report) for prompt in prompts]
+        matches = [self._match_prompt(scale, prompt, report, detail) for prompt in prompts]
         scores = torch.stack([match.scores for match in matches]).amax(0)
         with report.timed("selection"):
             chosen = [self._above(scale, match) for match in matches]
@@ -123,7 +133,7 @@ class FeatureQueries:
             report.count("after_negative", selected)
         return Selection(selected, scores, report)
 
-    def _match_prompt(self, scale: _Scale, prompt: ViewPrompt, report: Report) -> _Match:
+    def _match_prompt(self, scale: _Scale, prompt: ViewPrompt, report: Report, detail: bool) -> _Match:
         checked = prompt.parts
         with report.timed("view"):
             operator = self._scene.operator(prompt.camera.name)
@@ -134,9 +144,11 @@ class FeatureQueries:
                 operator, scale.features, checked, self.config.clusters, self.config.seed
             )
         with report.timed("matching"):
-            positive, negative = self._with_centers(scale, positive), self._with_centers(scale, negative)
+            # A detail is what the pixels themselves show; the middle of what is alike is the middle of the whole.
+            positive = positive if detail else self._with_centers(scale, positive)
+            negative = self._with_centers(scale, negative)
             scores = scale.matcher.cosine(positive)
-            threshold = self._threshold(scores) if len(positive) > 0 else math.inf
+            threshold = self._threshold(scores, detail) if len(positive) > 0 else math.inf
         return _Match(scores, threshold, negative, self._evidence(operator, checked.mask, report))
 
     def _match_sam(self, operator: BlendOperator, prompt: CheckedPrompt, report: Report) -> _Match:
@@ -176,10 +188,12 @@ class FeatureQueries:
         with report.timed("mask_evidence"):
             return MaskEvidence.of(operator, torch.from_numpy(mask).to(self._scene.device))
 
-    def _threshold(self, scores: Tensor) -> float:
+    def _threshold(self, scores: Tensor, detail: bool) -> float:
         chosen = self.config.score_threshold
         if chosen == "paper":
             return paper_threshold(scores[self._scene.valid])
+        if chosen == "adaptive" and detail:
+            return valley_threshold(scores[self._scene.valid], _DETAIL_WINDOW)
         if chosen == "adaptive":
             return valley_threshold(scores[self._scene.valid])
         return float(chosen)

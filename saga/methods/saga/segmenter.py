@@ -188,7 +188,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     def _by_features(self, prompts: Sequence[ViewPrompt], report: Report) -> list[Selection]:
         """What the features select at each scale, the coarsest first; without features nothing is."""
         if self.queries is not None:
-            return self.queries.select(prompts, report, None if self.levels is None else self.levels.reachable)
+            reachable = None if self.levels is None else self.levels.reachable
+            return self.queries.select(prompts, report, reachable, details=self._trust() == "masks")
         for prompt in prompts:
             require_shown(self.device_scene.operator(prompt.camera.name), prompt.parts.points)
         return []

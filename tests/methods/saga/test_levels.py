@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 from scipy.sparse import csr_matrix
 
 from saga.errors import SagaError
 from saga.masks import ArrayMasks
 from saga.methods.saga import Segmenter
-from saga.query import QueryConfig
-from saga.regions import RegionConfig, SceneRegions
+from saga.query import Prompt, QueryConfig
+from saga.query.report import Report
+from saga.regions import SceneRegions
 from saga.regions.given import GivenMasks
 from saga.train import FeatureField, TrainConfig, train
-
-
-@pytest.fixture(scope="module")
-def halves(tiny_scene, tiny_demo) -> SceneRegions:
-    """Two cells of each thing, its lower and its upper half; regions are halves, things and pairs of things."""
-    heights, labels = tiny_scene.gaussians.means[:, 2], tiny_demo.labels
-    things = np.unique(labels)
-    cells = np.zeros(len(labels), np.int32)
-    for index, thing in enumerate(things):
-        own = labels == thing
-        cells[own] = 2 * index + (heights[own] > np.median(heights[own]))
-    count = 2 * len(things)
-    one, other = np.array(list(combinations(range(count), 2))).T
-    same = one // 2 == other // 2
-    members = [np.eye(count, dtype=bool), np.eye(count, dtype=bool).reshape(-1, 2, count).any(1)]
-    pairs = members[1][:-1] | members[1][1:]
-    return SceneRegions(
-        scene_digest=tiny_scene.gaussians.digest(),
-        config=RegionConfig(),
-        cells=cells,
-        shares=np.full(count, 0.8 / count, np.float32),
-        members=np.concatenate([*members, pairs]),
-        own=np.zeros(count + 2 * len(things) - 1, bool),
-        borders=np.stack([one, other]).astype(np.int32),
-        lengths=np.where(same, 20.0, 1.0).astype(np.float32),
-        closed=np.where(same, 0.5, 0.95).astype(np.float32),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -66,36 +40,37 @@ def iou(one, other):
     return (one & other).sum() / (one | other).sum()
 
 
-def test_candidates_are_nested_and_one_is_the_default(tiny_scene, own_masks, halves, clicked):
-    segmenter = Segmenter(tiny_scene, own_masks, device="cpu", regions=halves)
+def test_candidates_are_nested_and_one_is_the_default(tiny_scene, own_masks, known_regions, clicked):
+    segmenter = Segmenter(tiny_scene, own_masks, device="cpu", regions=known_regions)
     answers = segmenter.candidates(clicked[0], [clicked[1]])
     assert [answer.report["name"] for answer in answers] == ["part", "object", "group"]
     for smaller, larger in zip(answers[:-1], answers[1:], strict=True):
-        assert cells_of(halves, smaller.mask) < cells_of(halves, larger.mask)
+        assert cells_of(known_regions, smaller.mask) < cells_of(known_regions, larger.mask)
     default = next(answer for answer in answers if answer.report["default"])
     chosen = segmenter.segment(clicked[0], points=[clicked[1]])
     assert np.array_equal(chosen.mask, default.mask)
     assert chosen.report["answer"] == default.report["name"]
 
 
-def test_the_default_is_the_thing(tiny_scene, tiny_demo, own_masks, halves, clicked):
-    chosen = Segmenter(tiny_scene, own_masks, device="cpu", regions=halves).segment(clicked[0], points=[clicked[1]])
+def test_the_default_is_the_thing(tiny_scene, tiny_demo, own_masks, known_regions, clicked):
+    segmenter = Segmenter(tiny_scene, own_masks, device="cpu", regions=known_regions)
+    chosen = segmenter.segment(clicked[0], points=[clicked[1]])
     assert iou(chosen.mask, tiny_demo.labels == clicked[2]) > 0.9
 
 
 @pytest.mark.parametrize("granularity", ["part", "object", "group"])
-def test_granularity_picks_an_answer(tiny_scene, own_masks, halves, clicked, granularity):
+def test_granularity_picks_an_answer(tiny_scene, own_masks, known_regions, clicked, granularity):
     config = QueryConfig(granularity=granularity)
-    segmenter = Segmenter(tiny_scene, own_masks, config, device="cpu", regions=halves)
+    segmenter = Segmenter(tiny_scene, own_masks, config, device="cpu", regions=known_regions)
     chosen = segmenter.segment(clicked[0], points=[clicked[1]])
     named = {answer.report["name"]: answer.mask for answer in segmenter.candidates(clicked[0], [clicked[1]])}
     assert np.array_equal(chosen.mask, named[granularity])
 
 
-def test_given_masks_are_trusted_with_the_details(tiny_scene, field, halves, clicked):
+def test_given_masks_are_trusted_with_the_details(tiny_scene, field, known_regions, clicked):
     config = QueryConfig(ball_query=False)  # the ball stops at borders of regions
     without = Segmenter(tiny_scene, field, config, "cpu").segment(clicked[0], points=[clicked[1]])
-    chosen = Segmenter(tiny_scene, field, config, "cpu", regions=halves).segment(clicked[0], points=[clicked[1]])
+    chosen = Segmenter(tiny_scene, field, config, "cpu", regions=known_regions).segment(clicked[0], points=[clicked[1]])
     assert np.array_equal(chosen.mask, without.mask)
     assert len(chosen.report["answers"]) == 3
 
@@ -108,8 +83,8 @@ def test_without_regions_there_is_one_answer_and_a_granularity_says_so(tiny_scen
     assert any("one answer only" in warning for warning in report["warnings"])
 
 
-def test_most_of_the_pictures_is_not_given_in_silence(tiny_scene, own_masks, halves, clicked):
-    large = replace(halves, shares=halves.shares * np.float32(10))
+def test_most_of_the_pictures_is_not_given_in_silence(tiny_scene, own_masks, known_regions, clicked):
+    large = replace(known_regions, shares=known_regions.shares * np.float32(10))
     answers = Segmenter(tiny_scene, own_masks, device="cpu", regions=large).candidates(clicked[0], [clicked[1]])
     default = next(answer for answer in answers if answer.report["default"])
     told = " ".join(default.report["warnings"])
@@ -117,22 +92,22 @@ def test_most_of_the_pictures_is_not_given_in_silence(tiny_scene, own_masks, hal
     assert share <= 0.5 or "of all that the views show" in told
 
 
-def test_regions_beside_the_scene_are_taken(tiny_scene, tiny_folder, own_masks, halves, clicked):
+def test_regions_beside_the_scene_are_taken(tiny_scene, tiny_folder, own_masks, known_regions, clicked):
     path = tiny_folder / "scene.regions"
-    halves.save(path)
+    known_regions.save(path)
     try:
         assert len(Segmenter(tiny_scene, own_masks, device="cpu").candidates(clicked[0], [clicked[1]])) == 3
-        replace(halves, scene_digest="another").save(path)
+        replace(known_regions, scene_digest="another").save(path)
         with pytest.raises(SagaError, match="another scene"):
             Segmenter(tiny_scene, own_masks, device="cpu")
     finally:
         path.unlink()
 
 
-def test_regions_answer_alone_where_there_are_no_features(tiny_scene, tiny_demo, halves, clicked):
-    segmenter = Segmenter(tiny_scene, device="cpu", regions=halves)
+def test_regions_answer_alone_where_there_are_no_features(tiny_scene, tiny_demo, known_regions, clicked):
+    segmenter = Segmenter(tiny_scene, device="cpu", regions=known_regions)
     answers = segmenter.candidates(clicked[0], [clicked[1]])
-    sizes = [cells_of(halves, answer.mask) for answer in answers]
+    sizes = [cells_of(known_regions, answer.mask) for answer in answers]
     assert [answer.report["name"] for answer in answers] == ["part", "object", "group"] and sizes[0] < sizes[1] < sizes[
         2
     ]
@@ -168,17 +143,17 @@ def of_one_scale(field: FeatureField, index: int) -> FeatureField:
     return replace(field, features=features, config=config)
 
 
-def test_given_masks_rank_the_answers(tiny_scene, tiny_demo, heaped, halves, clicked):
+def test_given_masks_rank_the_answers(tiny_scene, tiny_demo, heaped, known_regions, clicked):
     """Where masks vouch for pairs of things, the pair with the thing is the answer; for things, the thing."""
-    things = halves.members[halves.count : halves.count + halves.count // 2]
-    pairs = halves.members[halves.count + halves.count // 2 :]
+    things = known_regions.members[known_regions.count : known_regions.count + known_regions.count // 2]
+    pairs = known_regions.members[known_regions.count + known_regions.count // 2 :]
     sizes = {}
     for name, vouched in (("thing", things), ("pair", pairs)):
-        ranked = Segmenter(tiny_scene, heaped, device="cpu", regions=replace(halves, given=vouching(halves, vouched)))
+        regions = replace(known_regions, given=vouching(known_regions, vouched))
+        ranked = Segmenter(tiny_scene, heaped, device="cpu", regions=regions)
         found = ranked.segment(clicked[0], points=[clicked[1]]).mask
-        sizes[name] = int(
-            (np.bincount(halves.cells[found], minlength=halves.count) > np.bincount(halves.cells) / 2).sum()
-        )
+        held = np.bincount(regions.cells[found], minlength=regions.count)
+        sizes[name] = int((held > np.bincount(regions.cells) / 2).sum())
     assert sizes == {"thing": 2, "pair": 4}
 
 
@@ -187,3 +162,25 @@ def vouching(regions: SceneRegions, members: np.ndarray) -> GivenMasks:
     inside = csr_matrix(10.0 * members)
     views, sizes = np.zeros(len(members), np.int32), np.asarray(inside.sum(1), np.float32)[:, 0]
     return GivenMasks(views, inside, sizes, csr_matrix(np.full((1, regions.count), 10.0)))
+
+
+def test_the_detail_under_a_click_is_an_answer_where_masks_vouch_for_it(tiny_scene, tiny_demo, known_regions, clicked):
+    """Halves of a thing have features that differ a little at the fine scale, and not at all at the coarse one."""
+    things = torch.nn.functional.one_hot(torch.from_numpy(tiny_demo.labels).long(), 16).float()
+    upper = torch.from_numpy(known_regions.cells % 2 == 1)
+    fine = torch.cat([things, 0.35 * upper[:, None], 0.35 * ~upper[:, None]], dim=1)
+    features = torch.cat([things, torch.zeros(len(things), 2), fine], dim=1)
+    trained = TrainConfig(dimensions=36)
+    field = FeatureField(features, tiny_scene.gaussians.digest(), trained, tiny_scene.cameras, None, {})
+    vouched = replace(known_regions, given=vouching(known_regions, known_regions.members))
+    config = QueryConfig(ball_query=False, statistical_filter=False)
+    segmenter = Segmenter(tiny_scene, field, config, device="cpu", regions=vouched)
+    assert segmenter.queries is not None
+    prompts = segmenter._checked([Prompt(clicked[0], [clicked[1]])])
+    coarse, whole, detail = segmenter.queries.select(prompts, Report(), None, details=True)
+    thing = torch.from_numpy(tiny_demo.labels == clicked[2])
+    assert torch.equal(coarse.mask, thing) and torch.equal(whole.mask, thing)
+    assert bool((detail.mask <= thing).all()) and 0.2 < float(detail.mask.sum() / thing.sum()) < 0.8
+    assert len(segmenter.queries.select(prompts, Report(), None)) == 2
+    smallest = segmenter.candidates(clicked[0], [clicked[1]])[0]
+    assert smallest.report["name"] == "part" and np.array_equal(smallest.mask, detail.mask.numpy())
