@@ -99,6 +99,19 @@ class MergeTree:
             np.logical_or(members[one], members[other], out=members[node])
         return members
 
+    def spans(self) -> tuple[np.ndarray, np.ndarray]:  # [L], [T, 2]
+        """Returns an order of the leaves in which each region's lie side by side, and where its first and next are."""
+        nodes = len(self.areas)
+        sizes, starts = [1] * nodes, [0] * nodes
+        children = self.children.tolist()
+        for node, (one, other) in enumerate(children, start=self.leaves):
+            sizes[node] = sizes[one] + sizes[other]
+        for node in range(nodes - 1, self.leaves - 1, -1):
+            one, other = children[node - self.leaves]
+            starts[one], starts[other] = starts[node], starts[node] + sizes[one]
+        first = np.array(starts)
+        return np.argsort(first[: self.leaves]), np.stack([first, first + np.array(sizes)], axis=1)
+
     def parent_heights(self) -> np.ndarray:  # [T]
         """Returns the height at which each region was merged into a larger one; the root has its own."""
         parents = self.parents

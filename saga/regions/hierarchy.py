@@ -44,6 +44,10 @@ class Hierarchy:
 
     members: np.ndarray  # [T, L]
     """Whether a region holds a cell, bool [T, L]."""
+    order: np.ndarray  # [L]
+    """Cells in an order in which those of each region lie side by side."""
+    spans: np.ndarray  # [T, 2]
+    """Where in that order each region's first cell is, and the next after its last."""
     parents: np.ndarray  # [T]
     """The region that each was merged into, -1 for the last one."""
     areas: np.ndarray  # [T]
@@ -119,8 +123,11 @@ def build_hierarchy(cells: Descriptors, borders: Borders, cues: Cues) -> Hierarc
     pairs = np.stack([borders.one, borders.other], axis=1)
     measures = np.stack([np.ones_like(strengths), strengths, closed], axis=1) * borders.lengths[:, None]
     tree = merge(cells.leaves, LeafBorders(pairs, measures), _costs(cells, cues))
+    order, spans = tree.spans()
     return Hierarchy(
         members=tree.members(),
+        order=order,
+        spans=spans,
         parents=tree.parents,
         areas=tree.areas,
         persistences=np.maximum(tree.parent_heights() - tree.heights, 0.0),

@@ -36,7 +36,7 @@ def pool(
         for voter, nodes in zip(hierarchies, sound, strict=True):
             if len(nodes) == 0:
                 continue
-            overlap = _iou(proposed, voter.members[nodes], weights)
+            overlap = _iou_with_nodes(proposed, voter, nodes, weights)
             best = nodes[overlap.argmax(1)]
             same = overlap.max(1) > config.agreement
             votes += same
@@ -71,14 +71,20 @@ def distinct(
     return chosen
 
 
-def _iou(
-    one: np.ndarray,  # [R, L]
-    other: np.ndarray,  # [S, L]
+def _iou_with_nodes(
+    sets: np.ndarray,  # [R, L]
+    tree: Hierarchy,
+    nodes: np.ndarray,  # [S]
     weights: np.ndarray,  # [L]
 ) -> np.ndarray:  # [R, S]
-    first, second = one.astype(np.float32), other.astype(np.float32)
-    shared = (first * weights) @ second.T
-    union = (first @ weights)[:, None] + (second @ weights)[None] - shared
+    """IoU of sets of cells with regions of a hierarchy, whose cells lie side by side in its order."""
+    weighed = weights[tree.order].astype(np.float64)
+    start, stop = tree.spans[nodes].T
+    upto = np.zeros((len(sets), len(weights) + 1))
+    np.cumsum(sets[:, tree.order] * weighed, axis=1, out=upto[:, 1:])
+    shared = upto[:, stop] - upto[:, start]
+    whole = np.append(0.0, np.cumsum(weighed))
+    union = upto[:, -1:] + (whole[stop] - whole[start])[None] - shared
     iou: np.ndarray = shared / np.maximum(union, 1e-9)
     return iou
 

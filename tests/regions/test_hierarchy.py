@@ -9,7 +9,7 @@ from saga.masks.merging import Leaves
 from saga.regions.borders import Borders
 from saga.regions.config import Cues, RegionConfig
 from saga.regions.hierarchy import Descriptors, build_hierarchy
-from saga.regions.pool import _distinct_of_one, distinct, pool
+from saga.regions.pool import _distinct_of_one, _iou_with_nodes, distinct, pool
 
 ALL = Cues(color=1.0, emptiness=0.0, depth=1.0, concavity=1.0, pictures=True)
 NEAR = Cues(color=1.0, emptiness=0.0, depth=1.0, concavity=1.0, pictures=False)
@@ -98,3 +98,17 @@ def test_what_one_hierarchy_proposes_twice_is_proposed_once():
         order = np.random.default_rng(seed).permutation(len(order))
         expected = distinct(tree.members, order, np.array([100.0, 100, 10, 5, 100, 100]), 0.85, 7)
         assert _distinct_of_one(tree, order.tolist(), 7) == expected.tolist()
+
+
+def test_overlaps_with_the_regions_of_a_hierarchy_are_those_of_their_cells():
+    edges = np.random.default_rng(0).uniform(0, 15, 11)
+    tree = build_hierarchy(*row_of_cells(edges), ALL)
+    assert sorted(tree.order.tolist()) == list(range(12))
+    for members, (start, stop) in zip(tree.members, tree.spans, strict=True):
+        assert sorted(tree.order[start:stop]) == np.flatnonzero(members).tolist()
+    rng = np.random.default_rng(1)
+    sets, weights, nodes = rng.random((5, 12)) < 0.5, rng.uniform(1, 9, 12), np.array([20, 3, 14])
+    found = _iou_with_nodes(sets, tree, nodes, weights)
+    for one, row in zip(sets, found, strict=True):
+        expected = [weights[one & other].sum() / weights[one | other].sum() for other in tree.members[nodes]]
+        np.testing.assert_allclose(row, expected, atol=1e-12)

@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
+import torch
 
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.grid import ViewGrid
+from saga.postprocess.neighbors import nearest_neighbors
 
 _FARTHEST_DEPTHS = 6.0
 """Samples farther than this many median depths are background."""
@@ -188,9 +189,9 @@ def _normals(
     reach: float,
 ) -> np.ndarray:  # [V, 3]
     """Direction of least spread of each point's nearest neighbors within reach, turned towards the cameras."""
-    distances, neighbors = cKDTree(points).query(points, k=_NORMAL_NEIGHBORS, workers=-1)
-    around = points[neighbors]
-    around = (around - around.mean(1, keepdims=True)) * (distances < reach)[:, :, None]
+    around = points[nearest_neighbors(torch.from_numpy(points), _NORMAL_NEIGHBORS).numpy()]
+    within = np.square(around - points[:, None], dtype=np.float64).sum(2) < reach**2
+    around = (around - around.mean(1, keepdims=True)) * within[:, :, None]
     _, vectors = np.linalg.eigh(np.einsum("nki,nkj->nij", around, around))
     normals = vectors[:, :, 0]
     normals *= np.where((normals * towards).sum(1, keepdims=True) < 0, -1, 1)
