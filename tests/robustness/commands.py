@@ -83,11 +83,17 @@ COMMANDS = (
 class Bench:
     """A scene, and commands whose undisturbed results are known."""
 
-    def __init__(self, work: Path, names: Sequence[str] | None = None) -> None:
-        """Makes the scene, and runs each of the commands twice: what ends otherwise the second time is no reference."""
+    def __init__(self, work: Path, names: Sequence[str] | None = None, small_pictures: bool = True) -> None:
+        """Makes the scene, and runs each of the commands twice: what ends otherwise the second time is no reference.
+
+        Args:
+            work: an empty folder.
+            names: of the commands; all by default.
+            small_pictures: whether to make pictures small; processes of their own do not.
+        """
         self.world, self.box_root = work / "world", work / "box"
         self.commands = [command for command in COMMANDS if names is None or command.name in names]
-        _hurry()
+        _hurry(small_pictures)
         with redirect_stdout(io.StringIO()):
             case = Box(self.box_root).case
             write_world(case)
@@ -128,13 +134,14 @@ def _require_success(command: Command, ending: Ending) -> None:
         raise RuntimeError(f"{command.name}: {ending.code} {ending.problems} {ending.said}")
 
 
-def _hurry() -> None:
-    """Makes pictures and the demo small, and training keep its state after every step."""
+def _hurry(small_pictures: bool) -> None:
+    """Makes pictures, where asked for, and the demo small, and training keep its state after every step."""
     import saga.demo
     import saga.train
     from saga.train import TrainConfig, trainer
 
-    hurry()
+    if small_pictures:
+        hurry()
     trainer._CHECKPOINT_SECONDS = 0.0
     saga.demo.make_scene = partial(saga.demo.make_scene, views=3, size=(64, 48))
     sys.modules["saga.train"].TrainConfig = partial(TrainConfig, iterations=5)  # type: ignore[attr-defined]

@@ -124,7 +124,7 @@ def main() -> None:
     options = parser.parse_args()
     begin_in_one_thread("tests.robustness.signals")
     work = options.work or Path(tempfile.mkdtemp(prefix="saga-signals-"))
-    signals = Signals(Bench(work, options.only), options.seed)
+    signals = Signals(Bench(work, options.only, small_pictures=False), options.seed)
     for index in range(options.count):
         for number in CODES:
             signals.run(signals.bench.commands[index % len(signals.bench.commands)], number, index)
