@@ -17,6 +17,7 @@ from saga.masks import MaskSource
 from saga.masks.own import are_given
 from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
+from saga.runtime.interruption import uninterrupted
 from saga.runtime.memory import peak_memory_megabytes
 from saga.runtime.progress import progress_bar
 from saga.scene import Scene
@@ -228,7 +229,8 @@ def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None
     saved = time.perf_counter()
     try:
         while trainer.iteration < total:
-            trainer.step()
+            with uninterrupted():  # half a step would be kept, and no resumed run ends as an undisturbed one
+                trainer.step()
             _show(bar, task, trainer)
             if checkpoint is not None and time.perf_counter() - saved > _CHECKPOINT_SECONDS:
                 checkpoint.save(trainer)

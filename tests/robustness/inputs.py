@@ -28,7 +28,7 @@ from typing import Any
 
 from tests.robustness import command_lines
 from tests.robustness.kinds import FILES, Kind
-from tests.robustness.results import target_of
+from tests.robustness.results import last_frame, target_of
 from tests.robustness.sandbox import (
     Box,
     Ending,
@@ -89,9 +89,9 @@ def judged(given: Input, ending: Ending, before: dict[str, Any], after: dict[str
     if ending.code is None:
         faults.append("took too long")
     elif ending.code not in (0, 2, 3):
-        faults.append(f"exit code {ending.code}: {_last_frame(ending.said)}")
+        faults.append(f"exit code {ending.code}: {last_frame(ending.said)}")
     elif "Traceback" in ending.said or "Exception ignored" in ending.said:
-        faults.append(f"a traceback with exit code {ending.code}: {_last_frame(ending.said)}")
+        faults.append(f"a traceback with exit code {ending.code}: {last_frame(ending.said)}")
     elif ending.code and len(errors) != 1 and not _is_usage(given, lines):
         faults.append(f"{len(errors)} lines of errors with exit code {ending.code}: {lines[-1:]}")
     made = [str(target) for step in given.steps[: ending.done] if (target := target_of(*step))]
@@ -128,13 +128,6 @@ def _changes(before: dict[str, Any], after: dict[str, Any], allowed: Sequence[st
         elif before[path] != after[path]:
             found.append((path, "was changed"))
     return found
-
-
-def _last_frame(said: str) -> str:
-    frames = re.findall(r'File "[^"]*/(saga/[^"]+)", line (\d+)', said)
-    last = [line for line in said.splitlines() if re.match(r"\w[\w.]*(Error|Exception|Panic\w*)\b", line)]
-    where = ":".join(frames[-1]) if frames else "?"
-    return f"{where} {re.sub(r'0x[0-9a-f]+|[0-9]{3,}', 'N', (last or said.strip().splitlines() or [''])[-1])[:140]}"
 
 
 class Campaign:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,14 @@ def _content(path: Path) -> Any:
         return path.read_bytes()
     with safe_open(path, "np") as file:  # its header has times
         return {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+
+
+def last_frame(said: str) -> str:
+    """Returns the last place of saga in a traceback, and the error, without what differs from run to run."""
+    frames = re.findall(r'File "[^"]*/(saga/(?!testing)[^"]+)", line (\d+)', said)
+    last = [line for line in said.splitlines() if re.match(r"\w[\w.]*(Error|Exception|Panic\w*)\b", line)]
+    where = ":".join(frames[-1]) if frames else "?"
+    return f"{where} {re.sub(r'0x[0-9a-f]+|[0-9]{3,}', 'N', (last or said.strip().splitlines() or [''])[-1])[:140]}"
 
 
 def read_strictly(path: Path) -> Any:

@@ -27,7 +27,8 @@ NAMES = ("train", "train again", "segment", "segment again", "discover again", "
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 ROOT = Path(__file__).parent.parent.parent
 _START = "from saga.cli import entry; getattr(entry, {name!r})()"
-_LATEST = 20.0
+_LATEST = 120.0
+"""Seconds by the clock, of which a module that is loading takes many on a busy machine."""
 
 
 class Signals:

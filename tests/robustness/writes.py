@@ -18,6 +18,7 @@ from pathlib import Path
 
 from saga.testing import counting, failing
 from tests.robustness.commands import COMMANDS, LEFTOVER, Bench, Command, differences, torn
+from tests.robustness.results import last_frame
 from tests.robustness.sandbox import Ending, Limits, begin_in_one_thread, run
 
 SIZES = (3000, 5000, 10_000, 20_000, 40_000, 60_000, 80_000, 120_000)
@@ -74,7 +75,7 @@ def _faults(ending: Ending) -> list[str]:
         return list(ending.problems)
     if ending.code == 2 and len(errors) == 1 and "Traceback" not in ending.said:
         return []
-    return [f"exit code {ending.code}: {ending.said.strip()[-300:]}"]
+    return [f"exit code {ending.code}: {last_frame(ending.said)}"]
 
 
 def main() -> None:

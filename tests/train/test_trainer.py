@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,24 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tiny_scene, instances, 
     assert checkpoint.exists()
     resumed = train(tiny_scene, instances(), quick(), checkpoint=checkpoint, progress=False)
     assert torch.equal(resumed.features, whole.features) and not checkpoint.exists()
+
+
+def test_a_step_that_is_interrupted_in_its_midst_is_finished_first(tiny_scene, instances, quick, tmp_path, monkeypatch):
+    whole = train(tiny_scene, instances(), quick(), progress=False)
+    checkpoint, loss, calls = tmp_path / "run.checkpoint", Trainer._loss, []
+
+    def interrupted(trainer: Trainer, *arguments: object) -> torch.Tensor:
+        calls.append(trainer.iteration)
+        if calls == list(range(7)):
+            os.kill(os.getpid(), signal.SIGINT)  # random numbers were drawn, and nothing was learned of them
+        return loss(trainer, *arguments)
+
+    monkeypatch.setattr(Trainer, "_loss", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny_scene, instances(), quick(), checkpoint=checkpoint, progress=False)
+    assert len(calls) == 7
+    resumed = train(tiny_scene, instances(), quick(), checkpoint=checkpoint, progress=False)
+    assert calls[7:] == list(range(7, 12)) and torch.equal(resumed.features, whole.features)
 
 
 def test_phi_is_trained_and_kept(tiny_scene, instances, quick, tmp_path):
