@@ -52,7 +52,7 @@ def failing(at: int, code: int = errno.ENOSPC, once: bool = False) -> Iterator[N
             "mkdir",
             "swap",
         ):
-            raise OSError(code, os.strerror(code))
+            raise OSError(code, os.strerror(code), "a file")  # errors of the system name one
 
     with _watched(fail):
         yield

@@ -6,6 +6,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -85,8 +86,9 @@ class Preparation:
             SagaError: as training and the method raise, and for a kept field of another scene or training.
         """
         if self.needs_field:
-            with tempfile.TemporaryDirectory() as temporary:
-                folder = self.fields or Path(temporary)
+            place = tempfile.TemporaryDirectory() if self.fields is None else nullcontext(str(self.fields))
+            with place as where:
+                folder = Path(where)
                 path, beside = folder / f"{name}-seed{seed}.saga", folder / f"{name}{SUFFIX}"
                 self._train(path, scene, masks, seed)
                 if self.regions:
@@ -107,7 +109,6 @@ class Preparation:
         checkpoint = path.with_name(f"{path.name}.checkpoint")
         config, device = replace(self.train, seed=seed), str(scene.device)
         trained = train(scene.scene, masks, config, device, checkpoint, self.progress)
-        path.parent.mkdir(parents=True, exist_ok=True)
         trained.save(path)
 
     def _find_regions(self, path: Path, scene: DeviceScene, masks: MaskSource) -> None:
