@@ -27,6 +27,7 @@ from saga.scene import Camera, Scene
 from saga.session import Session
 from saga.train import FeatureField, TrainConfig
 from saga.viewer.display import Display
+from saga.viewer.frames import picture, size_of
 
 CHANNELS = 32
 FLAGS = [
@@ -92,6 +93,15 @@ def engine(count: int, clicks: int) -> tuple[Session, dict[str, float]]:
     for name in parts[0]:
         facts[f"engine: {name}"] = float(np.median([each.get(name, 0.0) for each in parts[1:]]))
     facts |= {"packing": float(np.median(shown[1:])), "megabytes sent": float(np.median(sent[1:]))}
+    for name, still in (("picture from saga, moving", False), ("picture from saga, at rest", True)):
+        seen = first.resized(*size_of(first.width, first.height, still))
+        rows = None if still or not display.is_partial else display.shown
+        times = []
+        for _ in range(3):
+            began = time.perf_counter()
+            picture(session.placed, seen, display.colors, session.selection, "all", (1, 1, 1), rows)
+            times.append((time.perf_counter() - began) * 1e3)
+        facts[name] = float(np.median(times))
     return session, facts
 
 
