@@ -107,7 +107,8 @@ extern "C" int saga_merge(int64_t l, int64_t d, int64_t k, int64_t b, const saga
         const int64_t one = pairs[2 * i], other = pairs[2 * i + 1];
         const Border border{borders[3 * i], borders[3 * i + 1], borders[3 * i + 2]};
         neighbors[one][other] = neighbors[other][one] = border;
-        for (const int64_t leaf : {one, other}) around[2 * leaf] += border.length, around[2 * leaf + 1] += border.closed;
+        for (const int64_t leaf : {one, other})
+            around[2 * leaf] += border.length, around[2 * leaf + 1] += border.closed;
     }
     std::priority_queue<Entry, std::vector<Entry>, std::greater<Entry>> queue;
     for (int64_t one = 0; one < l; ++one)

@@ -83,6 +83,8 @@ def serve(
 
 def _listening(host: str, port: int) -> contextlib.closing[socket.socket]:
     """Returns a socket that listens. Raises SagaError for an address that is none, or a port that is taken."""
+    if port > 65_535:
+        raise SagaError(f"--port: expected 0 to 65535, found {port}; give another.")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)

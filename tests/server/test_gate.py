@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -18,7 +19,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 import saga
+from saga.cli.serve import _listening
+from saga.errors import SagaError
 from saga.server import Folders, Scenes, build_app
+from saga.server.app import require_fastapi
 
 from .conftest import Served, load
 
@@ -117,3 +121,20 @@ def test_a_real_server_asks_for_the_token_that_it_made_and_ends_well(
     assert process.returncode == 130 and errors.strip().splitlines()[-1].endswith("earlier results are intact.")
     assert "Traceback" not in errors
     assert not (folder / ".scene.session.lock").exists()
+
+
+def test_a_package_that_is_missing_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else found(name))
+    with pytest.raises(SagaError, match=r'package uvicorn, found none; install it: pip install "saga-splat\[serve\]"'):
+        require_fastapi()
+
+
+def test_a_port_that_is_taken_and_a_host_that_is_none_are_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SagaError, match=f"--port {port}: expected one that is free"):
+            _listening("127.0.0.1", port)
+    for host, wrong in (("no.such.host.invalid", 0), ("127.0.0.1", 70_000)):
+        with pytest.raises(SagaError, match="expected an address|expected 0 to 65535"):
+            _listening(host, wrong)
