@@ -159,6 +159,12 @@ class Page:
         return [each for each in self.errors if KNOWN not in each]
 
 
+@pytest.fixture(scope="session")
+def kinds() -> tuple[type[Viewed], type[Page]]:
+    """The classes of a viewer and of a page, for a test that opens its own."""
+    return Viewed, Page
+
+
 @pytest.fixture
 def page(chromium, viewed: Viewed) -> Iterator[Page]:
     opened = Page(chromium, viewed)

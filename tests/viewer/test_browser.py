@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
+
+from saga.raster import DeviceScene
+from saga.scene import load_scene
+from saga.session import Session
+from saga.viewer import Viewer
 
 pytestmark = pytest.mark.browser
 
@@ -299,3 +306,36 @@ def test_a_browser_without_webgl_gets_pictures_and_answers_clicks(without_webgl,
     opened.mouse.click(*pixel)
     opened.wait_for_function(f"saga.number > {before} && saga.waiting.size === 0", timeout=20_000)
     assert iou_with(viewed.session.selection, "ball") == 1
+
+
+def test_features_and_regions_are_made_from_the_page(chromium, kinds, tiny_folder, tmp_path, place_of):
+    viewed_kind, page_kind = kinds
+
+    class Bare(viewed_kind):
+        """A viewer of a scene beside which nothing has been made."""
+
+        def open(self) -> None:
+            placed = DeviceScene(load_scene(self.folder / "scene.ply"), "cpu")
+            self.session = Session(placed)
+            self.viewer = Viewer(self.session, port=0)
+
+    for name in ("scene.ply", "transforms.json"):
+        shutil.copy(tiny_folder / name, tmp_path / name)
+    shutil.copytree(tiny_folder / "images", tmp_path / "images")
+    bare = Bare(None, tmp_path)
+    page = page_kind(chromium, bare)
+    page.click(place_of("ball"))
+    assert "make them first" in page.says()
+    page.page.click("#saga-methods summary")
+    page.page.click("#saga-train")
+    page.page.wait_for_function("saga.state.job && saga.state.job.text === 'training'", timeout=60_000)
+    page.page.click("#saga-cancel")
+    page.until(lambda: page.state()["job"] is None and "cancelled" in page.says(), 30)
+    assert page.state()["can_prepare"] and not (tmp_path / "scene.saga").exists()
+    page.page.click("#saga-train")
+    page.until(lambda: "are made" in page.says(), 90)
+    page.click(place_of("ball"))
+    assert page.state()["selected"] > 0 and not page.state()["can_prepare"]
+    assert page.complaints() == []
+    page.context.close()
+    bare.close()
