@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from saga.errors import SagaError
+from saga.files.leftovers import remove_leftovers
 from saga.files.reading import reading
 from saga.files.tensors import is_whole
 from saga.train.tensor_file import read_tensors, write_tensors
@@ -81,8 +82,9 @@ class Checkpoint:
         return True
 
     def remove(self) -> None:
-        """Deletes the file once the run is finished."""
+        """Deletes the file once the run is finished, and what dead runs left of it."""
         self.path.unlink(missing_ok=True)
+        remove_leftovers(self.path)
 
 
 def _networks(trainer: Trainer) -> list[tuple[str, nn.Module, torch.optim.Adam]]:

@@ -81,3 +81,10 @@ def test_what_is_cut_off_is_as_good_as_none_and_what_is_something_else_is_refuse
         checkpoint.restore(fresh)
     save_file(tensors, interrupted, {"saga": json.dumps(whole)})
     assert checkpoint.restore(fresh) and fresh.iteration == 3
+
+
+def test_what_a_killed_run_left_of_the_file_goes_with_it(interrupted: Path) -> None:
+    (interrupted.parent / ".saga-partial-run-0123abcd").mkdir()
+    (interrupted.parent / ".saga-partial-run-0123abcd" / "lock").touch()
+    Checkpoint(interrupted, {}).remove()
+    assert list(interrupted.parent.iterdir()) == []
