@@ -17,9 +17,12 @@ _INSIDE = 0.5
 """Share of what a point or a scribble shows that lies in a region, above which it is in it."""
 _UNLIKE = 0.2
 """Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
-_OWN = 0.5
-"""What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
-all views together, where a closed border may be a silhouette of many things."""
+_EXPLAINED = 0.8
+"""What a set of cells loses when regions inside it, worth as much, fill it: it is a group of them."""
+_WITHIN = 0.95
+"""Share of a region that lies in another, from which it is inside."""
+_SMALLER = 0.7
+"""Largest region that is inside another and not the same, as a share of the other."""
 _NEARLY = 0.95
 """Answers whose score is at least this share of the best one's are worth as much."""
 
@@ -96,9 +99,10 @@ def nested_answers(
     fits = evidence.fits(members)
     members, own, fits = members[fits > 0], own[fits > 0], fits[fits > 0]
     shares = members @ regions.shares
-    scores = (regions.closures(members) + _OWN * own) / (1 + _OWN) * fits
-    if confirmed and regions.given is not None:
-        scores = regions.closures(members) * regions.given.confirmed(members) * fits
+    worths = regions.worths(members, own, confirmed)
+    scores = worths * fits
+    if confirmed:
+        scores *= 1 - _EXPLAINED * _explained(regions, members, worths)
     if len(alike) > 0:
         likeness = np.max([overlaps(regions, members, each) for each in alike], axis=0)
         scores *= (_UNLIKE + likeness) / (_UNLIKE + 1)
@@ -120,6 +124,24 @@ def nested_answers(
         for name, index in zip(names, ordered, strict=True)
     ]
     return answers, best
+
+
+def _explained(
+    regions: SceneRegions,
+    members: np.ndarray,  # [A, L]
+    worths: np.ndarray,  # [A]
+) -> np.ndarray:  # [A]
+    """Share of each set of cells that lies in regions inside it which are worth as much: so much of it is a group."""
+    shares, pool = regions.shares, regions.members
+    areas = pool @ shares
+    explained = np.zeros(len(members))
+    for index, (one, worth) in enumerate(zip(members, worths, strict=True)):
+        area = float(shares @ one)
+        held = pool @ (shares * one)
+        inside = (held >= _WITHIN * areas) & (areas <= _SMALLER * area) & (regions.confirmed_worths >= worth)
+        if inside.any():
+            explained[index] = float((shares * one) @ pool[inside].any(0)) / area
+    return explained
 
 
 def overlaps(

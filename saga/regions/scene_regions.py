@@ -21,6 +21,9 @@ from saga.scene import Scene
 FORMAT_VERSION = 3
 SUFFIX = ".regions"
 """Of the file beside the scene, instead of the PLY's."""
+_OWN = 0.5
+"""What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
+all views together, where a closed border may be a silhouette of many things."""
 _OPENEST = 0.25
 """Share of a region's border whose closedness the openest part is judged by."""
 
@@ -73,6 +76,29 @@ class SceneRegions:
         lowest = np.where(total[:, 0] > 0, closed[place] if len(closed) else 0.0, 0.0)
         closures: np.ndarray = (mean + lowest) / 2
         return closures
+
+    def worths(
+        self,
+        members: np.ndarray,  # [R, L]
+        own: np.ndarray,  # [R]
+        confirmed: bool,
+    ) -> np.ndarray:  # [R]
+        """How likely sets of cells are things, in [0, 1]: by how closed their borders are.
+
+        Args:
+            members: the sets, bool [R, L].
+            own: whether each is a support or an object of the scene's own, bool [R]: it is worth more then.
+            confirmed: whether masks that were given decide instead, by how well they confirm each.
+        """
+        closures = self.closures(members)
+        if confirmed and self.given is not None:
+            return closures * self.given.confirmed(members)
+        return (closures + _OWN * own) / (1 + _OWN)
+
+    @cached_property
+    def confirmed_worths(self) -> np.ndarray:  # [R]
+        """What the regions are worth by masks that were given."""
+        return self.worths(self.members, self.own, True)
 
     @cached_property
     def _by_closedness(self) -> np.ndarray:  # [B]

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from saga.regions import Evidence, RegionConfig, SceneRegions, nested_answers
 from saga.regions.answers import equal_worth
+from saga.regions.given import GivenMasks
 
 
 def cells(*indices: int) -> np.ndarray:
@@ -124,3 +126,21 @@ def test_what_is_alike_decides_between_closed_borders(row):
     assert without[best].members.tolist() == cells(0, 1, 2, 3).tolist()
     alike, best = nested_answers(row, Evidence(inside=[one(2)]), alike=cells(1, 2, 3)[None])
     assert alike[best].members.tolist() == cells(1, 2, 3).tolist()
+
+
+def test_a_group_of_what_masks_confirm_is_worth_less_than_its_members(row):
+    """Where masks confirm the cells 1, 2 and 3 and the three together, one is the answer, and else the three."""
+    members = np.stack([cells(1), cells(2), cells(3), cells(1, 2, 3)])
+    closed = np.array([0.8, 0.85, 0.85, 0.8, 0.2], np.float32)
+    together, click = cells(1, 2, 3)[None], Evidence(inside=[one(2)])
+    for vouched, size in ((members, 1), (together, 3)):
+        parted = replace(row, members=members, closed=closed, own=np.zeros(4, bool), given=vouching(vouched))
+        answers, best = nested_answers(parted, click, alike=together, confirmed=True)
+        assert answers[best].members.sum() == size
+
+
+def vouching(members: np.ndarray) -> GivenMasks:
+    """One view that shows every cell by ten samples and has a mask of each of some regions."""
+    inside = csr_matrix(10.0 * members)
+    views, sizes = np.zeros(len(members), np.int32), np.asarray(inside.sum(1), np.float32)[:, 0]
+    return GivenMasks(views, inside, sizes, csr_matrix(np.full((1, members.shape[1]), 10.0)))
