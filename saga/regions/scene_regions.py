@@ -91,9 +91,9 @@ class SceneRegions:
             confirmed: whether masks that were given decide instead, by how well they confirm each.
         """
         closures = self.closures(members)
-        if confirmed and self.given is not None:
-            return closures * self.given.confirmed(members)
-        return (closures + _OWN * own) / (1 + _OWN)
+        confirmed_too = closures * self.given.confirmed(members) if confirmed and self.given is not None else None
+        worths: np.ndarray = (closures + _OWN * own) / (1 + _OWN) if confirmed_too is None else confirmed_too
+        return worths
 
     @cached_property
     def confirmed_worths(self) -> np.ndarray:  # [R]
