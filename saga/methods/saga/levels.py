@@ -27,6 +27,8 @@ _SAME = 0.5
 """IoU from which the features' selection and a region are the same answer."""
 _CERTAIN = 0.75
 """IoU of the features' selection and a region from which the two confirm each other."""
+_ALIKE = 0.6
+"""IoU from which the features' selection is the detail of a region that given masks vouch for."""
 _EQUAL = 0.9
 """IoU from which they are the same but for details, in which both must agree."""
 _MOST_DRAWN = 4096
@@ -247,7 +249,7 @@ def _detailed(
         if level.selection is not None and level.likeness >= same:
             continue
         mask = level.mask
-        if trust == "masks" and same >= _CERTAIN:
+        if trust == "masks" and same >= _ALIKE:
             mask = selection.mask
         elif trust == "regions" and same >= _EQUAL:
             mask = level.mask & selection.mask
