@@ -13,6 +13,9 @@ _SCALE_RATIO = 4.0
 """Times that the smallest mask of two pixels may be larger than the smallest mask of one of them, before they belong
 apart at the fine scale."""
 
+_RANKS = 120
+"""Powers of 4 that single precision holds; even."""
+
 
 def mask_queries(
     features: Tensor,  # [P, C]
@@ -70,15 +73,34 @@ def scaled_correspondence(
 
     `members` is 0 or 1 (float), `sizes` the pixels of each mask.
     """
-    inverse = members / sizes.clamp(min=1)
-    smallest = inverse.amax(1) if members.shape[1] > 0 else inverse.new_zeros(len(members))
-    shared = torch.zeros(len(members), len(members), device=members.device)
-    for index in range(members.shape[1]):  # [P, P, M] at once would be large
-        shared = torch.maximum(shared, torch.outer(members[:, index], inverse[:, index]))
-    ratio = shared / torch.maximum(smallest[:, None], smallest[None]).clamp(min=1e-12)
-    k = (1 + ratio.clamp(min=1e-9).log() / math.log(_SCALE_RATIO)).clamp(min=-1)
-    known = smallest > 0
+    shared = _smallest_shared(members, sizes.clamp(min=1).log())
+    smallest = shared.diagonal()
+    k = (1 + (torch.minimum(smallest[:, None], smallest[None]) - shared) / math.log(_SCALE_RATIO)).clamp(min=-1)
+    known = smallest.isfinite()
+    k = torch.where(shared.isfinite(), k, -1.0)
     return torch.where(known[:, None] | known[None], k, 0.0)
+
+
+def _smallest_shared(
+    members: Tensor,  # [P, M]
+    sizes: Tensor,  # [M]
+) -> Tensor:  # [P, P]
+    """Size of the smallest mask that holds both pixels, infinite where none does. `members` is 0 or 1 (float).
+
+    The r-th smallest mask counts 4^-r: the exponent of what two pixels share tells the smallest, in one product of
+    matrices, where a loop over masks would take a hundred passes over the pairs in every step.
+    """
+    ascending, order = sizes.sort()
+    shared = torch.full((len(members), len(members)), math.inf, device=members.device)
+    for first in reversed(range(0, members.shape[1], _RANKS)):
+        own = members[:, order[first : first + _RANKS]]
+        powers = torch.ldexp(torch.ones(own.shape[1]), _RANKS - 2 * torch.arange(own.shape[1])).to(own)
+        total = (own * powers) @ own.T
+        # frexp is 2^(e - 1) <= x < 2^e, so the smallest, of rank r, has _RANKS - 2 r = e - 1.
+        rank = torch.div(_RANKS + 1 - torch.frexp(total).exponent, 2, rounding_mode="floor")
+        rank = rank.clamp(0, own.shape[1] - 1).long()
+        shared = torch.where(total > 0, ascending[first + rank], shared)
+    return shared
 
 
 def correspondence_loss(

@@ -123,6 +123,8 @@ def test_scaled_correspondence_equals_the_double_loop(density):
     torch.manual_seed(3)
     members, sizes = (torch.rand(9, 6) < density).float(), torch.tensor([5.0, 20, 90, 400, 2000, 9000])
     torch.testing.assert_close(scaled_correspondence(members, sizes), scaled_by_loops(members, sizes))
+    many, areas = (torch.rand(5, 130) < density / 30).float(), torch.randperm(130) + 1.0  # more than one word of bits
+    torch.testing.assert_close(scaled_correspondence(many, areas), scaled_by_loops(many, areas))
     assert scaled_correspondence(members[:, :0], sizes[:0]).tolist() == torch.zeros(9, 9).tolist()
 
 
