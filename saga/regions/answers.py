@@ -19,6 +19,8 @@ _UNLIKE = 0.2
 """Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
 _EXPLAINED = 0.8
 """What a set of cells loses when regions inside it, worth as much, fill it: it is a group of them."""
+_AS_WELL = 0.9
+"""Of two sets of cells, how well masks confirm one to how well they confirm the other, from which it is as well."""
 _WITHIN = 0.95
 """Share of a region that lies in another, from which it is inside."""
 _SMALLER = 0.7
@@ -99,10 +101,11 @@ def nested_answers(
     fits = evidence.fits(members)
     members, own, fits = members[fits > 0], own[fits > 0], fits[fits > 0]
     shares = members @ regions.shares
-    worths = regions.worths(members, own, confirmed)
-    scores = worths * fits
-    if confirmed:
-        scores *= 1 - _EXPLAINED * _explained(regions, members, worths)
+    scores = regions.worths(members, own) * fits
+    if confirmed and regions.given is not None:
+        by_masks = regions.given.confirmed(members)
+        scores = regions.closures(members) * by_masks**2 * fits
+        scores *= 1 - _EXPLAINED * _explained(regions, members, by_masks)
     if len(alike) > 0:
         likeness = np.max([overlaps(regions, members, each) for each in alike], axis=0)
         scores *= (_UNLIKE + likeness) / (_UNLIKE + 1)
@@ -129,16 +132,16 @@ def nested_answers(
 def _explained(
     regions: SceneRegions,
     members: np.ndarray,  # [A, L]
-    worths: np.ndarray,  # [A]
+    confirmed: np.ndarray,  # [A]
 ) -> np.ndarray:  # [A]
-    """Share of each set of cells that lies in regions inside it which are worth as much: so much of it is a group."""
+    """Share of each set of cells that lies in regions inside it which masks confirm as well: so much is a group."""
     shares, pool = regions.shares, regions.members
     areas = pool @ shares
     explained = np.zeros(len(members))
-    for index, (one, worth) in enumerate(zip(members, worths, strict=True)):
+    for index, (one, least) in enumerate(zip(members, _AS_WELL * confirmed, strict=True)):
         area = float(shares @ one)
         held = pool @ (shares * one)
-        inside = (held >= _WITHIN * areas) & (areas <= _SMALLER * area) & (regions.confirmed_worths >= worth)
+        inside = (held >= _WITHIN * areas) & (areas <= _SMALLER * area) & (regions.confirmed >= least)
         if inside.any():
             explained[index] = float((shares * one) @ pool[inside].any(0)) / area
     return explained

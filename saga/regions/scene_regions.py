@@ -81,24 +81,18 @@ class SceneRegions:
         self,
         members: np.ndarray,  # [R, L]
         own: np.ndarray,  # [R]
-        confirmed: bool,
     ) -> np.ndarray:  # [R]
-        """How likely sets of cells are things, in [0, 1]: by how closed their borders are.
+        """How likely sets of cells are things, in [0, 1], by how closed their borders are.
 
-        Args:
-            members: the sets, bool [R, L].
-            own: whether each is a support or an object of the scene's own, bool [R]: it is worth more then.
-            confirmed: whether masks that were given decide instead, by how well they confirm each.
+        `own` says, bool [R], whether each is a support or an object of the scene's own: it is worth more then.
         """
-        closures = self.closures(members)
-        confirmed_too = closures * self.given.confirmed(members) if confirmed and self.given is not None else None
-        worths: np.ndarray = (closures + _OWN * own) / (1 + _OWN) if confirmed_too is None else confirmed_too
+        worths: np.ndarray = (self.closures(members) + _OWN * own) / (1 + _OWN)
         return worths
 
     @cached_property
-    def confirmed_worths(self) -> np.ndarray:  # [R]
-        """What the regions are worth by masks that were given."""
-        return self.worths(self.members, self.own, True)
+    def confirmed(self) -> np.ndarray:  # [R]
+        """How well masks that were given confirm each region, in [0, 1]; 0 where there are none."""
+        return np.zeros(len(self.members)) if self.given is None else self.given.confirmed(self.members)
 
     @cached_property
     def _by_closedness(self) -> np.ndarray:  # [B]
