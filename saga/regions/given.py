@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix, vstack
 
 from saga.masks.rules import with_rest
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix  # loaded where there are masks: other clicks have no use for it
+
     from saga.masks.scene.grid import ViewGrid
     from saga.masks.source import MaskSource
     from saga.regions.graph import ViewEvidence
@@ -67,6 +68,8 @@ class GivenMasks:
         own = {name: tensors.pop(name) for name in list(tensors) if name.startswith("given.")}
         if not own:
             return None
+        from scipy.sparse import csr_matrix
+
         views, sizes = own["given.views"], own["given.sizes"]
         counts = {}
         for name in ("inside", "shown"):
@@ -102,6 +105,8 @@ def given_masks(
     Raises:
         SagaError: masks cannot be read.
     """
+    from scipy.sparse import csr_matrix, vstack
+
     count = int(cells.max()) + 1
     inside, shown, sizes, owners = [], [], [], []
     for index, (grid, view) in enumerate(zip(grids, views, strict=True)):
