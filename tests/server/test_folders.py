@@ -66,11 +66,18 @@ def test_a_path_inside_may_be_written_as_one_likes(served: Served) -> None:
         folders.file("..")
 
 
-@pytest.mark.parametrize("name", ["scene.saga", "scene.regions", "transforms.json"])
+@pytest.mark.parametrize("name", ["scene.saga", "transforms.json"])
 def test_a_file_beside_the_scene_that_is_a_link_out_is_not_read(served: Served, outside: Path, name: str) -> None:
     (served.folder / name).unlink()
     (served.folder / name).symlink_to(outside / name)
     assert "outside the folders" in served.refused(422, "POST", "/scenes", json={"path": "scene.ply"})
+
+
+def test_regions_beside_the_scene_that_are_a_link_out_are_left_out(served: Served, outside: Path) -> None:
+    (served.folder / "scene.regions").unlink()
+    (served.folder / "scene.regions").symlink_to(outside / "scene.regions")
+    opened = served.post("/scenes", path="scene.ply")
+    assert opened["regions"] is False and "outside the folders" in opened["notes"][0]
 
 
 def test_photographs_that_lie_elsewhere_are_not_read(served: Served, outside: Path) -> None:
