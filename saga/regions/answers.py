@@ -17,6 +17,9 @@ _INSIDE = 0.5
 """Share of what a point or a scribble shows that lies in a region, above which it is in it."""
 _UNLIKE = 0.2
 """Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
+_OWN = 0.5
+"""What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
+all views together, where a closed border may be a silhouette of many things."""
 _EXPLAINED = 0.8
 """What a set of cells loses when regions inside it, worth as much, fill it: it is a group of them."""
 _AS_WELL = 0.9
@@ -101,11 +104,13 @@ def nested_answers(
     fits = evidence.fits(members)
     members, own, fits = members[fits > 0], own[fits > 0], fits[fits > 0]
     shares = members @ regions.shares
-    scores = regions.worths(members, own) * fits
+    closures = regions.closures(members)
     if confirmed and regions.given is not None:
         by_masks = regions.given.confirmed(members)
-        scores = regions.closures(members) * by_masks**2 * fits
-        scores *= 1 - _EXPLAINED * _explained(regions, members, by_masks)
+        worths = closures * by_masks**2 * (1 - _EXPLAINED * _explained(regions, members, by_masks))
+    else:
+        worths = (closures + _OWN * own) / (1 + _OWN)
+    scores = worths * fits
     if len(alike) > 0:
         likeness = np.max([overlaps(regions, members, each) for each in alike], axis=0)
         scores *= (_UNLIKE + likeness) / (_UNLIKE + 1)
@@ -135,15 +140,13 @@ def _explained(
     confirmed: np.ndarray,  # [A]
 ) -> np.ndarray:  # [A]
     """Share of each set of cells that lies in regions inside it which masks confirm as well: so much is a group."""
-    shares, pool = regions.shares, regions.members
-    areas = pool @ shares
-    explained = np.zeros(len(members))
-    for index, (one, least) in enumerate(zip(members, _AS_WELL * confirmed, strict=True)):
-        area = float(shares @ one)
-        held = pool @ (shares * one)
-        inside = (held >= _WITHIN * areas) & (areas <= _SMALLER * area) & (regions.confirmed >= least)
-        if inside.any():
-            explained[index] = float((shares * one) @ pool[inside].any(0)) / area
+    pool, weighted = regions.members, members * regions.shares
+    held = weighted @ pool.T.astype(np.float32)  # [A, R]
+    areas, whole = pool @ regions.shares, weighted.sum(1)
+    inside = (held >= _WITHIN * areas) & (areas <= _SMALLER * whole[:, None])
+    inside &= regions.confirmed >= _AS_WELL * confirmed[:, None]
+    covered = np.stack([pool[each].any(0) for each in inside]) if len(inside) > 0 else members
+    explained: np.ndarray = (weighted * covered).sum(1) / np.maximum(whole, 1e-12)
     return explained
 
 

@@ -21,9 +21,6 @@ from saga.scene import Scene
 FORMAT_VERSION = 3
 SUFFIX = ".regions"
 """Of the file beside the scene, instead of the PLY's."""
-_OWN = 0.5
-"""What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
-all views together, where a closed border may be a silhouette of many things."""
 _OPENEST = 0.25
 """Share of a region's border whose closedness the openest part is judged by."""
 
@@ -76,18 +73,6 @@ class SceneRegions:
         lowest = np.where(total[:, 0] > 0, closed[place] if len(closed) else 0.0, 0.0)
         closures: np.ndarray = (mean + lowest) / 2
         return closures
-
-    def worths(
-        self,
-        members: np.ndarray,  # [R, L]
-        own: np.ndarray,  # [R]
-    ) -> np.ndarray:  # [R]
-        """How likely sets of cells are things, in [0, 1], by how closed their borders are.
-
-        `own` says, bool [R], whether each is a support or an object of the scene's own: it is worth more then.
-        """
-        worths: np.ndarray = (self.closures(members) + _OWN * own) / (1 + _OWN)
-        return worths
 
     @cached_property
     def confirmed(self) -> np.ndarray:  # [R]

@@ -243,3 +243,4 @@ def test_a_graph_cut_is_an_option(tiny_scene, field, tiny_demo, middle):
     clicks = [[middle(tiny_demo.names[name])] for name in BIG]
     pairs = [(without.segment(VIEW, points=click).mask, cut.segment(VIEW, points=click).mask) for click in clicks]
     assert any(not np.array_equal(one, other) for one, other in pairs)
+    assert all(0.5 < other.sum() / one.sum() < 2 for one, other in pairs)
