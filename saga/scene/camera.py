@@ -13,6 +13,10 @@ import numpy as np
 
 from saga.scene.names import flat_stem
 
+_FOCAL_LENGTHS = (1e-3, 1e6)
+"""The shortest and the longest that are taken for a lens, in longer sides of the image: others are damage, and overflow
+float32 in a rasterizer."""
+
 
 @dataclass(frozen=True)
 class LensModel:
@@ -68,6 +72,21 @@ class Camera:
         return flat_stem(self.name)
 
     @property
+    def plausible(self) -> bool:
+        """Whether a lens can have the intrinsics.
+
+        They are finite and the image has pixels; focal lengths are 1/1000 to a million of its longer side, and the
+        principal point is no further than such a million from its corner.
+        """
+        longer = max(self.width, self.height)
+        shortest, longest = (share * longer for share in _FOCAL_LENGTHS)
+        return (
+            min(self.width, self.height) > 0
+            and all(shortest <= value <= longest for value in (self.fx, self.fy))
+            and all(abs(value) <= longest for value in (self.cx, self.cy))
+        )
+
+    @property
     def position(self) -> np.ndarray:  # [3]
         """Camera center in world coordinates, float64 [3]."""
         position: np.ndarray = -self.world_to_camera[:3, :3].T @ self.world_to_camera[:3, 3]
@@ -116,9 +135,12 @@ class Camera:
         if pose.shape != (4, 4) or not np.isfinite([*pose.flat, fx, fy, cx, cy]).all():
             raise ValueError(f"a camera of {list(pose.shape)}, or of numbers that are not finite")
         turn = pose[:3, :3]
-        if min(width, height, fx, fy) <= 0 or not np.allclose(turn @ turn.T, np.eye(3), atol=1e-3):
-            raise ValueError("a camera without pixels, or whose axes are not at right angles and of length 1")
-        return Camera("", width, height, fx, fy, cx, cy, pose).free()
+        camera = Camera("", width, height, fx, fy, cx, cy, pose)
+        if not camera.plausible:
+            raise ValueError("a camera without pixels, or whose intrinsics no lens has")
+        if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-3):
+            raise ValueError("a camera whose axes are not at right angles and of length 1")
+        return camera.free()
 
     def resized(self, width: int, height: int) -> Camera:
         """Returns the same camera with an image of `width` x `height` pixels."""

@@ -47,13 +47,16 @@ def camera_from_json(entry: dict[str, Any], where: Path) -> Camera:
         values = {name: _of_type(entry[name], kinds) for name, kinds in _TYPES.items()}
         fx, fy, cx, cy = (float(_of_type(value, (int, float))) for value in values["intrinsics"])
         pose = np.asarray(values["world_to_camera"], np.float64)
-        if pose.shape != (4, 4) or not np.isfinite(pose).all() or min(values["width"], values["height"], fx, fy) <= 0:
-            raise ValueError(f"a camera {values['name']} that makes no picture")
+        if pose.shape != (4, 4) or not np.isfinite(pose).all():
+            raise ValueError(f"a camera {values['name']} without a pose")
         lens = None if values["lens"] is None else _lens(values["lens"])
         path = _found(values["image_path"], values["image_path_absolute"], where.absolute().parent)
-        return Camera(
+        camera = Camera(
             values["name"], values["width"], values["height"], fx, fy, cx, cy, pose, path, lens, values["upright"]
         )
+        if not camera.plausible:
+            raise ValueError(f"a camera {camera.name} that makes no picture")
+        return camera
     except (KeyError, TypeError, ValueError) as error:
         raise SagaError(f"{where}: expected cameras as saga writes them, found {error!r}; train again.") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import defaultdict
 from collections.abc import Iterable
@@ -93,12 +92,11 @@ def attach_photographs(
 
 
 def _check_intrinsics(camera: Camera, source: Path) -> None:
-    values = (camera.width, camera.height, camera.fx, camera.fy)
-    if not all(math.isfinite(value) and value > 0 for value in values) or not math.isfinite(camera.cx + camera.cy):
+    if not camera.plausible:
         raise SagaError(
             f"{source}: camera {camera.name} has size {camera.width}x{camera.height}, focal lengths "
             f"{camera.fx:g}, {camera.fy:g} and center {camera.cx:g}, {camera.cy:g}; expected positive "
-            "numbers, write the cameras again"
+            "numbers that a lens can have, write the cameras again"
         )
 
 

@@ -248,7 +248,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder to work in, and to keep the inputs of faults")
     parser.add_argument("--intact", action="store_true", help="first run every command on files that are not damaged")
     options = parser.parse_args()
-    begin_in_one_thread("tests.robustness.inputs")
+    begin_in_one_thread()
     chosen = [kind for kind in FILES if not options.only or kind.name in options.only]
     kinds = [*chosen, None] if not options.only or "command line" in options.only else chosen
     work = options.work or Path(tempfile.mkdtemp(prefix="saga-inputs-"))

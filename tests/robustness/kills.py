@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=NAMES, default=NAMES, help="commands; all by default")
     parser.add_argument("--work", type=Path, help="folder to work in")
     options = parser.parse_args()
-    begin_in_one_thread("tests.robustness.kills")
+    begin_in_one_thread()
     work = options.work or Path(tempfile.mkdtemp(prefix="saga-kills-"))
     kills = Kills(Bench(work, options.only), options.seed)
     for number in range(options.count // 2):

@@ -64,11 +64,11 @@ class Ending:
     """What was yielded around the last command."""
 
 
-def begin_in_one_thread(module: str) -> None:
+def begin_in_one_thread() -> None:
     """Starts this program anew with libraries that make no threads; returns when that has been done."""
     if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
         os.environ.update(ONE_THREAD)
-        os.execv(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]])
+        os.execv(sys.executable, sys.orig_argv)
 
 
 def require_single_thread() -> None:

@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=NAMES, default=NAMES, help="commands; all by default")
     parser.add_argument("--work", type=Path, help="folder to work in")
     options = parser.parse_args()
-    begin_in_one_thread("tests.robustness.signals")
+    begin_in_one_thread()
     work = options.work or Path(tempfile.mkdtemp(prefix="saga-signals-"))
     signals = Signals(Bench(work, options.only, small_pictures=False), options.seed)
     for index in range(options.count):

@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=names, default=names, help="commands; all by default")
     parser.add_argument("--work", type=Path, help="folder to work in")
     options = parser.parse_args()
-    begin_in_one_thread("tests.robustness.writes")
+    begin_in_one_thread()
     work = options.work or Path(tempfile.mkdtemp(prefix="saga-writes-"))
     writes = Writes(Bench(work, options.only))
     for command in writes.bench.commands:

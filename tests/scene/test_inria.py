@@ -50,6 +50,7 @@ def test_a_photograph_gives_the_suffix(tmp_path, make_images):
         ([entry(rotation=[[2, 0, 0], [0, 1, 0], [0, 0, 2]])], "no rigid transform"),
         ([entry(rotation=[[1, 0, 0], [0, 1, 0], [0, 0, -1]])], "no rigid transform"),
         ([entry(fx=float("nan"))], "camera b has size 80x60, focal lengths nan"),
+        ([entry(fy=1e-300)], "focal lengths 70, 1e-300 and center"),
         ([entry("a", position=[n, 0, 0]) for n in range(3)], "two cameras belong to the photograph a"),
         ([entry(position=[1, 2, float("nan")])], "expected cameras with finite poses"),
     ],
