@@ -81,14 +81,13 @@ def discover(
     loaded = cameras.load(scene, images)
     require_room(out or Path("objects"), 4 * len(loaded.gaussians))  # labels.npy alone
     if isinstance(config, DiscoveryConfig):
-        from saga.regions import SceneRegions
-        from saga.regions.scene_regions import SUFFIX
+        from saga.raster import DeviceScene
+        from saga.regions.beside import regions_beside
         from saga.train import FeatureField
 
-        path = field or beside(scene, ".saga")
-        trained, beside_field = FeatureField.load(path, loaded), path.with_suffix(SUFFIX)
-        regions = SceneRegions.load(beside_field, loaded) if beside_field.is_file() else None
-        clusters = Segmenter(loaded, trained, device=device, regions=regions)
+        path, placed = field or beside(scene, ".saga"), DeviceScene(loaded, device)
+        trained = FeatureField.load(path, loaded)
+        clusters = Segmenter(placed, trained, regions=regions_beside(placed, path) or False)
         found = clusters.discover(**asdict(config))
     else:
         opened = open_method(method, loaded, config, masks=masks.open(loaded, device), device=device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from saga.cli.inputs import CameraInputs, MaskInputs
 from saga.cli.run import beside, require_writable, say
@@ -14,6 +14,7 @@ from saga.train.config import TrainConfig
 
 if TYPE_CHECKING:
     from saga.masks import Sam
+    from saga.raster import DeviceScene
     from saga.regions import SceneRegions
     from saga.scene import Scene
 
@@ -42,6 +43,7 @@ def open_segmenter(
     from saga.cli.train import train_opened
     from saga.export.views import has_photographs
     from saga.methods.saga import Segmenter
+    from saga.raster import DeviceScene
     from saga.scene import Gaussians, Scene
     from saga.train import FeatureField
 
@@ -50,7 +52,8 @@ def open_segmenter(
         loaded = cameras.load(scene, images)
         if not has_photographs(loaded):
             say(f"{scene}: no photographs and no {path}: regions of the scene answer; saga-train makes features too")
-            return loaded, Segmenter(loaded, None, config, device, regions=_regions(loaded, path, device, make=True))
+            placed = DeviceScene(loaded, device)
+            return loaded, Segmenter(placed, None, config, regions=_regions(placed, path, make=True))
         say(f"{path}: not there yet; it is made now, as saga-train makes it, and serves every further click")
         train_opened(loaded, path, cameras, MaskInputs(), TrainConfig())
     if cameras.cameras is None and images is None:
@@ -58,7 +61,8 @@ def open_segmenter(
         loaded = Scene(gaussians, trained.cameras, scene)
     else:
         loaded, trained = cameras.load(scene, images, views=0), FeatureField.load(path)
-    return loaded, Segmenter(loaded, trained, config, device, sam, regions=_regions(loaded, path, device))
+    placed = DeviceScene(loaded, device)
+    return loaded, Segmenter(placed, trained, config, sam=sam, regions=_regions(placed, path))
 
 
 def open_other(
@@ -90,24 +94,16 @@ def show_views(scene: Path, images: Path | None, cameras: CameraInputs) -> NoRet
     )
 
 
-def _regions(loaded: Scene, field: Path, device: str, make: bool = False) -> SceneRegions | None:
-    """The regions beside a field, made where they are damaged, and with `make` where they are missing."""
-    from saga.regions import SceneRegions
+def _regions(placed: DeviceScene, field: Path, make: bool = False) -> SceneRegions | Literal[False]:
+    """The regions beside a field, made again where they are of no use, and with `make` where they are missing."""
+    from saga.regions.beside import regions_beside
     from saga.regions.scene_regions import SUFFIX
 
-    path = field.with_suffix(SUFFIX)
-    try:
-        if path.is_file():
-            return SceneRegions.load(path, loaded)
-    except SagaError as error:
-        say(f"warning: {error} They are made again now.")
-        make = True
-    if not make:
-        return None
-    from saga.cli.train import write_regions
-    from saga.masks import scene_generator
-    from saga.raster import DeviceScene
+    found, path = regions_beside(placed, field), field.with_suffix(SUFFIX)
+    if found is None and make and not path.is_file():
+        from saga.cli.train import write_regions
+        from saga.masks import scene_generator
 
-    require_writable(path)
-    placed = DeviceScene(loaded, device)
-    return write_regions(placed, scene_generator(placed), field, device)
+        require_writable(path)
+        found = write_regions(placed, scene_generator(placed), field, str(placed.device))
+    return found or False

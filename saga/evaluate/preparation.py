@@ -18,6 +18,7 @@ from saga.methods.base import Method
 from saga.methods.registry import config_class, method_class, open_method
 from saga.raster.device_scene import DeviceScene
 from saga.regions import SceneRegions, build_regions
+from saga.regions.beside import usable_regions
 from saga.regions.scene_regions import SUFFIX
 from saga.scene import Scene
 from saga.train import FeatureField, TrainConfig, train
@@ -91,11 +92,9 @@ class Preparation:
                 folder = Path(where)
                 path, beside = folder / f"{name}-seed{seed}.saga", folder / f"{name}{SUFFIX}"
                 self._train(path, scene, masks, seed)
-                if self.regions:
-                    self._find_regions(beside, scene, masks)
+                regions = self._found_regions(beside, scene, masks) if self.regions else None
                 start = time.perf_counter()
                 loaded = self._load(path, scene.scene, seed)
-                regions = SceneRegions.load(beside, scene.scene) if self.regions and beside.is_file() else None
                 method = self._open(scene, masks, seed, loaded, regions)
             return Prepared(method, time.perf_counter() - start, loaded.report or {})
         start = time.perf_counter()
@@ -111,18 +110,20 @@ class Preparation:
         trained = train(scene.scene, masks, config, device, checkpoint, self.progress)
         trained.save(path)
 
-    def _find_regions(self, path: Path, scene: DeviceScene, masks: MaskSource) -> None:
-        """Finds the scene's regions and saves them, unless they are there; a scene without a surface has none."""
-        if path.is_file():
-            return
+    def _found_regions(self, path: Path, scene: DeviceScene, masks: MaskSource) -> SceneRegions | None:
+        """Returns the scene's regions, found and saved where they are not there; a scene without a surface has none."""
         given = masks if are_given(masks) else None
-        structure = None if given is not None else scene_structure(scene, masks, self.progress)
         try:
+            known = usable_regions(path, scene.scene)
+            if known is not None:
+                return known
+            structure = None if given is not None else scene_structure(scene, masks, self.progress)
             found = build_regions(scene, structure=structure, progress=self.progress, masks=given)
         except SagaError as error:
             warnings.warn(f"no regions, so a prompt has one answer: {error}", stacklevel=2)
-            return
+            return None
         found.save(path)
+        return found
 
     def _load(self, path: Path, scene: Scene, seed: int) -> FeatureField:
         """Loads a field. Raises SagaError when it was trained otherwise."""

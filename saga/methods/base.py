@@ -93,16 +93,17 @@ class Method(ABC, Generic[ConfigT]):
             device: "auto", "cpu" or "cuda"; without effect when the scene is on a device already.
             progress: whether long work shows a bar on standard error.
             regions: the scene's regions; None takes those in the file beside the scene (saga-train writes it), if it
-                is there, and False takes none.
+                is there (made again where it is of no use), and False takes none.
 
         Raises:
-            SagaError: something is missing that the method needs, or the file of regions is damaged or another scene's.
+            SagaError: something is missing that the method needs.
         """
         self.device_scene = DeviceScene.of(scene, device)
         self.scene = self.device_scene.scene
         self.config: ConfigT = self.Config() if config is None else config
         self.masks, self.sam, self.field, self.progress = masks, sam, field, progress
-        self.regions: SceneRegions | None = regions_beside(self.scene) if regions is None else regions or None
+        taken = regions_beside(self.device_scene, progress=progress) if regions is None else regions
+        self.regions: SceneRegions | None = taken or None
 
     @abstractmethod
     def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]

@@ -118,8 +118,13 @@ class SceneRegions:
             )
 
     @staticmethod
-    def load(path: str | Path, scene: Scene | None = None) -> SceneRegions:
+    def load(path: str | Path, scene: Scene | None = None, advice: str = "delete it, or train again") -> SceneRegions:
         """Reads what `save` wrote; with a scene, checks that they belong to it.
+
+        Args:
+            path: the file.
+            scene: the scene whose regions are expected.
+            advice: what a person should do, or what is done, where the file is of no use.
 
         Raises:
             SagaError: no such file, another kind of file, another format version, or another scene.
@@ -127,11 +132,11 @@ class SceneRegions:
         path = Path(path)
         if not path.is_file():
             raise SagaError(f"{path}: no such file of regions; saga-train makes one beside the scene.")
-        with reading(path, "regions of saga-train", "delete it, or train again"):
+        with reading(path, "regions of saga-train", advice):
             tensors, metadata = read_tensors(path, "saga_regions", "np")
             version = metadata["format_version"]
             if version != FORMAT_VERSION:
-                raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; delete it.")
+                raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; {advice}.")
             settings = metadata["config"]
             cues = tuple(Cues(**entry) for entry in settings.pop("hierarchies"))
             tensors["members"] = np.unpackbits(tensors["members"], axis=1, count=len(tensors["shares"])).astype(bool)
@@ -142,9 +147,7 @@ class SceneRegions:
         if scene is not None and (
             regions.scene_digest != scene.gaussians.digest() or len(regions.cells) != len(scene.gaussians)
         ):
-            raise SagaError(
-                f"{path}: expected regions of {scene.path}, found those of another scene; delete it, or train again."
-            )
+            raise SagaError(f"{path}: expected regions of {scene.path}, found those of another scene; {advice}.")
         return regions
 
     def _check(self) -> None:

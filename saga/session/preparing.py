@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from saga.errors import SagaError
 from saga.export.views import has_photographs
-from saga.masks import MaskSource, open_masks, scene_generator
-from saga.masks.own import generator_of
+from saga.masks import MaskSource, open_masks
 from saga.methods import Segmenter
 from saga.methods.base import Method
 from saga.methods.registry import method_class, open_method
 from saga.raster import DeviceScene
-from saga.regions import SceneRegions, build_regions
-from saga.regions.beside import regions_beside
+from saga.regions.beside import made_regions, regions_beside
 from saga.regions.scene_regions import SUFFIX
 from saga.train import FeatureField, TrainConfig, train
 
@@ -28,7 +25,7 @@ def open_beside(placed: DeviceScene, field: FeatureField | None = None) -> Segme
         placed: the scene on a device.
         field: features, instead of those in the file.
 
-    Regions that are damaged or another scene's are left out, which a warning says.
+    Regions that are of no use are made again, which a warning says.
 
     Raises:
         SagaError: the file of features is damaged or another scene's.
@@ -36,11 +33,7 @@ def open_beside(placed: DeviceScene, field: FeatureField | None = None) -> Segme
     path = None if placed.scene.path is None else placed.scene.path.with_suffix(FIELD_SUFFIX)
     if field is None and path is not None and path.is_file():
         field = FeatureField.load(path, placed.scene)
-    try:
-        regions = regions_beside(placed.scene)
-    except SagaError as error:  # they take seconds to make again
-        warnings.warn(f"{error} They are left out until they are made again.", stacklevel=3)
-        regions = None
+    regions = regions_beside(placed, progress=False)
     if field is None and regions is None:
         return None
     return Segmenter(placed, field, regions=regions or False)
@@ -91,7 +84,7 @@ def prepare(
         field = train(scene, masks, config or TrainConfig(), device, checkpoint, progress=False)
         field.save(target)
     if regions is None:
-        regions = _regions(placed, masks)
+        regions = made_regions(placed, scene.path.with_suffix(SUFFIX), progress=False)
     return Segmenter(placed, field, regions=regions)
 
 
@@ -110,15 +103,3 @@ def open_named(name: str, session_method: Method[Any] | None, placed: DeviceScen
     field = None if used is None or not method_class(name).needs_field else used.field
     masks, sam = (None, None) if used is None else (used.masks, used.sam)
     return open_method(name, placed, masks=masks, sam=sam, field=field, progress=False)
-
-
-def _regions(placed: DeviceScene, masks: MaskSource | None) -> SceneRegions:
-    assert placed.scene.path is not None
-    own = generator_of(masks) or scene_generator(placed)
-    structure = own.structure(False)
-    found = build_regions(placed, structure=structure, surface=own.surface, progress=False)
-    try:
-        found.save(placed.scene.path.with_suffix(SUFFIX))
-    except SagaError as error:
-        warnings.warn(f"{error} The regions serve as long as the program runs.", stacklevel=3)
-    return found

@@ -25,7 +25,7 @@ class Checkpoint:
     """One safetensors file with everything that decides the steps to come."""
 
     def __init__(self, path: Path, identity: dict[str, Any]) -> None:
-        """Takes the file; `identity` names the run: a checkpoint of another scene or configuration is refused."""
+        """Takes the file; `identity` holds what decides the run: no other run's state is gone on with."""
         self.path, self._identity = path, json.loads(json.dumps(identity))
 
     def save(self, trainer: Trainer) -> None:
@@ -48,11 +48,12 @@ class Checkpoint:
     def restore(self, trainer: Trainer) -> bool:
         """Continues the run in the file; False when there is none.
 
-        A file that was cut off or overwritten is as good as none, which a warning says. One that is whole, but not the
-        state of a run, may be somebody's: it is refused. Nothing of the trainer has changed then.
+        A file that was cut off or overwritten, and the state of a run that something else decides, are as good as none,
+        which a warning says. One that is whole, but not the state of a run, may be somebody's: it is refused. Nothing
+        of the trainer has changed then.
 
         Raises:
-            SagaError: the file belongs to another run, or is whole and holds something else.
+            SagaError: the file is whole and holds something else than the state of a run.
         """
         if not self.path.is_file():
             return False
@@ -63,23 +64,36 @@ class Checkpoint:
                 tensors, state = read_tensors(self.path)
                 identity, iteration = state["identity"], state["iteration"]
                 losses = {str(name): float(mean) for name, mean in state["losses"].items()}
-                if type(iteration) is not int or not 0 <= iteration <= trainer.config.iterations:
+                if type(iteration) is not int or iteration < 0:
                     raise TypeError(f"iteration {iteration!r}")
-                if identity == self._identity:
+                other = self._other(identity)
+                if not other:
+                    if iteration > trainer.config.iterations:
+                        raise ValueError(f"iteration {iteration}")
                     _check_state(trainer, tensors)
         except SagaError as error:
             if whole:
                 raise
             warnings.warn(str(error), stacklevel=2)
             return False
-        if identity != self._identity:
-            raise SagaError(
-                f"{self.path}: an interrupted run with another scene, seed or settings is kept here; "
-                "repeat its command to finish it, or delete the file to start afresh."
+        if other:
+            warnings.warn(
+                f"{self.path}: expected the state of this run, found that of one with {other}; the run starts afresh.",
+                stacklevel=2,
             )
+            return False
         _restore_state(trainer, tensors)
         trainer.iteration, trainer.losses = iteration, losses
         return True
+
+    def _other(self, identity: dict[str, Any]) -> str:
+        """Says what decided the run in the file and is another here; nothing where all is the same."""
+        if identity.keys() != self._identity.keys():
+            return "what another release of saga goes by"
+        found = [name for name, value in self._identity.items() if identity[name] != value]
+        if len(found) > 1 and "masks" in found:  # the masks of pixels that were drawn otherwise are no news
+            found.remove("masks")
+        return " and ".join(f"{'another' if name == 'scene' else 'other'} {name}" for name in found)
 
     def remove(self) -> None:
         """Deletes the file once the run is finished, and what dead runs left of it."""

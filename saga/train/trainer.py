@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +22,7 @@ from saga.scene import Scene
 from saga.train.checkpoint import Checkpoint
 from saga.train.config import TrainConfig
 from saga.train.field import FeatureField, scale_columns
+from saga.train.identity import run_identity
 from saga.train.losses import (
     correspondence_loss,
     mask_correspondence,
@@ -178,18 +177,22 @@ def train(
         masks: masks of the views; None makes classical ones, kept in `<scene>.masks` beside the PLY.
         config: settings; None takes the defaults.
         device: "auto", "cpu" or "cuda"; without effect when the scene is on a device already.
-        checkpoint: file where an interrupted run is kept and resumed from; None keeps nothing.
+        checkpoint: file where an interrupted run is kept and resumed from; None keeps nothing. Where anything that
+            decides the result is another now, the run starts afresh, which a warning says.
         progress: whether to show a progress bar on standard error.
 
     Raises:
-        SagaError: no cameras, no masks on the scene, or a checkpoint of another run.
+        SagaError: no cameras, no masks on the scene, or a file in the checkpoint's place that is none.
         KeyboardInterrupt: interrupted; the checkpoint, if any, has been written.
     """
     config = config or TrainConfig()
     placed = DeviceScene.of(scene, device)
     scene, geometry = placed.scene, placed.geometry
     if not scene.cameras:
-        raise SagaError(f"{scene.path}: training needs cameras; give --cameras, or --render-views N to make views.")
+        raise SagaError(
+            f"{scene.path}: expected cameras to train with, found none; give --cameras, or --render-views N to make "
+            "views."
+        )
     masks = masks if masks is not None else _default_masks(scene, progress)
     seconds: dict[str, float] = {}
     with progress_bar(progress) as bar:
@@ -205,7 +208,8 @@ def train(
         seconds["neighbors"] = time.perf_counter() - clock
         trainer = Trainer(geometry, cache, average, masks, config)
         clock = time.perf_counter()
-        _run(trainer, _open_checkpoint(checkpoint, scene, config), bar)
+        kept = None if checkpoint is None else Checkpoint(Path(checkpoint), run_identity(scene, trainer))
+        _run(trainer, kept, bar)
         synchronize(placed.device)
         seconds["steps"] = time.perf_counter() - clock
     report = {
@@ -258,13 +262,6 @@ def _require_finite(trainer: Trainer, checkpoint: Checkpoint | None) -> None:
 def _show(bar: Progress, task: TaskID, trainer: Trainer) -> None:
     if trainer.iteration % 10 == 0 or trainer.iteration == trainer.config.iterations:
         bar.update(task, completed=trainer.iteration)
-
-
-def _open_checkpoint(path: str | Path | None, scene: Scene, config: TrainConfig) -> Checkpoint | None:
-    if path is None:
-        return None
-    identity: dict[str, Any] = {"scene": scene.gaussians.digest(), "config": asdict(config)}
-    return Checkpoint(Path(path), identity)
 
 
 def _default_masks(scene: Scene, progress: bool) -> MaskSource:

@@ -41,7 +41,7 @@ def _damage(path: Path) -> None:
 
 
 def test_damaged_regions_are_made_again_and_a_damaged_field_says_how(
-    saga_segment, field: Path, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    saga_segment, saga_discover, field: Path, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     field = Path(shutil.copy(field, tmp_path / "tiny.saga"))
     monkeypatch.setattr("saga.regions.build_regions", _one_region)
@@ -51,10 +51,14 @@ def test_damaged_regions_are_made_again_and_a_damaged_field_says_how(
     click = (*scene, "--field", field, "--view", "000.png", "--points", "80,70")
     _damage(field.with_suffix(".regions"))
     done = saga_segment(*click, "--out", tmp_path / "out")
-    assert "tiny.regions: expected regions of saga-train, found one that is truncated" in done.out
-    assert "made again now" in done.out and "Traceback" not in done.err
+    assert "tiny.regions: expected regions of saga-train, found one that is truncated" in done.err
+    assert "made again now" in done.err and "Traceback" not in done.err
     again = SceneRegions.load(field.with_suffix(".regions"))
     assert again.scene_digest == made.scene_digest and np.array_equal(again.cells, made.cells)
+    replace(made, scene_digest="another").save(field.with_suffix(".regions"))
+    done = saga_discover(*scene, "--method", "saga", "--field", field, "--out", tmp_path / "found")
+    assert done.code == 0 and "found those of another scene; they are made again now" in done.err
+    assert SceneRegions.load(field.with_suffix(".regions")).scene_digest == made.scene_digest
     _damage(field)
     done = saga_segment(*click, "--out", tmp_path / "other")
     done.assert_mistake("tiny.saga: expected a feature field of saga-train", "train again with saga-train")

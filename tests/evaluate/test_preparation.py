@@ -60,6 +60,11 @@ def test_regions_are_made_once_and_serve_prompts_unless_they_are_left_out(case, 
     (without,) = evaluate([case], replace(method, regions=False), progress=False)
     assert not any("after_regions" in record.details["counts"] for record in without.records)
     assert method.settings != replace(method, regions=False).settings
+    (tmp_path / "scene.regions").write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="scene.regions: expected .*; they are made again now"):
+        (again,) = evaluate([case], method, progress=False)
+    assert made == [None, None] and again.records[0].iou == with_regions.records[0].iou
+    SceneRegions.load(tmp_path / "scene.regions")
 
 
 def test_a_method_says_itself_whether_it_needs_a_field(tiny_scene, tiny_masks, tmp_path: Path) -> None:

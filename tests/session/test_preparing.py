@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,12 +72,19 @@ def test_another_method_is_opened_with_what_the_first_has(known_segmenter, tiny_
         open_named("none", known_segmenter, known_segmenter.device_scene)
 
 
-def test_regions_that_cannot_be_read_are_left_out_and_made_again(placed: DeviceScene, known_field):
+def test_regions_of_no_use_are_made_again(placed: DeviceScene, known_field, known_regions, monkeypatch):
+    monkeypatch.setattr("saga.regions.build_regions", lambda *_, **__: known_regions)
     known_field.save(placed.scene.path.with_suffix(".saga"))
     placed.scene.path.with_suffix(".regions").write_bytes(b"damaged")
-    with pytest.warns(UserWarning, match="left out until they are made again"):
+    with pytest.warns(UserWarning, match="they are made again now"):
         opened = open_beside(placed)
-    assert opened is not None and what_is_missing(opened) == ("regions",)
-    with pytest.warns(UserWarning, match="left out"):
-        prepare(placed, features=False)
-    assert what_is_missing(open_beside(placed)) == ()
+    assert what_is_missing(opened) == () == what_is_missing(open_beside(placed))
+
+
+def test_without_regions_there_is_a_line_where_they_cannot_be_made(placed: DeviceScene, known_field):
+    known_field.save(placed.scene.path.with_suffix(".saga"))
+    placed.scene.path.with_suffix(".regions").write_bytes(b"damaged")
+    blind = DeviceScene(replace(placed.scene, cameras=[]), "cpu")
+    with pytest.warns(UserWarning, match="no regions, so a prompt has one answer"):
+        opened = open_beside(blind)
+    assert opened is not None and opened.regions is None

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from saga.errors import SagaError
+from saga.masks import ArrayMasks
+from saga.scene import Gaussians, Scene
 from saga.train import train
 from saga.train.checkpoint import Checkpoint
 from saga.train.trainer import Trainer
@@ -81,6 +86,50 @@ def test_what_is_cut_off_is_as_good_as_none_and_what_is_something_else_is_refuse
         checkpoint.restore(fresh)
     save_file(tensors, interrupted, {"saga": json.dumps(whole)})
     assert checkpoint.restore(fresh) and fresh.iteration == 3
+
+
+def _some_masks(masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: held[:-1] for name, held in masks.items()}
+
+
+@pytest.mark.parametrize("what", ["nothing", "masks", "features", "cameras", "settings", "scene"])
+def test_only_the_state_of_the_same_run_is_gone_on_with(
+    what, tiny_scene, tiny_masks, quick, tmp_path, monkeypatch
+) -> None:
+    sam = np.random.default_rng(0).normal(size=(256, 64, 64)).astype(np.float16)
+    path, step = tmp_path / "run.checkpoint", Trainer.step
+
+    def stop(trainer: Trainer) -> None:
+        if trainer.iteration == 3:
+            raise KeyboardInterrupt
+        step(trainer)
+
+    masks = ArrayMasks(tiny_masks, features=dict.fromkeys(tiny_masks, sam))
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny_scene, masks, quick(), checkpoint=path, progress=False)
+    scene, held, features, config = tiny_scene, tiny_masks, sam, quick()
+    if what == "masks":
+        held = _some_masks(tiny_masks)
+    elif what == "features":
+        features = sam + np.float16(0.5)
+    elif what == "settings":
+        config = quick(learning_rate=1e-3)
+    elif what == "cameras":
+        scene = Scene(scene.gaussians, [replace(scene.cameras[0], fx=scene.cameras[0].fx * 1.1), *scene.cameras[1:]])
+    elif what == "scene":
+        held = scene.gaussians
+        sh = np.zeros((len(held), 1, 3), np.float32)
+        moved = Gaussians.from_arrays(held.means + 0.01, held.scales, held.quaternions, held.opacities, sh)
+        scene, held = Scene(moved, scene.cameras), tiny_masks
+    masks = ArrayMasks(held, features=dict.fromkeys(held, features))
+    alone = train(scene, masks, config, progress=False)
+    named = {"nothing": None, "features": "other masks", "scene": "another scene"}.get(what, f"other {what}")
+    said = nullcontext() if named is None else pytest.warns(UserWarning, match=f"of one with {named}; the run starts")
+    with said:
+        found = train(scene, masks, config, checkpoint=path, progress=False)
+    assert torch.equal(found.features, alone.features) and not path.exists()
 
 
 def test_what_a_killed_run_left_of_the_file_goes_with_it(interrupted: Path) -> None:

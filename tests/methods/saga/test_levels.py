@@ -92,14 +92,20 @@ def test_most_of_the_pictures_is_not_given_in_silence(tiny_scene, own_masks, kno
     assert share <= 0.5 or "of all that the views show" in told
 
 
-def test_regions_beside_the_scene_are_taken(tiny_scene, tiny_folder, own_masks, known_regions, clicked):
+def test_regions_beside_the_scene_are_taken_and_others_made_again(
+    tiny_scene, tiny_folder, own_masks, known_regions, clicked, monkeypatch
+):
+    monkeypatch.setattr("saga.regions.build_regions", lambda *_, **__: known_regions)
     path = tiny_folder / "scene.regions"
     known_regions.save(path)
     try:
         assert len(Segmenter(tiny_scene, own_masks, device="cpu").candidates(clicked[0], [clicked[1]])) == 3
-        replace(known_regions, scene_digest="another").save(path)
-        with pytest.raises(SagaError, match="another scene"):
-            Segmenter(tiny_scene, own_masks, device="cpu")
+        for damage in (lambda: path.write_bytes(b"x"), lambda: replace(known_regions, scene_digest="y").save(path)):
+            damage()
+            with pytest.warns(UserWarning, match="scene.regions: expected .*; they are made again now"):
+                made = Segmenter(tiny_scene, own_masks, device="cpu")
+            assert made.regions is known_regions
+            assert np.array_equal(SceneRegions.load(path, tiny_scene).cells, known_regions.cells)
     finally:
         path.unlink()
 
