@@ -17,6 +17,7 @@ from saga.cli import interruption
 from saga.cli.parse import parse
 from saga.errors import EmptySelectionError, SagaError
 from saga.methods.registry import config_class
+from saga.runtime.shortage import memory_shortage
 
 _OF_THE_SYSTEM = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOSPC, errno.EFBIG,
@@ -125,12 +126,13 @@ def require_writable(path: Path) -> None:
 def _memory_advice(error: MemoryError | RuntimeError) -> str | None:
     """Says in one line what to do when memory was short; returns None for every other error."""
     less = "lower --cached-pixels or --pixels-per-view (training), or use smaller photographs"
-    text = str(error).lower()
-    # PyTorch's allocator and the CUDA runtime say "out of memory" of a GPU; Python and the host's allocator do not.
-    if not isinstance(error, MemoryError) and "out of memory" in text:
-        return f"the GPU is out of memory: {less}, end other programs that use it, or run with --device cpu."
-    if isinstance(error, MemoryError) or "allocate memory" in text:
-        return f"out of memory: {less}."
+    match memory_shortage(error):
+        case "gpu":
+            return f"the GPU is out of memory: {less}, end other programs that use it, or run with --device cpu."
+        case "host":
+            return f"out of memory: {less}."
+        case "threads":
+            return f"out of memory, or of threads: {less}, or end other programs."
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,10 @@ def view(
         finally:
             viewer.close()
     finally:
-        opened.close()
+        try:
+            opened.close()
+        except SagaError as error:  # said even where the program was interrupted, which is said alone otherwise
+            warnings.warn(f"the session is not kept: {error}", stacklevel=2)
 
 
 def _open(placed: DeviceScene, scene: Path, field: Path | None, prepare: bool) -> Segmenter | None:

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from saga.errors import SagaError
+from saga.runtime.shortage import shortage_line
 from saga.scene.format_names import ExportFormat
 from saga.server import bodies
 from saga.server.gate import Gate
@@ -31,7 +32,7 @@ _REFUSED = {
     409: "something is in the way as things stand",
     413: "more than is taken",
     422: "what was asked does not make sense",
-    503: "too many requests wait",
+    503: "too many requests wait, or memory is short",
 }
 
 
@@ -82,6 +83,9 @@ def build_app(
 
     @app.exception_handler(Exception)
     async def failed(_: Any, error: Exception) -> JSONResponse:
+        short = shortage_line(error)
+        if short is not None:
+            return JSONResponse({"error": short}, 503)
         traceback.print_exception(error, file=sys.stderr)
         return JSONResponse({"error": "saga-serve: found a bug of its own; its terminal shows where."}, 500)
 

@@ -48,7 +48,8 @@ class OpenScene:
         session, method = self.session, self.session.method
         known = (getattr(method, "field", None) is not None, getattr(method, "regions", None) is not None)
         names = [camera.name for camera in session.scene.cameras]
-        return bodies.SceneAnswer(self.id, self.path, len(session.scene.gaussians), names, *known, self.notes)
+        notes = self.notes if session.unkept is None else [*self.notes, session.unkept]
+        return bodies.SceneAnswer(self.id, self.path, len(session.scene.gaussians), names, *known, notes)
 
     def views(self) -> list[bodies.ViewAnswer]:
         """Returns the views with their cameras."""

@@ -61,10 +61,13 @@ class Scenes:
         folders.own = Path(self._temporary.name).resolve()
 
     def close(self) -> None:
-        """Writes and closes all scenes."""
+        """Writes and closes all scenes; warns of sessions that cannot be written, because nobody asks any more."""
         self._opening.close()
         for name in list(self._entries):
-            self._close(name)
+            try:
+                self._close(name)
+            except SagaError as error:
+                warnings.warn(f"the session is not kept: {error}", stacklevel=2)
         tempfile.tempdir = self._usual_temporary
         self._temporary.cleanup()
 

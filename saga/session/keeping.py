@@ -104,6 +104,12 @@ class Keeping:
         """How well each Gaussian fits the last prompt, float32 [N]; None when a prompt was not the last thing."""
         return None if self.question is None else self.question.answer.segmentation.scores
 
+    @property
+    def unkept(self) -> str | None:
+        """Why what was done last is not kept in the file; None where it is, or is still being written."""
+        trouble = None if self.file is None else self.file.trouble
+        return None if trouble is None else f"the session is not kept: {trouble}"
+
     def close(self) -> None:
         """Writes what is not written yet. Raises SagaError when that fails."""
         with self.lock:
@@ -164,6 +170,7 @@ class Keeping:
     def _outcome(self, began: float, changed: int, done: str | None = None) -> Outcome:
         asked, spent = self.question, (time.perf_counter() - began) * 1e3
         told = () if asked is None else tuple(asked.answer.segmentation.report.get("warnings", ()))
+        told += () if self.unkept is None else (self.unkept,)
         answers = () if asked is None else asked.answers
         chosen = -1 if asked is None else asked.chosen
         return Outcome(done or self.state.done, len(self), changed, round(spent, 2), answers, chosen, told)

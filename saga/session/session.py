@@ -45,7 +45,7 @@ class Session(Keeping):
             keep: as for the class.
 
         Raises:
-            SagaError: as the class, or a file beside the scene is damaged or another scene's.
+            SagaError: as the class, or the features beside the scene are damaged or another scene's.
         """
         placed = DeviceScene.of(scene)
         return cls(placed, open_beside(placed), file, keep)

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from saga.errors import SagaError
 from saga.files.json_values import json_text
+from saga.files.leftovers import remove_leftovers
 from saga.files.reading import reading
 from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
@@ -46,10 +47,14 @@ class SessionFile:
         """
         self.path, self._digest, self._count = path, digest, count
         self._lock = self._locked()
+        with contextlib.suppress(OSError):
+            remove_leftovers(path)
         self._latest: History | None = None
         self._wake, self._idle, self._closed = threading.Condition(), threading.Event(), False
         self._idle.set()
         self._failure: SagaError | None = None
+        self.trouble: str | None = None
+        """Why the latest that was written is not kept; None where it is."""
         self._thread = threading.Thread(target=self._write_on, name="saga-session", daemon=True)
         self._thread.start()
 
@@ -119,12 +124,15 @@ class SessionFile:
             if history is None:
                 self._idle.set()
                 return
+            failure = None
             try:
                 self._write(history.last(_MOST_BYTES))
             except SagaError as error:
-                self._failure = error
+                failure = error
             except Exception as error:  # a thread that ends in silence would keep nothing from then on
-                self._failure = SagaError(f"{self.path}: expected a session that can be written, found {error!r}.")
+                failure = SagaError(f"{self.path}: expected a session that can be written, found {error!r}.")
+            self._failure = failure or self._failure
+            self.trouble = None if failure is None else str(failure)
 
     def _write(self, history: History) -> None:
         blobs = {bits.data: bits for state in history.states for bits in state.sets}

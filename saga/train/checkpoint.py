@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,10 +54,14 @@ class Checkpoint:
         of the trainer has changed then.
 
         Raises:
-            SagaError: the file is whole and holds something else than the state of a run.
+            SagaError: the file is whole and holds something else than the state of a run, or there is no file.
         """
-        if not self.path.is_file():
+        if not os.path.lexists(self.path):
             return False
+        if not self.path.is_file():
+            raise SagaError(
+                f"{self.path}: expected a file for the state of an interrupted run, found something else; move it away."
+            )
         whole = is_whole(self.path)
         advice = "delete it to start afresh" if whole else "the run starts afresh"
         try:

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from saga.errors import SagaError
+from saga.files.json_values import json_text
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine reaches."""
@@ -72,8 +73,8 @@ class Tab:
         """What the backend knows of the page."""
 
     def send(self, message: dict[str, Any] | bytes) -> None:
-        """Sends JSON values, or a picture; nothing when the page is gone."""
-        data = message if isinstance(message, bytes) else json.dumps(message)
+        """Sends JSON values (null for numbers that JSON lacks), or a picture; nothing when the page is gone."""
+        data = message if isinstance(message, bytes) else json_text(message)
         if not self._loop.is_closed():
             asyncio.run_coroutine_threadsafe(self._send(data), self._loop)
 

@@ -10,9 +10,18 @@ from typing import Any
 
 from saga.errors import SagaError
 from saga.runtime.progress import Cancelled, watched
+from saga.runtime.shortage import shortage_line
 
 _EVERY = 0.2
 """Seconds between two reports of progress."""
+
+
+def told(error: Exception) -> str:
+    """Says in a line what no person did wrong: that memory was short, or a bug of saga, which the terminal shows."""
+    short = shortage_line(error)
+    if short is None:
+        traceback.print_exception(error)
+    return short or f"this is a bug in saga: {error!r}"
 
 
 class Jobs:
@@ -66,8 +75,7 @@ class Jobs:
         except SagaError as error:
             line, failed = str(error), True
         except Exception as error:  # a job that ends without a word would seem to run forever
-            traceback.print_exc()
-            line, failed = f"this is a bug in saga: {error!r}", True
+            line, failed = told(error), True
         self.state = None
         self._tell()
         self._say(line, failed)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-import traceback
 import webbrowser
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +23,7 @@ from saga.viewer.actions import Actions
 from saga.viewer.colors import feature_colors, heat_colors, object_colors
 from saga.viewer.display import MOST_SHOWN, Display
 from saga.viewer.front import LOCAL, File, Front, Tab
-from saga.viewer.jobs import Jobs
+from saga.viewer.jobs import Jobs, told
 from saga.viewer.photographs import Photographs
 from saga.viewer.stage import Stage, tell, up_of
 from saga.viewer.status import status
@@ -133,12 +132,14 @@ class Viewer:
         except SagaError as error:
             reply = {"error": str(error)}
         except Exception as error:  # the page would wait forever
-            traceback.print_exc()
-            reply = {"error": f"this is a bug in saga: {error!r}"}
+            reply = {"error": told(error)}
         if message.get("do") in ("hello", "frames"):
             self.draw()
             tab.send(self.state())
         self.stage.flush()
+        unkept = self.session.unkept
+        if unkept is not None and "text" in reply:
+            reply["warnings"] = [*(each for each in reply.get("warnings", ()) if each != unkept), unkept]
         spent = round((time.perf_counter() - began) * 1e3, 2)
         tab.send({"kind": "done", "id": message.get("id"), "all_ms": spent} | reply)
 

@@ -90,6 +90,12 @@ def odd_command_line(random: Random, options: Mapping[str, list[str]]) -> tuple[
     return (name, [os.fsdecode(os.fsencode(text)) for text in texts]), "; ".join(said)
 
 
+def places_in(step: Step) -> list[str]:
+    """Returns where the options of a command tell it to write."""
+    _, words = step
+    return [place for option, place in zip(words, words[1:], strict=False) if option in _PLACES and place]
+
+
 def _value(random: Random, option: str) -> str:
     if option in _PLACES:
         return random.choice(("", " ", "x" * 300, "scene.ply", "images", "a\nb", "é" * 100, "images/x", "scene.ply/x"))

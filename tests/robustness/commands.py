@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import shutil
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tests.robustness.kinds import check, discover, evaluate, segment, views
 from tests.robustness.results import contents_of
-from tests.robustness.sandbox import Box, Ending, Limits, Step, require_single_thread, run
+from tests.robustness.sandbox import Box, Ending, Limits, Step, begin_in_one_thread, require_single_thread, run
 from tests.robustness.world import SMALL, hurry, write_world
 
 SCENE = ("scene.ply", "images", "transforms.json", "instances", "scene.saga", "scene.regions")
@@ -40,10 +43,14 @@ class Command:
     """Whether the result grows, part by part, where nothing is there before."""
     files: tuple[str, ...] = SCENE
     """Files of the scene that it is given."""
+    stages: tuple[Step, ...] = ()
+    """What leaves a part of the result that is whole by itself, as every autosave does."""
     before: dict[str, Any] = field(default_factory=dict)
     """Contents of `outs` before, by their names; None where there is none."""
     after: dict[str, Any] = field(default_factory=dict)
     """The same after an undisturbed run."""
+    between: list[dict[str, Any]] = field(default_factory=list)
+    """The same after each of `stages`."""
     listing: set[str] = field(default_factory=set)
     """All that is in the box after an undisturbed run."""
     seconds: float = 0.0
@@ -71,6 +78,10 @@ COMMANDS = (
     Command("segment again", segment("--split-boundary"), ("out",), segment("--negative", "10,40")),
     Command("discover", discover(), ("out",)),
     Command("discover again", discover(), ("out",), discover("--labels-in-ply", "--set", "smallest=60")),
+    Command("session", ("session", ["6"]), ("scene.session",), files=("scene.ply",),
+            stages=tuple(("session", [str(actions)]) for actions in range(1, 6))),
+    Command("session again", ("session", ["6"]), ("scene.session",), ("session", ["2"]), files=("scene.ply",),
+            stages=tuple(("session", [str(actions)]) for actions in range(3, 6))),
     Command("check", check("images"), ("out.png",)),
     Command("views", views(), ("out",)),
     Command("eval", evaluate(), ("out",), in_parts=True, files=("data", "fields")),
@@ -125,6 +136,10 @@ class Bench:
             command.seconds, command.listing = time.monotonic() - began, set(box.contents())
             results.append(command.found(box))
         command.after = results[0]
+        for stage in command.stages:
+            box = self.fresh(command)
+            _require_success(command, run(box, [stage], Limits()))
+            command.between.append(command.found(box))
         if results[0] != results[1] or command.after == command.before:
             raise RuntimeError(f"{command.name}: two undisturbed runs differ, or nothing is made")
 
@@ -147,6 +162,38 @@ def _hurry(small_pictures: bool) -> None:
     sys.modules["saga.train"].TrainConfig = partial(TrainConfig, iterations=5)  # type: ignore[attr-defined]
 
 
+def options_of(doc: str | None, names: Sequence[str], count: int | None = None, of: str = "") -> argparse.Namespace:
+    """Reads the command line of a campaign, and begins anew in one thread where that is not so yet.
+
+    Args:
+        doc: what the campaign says of itself.
+        names: of the commands that it knows.
+        count: how often each is tried by default; None for a campaign that tries all there is.
+        of: what is counted, in words.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if count is None:
+        parser.add_argument("--every", type=int, default=1, help="let only each so many-th change fail")
+    else:
+        parser.add_argument("--count", type=int, default=count, help=of)
+        parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
+    parser.add_argument("--only", nargs="*", choices=names, default=names, help="commands; all by default")
+    parser.add_argument("--work", type=Path, help="folder to work in; a temporary one by default")
+    options = parser.parse_args()
+    begin_in_one_thread()
+    options.temporary = options.work is None
+    options.work = options.work or Path(tempfile.mkdtemp(prefix="saga-campaign-"))
+    return options
+
+
+def end(report: str, faults: Counter[str], options: argparse.Namespace) -> NoReturn:
+    """Prints what a campaign found, and ends with 1 where there were faults."""
+    print("\n".join([report, *(f"{count} x {fault}" for fault, count in sorted(faults.items()))]))
+    if options.temporary:
+        shutil.rmtree(options.work)
+    sys.exit(bool(faults))
+
+
 def differences(command: Command, box: Box) -> list[str]:
     """Returns what is wrong after the same command has come to its end: the result is another, or files are left."""
     faults = [] if command.found(box) == command.after else ["another result than without the disturbance"]
@@ -160,6 +207,7 @@ def torn(command: Command, box: Box) -> list[str]:
     for out, found in command.found(box).items():
         before, after = command.before[out], command.after[out]
         part = command.in_parts and found is not None and found.items() <= after.items()
-        if found not in (before, after) and not part:
+        whole = [before, after, *(each[out] for each in command.between)]
+        if found not in whole and not part:
             faults.append(f"{out} is neither the earlier nor the new result")
     return faults

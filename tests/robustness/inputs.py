@@ -22,11 +22,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from glob import escape
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.robustness import command_lines
+from tests.robustness import command_lines, programs
 from tests.robustness.kinds import FILES, Kind
 from tests.robustness.results import last_frame, target_of
 from tests.robustness.sandbox import (
@@ -70,8 +71,11 @@ def make_input(world: Path, case: Path, random: Random, kind: Kind | None, optio
     if kind is None:
         step, said = command_lines.odd_command_line(random, options)
         made = ("*",) if step[0] == "eval" else ("fields*", "scene.*", "out*", "object-*", "objects-*", "check-*")
+        made += tuple(f"{escape(place)}*" for place in command_lines.places_in(step))
         return Input("command line", said, [step], made)
-    return Input(kind.name, kind.damage(random, case), random.choice(kind.steps), kind.kept)
+    said, steps = kind.damage(random, case), random.choice(kind.steps)
+    places = tuple(f"{escape(place)}*" for place in programs.places_in(case / "requests"))
+    return Input(kind.name, said, steps, (*kind.kept, *places))
 
 
 def _copy(world: Path, case: Path, names: Sequence[str]) -> None:

@@ -7,20 +7,15 @@ to undisturbed: bit for bit the same results, and no other files.
 
 from __future__ import annotations
 
-import argparse
-import shutil
-import sys
-import tempfile
 from collections import Counter
 from contextlib import nullcontext
-from pathlib import Path
 from random import Random
 
 from saga.testing import counting, dying
-from tests.robustness.commands import Bench, Command, differences, torn
-from tests.robustness.sandbox import Box, Ending, Limits, begin_in_one_thread, run
+from tests.robustness.commands import Bench, Command, differences, end, options_of, torn
+from tests.robustness.sandbox import Box, Ending, Limits, run
 
-NAMES = ("train", "train again", "segment", "segment again", "discover", "discover again")
+NAMES = ("train", "train again", "segment", "segment again", "discover", "discover again", "session", "session again")
 
 
 class Kills:
@@ -74,27 +69,17 @@ class Kills:
         lines = [f"{'command':<18}{'changes':>9}" + "".join(f"{column:>13}" for column in columns)]
         for name, counts in self.counts.items():
             lines.append(f"{name:<18}{len(self.changes[name]):>9}" + "".join(f"{counts[c]:>13}" for c in columns))
-        return "\n".join([*lines, *(f"{count} x {fault}" for fault, count in sorted(self.faults.items()))])
+        return "\n".join(lines)
 
 
 def main() -> None:
     """Runs the campaign and ends with 1 where there were faults."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=200, help="kills of each command, half over an earlier result")
-    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
-    parser.add_argument("--only", nargs="*", choices=NAMES, default=NAMES, help="commands; all by default")
-    parser.add_argument("--work", type=Path, help="folder to work in")
-    options = parser.parse_args()
-    begin_in_one_thread()
-    work = options.work or Path(tempfile.mkdtemp(prefix="saga-kills-"))
-    kills = Kills(Bench(work, options.only), options.seed)
+    options = options_of(__doc__, NAMES, 200, "kills of each command, half over an earlier result")
+    kills = Kills(Bench(options.work, options.only), options.seed)
     for number in range(options.count // 2):
         for command in kills.bench.commands:
             kills.run(command, number)
-    print(kills.report())
-    if options.work is None:
-        shutil.rmtree(work)
-    sys.exit(bool(kills.faults))
+    end(kills.report(), kills.faults, options)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tests.robustness import containers, mutations
+from tests.robustness import containers, mutations, programs
 from tests.robustness.sandbox import Step
 from tests.robustness.world import EVALUATION, FORMATS, SMALL
 
@@ -139,6 +139,24 @@ def _masks(name: str, path: str, pattern: str, change: Change) -> Kind:
     return Kind(name, (*SCENE, path.partition("/")[0]), one_of(pattern, change), lines)
 
 
+def _program(name: str, pattern: str, change: Change | None, program: str) -> Kind:
+    """A kind of input for one of the programs that stay: what it is sent, or one of the files that it opens."""
+    files = (*EARLIER, "scene.session", "requests" if program == "serve" else "messages")
+    kept = ("scene*.session", ".scene.session.lock", "scene.regions", "scene.masks*", "out*")
+    damage = _opened if change is None else one_of(pattern, change)
+    return Kind(name, files, damage, (((program, []),),), kept)
+
+
+def _opened(random: Random, case: Path) -> str:
+    """Damages one of the files that a program opens."""
+    pattern, change = random.choice((
+        ("scene.ply", containers.damaged_ply), ("scene.saga", containers.damaged_tensors),
+        ("scene.regions", containers.damaged_tensors), ("scene.session", containers.damaged_tensors),
+        ("transforms.json", mutations.damaged_json), ("images/*", containers.damaged_picture),
+    ))  # fmt: skip
+    return one_of(pattern, change)(random, case)
+
+
 def _compressed(ending: str) -> Kind:
     file = f"scene.{ending}"
     given = (check(), *[train("--masks", "instances"), views()] * 2)
@@ -154,6 +172,12 @@ PLY_STEPS = (
     (train("--masks", "instances"), segment(field="out.saga")),
 )  # fmt: skip
 EARLIER = (*SCENE, "scene.saga", "scene.regions")
+PROGRAMS = (
+    _program("requests", "requests/*", mutations.damaged_json, "serve"),
+    _program("messages", "messages/*", mutations.damaged_json, "view"),
+    _program("what is served", "", None, "serve"),
+    _program("what is viewed", "", None, "view"),
+)
 FILES: tuple[Kind, ...] = (
     Kind("ply", (*SCENE, "instances"), one_of("scene.ply", containers.damaged_ply), PLY_STEPS),
     *(_compressed(ending) for ending in FORMATS),
@@ -194,7 +218,8 @@ FILES: tuple[Kind, ...] = (
     Kind("regions", EARLIER, one_of("scene.regions", containers.damaged_tensors),
          ((segment(),), (segment("--all-levels"),), (discover(),)), ("scene.regions", "scene.masks*")),
     Kind("session", ("scene.ply", "scene.session"), one_of("scene.session", containers.damaged_tensors),
-         ((("session", []),),), ("scene*.session", ".scene.session.lock")),
+         ((("session", ["6"]),),), ("scene*.session", ".scene.session.lock")),
+    *(PROGRAMS if programs.are_there() else ()),
     Kind("masks of the scene", (*SCENE, "scene.masks"), one_of("scene.masks/*/*", containers.damaged_archive),
          ((train(),), (prompted(),)), ("scene.masks*",)),
     Kind("state of a run", (*SCENE, "instances", "out.saga.checkpoint"),

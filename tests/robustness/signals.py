@@ -8,20 +8,17 @@ a signal does what Python does with it: that is counted apart.
 
 from __future__ import annotations
 
-import argparse
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from random import Random
 
-from tests.robustness.commands import LEFTOVER, Bench, Command, differences, torn
-from tests.robustness.sandbox import Box, Limits, begin_in_one_thread, run
+from tests.robustness.commands import LEFTOVER, Bench, Command, differences, end, options_of, torn
+from tests.robustness.sandbox import Box, Limits, run
 
 NAMES = ("train", "train again", "segment", "segment again", "discover again", "check", "views", "eval")
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -84,7 +81,7 @@ class Signals:
         columns = ("tried", "before saga", "interrupted", "done before", "resumed", "right")
         lines = [f"{'signal':<10}" + "".join(f"{column:>13}" for column in columns)]
         lines += [f"{name:<10}" + "".join(f"{counts[c]:>13}" for c in columns) for name, counts in self.counts.items()]
-        return "\n".join([*lines, *(f"{count} x {fault}" for fault, count in sorted(self.faults.items()))])
+        return "\n".join(lines)
 
 
 def _process(command: Command, box: Box) -> subprocess.Popen[bytes]:
@@ -117,22 +114,12 @@ def _judged(code: int | None, said: str, number: signal.Signals) -> tuple[str, l
 
 def main() -> None:
     """Runs the campaign and ends with 1 where there were faults."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=50, help="interruptions by each signal")
-    parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn")
-    parser.add_argument("--only", nargs="*", choices=NAMES, default=NAMES, help="commands; all by default")
-    parser.add_argument("--work", type=Path, help="folder to work in")
-    options = parser.parse_args()
-    begin_in_one_thread()
-    work = options.work or Path(tempfile.mkdtemp(prefix="saga-signals-"))
-    signals = Signals(Bench(work, options.only, small_pictures=False), options.seed)
+    options = options_of(__doc__, NAMES, 50, "interruptions by each signal")
+    signals = Signals(Bench(options.work, options.only, small_pictures=False), options.seed)
     for index in range(options.count):
         for number in CODES:
             signals.run(signals.bench.commands[index % len(signals.bench.commands)], number, index)
-    print(signals.report())
-    if options.work is None:
-        shutil.rmtree(work)
-    sys.exit(bool(signals.faults))
+    end(signals.report(), signals.faults, options)
 
 
 if __name__ == "__main__":

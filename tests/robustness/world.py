@@ -26,12 +26,14 @@ from scipy.spatial.transform import Rotation
 
 from saga.demo import instances_as_masks, make_scene, write_scene
 from saga.scene import Camera, Gaussians, load_scene
+from tests.robustness import programs
 
 SIZE = 64, 48
 SMALL = ("--pixels-per-view", "200", "--device", "cpu")
 """Options of training that make it quick."""
 EVALUATION = ("folder", "data", "--fields", "fields", "--masks", "instances", "--no-regions", "--train", "iterations=0",
               "pixels_per_view=200", "--device", "cpu")  # fmt: skip
+PROGRAMS = {"session": programs.session, "view": programs.view, "serve": programs.serve}
 FORMATS = ("splat", "spz", "ksplat", "sog", "compressed.ply")
 
 
@@ -56,6 +58,8 @@ def write_world(folder: Path) -> None:
     strokes[23:25, 44:52] = 255
     Image.fromarray(strokes).save(folder / "strokes.png")
     torch.save({"image_encoder.pos_embed": torch.zeros(1, 4, 4, 8)}, folder / "sam.pth")
+    programs.write_programs(folder)
+    programs.load_programs()
     _train(folder)
 
 
@@ -95,7 +99,7 @@ def _train(folder: Path) -> None:
             _expect(130, "train", [*train, *masks, "--iterations", "6", "--no-regions", "--out", "out.saga"])
         finally:
             Trainer.step = step  # type: ignore[method-assign]
-        _expect(0, "session", [])
+        _expect(0, "session", ["3"])
         (folder / "kept.saga").unlink()
         (folder / "fields").mkdir()
         shutil.copy("scene.saga", "fields/small-seed0.saga")
@@ -124,38 +128,18 @@ def _expect(code: int, name: str, arguments: list[str]) -> None:
 
 
 def run_command(name: str, arguments: list[str]) -> int:
-    """Runs a command in this process and returns its exit code; "session" opens a session, as saga-view does."""
+    """Runs a command, or one of the programs that stay, in this process and returns its exit code."""
     from importlib import import_module
 
-    if name == "session":
-        return _open_session()
-    module = import_module(f"saga.cli.{'evaluate' if name == 'eval' else name}")
-    sys.argv = [f"saga-{name}", *arguments]
     try:
+        if name in PROGRAMS:
+            PROGRAMS[name](arguments)
+            return 0
+        module = import_module(f"saga.cli.{'evaluate' if name == 'eval' else name}")
+        sys.argv = [f"saga-{name}", *arguments]
         module.main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    return 0
-
-
-def _open_session() -> int:
-    """Opens the session beside the scene in this folder, keeps it, and closes it; returns an exit code."""
-    from saga.errors import SagaError
-    from saga.session import Bits, History, NamedObject, SessionFile, State
-
-    gaussians = Gaussians.read("scene.ply")
-    count = len(gaussians)
-    try:
-        file = SessionFile(Path("scene.session"), gaussians.digest(), count)
-        try:
-            some = Bits.of(np.arange(count) % 3 == 0)
-            first = State(some).with_object(NamedObject("ball", (255, 0, 0), some))
-            file.keep(file.load() or History([State.empty(count), first], 1))
-        finally:
-            file.close()
-    except SagaError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     return 0
 
 

@@ -7,19 +7,14 @@ not needed; earlier results stay, nothing temporary is left, and the same comman
 
 from __future__ import annotations
 
-import argparse
-import shutil
-import sys
-import tempfile
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from saga.testing import counting, failing
-from tests.robustness.commands import COMMANDS, LEFTOVER, Bench, Command, differences, torn
+from tests.robustness.commands import COMMANDS, LEFTOVER, Bench, Command, differences, end, options_of, torn
 from tests.robustness.results import last_frame
-from tests.robustness.sandbox import Ending, Limits, begin_in_one_thread, run
+from tests.robustness.sandbox import Ending, Limits, run
 
 SIZES = (3000, 5000, 10_000, 20_000, 40_000, 60_000, 80_000, 120_000)
 """Bytes that files may have at most, one after the other; what a command says needs the first."""
@@ -65,7 +60,7 @@ class Writes:
         columns = ("changes", "tried", "refused", "whole", "right")
         lines = [f"{'command':<18}" + "".join(f"{column:>10}" for column in columns)]
         lines += [f"{name:<18}" + "".join(f"{counts[c]:>10}" for c in columns) for name, counts in self.counts.items()]
-        return "\n".join([*lines, *(f"{count} x {fault}" for fault, count in sorted(self.faults.items()))])
+        return "\n".join(lines)
 
 
 def _faults(ending: Ending) -> list[str]:
@@ -80,21 +75,11 @@ def _faults(ending: Ending) -> list[str]:
 
 def main() -> None:
     """Runs all failures and ends with 1 where there were faults."""
-    names = [command.name for command in COMMANDS]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=1, help="let only each so many-th change fail")
-    parser.add_argument("--only", nargs="*", choices=names, default=names, help="commands; all by default")
-    parser.add_argument("--work", type=Path, help="folder to work in")
-    options = parser.parse_args()
-    begin_in_one_thread()
-    work = options.work or Path(tempfile.mkdtemp(prefix="saga-writes-"))
-    writes = Writes(Bench(work, options.only))
+    options = options_of(__doc__, [command.name for command in COMMANDS])
+    writes = Writes(Bench(options.work, options.only))
     for command in writes.bench.commands:
         writes.run(command, options.every)
-    print(writes.report())
-    if options.work is None:
-        shutil.rmtree(work)
-    sys.exit(bool(writes.faults))
+    end(writes.report(), writes.faults, options)
 
 
 if __name__ == "__main__":

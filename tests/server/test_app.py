@@ -258,6 +258,44 @@ def test_a_bug_is_no_answer_to_anybody_but_the_terminal(
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_short_memory_is_no_bug(
+    served: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def short(_: object) -> None:
+        raise MemoryError
+
+    scene = served.open()
+    monkeypatch.setattr("saga.server.opened.OpenScene.selection", short)
+    client = TestClient(served.client.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+    answer = client.get(f"{scene}/selection")
+    assert answer.status_code == 503 and answer.json()["error"].startswith("memory: expected enough")
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_session_that_cannot_be_kept_is_said_with_every_answer(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = served.open()
+    opened = next(iter(served.scenes._entries.values())).opened.session
+    with monkeypatch.context() as patch:
+        patch.setattr("saga.session.store.save_file", _full)
+        served.post(f"{scene}/selection", action="invert")
+        opened.file._idle.wait(10)
+        with pytest.warns(UserWarning, match="the session is not kept"):
+            answer = opened.clear()
+        opened.file._idle.wait(10)
+    for told in (answer.warnings, served.client.get(scene).json()["notes"]):
+        assert any("the session is not kept" in line and "disk full" in line for line in told)
+    with pytest.warns(UserWarning, match="the session is not kept"):
+        opened.invert()
+    opened.file._idle.wait(10)
+    assert served.client.get(f"{scene}/selection").json()["warnings"] == []
+
+
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device", "a file")
+
+
 def test_the_page_describes_every_address(served: Served) -> None:
     schema = served.client.get("/openapi.json").json()
     assert {"/scenes", "/scenes/{scene}/prompt", "/scenes/{scene}/bits", "/scenes/{scene}/export"} <= set(

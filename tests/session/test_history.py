@@ -135,6 +135,13 @@ def test_an_interrupted_program_leaves_what_was_done(tmp_path: Path):
     session.close()
 
 
+def test_what_a_killed_program_left_goes_when_the_session_is_opened(tmp_path: Path):
+    (tmp_path / ".saga-partial-s-0123abcd").mkdir()
+    (tmp_path / ".saga-partial-s-0123abcd" / "lock").touch()
+    Session(SCENE, file=tmp_path / "s.session").close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_session_is_open_once(tmp_path: Path):
     first = Session(SCENE, file=tmp_path / "s.session")
     with pytest.raises(SagaError, match="no other program has open"):

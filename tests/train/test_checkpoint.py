@@ -92,6 +92,16 @@ def _some_masks(masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: held[:-1] for name, held in masks.items()}
 
 
+def test_what_is_no_file_in_its_place_is_refused_before_training(tiny_scene, instances, quick, tmp_path) -> None:
+    folder, link = tmp_path / "folder", tmp_path / "link"
+    folder.mkdir()
+    link.symlink_to("nowhere")
+    for place in (folder, link):
+        with pytest.raises(SagaError, match=f"{place}: expected a file for the state .*; move it away"):
+            train(tiny_scene, instances(), quick(), checkpoint=place, progress=False)
+        assert place.is_symlink() == (place == link) and folder.is_dir()
+
+
 @pytest.mark.parametrize("what", ["nothing", "masks", "features", "cameras", "settings", "scene"])
 def test_only_the_state_of_the_same_run_is_gone_on_with(
     what, tiny_scene, tiny_masks, quick, tmp_path, monkeypatch

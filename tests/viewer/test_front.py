@@ -111,6 +111,9 @@ def test_messages_reach_saga_or_viser_by_their_protocol(front: Front):
     with websockets.connect(address, subprotocols=["saga"]) as page:
         page.send(json.dumps({"id": 7, "do": "x"}))
         assert json.loads(page.recv(5)) == {"kind": "done", "id": 7, "told": {"id": 7, "do": "x"}}
+        page.send('{"id": NaN, "values": [1e999, 2]}')  # which Python takes for JSON, and a page does not
+        told = page.recv(5)
+        assert json.loads(told, parse_constant=pytest.fail)["told"] == {"id": None, "values": [None, 2]}
         for wrong in ("[1]", "{", "[" * 100_000):
             page.send(wrong)
             assert json.loads(page.recv(5))["kind"] == "error"

@@ -179,3 +179,16 @@ def test_a_page_is_told_what_there_is(viewed, middle_of):
         viewed.viewer.file("photograph/6", {})
     for path in ("page/../viewer.py", "page/", "photograph/x", "mask/-1", ""):
         assert viewed.viewer.file(path, {}) is None
+
+
+@pytest.mark.parametrize(("error", "bug"), [(RuntimeError("can't start new thread"), False), (KeyError("x"), True)])
+def test_a_job_that_fails_says_why_and_only_a_bug_shows_where(error: Exception, bug: bool, capsys) -> None:
+    def fail() -> str:
+        raise error
+
+    said: list[tuple[str, bool]] = []
+    jobs = Jobs(lambda: None, lambda line, failed: said.append((line, failed)))
+    jobs.start("failing", fail)
+    jobs.wait(10)
+    ((line, failed),) = said
+    assert failed and ("bug in saga" in line) == bug == ("Traceback" in capsys.readouterr().err)
