@@ -1,5 +1,5 @@
-// Exact neighbor searches of the post-processing steps on a k-d tree: nearest neighbors, ball query, region
-// growing. Each search decides with double precision, so it agrees with a search by any other method.
+// Exact searches of the post-processing steps on a k-d tree: ball query, region growing. Each search decides with
+// double precision, so it agrees with a search by any other method.
 #include <cmath>
 
 #include "common.hpp"
@@ -10,148 +10,8 @@ namespace {
 
 constexpr int32_t LEAF_SIZE = 32;
 constexpr int32_t GROWTH_LEAF_SIZE = 4;
-constexpr int32_t CHUNK = 256;         // nodes that a thread takes at a time
-constexpr int32_t QUERY_CHUNK = 4096;  // the same of queries
+constexpr int32_t QUERY_CHUNK = 4096;  // queries that a thread takes at a time
 constexpr double NO_LIMIT = std::numeric_limits<double>::infinity();
-
-// ---- Nearest neighbors ----
-
-// Compares all leaves that may hold something nearer with a group of the points of one leaf; that one has been.
-template <class Group>
-void search_around(const Tree &tree, const Node &leaf, Group &group) {
-    Stack stack;
-    stack.push(0, 0, NO_LIMIT);
-    while (!stack.empty()) {
-        const auto [id, gap] = stack.pop();
-        const Node &node = tree.nodes[id];
-        if (gap > group.worst2 || &node == &leaf) continue;
-        if (node.leaf()) {
-            group.compare(node);
-        } else {
-            stack.push_children(tree, node, leaf, group.worst2);
-        }
-    }
-}
-
-// Distances from the points of one leaf to their nearest neighbors so far.
-struct Group {
-    const Node *leaf;
-    const Point *points;
-    double nearest2[LEAF_SIZE];
-    double worst2;
-
-    void compare(const Node &other) {
-        worst2 = 0;
-        for (int32_t i = 0; i < leaf->size(); ++i) {
-            const Point &point = points[leaf->begin + i];
-            if (gap2(other, point) < nearest2[i]) {
-                for (int32_t j = other.begin; j < other.end; ++j) {
-                    const bool other_point = points[j].index != point.index;
-                    const double distance = distance2(point.position, points[j].position);
-                    nearest2[i] = other_point ? std::min(nearest2[i], distance) : nearest2[i];
-                }
-            }
-            worst2 = std::max(worst2, nearest2[i]);
-        }
-    }
-};
-
-void nearest_of_leaf(const Tree &tree, const Node &leaf, float *distances) {
-    if (leaf.size() > 1 && leaf.diagonal2() == 0) {  // coinciding points, perhaps more than a group holds
-        for (int32_t i = leaf.begin; i < leaf.end; ++i) distances[tree.points[i].index] = 0;
-        return;
-    }
-    Group group{&leaf, tree.points, {}, 0};
-    std::fill(group.nearest2, group.nearest2 + LEAF_SIZE, NO_LIMIT);
-    group.compare(leaf);
-    search_around(tree, leaf, group);
-    for (int32_t i = 0; i < leaf.size(); ++i) {
-        distances[tree.points[leaf.begin + i].index] = float(std::sqrt(group.nearest2[i]));
-    }
-}
-
-// The nearest others of a point so far, sorted by distance and index.
-struct Neighbor {
-    double distance2;
-    int32_t index;
-
-    bool operator<(const Neighbor &other) const {
-        return distance2 < other.distance2 || (distance2 == other.distance2 && index < other.index);
-    }
-};
-
-// The nearest others of the points of one leaf.
-class Neighborhood {
-  public:
-    Neighborhood(const Tree &tree, const Node &leaf, int32_t wanted) : tree(tree), leaf(leaf), wanted(wanted) {
-        for (int32_t i = 0; i < leaf.size(); ++i) std::fill(nearest[i], nearest[i] + wanted, Neighbor{NO_LIMIT, 0});
-    }
-    void compare(const Node &other) {
-        worst2 = 0;
-        for (int32_t i = 0; i < leaf.size(); ++i) {
-            const Point &point = tree.points[leaf.begin + i];
-            Neighbor *const found = nearest[i], &worst = found[wanted - 1];
-            if (gap2(other, point) <= worst.distance2) {
-                for (int32_t j = other.begin; j < other.end; ++j) {
-                    const Point &candidate = tree.points[j];
-                    const double distance = distance2(point.position, candidate.position);
-                    if (distance <= worst.distance2 && candidate.index != point.index) {
-                        insert({distance, candidate.index}, found);
-                    }
-                }
-            }
-            worst2 = std::max(worst2, worst.distance2);
-        }
-    }
-    void write(int32_t *indices) const {
-        for (int32_t i = 0; i < leaf.size(); ++i) {
-            const int32_t self = tree.points[leaf.begin + i].index;
-            int32_t *const row = indices + self * int64_t(wanted + 1);
-            row[0] = self;
-            for (int32_t j = 0; j < wanted; ++j) row[1 + j] = nearest[i][j].index;
-        }
-    }
-    double worst2 = NO_LIMIT;
-
-  private:
-    void insert(const Neighbor &candidate, Neighbor *found) const {
-        if (!(candidate < found[wanted - 1])) return;
-        int32_t at = wanted - 1;
-        for (; at > 0 && candidate < found[at - 1]; --at) found[at] = found[at - 1];
-        found[at] = candidate;
-    }
-
-    const Tree &tree;
-    const Node &leaf;
-    const int32_t wanted;
-    Neighbor nearest[LEAF_SIZE][SAGA_MOST_NEIGHBORS - 1];
-};
-
-// Neighbors of at least k coinciding points, perhaps more than a neighborhood holds: those of the lowest indices.
-// With k = 1, points need not coincide.
-void neighbors_at_one_place(const Tree &tree, const Node &leaf, int32_t k, int32_t *indices) {
-    Point lowest[SAGA_MOST_NEIGHBORS];
-    std::partial_sort_copy(tree.points + leaf.begin, tree.points + leaf.end, lowest, lowest + k,
-                           [](const Point &a, const Point &b) { return a.index < b.index; });
-    for (int32_t i = leaf.begin; i < leaf.end; ++i) {
-        int32_t *row = indices + tree.points[i].index * int64_t(k), *const end = row + k;
-        *row++ = tree.points[i].index;
-        for (const Point *other = lowest; row < end; ++other) {
-            if (other->index != tree.points[i].index) *row++ = other->index;
-        }
-    }
-}
-
-void neighbors_of_leaf(const Tree &tree, const Node &leaf, int32_t k, int32_t *indices) {
-    if (k == 1 || (leaf.size() >= k && leaf.diagonal2() == 0)) {
-        neighbors_at_one_place(tree, leaf, k, indices);
-        return;
-    }
-    Neighborhood neighborhood(tree, leaf, k - 1);
-    neighborhood.compare(leaf);
-    search_around(tree, leaf, neighborhood);
-    neighborhood.write(indices);
-}
 
 // ---- Ball query ----
 
@@ -261,31 +121,6 @@ using namespace saga;
 extern "C" int64_t saga_neighbors_workspace(int64_t n) {
     // The tree, and the larger of the flags and queue of region growing and the cells of the mean distance.
     return Tree::workspace(n) + 16 * n + 2 * Arena::ALIGNMENT;
-}
-
-extern "C" int saga_nearest_distance(int64_t n, const float *points, float *distances, void *workspace, void *) {
-    if (n == 0) return 0;
-    Arena arena(workspace);
-    const Tree tree(n, points, LEAF_SIZE, NO_LIMIT, arena);
-#pragma omp parallel for schedule(dynamic, CHUNK) if (n > PARALLEL_SIZE)
-    for (int32_t id = 0; id < tree.node_count(); ++id) {
-        const Node &node = tree.nodes[id];
-        if (node.leaf()) nearest_of_leaf(tree, node, distances);
-    }
-    return 0;
-}
-
-extern "C" int saga_nearest_neighbors(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace,
-                                      void *) {
-    if (n == 0) return 0;
-    Arena arena(workspace);
-    const Tree tree(n, points, LEAF_SIZE, NO_LIMIT, arena);
-#pragma omp parallel for schedule(dynamic, CHUNK) if (n > PARALLEL_SIZE)
-    for (int32_t id = 0; id < tree.node_count(); ++id) {
-        const Node &node = tree.nodes[id];
-        if (node.leaf()) neighbors_of_leaf(tree, node, int32_t(k), indices);
-    }
-    return 0;
 }
 
 extern "C" int saga_within_radius(int64_t n, const float *points, int64_t q, const float *queries, double radius,

@@ -21,6 +21,7 @@ from saga.query.segmentation import Segmentation
 from saga.raster.device_scene import DeviceScene
 from saga.regions.beside import regions_beside
 from saga.regions.scene_regions import SceneRegions
+from saga.runtime.sets import size_of
 from saga.scene import Camera, Scene
 from saga.train import FeatureField
 
@@ -196,8 +197,9 @@ class Method(ABC, Generic[ConfigT]):
         `described` stands for "view" and "prompt" where no view was prompted.
         """
         mask = mask & self.device_scene.valid
-        report.counts.setdefault("selected", int(mask.sum()))
-        if not bool(mask.any()):
+        size = size_of(mask)
+        report.counts.setdefault("selected", size)
+        if size == 0:
             report.warnings.append(f"nothing was selected: {self.advice}")
         first = prompts[0].describe() if prompts else described or {"view": None, "prompt": {}}
         facts = {**first, "further_prompts": [prompt.describe() for prompt in prompts[1:]], **report.as_json()}

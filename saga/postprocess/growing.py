@@ -15,6 +15,7 @@ from saga.postprocess.neighbors import (
     nearest_neighbor_distance,
     reach_of,
 )
+from saga.runtime.sets import picked
 
 
 def grow_region(
@@ -40,7 +41,7 @@ def grow_region(
     """
     candidates = check_points(points)
     chosen = check_mask("seeds", seeds, candidates)
-    radius = spacing(candidates[chosen], 1.0) if radius is None else check_radius(radius)
+    radius = spacing(picked(candidates, chosen), 1.0) if radius is None else check_radius(radius)
     if chosen.any():
         chosen = implementation(candidates).grow_region(candidates, chosen, reach_of(radius))
     return chosen.to(points.device), radius
@@ -72,7 +73,7 @@ def ball_query(
     check_quantile(quantile)
     scene = check_points(points)
     chosen = check_mask("members", members, scene)
-    selection = scene[chosen]
+    selection = picked(scene, chosen)
     radius = spacing(selection, quantile) if radius is None else check_radius(radius)
     if len(selection) > 0:
         chosen = implementation(scene).within_radius(selection, scene, chosen, reach_of(radius))
@@ -92,5 +93,12 @@ def spacing(
     """Returns the quantile (nearest rank) of the points' nearest neighbor distances; 0 for fewer than two points."""
     if len(points) < 2:
         return 0.0
-    rank = max(math.ceil(quantile * len(points)), 1)
-    return float(nearest_neighbor_distance(points).kthvalue(rank).values)
+    return quantile_of(nearest_neighbor_distance(points), quantile)
+
+
+def quantile_of(
+    distances: Tensor,  # [n]
+    quantile: float,
+) -> float:
+    """Returns a quantile (nearest rank) of at least one distance."""
+    return float(distances.kthvalue(max(math.ceil(quantile * len(distances)), 1)).values)

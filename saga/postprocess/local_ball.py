@@ -11,15 +11,15 @@ import math
 import torch
 from torch import Tensor
 
-from saga.postprocess.growing import check_quantile, spacing
+from saga.postprocess.growing import check_quantile, quantile_of
 from saga.postprocess.neighbors import (
     check_mask,
     check_points,
     implementation,
-    nearest_neighbor_distance,
     nearest_neighbors,
     reach_of,
 )
+from saga.runtime.sets import picked, rows_of, size_of
 
 _AROUND = 32
 """Members, itself included, that a member's spacing is smoothed over."""
@@ -56,18 +56,18 @@ def local_ball_query(
     scene = check_points(points)
     chosen = check_mask("members", members, scene)
     joining = ~chosen if allowed is None else ~chosen & check_mask("allowed", allowed, scene)
-    selection = scene[chosen]
+    selection = picked(scene, chosen)
     radii = _local_spacing(selection, quantile)
-    if len(selection) == 0 or not bool(joining.any()):
+    if len(selection) == 0 or size_of(joining) == 0:
         return chosen.to(points.device), radii.to(points.device)
     searches = implementation(scene)
     near = searches.within_radius(selection, scene, ~joining, reach_of(float(radii.max()))) & joining
-    queries, classes = scene[near], _classes(radii)
+    queries, classes = picked(scene, near), _classes(radii)
     joined = torch.zeros(len(queries), dtype=torch.bool, device=scene.device)
     for each in classes.unique():
         same = classes == each
         joined = searches.within_radius(selection[same], queries, joined, reach_of(float(radii[same].min())))
-    chosen = chosen.index_put((near,), joined)
+    chosen = chosen.index_fill(0, rows_of(near)[rows_of(joined)], True)
     return chosen.to(points.device), radii.to(points.device)
 
 
@@ -78,12 +78,23 @@ def _local_spacing(
     """The quantile (nearest rank) of the nearest neighbor distances around each point; 0 for a single one."""
     if len(points) < 2:
         return points.new_zeros(len(points))
-    around = nearest_neighbors(points, min(_AROUND, len(points))).long()
+    around = nearest_neighbors(points, min(_AROUND, len(points)))
+    nearest = _distances(points, around[:, 1])
     rank = max(math.ceil(quantile * around.shape[1]), 1)
-    spacings = nearest_neighbor_distance(points)[around]
+    spacings = nearest.index_select(0, around.flatten()).view(around.shape)
     last = rank == around.shape[1]  # the largest, which takes no sorting
     local: Tensor = spacings.amax(1) if last else spacings.kthvalue(rank, dim=1).values
-    return local.clamp(max=spacing(points, _LARGEST))
+    return local.clamp(max=quantile_of(nearest, _LARGEST))
+
+
+def _distances(
+    points: Tensor,  # [m, 3]
+    others: Tensor,  # [m] int32
+) -> Tensor:  # [m]
+    """Returns the distance from each point to another, as `nearest_neighbor_distance` has it for the nearest."""
+    steps = points.double() - points.index_select(0, others).double()
+    x, y, z = steps.square_().unbind(1)
+    return (x + y + z).sqrt_().float()
 
 
 def _classes(

@@ -13,6 +13,7 @@ from saga.errors import SagaError
 from saga.query.matching import Matcher
 from saga.query.prompts import CheckedPrompt
 from saga.raster import BlendOperator
+from saga.runtime.sets import rows_of
 
 _MOST_PIXELS = 4096
 """Pixels of a region that k-means looks at."""
@@ -173,10 +174,10 @@ def centered(
     moved = []
     for query in queries:
         for _ in range(steps):
-            alike = (matcher.cosine(query[None]) > _ALIKE).nonzero()[:, 0]
+            alike = rows_of(matcher.cosine(query[None]) > _ALIKE)
             if len(alike) == 0:
                 break
-            query = F.normalize(features[alike], dim=1).mean(0)
+            query = F.normalize(features.index_select(0, alike), dim=1).mean(0)
         moved.append(query)
     return torch.stack(moved) if moved else queries
 

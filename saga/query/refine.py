@@ -14,6 +14,7 @@ from saga.postprocess import open3d
 from saga.query.config import QueryConfig
 from saga.query.report import Report
 from saga.raster import BlendOperator
+from saga.runtime.sets import picked, rows_of, size_of
 
 _VISIBLE = 0.05
 """Blended weight, summed over a view's pixels, above which a Gaussian counts as seen."""
@@ -81,10 +82,10 @@ def refine(
             report.count("after_region_growing", selected)
     elif config.statistical_filter:
         with report.timed("statistical_filter"):
-            near = searches.statistical_filter(points[selected], std_ratio=deviations)
+            near = searches.statistical_filter(picked(points, selected), std_ratio=deviations)
             selected = _within(selected, near)
         report.count("after_statistical_filter", selected)
-    if config.ball_query and bool(selected.any()):
+    if config.ball_query and size_of(selected) > 0:
         selected = _completed(selected, points, config, searches, report, reachable)
         if evidence is not None:
             selected = selected & ~evidence.outside
@@ -113,7 +114,7 @@ def _completed(
             joined, radius = searches.ball_query(points, selected, quantile=quantile)
             joined = joined if allowed is None else joined & (allowed | selected)
     report.thresholds["ball_radius"] = radius
-    before, after = int(selected.sum()), int(joined.sum())
+    before, after = size_of(selected), size_of(joined)
     if after > _LARGE_GROWTH * before:
         report.warnings.append(
             f"the ball query enlarged the selection from {before:,} to {after:,} Gaussians: look at what it added, or "
@@ -131,9 +132,9 @@ def _grow(
 ) -> Tensor:  # [N] bool
     """Returns the part of a selection that hangs together with what masks confirm; all if they confirm none."""
     seeds = selected & evidence.inside
-    if not bool(seeds.any()):
+    if size_of(seeds) == 0:
         return selected
-    region, radius = searches.grow_region(points[selected], seeds[selected])
+    region, radius = searches.grow_region(picked(points, selected), picked(seeds, selected))
     report.thresholds["growing_radius"] = radius
     return _within(selected, region)
 
@@ -141,5 +142,5 @@ def _grow(
 def _within(selected: Tensor, kept: Tensor) -> Tensor:  # [N]
     """Returns the part of a selection [N] that `kept` [selected] keeps."""
     out = torch.zeros_like(selected)
-    out[selected] = kept
+    out[rows_of(selected)[rows_of(kept)]] = True
     return out

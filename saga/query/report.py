@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saga.runtime.sets import size_of
+
 
 @dataclass
 class Report:
@@ -45,7 +47,7 @@ class Report:
         mask: Tensor,  # [N] bool
     ) -> None:
         """Records how many Gaussians a stage left."""
-        self.counts[stage] = int(mask.sum())
+        self.counts[stage] = size_of(mask)
 
     def copy(self) -> Report:
         """Returns a report that starts from what this one has; neither changes the other afterwards."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.runtime.sets import size_of
 
 if TYPE_CHECKING:
     from saga.raster.device_scene import DeviceScene
@@ -111,7 +112,7 @@ class Segmentation:
 
     def __len__(self) -> int:
         """Returns the number of Gaussians selected."""
-        return int(self.tensor.mask.sum())
+        return size_of(self.tensor.mask)
 
     def __repr__(self) -> str:
         """Returns one line: how much was selected, and from which view."""

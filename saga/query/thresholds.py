@@ -37,7 +37,7 @@ def valley_threshold(
 
     low, high = window
     # On the scores' device; scores below 0 and from 1 on are counted apart.
-    bins = (scores * _BINS).floor().long().clamp(-1, _BINS) + 1
+    bins = (scores * _BINS).floor_().clamp_(-1, _BINS).add_(1).to(torch.uint8)
     counts = torch.bincount(bins, minlength=_BINS + 2)[1 : _BINS + 1].cpu().numpy()
     smooth = gaussian_filter1d(counts.astype(np.float64), 2.0)
     centers = (np.arange(_BINS) + 0.5) / _BINS

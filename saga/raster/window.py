@@ -15,6 +15,7 @@ from saga.raster.geometry import TENSORS, Geometry
 from saga.raster.operator import BlendOperator
 from saga.raster.reference import NEAR
 from saga.raster.sparse import SparseRows
+from saga.runtime.sets import rows_of
 from saga.scene.camera import Camera
 
 LARGEST = 128 * 128
@@ -23,6 +24,10 @@ _DEVIATIONS = 3.34
 """Standard deviations at which the most opaque Gaussian falls below an alpha of 1/255, rounded up."""
 _SLACK = 3.0
 """Pixels that the rasterizer's dilation and rounding add to that, rounded up."""
+
+
+_CACHED = 1 << 15
+"""Gaussians whose products with the sides of a picture stay in a core's cache."""
 
 
 class Bounds:
@@ -54,7 +59,9 @@ class Bounds:
         least[4] = 0.5 * NEAR / self._unit
         world = torch.cat([sides[:, :3] @ pose[:3, :3], sides[:, 3:]], dim=1)
         least -= sides[:, :3] @ pose[:3, 3:]
-        return (world @ self._spheres >= least).all(0).nonzero()[:, 0]
+        step = _CACHED if self._spheres.device.type == "cpu" else max(self._spheres.shape[1], 1)
+        inside = [(world @ part - least).amin(0) >= 0 for part in self._spheres.split(step, dim=1)]
+        return rows_of(torch.cat(inside))
 
 
 class WindowOperator(BlendOperator):

@@ -29,9 +29,7 @@ def reachable(
     lengths = np.bincount(outer, regions.lengths[across], regions.count)
     closed = np.bincount(outer, (regions.closed * regions.lengths)[across], regions.count)
     barred = (lengths > 0) & (closed > _CONFIRMED * lengths)
-    # The last entry is what cell -1 looks up.
-    free: np.ndarray = np.append(~barred, True)[regions.cells]
-    return free
+    return regions.looked_up(~barred, True)
 
 
 def cells_held(
@@ -39,8 +37,5 @@ def cells_held(
     selected: np.ndarray,  # [N] bool
 ) -> np.ndarray:  # [L]
     """Cells of which most Gaussians are selected, bool [L]."""
-    owned = regions.cells >= 0
-    sizes = np.bincount(regions.cells[owned], minlength=regions.count)
-    held = np.bincount(regions.cells[owned], selected[owned], regions.count)
-    cells: np.ndarray = held > _MOST * np.maximum(sizes, 1)
+    cells: np.ndarray = regions.held(selected) > _MOST * np.maximum(regions.sizes, 1)
     return cells

@@ -88,9 +88,38 @@ class SceneRegions:
         members: np.ndarray,  # [L]
     ) -> np.ndarray:  # [N]
         """The Gaussians in a set of cells, bool [N]."""
-        # The last entry is what cell -1 looks up.
-        inside: np.ndarray = np.append(members, False)[self.cells]
-        return inside
+        return self.looked_up(members, False)
+
+    def looked_up(
+        self,
+        of_cells: np.ndarray,  # [L] bool
+        without: bool,
+    ) -> np.ndarray:  # [N] bool
+        """What each Gaussian's cell has; `without` for those in no cell."""
+        found: np.ndarray = np.concatenate([[without], of_cells]).take(self.places)
+        return found
+
+    def held(
+        self,
+        selected: np.ndarray,  # [N] bool
+    ) -> np.ndarray:  # [L] int64
+        """How many of each cell's Gaussians are selected."""
+        counts: np.ndarray = np.bincount(self.places[np.flatnonzero(selected)], minlength=self.count + 1)[1:]
+        return counts
+
+    @cached_property
+    def places(self) -> np.ndarray:  # [N]
+        """Row of each Gaussian in a table with a row for each cell after one for no cell, int64 [N].
+
+        As indices that NumPy takes as they are: a click looks up and counts all Gaussians several times.
+        """
+        return self.cells.astype(np.int64) + 1
+
+    @cached_property
+    def sizes(self) -> np.ndarray:  # [L]
+        """Number of Gaussians of each cell, int64 [L]."""
+        counts: np.ndarray = np.bincount(self.places, minlength=self.count + 1)[1:]
+        return counts
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file, under a temporary name first. Raises SagaError."""

@@ -55,6 +55,13 @@ def test_nearest_neighbors(native, cloud, count):
     assert torch.equal(native.nearest_neighbors(cloud, count), reference.nearest_neighbors(cloud, count))
 
 
+def test_nearest_neighbors_beside_many_at_one_place(native):
+    """Hundreds that are equally near are more than are compared with each other at once."""
+    scattered = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
+    points = torch.cat([scattered[:150], torch.zeros(600, 3), scattered[150:]])
+    assert torch.equal(native.nearest_neighbors(points, 32), reference.nearest_neighbors(points, 32))
+
+
 def test_the_reference_compares_with_every_point(cloud):
     """Ties and the points' own places, too, are as a search through all of them has it."""
     rows = torch.arange(0, len(cloud), 37)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from saga.query.refine import MaskEvidence, refine
 from saga.query.report import Report
 from saga.query.thresholds import paper_threshold, valley_threshold
 from saga.raster import BlendOperator, DeviceScene, SparseRows
+from saga.runtime.sets import picked, size_of
 from saga.train import FeatureField
 from saga.train.smoothing import neighbor_average
 
@@ -118,10 +119,10 @@ class FeatureQueries:
         detail: bool = False,
     ) -> Selection:
         matches = [self._match_prompt(scale, prompt, report, detail) for prompt in prompts]
-        scores = torch.stack([match.scores for match in matches]).amax(0)
+        scores = reduce(torch.maximum, [match.scores for match in matches])
         with report.timed("selection"):
             chosen = [self._above(scale, match) for match in matches]
-            selected = torch.stack(chosen).any(0) & self._scene.valid
+            selected = reduce(torch.logical_or, chosen) & self._scene.valid
         report.thresholds["score"] = min(match.threshold for match in matches)
         evidence = MaskEvidence.joined([match.evidence for match in matches if match.evidence is not None])
         means = self._scene.geometry.means
@@ -191,9 +192,13 @@ class FeatureQueries:
     def _threshold(self, scores: Tensor, detail: bool) -> float:
         chosen = self.config.score_threshold
         if chosen == "paper":
-            return paper_threshold(scores[self._scene.valid])
+            return paper_threshold(self._of_valid(scores))
         if chosen == "adaptive" and detail:
-            return valley_threshold(scores[self._scene.valid], _DETAIL_WINDOW)
+            return valley_threshold(self._of_valid(scores), _DETAIL_WINDOW)
         if chosen == "adaptive":
-            return valley_threshold(scores[self._scene.valid])
+            return valley_threshold(self._of_valid(scores))
         return float(chosen)
+
+    def _of_valid(self, scores: Tensor) -> Tensor:  # [N] -> [n]
+        """Scores of the Gaussians that are numbers: mostly all of them, which then are not copied."""
+        return scores if size_of(self._scene.valid) == len(scores) else picked(scores, self._scene.valid)

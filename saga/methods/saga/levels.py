@@ -16,7 +16,7 @@ from saga.query.report import Report
 from saga.raster.device_scene import DeviceScene
 from saga.regions.answers import Answer, Evidence, equal_worth, nested_answers, overlaps
 from saga.regions.membership import pixel_cells
-from saga.regions.reach import reachable
+from saga.regions.reach import cells_held, reachable
 from saga.regions.scene_regions import SceneRegions
 
 Trust = Literal["selection", "masks", "regions"]
@@ -56,9 +56,6 @@ class Levels:
         """Keeps the regions with what they need on the scene's device."""
         self._scene, self.regions = scene, regions
         self._cells = torch.from_numpy(regions.cells).to(scene.device, torch.int64)
-        owned = regions.cells >= 0
-        self._owned = owned
-        self._sizes = np.maximum(np.bincount(regions.cells[owned], minlength=regions.count), 1)
 
     def evidence(self, prompts: Sequence[ViewPrompt]) -> Evidence:
         """What prompts say about the cells; points that show no cell say nothing."""
@@ -83,10 +80,7 @@ class Levels:
         selected: Tensor,  # [N] bool
     ) -> np.ndarray:  # [L]
         """Cells of which most Gaussians are selected, bool [L]."""
-        chosen = selected.cpu().numpy()[self._owned]
-        held = np.bincount(self.regions.cells[self._owned], chosen, self.regions.count)
-        cells: np.ndarray = held > 0.5 * self._sizes
-        return cells
+        return cells_held(self.regions, selected.cpu().numpy())
 
     def reachable(
         self,
