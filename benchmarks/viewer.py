@@ -4,7 +4,8 @@
 
 The scene is the embedded one with as many Gaussians; features and regions are made from its labels, so that what is
 measured is a click and not training. Each object is clicked from a camera that is none of the scene's views. With
---browser a headless Chromium draws, by default without a graphics card.
+--browser 7 so many objects are clicked on in a headless Chromium, which draws without a graphics card, until they are
+seen to be orange.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -28,6 +30,9 @@ from saga.session import Session
 from saga.train import FeatureField, TrainConfig
 from saga.viewer.display import Display
 from saga.viewer.frames import picture, size_of
+
+if TYPE_CHECKING:
+    from saga.viewer import Viewer
 
 CHANNELS = 32
 FLAGS = [
@@ -64,7 +69,7 @@ def segmenter(demo: DemoScene, scene: Scene) -> Segmenter:
     return Segmenter(DeviceScene(scene), field, regions=regions)
 
 
-def engine(count: int, clicks: int) -> tuple[Session, dict[str, float]]:
+def engine(count: int, clicks: int) -> tuple[Session, np.ndarray, dict[str, float]]:
     """Clicks on objects; medians of milliseconds and of what is sent."""
     demo = make_scene(gaussians=count, views=2, size=(160, 120))
     scene = Scene(demo.gaussians, demo.cameras)
@@ -102,38 +107,106 @@ def engine(count: int, clicks: int) -> tuple[Session, dict[str, float]]:
             picture(session.placed, seen, display.colors, session.selection, "all", (1, 1, 1), rows)
             times.append((time.perf_counter() - began) * 1e3)
         facts[name] = float(np.median(times))
-    return session, facts
+    return session, demo.labels, facts
 
 
-def page(session: Session, clicks: int) -> dict[str, float]:
-    """The same clicks through a browser: until the page has the answer, and how long it takes to draw a picture."""
+WATCH = """
+(() => {
+  localStorage.setItem('saga-hint', 'seen');
+  const watch = (window.watch = { place: null, seen: null, pressed: null, frames: [], drew: 0 });
+  const orange = (r, g, b) => r - b > 70 && r - g > 20;
+  const look = (r, g, b) => {
+    if (!watch.seen && orange(r, g, b)) watch.seen = performance.now();
+  };
+  // Pixels are read in the callback that drew them: WebGL has then finished, and they are not gone yet.
+  const plain = window.requestAnimationFrame.bind(window);
+  window.requestAnimationFrame = (draw) => plain((now) => {
+    draw(now);
+    const canvas = document.querySelector('canvas[data-engine]');
+    if (!watch.place || watch.seen || saga.frame.on || !canvas) return;
+    const gl = canvas.getContext('webgl2'), pixel = new Uint8Array(4);
+    const [x, y] = watch.place, ratio = canvas.width / canvas.clientWidth;
+    const [column, row] = [Math.round(x * ratio), canvas.height - 1 - Math.round(y * ratio)];
+    gl.readPixels(column, row, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+    const at = performance.now();
+    if (watch.drew) watch.frames.push(at - watch.drew);
+    watch.drew = at;
+    watch.pixel = [...pixel];
+    look(...pixel);
+  });
+  addEventListener('pointerup', () => { watch.pressed = performance.now(); }, true);
+  addEventListener('load', (event) => {
+    if (event.target.id !== 'saga-frame' || !watch.place || watch.seen) return;
+    const one = new OffscreenCanvas(innerWidth, innerHeight), context = one.getContext('2d');
+    context.drawImage(event.target, 0, 0, innerWidth, innerHeight);
+    look(...context.getImageData(...watch.place.map(Math.round), 1, 1).data);
+  }, true);
+})();
+"""
+"""Notes when the pixel that is clicked on turns orange: in WebGL's picture, or in the one from saga."""
+
+
+def page(session: Session, labels: np.ndarray, clicks: int) -> dict[str, float]:
+    """Clicks on objects in a headless Chromium until they are seen to be orange, in both ways of drawing."""
     from playwright.sync_api import sync_playwright
 
     from saga.viewer import Viewer
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     viewer = Viewer(session, port=0, folder=Path(tempfile.mkdtemp()))
-    rounds, engines, frames = [], [], []
+    facts: dict[str, float] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         opened = browser.new_page(viewport={"width": 1280, "height": 960})
-        opened.add_init_script("localStorage.setItem('saga-hint', 'seen')")
+        opened.set_default_timeout(600_000)
+        opened.add_init_script(WATCH)
+        began = time.perf_counter()
         opened.goto(viewer.address)
-        opened.wait_for_function("window.saga && saga.state && saga.client !== null", timeout=120_000)
-        opened.wait_for_timeout(10_000)
-        rng = np.random.default_rng(0)
-        for _ in range(clicks):
-            at = rng.uniform((0.3, 0.4), (0.7, 0.7)).tolist()
-            answer = opened.evaluate(f"saga.act('click', {{at: {at}, mode: 'replace'}})")
-            if "ms" in answer:
-                rounds.append(answer["round"])
-                engines.append(answer["ms"])
-            frame = "new Promise(r => requestAnimationFrame(a => requestAnimationFrame(b => r(b - a))))"
-            frames.append(opened.evaluate(frame))
+        opened.wait_for_function("window.saga && saga.state && saga.client !== null")
+        opened.wait_for_function("document.querySelector('canvas[data-engine]')")
+        opened.screenshot()
+        facts["page until the scene shows, s"] = time.perf_counter() - began
+        for way in ("WebGL", "pictures from saga"):
+            if way != "WebGL":
+                opened.evaluate("saga.frame.turn_on(true)")
+                opened.wait_for_function("saga.frame.image.naturalWidth > 0 && saga.waiting.size === 0")
+            facts |= {f"{way}: {name}": value for name, value in _clicked(opened, viewer, labels, clicks).items()}
         browser.close()
     viewer.close()
-    waits = np.array(rounds) - np.array(engines)
-    return {"page, beside the engine": float(np.median(waits)), "one picture": float(np.median(frames))}
+    return facts
+
+
+def _clicked(opened: Any, viewer: Viewer, labels: np.ndarray, clicks: int) -> dict[str, float]:
+    """Medians of the milliseconds from the release of the button until each part is done."""
+    rows = []
+    for number in range(clicks):
+        stage = viewer.stage
+        (tab,) = viewer.front.tabs
+        orbit = tab.state.get("orbit")
+        camera = (
+            stage.camera(stage.client(opened.evaluate("saga.client"))) if orbit is None else orbit.camera(1280, 960)
+        )
+        things = np.unique(labels[labels > 0])
+        member = labels == things[number % len(things)]
+        (pixel,), _ = camera.project(viewer.session.scene.gaussians.means[member].mean(0)[None])
+        place = [float(pixel[0] * 1280 / camera.width), float(pixel[1] * 960 / camera.height)]
+        opened.evaluate("saga.act('clear')")
+        opened.wait_for_function("saga.waiting.size === 0 && saga.state.selected === 0")
+        opened.wait_for_timeout(1000)
+        opened.screenshot()
+        opened.evaluate(f"saga.last = null; Object.assign(watch, {{place: {place}, seen: null, drew: 0}})")
+        opened.mouse.click(*place)
+        try:
+            opened.wait_for_function("saga.last && watch.seen", timeout=120_000, polling=50)
+        except Exception:  # what was clicked on is hidden, or small
+            continue
+        rows.append(opened.evaluate("[saga.last.engine, saga.last.round, watch.seen - watch.pressed]"))
+    opened.evaluate("watch.place = null")
+    engine, answered, seen = np.median(np.array(rows), axis=0).tolist()
+    facts = {"clicks": len(rows), "engine": engine, "answered": answered, "seen": seen}
+    facts |= {"transfer": answered - engine, "draw": seen - answered}
+    frames = opened.evaluate("watch.frames")
+    return facts | ({"one frame": float(np.median(frames))} if frames else {})
 
 
 def main() -> None:
@@ -141,12 +214,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gaussians", type=int, nargs="+", default=[100_000, 500_000, 2_500_000])
     parser.add_argument("--clicks", type=int, default=15)
-    parser.add_argument("--browser", action="store_true")
+    parser.add_argument("--browser", type=int, default=0, help="clicks in a headless Chromium")
     options = parser.parse_args()
     for count in options.gaussians:
-        session, facts = engine(count, options.clicks)
+        session, labels, facts = engine(count, options.clicks)
         if options.browser:
-            facts |= page(session, options.clicks)
+            facts |= page(session, labels, options.browser)
         for name, value in facts.items():
             print(f"{name:32s} {value:12,.1f}", flush=True)
         print()

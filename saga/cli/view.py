@@ -33,6 +33,8 @@ def view(
     browser: bool = False,
     prepare: bool = True,
     most_shown: NonNegative = 600_000,
+    masks: OptionalPath = None,
+    sam: OptionalText = None,
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
 ) -> None:
     """See a scene in the browser and select objects by clicking on them.
@@ -50,6 +52,8 @@ def view(
         prepare: Make the scene's regions where there are none: seconds, once.
         most_shown: Gaussians that the browser draws; of a larger scene it draws a level of detail. Selections are
             always of all Gaussians.
+        masks: Your own masks, for training from the page; those in the scene's folder need no naming.
+        sam: Segment Anything checkpoint for training from the page: a file, or vit_h, vit_l or vit_b.
     """
     from saga.raster import DeviceScene
     from saga.session import Session
@@ -66,7 +70,9 @@ def view(
             opened.use(method)
         if session is None and opened.history.state.objects:
             say(f"{beside(scene, '.session')}: {len(opened.objects)} objects from before")
-        viewer = Viewer(opened, host=host, port=port, token=token, folder=out, most_shown=most_shown)
+        viewer = Viewer(
+            opened, host=host, port=port, token=token, folder=out, most_shown=most_shown, masks=masks, sam=sam
+        )
         try:
             say(f"{scene}: {len(loaded.gaussians):,} Gaussians. Open {viewer.address} in a browser; Ctrl-C ends it.")
             if browser:

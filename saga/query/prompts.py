@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from saga.errors import SagaError
 from saga.masks.pictures import read_object
@@ -39,6 +40,9 @@ class Prompt:
     """A PNG (the object where not transparent, or not black) or a bool array [H, W]."""
     box: tuple[float, float, float, float] | None = None
     """x0, y0, x1, y1 around the object."""
+    rim: float = 0.0
+    """Width in pixels of the band along the outline of `mask` that decides nothing, half of it on either side: as far
+    as a line drawn by hand may be off."""
 
     def describe(self) -> dict[str, Any]:
         """Returns the prompt as JSON values; arrays are named, not copied."""
@@ -48,6 +52,7 @@ class Prompt:
             "negative": [list(p) for p in self.negative],
             "box": None if self.box is None else list(self.box),
         }
+        parts |= {"rim": self.rim} if self.rim else {}
         parts |= {k: str(v) if isinstance(v, (str, Path)) else "given" for k, v in named.items() if v is not None}
         return {k: v for k, v in parts.items() if v is not None and v != []}
 
@@ -64,6 +69,8 @@ class CheckedPrompt:
     scribble: np.ndarray | None  # [H, W] bool
     mask: np.ndarray | None  # [H, W] bool
     box: tuple[int, int, int, int] | None
+    undecided: np.ndarray | None = None  # [H, W] bool
+    """Pixels of the mask's rim, which decide nothing; None without a rim."""
 
     @property
     def positive(self) -> bool:
@@ -101,12 +108,14 @@ def check(prompt: Prompt, camera: Camera, only_negative: bool = False) -> Checke
         raise SagaError(f"prompt: expected one of points, scribble, mask or box, found {found}.")
     scribble = None if prompt.scribble is None else _scribble(prompt.scribble, camera)
     mask = None if prompt.mask is None else _picture(prompt.mask, camera, "mask")
+    mask = None if mask is None else _region_seen(mask, camera, "mask")
     return CheckedPrompt(
         _points_seen(_points(prompt.points, camera), camera),
         _points_seen(_points(prompt.negative, camera), camera),
         None if scribble is None else _region_seen(scribble, camera, "scribble"),
-        None if mask is None else _region_seen(mask, camera, "mask"),
+        mask,
         None if prompt.box is None else _box_seen(_box(prompt.box, camera), camera),
+        None if mask is None else _rim(mask, prompt.rim),
     )
 
 
@@ -140,6 +149,22 @@ def _region_seen(
             "its photograph; draw nearer to the middle."
         )
     return seen
+
+
+def _rim(
+    mask: np.ndarray,  # [H, W] bool
+    width: float,
+) -> np.ndarray | None:  # [H, W] bool
+    """Returns the pixels within half of `width` of a mask's outline; fewer of a small mask, some of which stays."""
+    if not math.isfinite(width) or width < 0:
+        raise SagaError(f"rim: expected a width in pixels that is finite and not negative, found {width}; mend it.")
+    picture, reach = Image.fromarray(mask.astype(np.uint8) * np.uint8(255)), float(width) / 2
+    while reach >= 0.5:
+        mean = np.asarray(picture.filter(ImageFilter.BoxBlur(reach)))
+        if (mean[mask] == 255).any():
+            return np.asarray((mean > 0) & (mean < 255))
+        reach /= 2
+    return None
 
 
 def _box_seen(box: tuple[int, int, int, int], camera: Camera) -> tuple[int, int, int, int]:

@@ -123,14 +123,18 @@ def enclosed_queries(
     inside: np.ndarray,  # [H, W] bool
     clusters: int,
     seed: int,
+    undecided: np.ndarray | None = None,  # [H, W] bool
 ) -> tuple[Tensor, Tensor]:
     """Returns queries for the object that fills a box or mask, and negative ones for what reaches out of it.
 
     The features inside are clustered; a cluster that is found mostly inside is the object's, the others are its
-    surroundings, which show at the rim and in gaps. If none is, the one most inside is taken.
+    surroundings, which show at the rim and in gaps. If none is, the one most inside is taken. Pixels that are undecided
+    count for neither.
     """
+    decided = np.ones_like(inside) if undecided is None else ~undecided
+    inside = inside & decided
     centers = region_queries(operator, features, inside, 2 * clusters, seed)
-    pixels = sample_pixels(np.ones_like(inside), seed, 4 * _MOST_PIXELS)
+    pixels = sample_pixels(decided, seed, 4 * _MOST_PIXELS)
     everywhere = F.normalize(rendered_features(operator, features, pixels), dim=1)
     alike = (everywhere @ F.normalize(centers, dim=1).T > _ALIKE).float()  # [P, Q]
     within = torch.from_numpy(inside[pixels[:, 1], pixels[:, 0]]).to(alike)
@@ -153,7 +157,7 @@ def positive_and_negative(
         enclosing = np.zeros((operator.camera.height, operator.camera.width), bool)
         enclosing[prompt.box[1] : prompt.box[3], prompt.box[0] : prompt.box[2]] = True
     if enclosing is not None:
-        positive, outside = enclosed_queries(operator, features, enclosing, clusters, seed)
+        positive, outside = enclosed_queries(operator, features, enclosing, clusters, seed, prompt.undecided)
         return positive, torch.cat([negative, outside])
     if prompt.scribble is not None:
         return region_queries(operator, features, prompt.scribble, clusters, seed), negative

@@ -40,9 +40,16 @@ class MaskEvidence:
     def of(
         operator: BlendOperator,
         mask: Tensor,  # [H, W] bool
+        undecided: Tensor | None = None,  # [H, W] bool
     ) -> MaskEvidence:
-        """Confirms a Gaussian when most of its visible weight falls into the mask, and rules it out when outside."""
-        weights = operator.lift(torch.stack([mask, ~mask], dim=-1).float())
+        """Confirms a Gaussian when most of its visible weight falls into the mask, and rules it out when outside.
+
+        Pixels that are undecided say neither; a Gaussian that shows there alone is neither confirmed nor ruled out.
+        """
+        parts = torch.stack([mask, ~mask], dim=-1)
+        if undecided is not None:
+            parts &= ~undecided[..., None]
+        weights = operator.lift(parts.float())
         seen = weights.sum(1) > _VISIBLE
         return MaskEvidence(seen & (weights[:, 0] > weights[:, 1]), seen & (weights[:, 0] <= weights[:, 1]))
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from saga.errors import SagaError
 from saga.raster.device_scene import DeviceScene
 from saga.regions.scene_regions import SUFFIX, SceneRegions
 from saga.scene import Scene
+
+if TYPE_CHECKING:
+    from saga.masks import MaskSource
 
 
 def regions_beside(placed: DeviceScene, field: Path | None = None, progress: bool = True) -> SceneRegions | None:
@@ -52,8 +56,10 @@ def usable_regions(path: Path, scene: Scene) -> SceneRegions | None:
         return None
 
 
-def made_regions(placed: DeviceScene, path: Path, progress: bool = True) -> SceneRegions:
-    """Makes the regions of a scene from the scene alone, and writes them to a file.
+def made_regions(
+    placed: DeviceScene, path: Path, progress: bool = True, masks: MaskSource | None = None
+) -> SceneRegions:
+    """Makes the regions of a scene, from the scene alone or with masks, and writes them to a file.
 
     Where it cannot be written, which a warning says, they serve as long as the program runs.
 
@@ -61,16 +67,19 @@ def made_regions(placed: DeviceScene, path: Path, progress: bool = True) -> Scen
         placed: the scene on a device, which was read from a file.
         path: the file.
         progress: whether to show a bar on standard error.
+        masks: masks of its views; those that a person or a model gave say which regions are things.
 
     Raises:
         SagaError: no cameras, an unreadable photograph, or nothing that two views see.
     """
     from saga.masks.open import scene_generator  # seldom needed, and slow to load
+    from saga.masks.own import are_given, generator_of
     from saga.regions import build_regions
 
-    own = scene_generator(placed)
-    structure = own.structure(progress)
-    found = build_regions(placed, structure=structure, surface=own.surface, progress=progress)
+    own = scene_generator(placed) if masks is None else generator_of(masks)
+    structure, surface = (None, None) if own is None else (own.structure(progress), own.surface)
+    given = masks if masks is not None and are_given(masks) else None
+    found = build_regions(placed, structure=structure, surface=surface, progress=progress, masks=given)
     try:
         found.save(path)
     except SagaError as error:

@@ -14,7 +14,7 @@ from saga.errors import SagaError
 from saga.runtime.shortage import shortage_line
 from saga.scene.format_names import ExportFormat
 from saga.server import bodies
-from saga.server.gate import Gate
+from saga.server.gate import DOCS_FILES, Gate
 from saga.server.opened import OpenScene
 from saga.server.problems import status_of
 from saga.server.scenes import Scenes
@@ -51,10 +51,10 @@ def build_app(
         SagaError: FastAPI is not installed.
     """
     require_fastapi()
-    from fastapi import FastAPI
     from fastapi.exceptions import RequestValidationError
     from fastapi.middleware.cors import CORSMiddleware
     from fastapi.responses import JSONResponse
+    from fastapi_offline import FastAPIOffline
     from starlette.exceptions import HTTPException
 
     @asynccontextmanager
@@ -62,8 +62,8 @@ def build_app(
         yield
         await asyncio.to_thread(scenes.close)
 
-    app = FastAPI(
-        title="saga", version=__version__, lifespan=lifespan, redoc_url=None,
+    app = FastAPIOffline(
+        title="saga", version=__version__, lifespan=lifespan, redoc_url=None, static_url=DOCS_FILES,
         description="Select objects in Gaussian splatting scenes: open one, send prompts, get bits, masks and files.",
         responses={code: {"model": bodies.ErrorAnswer, "description": text} for code, text in _REFUSED.items()},
     )  # fmt: skip
@@ -105,10 +105,11 @@ def require_fastapi() -> None:
     """Raises SagaError when the packages of the extra are missing."""
     from importlib.util import find_spec
 
-    missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
+    missing = [name for name in ("fastapi", "fastapi_offline", "uvicorn") if find_spec(name) is None]
     if missing:
+        package = missing[0].replace("_", "-")
         raise SagaError(
-            f'saga-serve: expected the package {missing[0]}, found none; install it: pip install "saga-splat[serve]".'
+            f'saga-serve: expected the package {package}, found none; install it: pip install "saga-splat[serve]".'
         )
 
 
@@ -136,6 +137,18 @@ def _add_scenes(app: FastAPI, scenes: Scenes) -> None:
     @app.get("/scenes/{scene}/views", summary="Its views and their cameras")
     async def list_views(scene: str) -> list[bodies.ViewAnswer]:
         return await _done(scenes.submit(scene, OpenScene.views))
+
+    @app.post("/scenes/{scene}/training", status_code=202, summary="Make features and regions, beside the prompts")
+    async def train(scene: str, body: bodies.TrainBody) -> bodies.TrainingAnswer:
+        return await asyncio.to_thread(scenes.opened(scene).training.start, body)
+
+    @app.get("/scenes/{scene}/training", summary="How far that is")
+    async def show_training(scene: str) -> bodies.TrainingAnswer:
+        return scenes.opened(scene).training.state()
+
+    @app.delete("/scenes/{scene}/training", summary="End it; a later one goes on where it stopped")
+    async def cancel_training(scene: str) -> bodies.TrainingAnswer:
+        return await asyncio.to_thread(scenes.opened(scene).training.cancel)
 
 
 def _add_selecting(app: FastAPI, scenes: Scenes) -> None:

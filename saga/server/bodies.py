@@ -143,6 +143,32 @@ class ExportBody:
 
 
 @dataclass
+class TrainBody:
+    """What to train with; without masks and checkpoint, masks come from the scene itself."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    masks: PathText | None = None
+    """Masks of the views: a folder, or a file of annotations."""
+    sam: PathText | None = None
+    """A Segment Anything checkpoint's file, inside the folders that are served."""
+    iterations: Annotated[int, Ge(0), Le(100_000)] | None = None
+    """Steps of training; 0 makes features in a closed form, in seconds."""
+
+
+@dataclass
+class TrainingAnswer:
+    """How far the training of a scene is."""
+
+    state: Literal["none", "running", "done", "failed", "cancelled"]
+    text: str
+    """What is done now, or how it ended."""
+    done: int
+    """Steps of what is done now that are behind it."""
+    total: int
+    """All of these steps; 0 where that is not known."""
+
+
+@dataclass
 class ErrorAnswer:
     """Why a request was refused, in one line."""
 

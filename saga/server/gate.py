@@ -18,6 +18,8 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 """Names that only this machine is reached by."""
 OPEN_PATHS = ("/docs", "/openapi.json")
 """What needs no token: it says nothing of any scene."""
+DOCS_FILES = "/docs-files"
+"""Where the script and style of the page at /docs lie."""
 
 
 class Gate:
@@ -61,7 +63,9 @@ class Gate:
         origin = headers.get(b"origin")
         if origin is not None and origin not in self._origins and urlsplit(origin).netloc != headers.get(b"host"):
             return 403, "origin: expected a page that may ask, found another; name it when saga-serve is started."
-        if self._token is None or scope["path"] in OPEN_PATHS or scope["method"] == "OPTIONS":
+        path = str(scope["path"])
+        open_to_all = path in OPEN_PATHS or path.startswith(f"{DOCS_FILES}/") or scope["method"] == "OPTIONS"
+        if self._token is None or open_to_all:
             return None
         kind, _, given = headers.get(b"authorization", "").partition(" ")
         if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):

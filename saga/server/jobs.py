@@ -1,4 +1,4 @@
-"""One thread for each scene, and a queue before it that is not endless."""
+"""Threads for what requests ask, and a queue before them that is not endless."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ _Result = TypeVar("_Result")
 
 
 class Jobs:
-    """Does one thing at a time, in the order in which it was asked."""
+    """Does one thing at a time, or a few, in the order in which they were asked."""
 
-    def __init__(self, folders: Folders, most_waiting: int) -> None:
-        """Takes the folders that its thread keeps to, and how many requests may wait beside the one at work."""
-        self._pool = ThreadPoolExecutor(1, "saga-serve", folders.guard_this_thread)
-        self._most, self._open, self._lock = most_waiting + 1, 0, threading.Lock()
+    def __init__(self, folders: Folders, most_waiting: int, threads: int = 1) -> None:
+        """Takes the folders that its threads keep to, how many requests may wait, and how many are at work at most."""
+        self._pool = ThreadPoolExecutor(threads, "saga-serve", folders.guard_this_thread)
+        self._waiting = most_waiting
+        self._most, self._open, self._lock = most_waiting + threads, 0, threading.Lock()
 
     def submit(self, job: Callable[[], _Result]) -> Future[_Result]:
         """Queues a job. Raises BusyError when too many wait."""
         with self._lock:
             if self._open >= self._most:
-                raise BusyError(f"scene: expected at most {self._most - 1} requests that wait, found more; ask later.")
+                raise BusyError(f"scene: expected at most {self._waiting} requests that wait, found more; ask later.")
             self._open += 1
         try:
             future = self._pool.submit(job)

@@ -16,16 +16,17 @@ from PIL import Image
 from saga.errors import SagaError
 from saga.export import render_masks
 from saga.export.splats import usable_format, write_splats
-from saga.masks.pictures import read_object
 from saga.query import Prompt
 from saga.scene import Camera
 from saga.scene.format_names import ExportFormat
 from saga.server import bodies
 from saga.server.folders import Folders
 from saga.server.problems import ConflictError, MissingError, RequestError, TooLargeError
+from saga.server.training import Training
 from saga.session import Session
 from saga.session.exporting import export_object
 from saga.session.keeping import Outcome
+from saga.session.pictures import mask_of_png
 from saga.session.state import NamedObject
 
 _MOST_PIXELS = 1 << 25
@@ -38,9 +39,11 @@ class OpenScene:
     def __init__(self, name: str, path: str, session: Session, notes: list[str], folders: Folders) -> None:
         """Takes the scene's id, its path for answers, the session on it, what was noted, and where files may lie."""
         self.id, self.path, self.session, self.notes, self.folders = name, path, session, notes, folders
+        self.training = Training(session, folders)
 
     def close(self) -> None:
-        """Writes the session. Raises SagaError."""
+        """Ends training and writes the session. Raises SagaError."""
+        self.training.cancel()
         self.session.close()
 
     def describe(self) -> bodies.SceneAnswer:
@@ -240,19 +243,8 @@ def _color(body: bodies.KeepBody) -> tuple[int, int, int] | None:
 def _picture(text: str, camera: Camera) -> np.ndarray:  # [H, W] bool
     """Returns the mask of a request. Raises RequestError for what is no picture of the view's size."""
     try:
-        data = base64.b64decode(text, validate=True)
-        with Image.open(io.BytesIO(data)) as picture:
-            size, kind = picture.size, picture.format
-    except (binascii.Error, ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        return mask_of_png(base64.b64decode(text, validate=True), camera)
+    except binascii.Error as error:
         raise RequestError("mask: expected a PNG in base64, found something else; write it again.") from error
-    if kind != "PNG" or size != (camera.width, camera.height):
-        raise RequestError(
-            f"mask: expected a PNG of {camera.width} x {camera.height} pixels, found {kind} of {size[0]} x {size[1]}."
-        )
-    with tempfile.NamedTemporaryFile(suffix=".png") as file:
-        file.write(data)
-        file.flush()
-        try:
-            return read_object(Path(file.name))
-        except SagaError as error:
-            raise RequestError("mask: expected a whole PNG, found a damaged one; write it again.") from error
+    except SagaError as error:
+        raise RequestError(str(error)) from error

@@ -19,6 +19,7 @@ from saga.scene import Scene
 from saga.server.bodies import OpenBody, SceneAnswer
 from saga.server.folders import Folders
 from saga.server.jobs import Jobs
+from saga.server.notes import noted
 from saga.server.opened import OpenScene
 from saga.server.problems import ConflictError, MissingError
 from saga.session import Session
@@ -27,6 +28,10 @@ from saga.session.preparing import open_beside, prepare
 _Result = TypeVar("_Result")
 Load = Callable[[Path, Path | None, Path | None, Callable[[str], None]], Scene]
 """Loads a scene, with the folder of its photographs, its cameras, and what gets a line about all that was assumed."""
+
+
+_AT_ONCE = 4
+"""Scenes that are opened at the same time: a large one does not keep others waiting."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,9 @@ class Scenes:
         """
         self.folders, self._load, self._device = folders, load, device
         self._most_scenes, self._most_waiting = most_scenes, most_waiting
-        self._opening = Jobs(folders, most_waiting)
+        self._opening = Jobs(folders, most_waiting, _AT_ONCE)
         self._entries: dict[str, _Entry] = {}
+        self._going: dict[Path, Future[_Entry]] = {}
         self._numbers, self._lock = count(1), threading.Lock()
         self._temporary = tempfile.TemporaryDirectory(prefix="saga-serve-")
         self._usual_temporary, tempfile.tempdir = tempfile.tempdir, self._temporary.name
@@ -90,6 +96,10 @@ class Scenes:
             entries = list(self._entries.values())
         return [entry.opened.describe() for entry in entries]
 
+    def opened(self, name: str) -> OpenScene:
+        """Returns an open scene, for what needs not wait for its turn. Raises MissingError for one that is not open."""
+        return self._entry(name).opened
+
     def submit(self, name: str, job: Callable[[OpenScene], _Result]) -> Future[_Result]:
         """Queues a job for a scene. Raises MissingError for one that is not open, BusyError when too many wait."""
         entry = self._entry(name)
@@ -111,29 +121,46 @@ class Scenes:
         images, cameras = (
             None if each is None else self.folders.existing(each) for each in (body.images, body.cameras)
         )
-        known = next((entry for entry in self._entries.values() if entry.path == path), None)
+        with self._lock:
+            known = next((entry for entry in self._entries.values() if entry.path == path), None)
+            going = self._going.get(path)
+            if known is None and going is None:
+                if len(self._entries) + len(self._going) >= self._most_scenes:
+                    raise ConflictError(
+                        f"scene: expected at most {self._most_scenes} open scenes, found that many; close one."
+                    )
+                mine = self._going[path] = Future()
         if known is not None:
             return known.opened.describe()
-        if len(self._entries) >= self._most_scenes:
-            raise ConflictError(f"scene: expected at most {self._most_scenes} open scenes, found that many; close one.")
+        if going is not None:
+            return going.result().opened.describe()
+        try:
+            entry = self._entered(path, images, cameras)
+        except BaseException as error:
+            with self._lock:
+                del self._going[path]
+            mine.set_exception(error)
+            raise
+        with self._lock:
+            self._entries[entry.opened.id] = entry
+            del self._going[path]
+        mine.set_result(entry)
+        return entry.opened.describe()
+
+    def _entered(self, path: Path, images: Path | None, cameras: Path | None) -> _Entry:
         notes: list[str] = []
         session = self._session(path, images, cameras, notes)
-        name = str(next(self._numbers))
-        opened = OpenScene(name, self.folders.name(path), session, notes, self.folders)
-        with self._lock:
-            self._entries[name] = _Entry(path, Jobs(self.folders, self._most_waiting), opened)
-        return opened.describe()
+        opened = OpenScene(str(next(self._numbers)), self.folders.name(path), session, notes, self.folders)
+        return _Entry(path, Jobs(self.folders, self._most_waiting), opened)
 
     def _session(self, path: Path, images: Path | None, cameras: Path | None, notes: list[str]) -> Session:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
+        with noted(notes):
             placed = DeviceScene(self._load(path, images, cameras, notes.append), self._device)
             method = open_beside(placed) or prepare(placed, features=False)
             try:
                 session = Session(placed, method)
             except SagaError as error:
                 raise ConflictError(str(error)) from error
-        notes += [" ".join(str(each.message).split()) for each in caught if issubclass(each.category, UserWarning)]
         return session
 
     def _close(self, name: str) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from saga.errors import SagaError
-from saga.export import write_objects, write_segmentation
+from saga.errors import EmptySelectionError, SagaError
+from saga.export import render_masks, write_labeled, write_objects, write_segmentation
+from saga.export.png import PngWriter
 from saga.files.names import safe_name
+from saga.files.transaction import staged_folder
 from saga.query import Segmentation
+from saga.runtime.progress import tracked
 from saga.scene.format_names import ExportFormat
 from saga.session.session import Session
 from saga.session.turntable import write_turntable
@@ -53,12 +56,36 @@ def export_objects(session: Session, folder: str | Path, *, format: ExportFormat
     Raises:
         SagaError: there are no objects, or the files cannot be written.
     """
-    with session.lock:
-        found: dict[str, Segmentation] = {each.name: session.segmentation(each.name) for each in session.objects}
-    if not found:
-        raise SagaError(f"{folder}: expected objects to write, found none; save a selection, or find everything.")
+    found = _kept(session, folder)
     labels_in_ply = session.scene.gaussians.format == "ply"
     write_objects(found, session.placed, folder, label_maps=True, format=format, labels_in_ply=labels_in_ply)
+
+
+def export_masks(session: Session, folder: str | Path, name: str | None = None) -> None:
+    """Writes masks of an object, or of the selection, in all views into a new folder: <view's stem>.png, 0 and 255.
+
+    Raises:
+        SagaError: nothing is selected, there is no such object or no view, or the files cannot be written.
+    """
+    folder, scene = Path(folder), session.scene
+    with session.lock:
+        mask = session.selection if name is None else session.state.object(name).bits.mask()
+    if not mask.any() or not scene.cameras:
+        missing = "something selected" if scene.cameras else "views of the scene"
+        raise EmptySelectionError(f"{folder}: expected {missing} to write masks, found none.")
+    rendered, stems = render_masks(session.placed, scene.cameras, mask), scene.stems
+    with staged_folder(folder, ["*.png"], lambda _: False) as stage, PngWriter() as pictures:
+        views = tracked(scene.cameras, False, "writing masks", "views")
+        for camera, shown in zip(views, rendered, strict=True):
+            pictures.write(stage / f"{stems[camera.name]}.png", shown)
+
+
+def export_labels(session: Session, folder: str | Path) -> None:
+    """Writes labeled.ply, the scene with the objects' numbers as labels, and objects.json into a folder.
+
+    See `saga.export.write_labeled`. Raises SagaError where there are no objects, or the files cannot be written.
+    """
+    write_labeled(session.placed, _kept(session, folder), Path(folder) / "labeled.ply")
 
 
 def export_turntable(session: Session, path: str | Path, name: str | None = None) -> None:
@@ -66,6 +93,14 @@ def export_turntable(session: Session, path: str | Path, name: str | None = None
     with session.lock:
         mask = session.selection if name is None else session.state.object(name).bits.mask()
     write_turntable(session.placed, mask, path)
+
+
+def _kept(session: Session, place: str | Path) -> dict[str, Segmentation]:
+    with session.lock:
+        found = {each.name: session.segmentation(each.name) for each in session.objects}
+    if not found:
+        raise SagaError(f"{place}: expected objects to write, found none; save a selection, or find everything.")
+    return found
 
 
 def labels_of(session: Session) -> np.ndarray:  # [N] int32

@@ -55,6 +55,7 @@ def prepare(
     config: TrainConfig | None = None,
     features: bool = True,
     field: FeatureField | None = None,
+    anew: bool = False,
 ) -> Segmenter:
     """Makes features and regions of a scene, as saga-train does, and writes them beside it; what is there is taken.
 
@@ -67,6 +68,7 @@ def prepare(
         config: of the training.
         features: whether features are made too.
         field: features, instead of those in the file beside the scene.
+        anew: whether features and regions that are there are made again, and replaced once the new ones are whole.
 
     Raises:
         SagaError: the scene was not read from a file, has no cameras, or a file cannot be read or written.
@@ -75,16 +77,16 @@ def prepare(
     scene = placed.scene
     if scene.path is None:
         raise SagaError("features: expected a scene that was read from a file, beside which they lie; write it first.")
-    there = open_beside(placed, field)
+    there = None if anew else open_beside(placed, field)
     field, regions = (None, None) if there is None else (there.field, there.regions)
     target, device = scene.path.with_suffix(FIELD_SUFFIX), str(placed.device)
-    if field is None and features and has_photographs(scene):
+    if field is None and features and (masks is not None or has_photographs(scene)):
         masks = open_masks(scene, device=device, progress=False) if masks is None else masks
         checkpoint = target.with_name(f"{target.name}.checkpoint")
         field = train(scene, masks, config or TrainConfig(), device, checkpoint, progress=False)
         field.save(target)
     if regions is None:
-        regions = made_regions(placed, scene.path.with_suffix(SUFFIX), progress=False)
+        regions = made_regions(placed, scene.path.with_suffix(SUFFIX), False, masks)
     return Segmenter(placed, field, regions=regions)
 
 

@@ -81,8 +81,8 @@ class Session(Keeping):
         return self.prompt([Prompt(view, scribble=painted)], mode)
 
     def lasso(self, view: View, corners: shapes.Points, mode: Mode = "replace") -> Outcome:
-        """Selects what fills a closed line through pixels. Raises SagaError as `click` does."""
-        return self.prompt([Prompt(view, mask=shapes.lasso(self.scene.camera(view), corners))], mode)
+        """Selects what fills a closed line through pixels, drawn by hand. Raises SagaError as `click` does."""
+        return self.prompt([shapes.around(self.scene.camera(view), corners)], mode)
 
     def prompt(self, prompts: Sequence[Prompt], mode: Mode = "replace") -> Outcome:
         """Selects the object that prompts in one or several views mean together.

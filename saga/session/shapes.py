@@ -20,6 +20,8 @@ from saga.scene.lens import points_to_pinhole
 Points = Sequence[tuple[float, float]]
 _MARGIN = 12
 """Pixels around the points of a window: a click that shows nothing means what is a few pixels away."""
+_RIM = 0.2
+"""Width of the rim of what a hand draws around an object, to the square root of its area."""
 _SMALL = 0.25
 """Share of a picture that a window may take, to be worth it."""
 
@@ -33,6 +35,16 @@ def lasso(camera: Camera, corners: Points) -> np.ndarray:  # [H, W] bool
     if len(corners) < 3:
         raise SagaError(f"lasso: expected at least three corners, found {len(corners)}; draw around the object.")
     return _drawn(camera, "lasso", lambda draw: draw.polygon(_within_reach(corners), fill=1))
+
+
+def around(camera: Camera, corners: Points) -> Prompt:
+    """Returns the prompt that a closed line drawn by hand stands for: what is well inside it counts, its rim does not.
+
+    Raises:
+        SagaError: as `lasso`.
+    """
+    mask = lasso(camera, corners)
+    return Prompt(camera, mask=mask, rim=_RIM * float(np.sqrt(np.count_nonzero(mask))))
 
 
 def stroke(camera: Camera, line: Points, width: float) -> np.ndarray:  # [H, W] bool

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from saga.errors import SagaError
 from saga.query import Prompt
 from saga.scene import Camera
-from saga.session import Outcome, Session, shapes
-from saga.session.exporting import export_object, export_objects, export_turntable, free_place
-from saga.session.preparing import open_named, prepare
+from saga.session import Outcome, shapes
+from saga.session.pictures import mask_of_png
 from saga.viewer import frames
 from saga.viewer.front import Tab
+from saga.viewer.long_work import LongWork, Message, Reply, one_of
 
-if TYPE_CHECKING:
-    from saga.viewer.viewer import Viewer
-
-Reply = dict[str, Any]
-Message = dict[str, Any]
 SEEN = ("colors", "features", "objects", "scores", "depth")
 ONLY = ("all", "isolate", "hide", "cutout")
 _MOST_POINTS = 4000
 
 
-class Actions:
+class Actions(LongWork):
     """Acts on messages of pages. A mistake in one is a SagaError, which the page shows."""
-
-    def __init__(self, viewer: Viewer) -> None:
-        """Takes the viewer whose session and stage it acts on."""
-        self.viewer = viewer
-
-    @property
-    def _session(self) -> Session:
-        return self.viewer.session
 
     def act(self, tab: Tab, message: Message) -> Reply:
         """Does what a message asks for and returns what to reply. Raises SagaError for what cannot be done."""
@@ -95,9 +82,15 @@ class Actions:
     def do_lasso(self, tab: Tab, message: Message) -> Reply:
         """A closed line in the view."""
         camera = self._camera(tab, message)
-        mask = shapes.lasso(camera, self._pixels(camera, message["line"]))
+        line = self._pixels(camera, message["line"])
         if message.get("takes", "object") != "object":
-            return self._region(camera, mask, message)
+            return self._region(camera, shapes.lasso(camera, line), message)
+        return self._drawn(shapes.around(camera, line), message)
+
+    def do_mask(self, tab: Tab, message: Message) -> Reply:
+        """A picture of a mask that was dropped on a photograph."""
+        camera = self._camera(tab, message)
+        mask = mask_of_png(base64.b64decode(str(message["png"]), validate=True), camera)
         return self._drawn(Prompt(camera, mask=mask), message)
 
     def do_brush(self, tab: Tab, message: Message) -> Reply:
@@ -196,12 +189,12 @@ class Actions:
 
     def do_see(self, tab: Tab, message: Message) -> Reply:
         """Colors the scene in another way."""
-        self.viewer.see(_one_of("see", message["value"], SEEN))
+        self.viewer.see(one_of("see", message["value"], SEEN))
         return {}
 
     def do_only(self, tab: Tab, message: Message) -> Reply:
         """Shows all, or the selection alone, or all but it."""
-        self.viewer.show_only(_one_of("only", message["value"], ONLY))
+        self.viewer.show_only(one_of("only", message["value"], ONLY))
         return {}
 
     def do_theme(self, tab: Tab, message: Message) -> Reply:
@@ -242,58 +235,6 @@ class Actions:
         tab.send(self.viewer.picture(orbit.camera(*frames.size_of(width, height, still)), still))
         return {}
 
-    # Long work
-
-    def do_method(self, tab: Tab, message: Message) -> Reply:
-        """Has another method answer."""
-        name = str(message["value"])
-
-        def work() -> str:
-            self._session.use(open_named(name, self._session.method, self._session.placed))
-            self.viewer.method = name
-            return f"{name} answers now"
-
-        self.viewer.jobs.start(f"opening {name}", work)
-        return {}
-
-    def do_prepare(self, tab: Tab, message: Message) -> Reply:
-        """Makes features and regions."""
-
-        def work() -> str:
-            self._session.use(prepare(self._session.placed))
-            self.viewer.method = "saga"
-            return "features and regions are made: click on an object"
-
-        self.viewer.jobs.start("making features and regions", work)
-        return {}
-
-    def do_cancel(self, tab: Tab, message: Message) -> Reply:
-        """Ends the job that runs."""
-        self.viewer.jobs.cancel()
-        return {}
-
-    def do_export(self, tab: Tab, message: Message) -> Reply:
-        """Writes files into the folder of the viewer."""
-        what, format = _one_of("export", message["what"], ("selection", "objects", "gif", "mp4")), message.get("format")
-        folder, stem = self.viewer.folder, self._session.state.editing or "object"
-        if folder is None:
-            raise SagaError("files: expected a folder to write into, found none; give one with --out.")
-
-        def write(place: Path) -> str:
-            if what == "selection":
-                export_object(self._session, place, format=format)
-            elif what == "objects":
-                export_objects(self._session, place, format=format)
-            else:
-                export_turntable(self._session, place)
-            self.viewer.written = str(place)
-            return f"written: {place}"
-
-        ending = f".{what}" if what in ("gif", "mp4") else ""
-        place = free_place(folder, "objects" if what == "objects" else stem, ending)
-        self.viewer.jobs.start(f"writing {place.name}", lambda: write(place))
-        return {}
-
     # How messages are read
 
     def _camera(self, tab: Tab, message: Message) -> Camera:
@@ -319,7 +260,7 @@ class Actions:
         return [(float(x), float(y)) for x, y in pixels]
 
     def _region(self, camera: Camera, mask: np.ndarray, message: Message) -> Reply:  # [H, W] bool
-        through = _one_of("takes", message["takes"], ("surface", "through")) == "through"
+        through = one_of("takes", message["takes"], ("surface", "through")) == "through"
         return _told(self._session.region(camera, mask, message.get("mode", "replace"), through))
 
     def _drawn(self, prompt: Prompt, message: Message) -> Reply:
@@ -346,9 +287,3 @@ def _number(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{value!r}, which is not finite")
     return number
-
-
-def _one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise SagaError(f"{name}: expected one of {', '.join(known)}, found {value!r}; choose one of them.")
-    return str(value)

@@ -56,6 +56,9 @@ def status(viewer: Viewer) -> dict[str, Any]:
             "format": scene.gaussians.format,
             "formats": list(get_args(ExportFormat)),
             "written": viewer.written,
+            "writes": viewer.folder is not None,
+            "can_train": scene.path is not None,
+            "given": viewer.given,
             "job": viewer.jobs.state,
             "method_ready": session.method is not None,
         }

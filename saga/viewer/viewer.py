@@ -16,20 +16,21 @@ from saga.raster import DeviceScene
 from saga.scene import Camera, Scene
 from saga.scene.orbit import orbit_cameras
 from saga.session import Session
+from saga.session.jobs import Jobs, told
 from saga.session.preparing import open_beside
 from saga.train import FeatureField
 from saga.viewer import frames
 from saga.viewer.actions import Actions
 from saga.viewer.colors import feature_colors, heat_colors, object_colors
 from saga.viewer.display import MOST_SHOWN, Display
+from saga.viewer.downloads import Downloads
 from saga.viewer.front import LOCAL, File, Front, Tab
-from saga.viewer.jobs import Jobs, told
 from saga.viewer.photographs import Photographs
 from saga.viewer.stage import Stage, tell, up_of
 from saga.viewer.status import status
 
 _PAGE = Path(__file__).parent / "page"
-_SCRIPTS = ("channel.js", "frames.js", "tools.js", "panel.js", "photos.js", "keys.js")
+_SCRIPTS = ("channel.js", "frames.js", "tools.js", "panel.js", "photos.js", "downloads.js", "keys.js")
 _KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 _INSERTED = '<link rel="stylesheet" href="/saga/page/style.css">' + "".join(
     f'<script src="/saga/page/{name}"></script>' for name in _SCRIPTS
@@ -53,6 +54,8 @@ class Viewer:
         token: str | None = None,
         folder: str | Path | None = None,
         most_shown: int = MOST_SHOWN,
+        masks: str | Path | None = None,
+        sam: str | Path | None = None,
     ) -> None:
         """Starts to serve.
 
@@ -63,6 +66,8 @@ class Viewer:
             token: what a page has to know; None makes one where the host needs it.
             folder: where files are written; None takes a folder beside the scene with the ending _objects.
             most_shown: Gaussians that are drawn; of a larger scene the display is a level of detail.
+            masks: a person's own masks, which the page offers to train with; others have to lie in the scene's folder.
+            sam: a Segment Anything checkpoint, or its short name, likewise.
 
         Raises:
             SagaError: viser is missing, or no port is free.
@@ -71,6 +76,8 @@ class Viewer:
         scene = session.scene
         beside = None if scene.path is None else scene.path.with_name(f"{scene.path.stem}_objects")
         self.folder = Path(folder) if folder is not None else beside
+        self.given = {name: str(path) for name, path in (("masks", masks), ("sam", sam)) if path is not None}
+        self.downloads = Downloads()
         self.display = Display(scene.gaussians, most_shown)
         self.up = up_of(self.display, scene.gaussians, scene.cameras)
         self.photographs = Photographs(session.placed)
@@ -100,6 +107,15 @@ class Viewer:
         self.jobs.wait(10)
         self.front.close()
         self.stage.close()
+        self.downloads.close()
+
+    @property
+    def readable(self) -> list[Path]:
+        """What a page may have read for training: the folders of the scene and its photographs, and what was given."""
+        scene = self.session.scene
+        places = [] if scene.path is None else [scene.path.parent]
+        places += {camera.image_path.parent for camera in scene.cameras if camera.image_path is not None}
+        return [place.resolve() for place in (*places, *map(Path, self.given.values()))]
 
     @cached_property
     def first_camera(self) -> Camera:
@@ -116,8 +132,11 @@ class Viewer:
             known = {each.name: each for each in _PAGE.iterdir() if each.suffix in _KINDS}
             found = known.get(name)
             return None if found is None else File(_KINDS[found.suffix], found.read_bytes())
-        if kind not in ("photograph", "mask") or not name.isdigit():
+        if kind not in ("photograph", "mask", "download") or not name.isdigit():
             return None
+        if kind == "download":
+            start = query.get("from", "0")
+            return self.downloads.part(int(name), int(start)) if start.isdigit() else None
         height = int(query["height"]) if query.get("height", "").isdigit() else 480
         if kind == "photograph":
             return self.photographs.photograph(int(name), height)

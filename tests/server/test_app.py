@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import threading
+import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from PIL import Image
 
 from saga.scene import Gaussians, Scene
 from saga.server import Folders, Scenes, build_app
+from saga.server.bodies import OpenBody
 
 from .conftest import VIEW, Served, load
 
@@ -305,7 +309,86 @@ def test_the_page_describes_every_address(served: Served) -> None:
         for way in path.values():
             assert way["summary"] and "422" in way["responses"]
             assert way["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("ErrorAnswer")
-    assert served.client.get("/docs").status_code == 200
+
+
+def test_the_page_needs_nothing_but_this_server(served: Served) -> None:
+    page = served.client.get("/docs").text
+    addresses = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert len(addresses) >= 2
+    for address in addresses:
+        assert address.startswith("/"), address
+        assert served.client.get(address).status_code == 200
+    assert "://" not in page
+
+
+def test_opening_a_scene_keeps_no_other_waiting(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    (served.folder / "slow").mkdir()
+    for file in ("scene.ply", "transforms.json", "scene.regions"):
+        (served.folder / "slow" / file).write_bytes((served.folder / file).read_bytes())
+    begun, going = threading.Event(), threading.Event()
+    plain = served.scenes._load
+
+    def slowly(path: Path, *more: object) -> Scene:
+        if path.parent.name == "slow":
+            begun.set()
+            warnings.warn("of the slow one", stacklevel=1)
+            assert going.wait(20)
+        else:
+            warnings.warn("of the other one", stacklevel=1)
+        return plain(path, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(served.scenes, "_load", slowly)
+    twice = [served.scenes.open(OpenBody("slow/scene.ply")) for _ in range(2)]
+    assert begun.wait(20)
+    other = served.post("/scenes", path="scene.ply")
+    assert not any(each.done() for each in twice)
+    assert other["notes"] == ["of the other one"]
+    going.set()
+    one, same = (each.result(20) for each in twice)
+    assert one.id == same.id != other["id"]
+    assert one.notes == ["of the slow one"]
+
+
+def test_features_are_trained_by_request_and_answer_then(served: Served, middle_of: Middle) -> None:
+    (served.folder / "scene.saga").unlink()
+    scene = served.open()
+    address = f"{scene}/training"
+    assert not served.client.get(scene).json()["features"]
+    assert served.client.get(address).json()["state"] == "none"
+    assert served.client.post(address, json={"iterations": 20_000}).status_code == 202
+    assert "busy" in served.refused(409, "POST", address, json={})
+    until(lambda: served.client.get(address).json()["total"] == 20_000)
+    assert click(served, scene, middle_of("mug"))["selected"] > 0  # prompts need not wait
+    assert served.client.delete(address).json()["state"] == "cancelled"
+    assert not (served.folder / "scene.saga").exists()
+
+    served.post(address, iterations=0)
+    until(lambda: served.client.get(address).json()["state"] != "running")
+    assert served.client.get(address).json()["state"] == "done", served.client.get(address).json()
+    assert (served.folder / "scene.saga").is_file()
+    assert served.client.get(scene).json()["features"]
+    assert click(served, scene, middle_of("mug"))["selected"] > 0
+
+
+def test_what_is_trained_with_lies_in_the_folders(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    (served.folder / "empty").mkdir()
+    address = f"{served.open()}/training"
+    served.refused(403, "POST", address, json={"masks": str(tmp_path / "masks")})
+    served.refused(403, "POST", address, json={"sam": "/etc/passwd"})
+    served.refused(404, "POST", address, json={"sam": "vit_h"})
+    served.refused(422, "POST", address, json={"masks": "images", "sam": "scene.ply"})
+    served.post(address, masks="empty")
+    until(lambda: served.client.get(address).json()["state"] == "failed")
+    told = served.client.get(address).json()["text"]
+    assert "empty" in told and "bug" not in told and served.client.get(address.rpartition("/")[0]).json()["features"]
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_request_without_views_names_none(served: Served, tiny_scene: Scene) -> None:

@@ -57,6 +57,17 @@ def test_cancelling_leaves_nothing_half_made(placed: DeviceScene, tiny_masks):
     assert (placed.scene.path.parent / "scene.saga.checkpoint").is_file()
 
 
+def test_what_is_there_is_made_anew_when_that_is_asked_for(placed: DeviceScene, known_field, tiny_masks):
+    from saga.masks import ArrayMasks
+
+    known_field.save(placed.scene.path.with_suffix(".saga"))
+    config = TrainConfig(iterations=0, pixels=100, cached_pixels=6000)
+    assert prepare(placed, ArrayMasks(tiny_masks), config).field.config.iterations != 0
+    made = prepare(placed, ArrayMasks(tiny_masks), config, anew=True)
+    assert made.field is not None and made.field.config.iterations == 0
+    assert made.regions is not None and made.regions.given is not None  # masks that were given say what is a thing
+
+
 def test_another_method_is_opened_with_what_the_first_has(known_segmenter, tiny_masks):
     from saga.masks import ArrayMasks
     from saga.methods import Sa3d

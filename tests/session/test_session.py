@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
+from skimage.measure import find_contours
 
 from saga.demo import DemoScene
 from saga.errors import SagaError
 from saga.methods import Segmenter
 from saga.query import Prompt
+from saga.raster import DeviceScene
 from saga.scene import Camera, Scene, load_scene
 from saga.session import Session, shapes
+from saga.train import FeatureField
 
 VIEW = "000.png"
 Middle = Callable[..., tuple[int, int]]
@@ -126,6 +130,52 @@ def test_drawing_selects_the_object(
     else:
         session.scribble(VIEW, [(x - 3, y - 3), (x + 3, y + 3)], 3)
     assert iou_with(session.selection, "ball") > 0.9
+
+
+@pytest.mark.parametrize("drawn", ["inside", "outside", "wobbly"])
+@pytest.mark.parametrize("knows", ["features", "features and regions"])
+def test_a_lasso_need_not_be_exact(
+    known_segmenter: Segmenter, known_field: FeatureField, tiny_masks, tiny_demo, drawn: str, knows: str
+):
+    """Lines as a hand draws them around every object that is seen well: 6 % of its size off the outline."""
+    placed = known_segmenter.device_scene
+    method = Segmenter(placed, known_field, regions=False) if knows == "features" else known_segmenter
+    session = Session(placed, method, keep=False)
+    shown = [mask for mask in tiny_masks[VIEW] if mask.sum() > 250]
+    assert len(shown) >= 5
+    overlaps = []
+    for number, mask in enumerate(shown):
+        session.lasso(VIEW, _line_around(mask, drawn, np.random.default_rng(number)))
+        truth = tiny_demo.labels == _label_of(mask, placed, tiny_demo.labels)
+        found = session.selection
+        overlaps.append((found & truth).sum() / (found | truth).sum())
+    assert np.mean(overlaps) >= 0.85, np.round(overlaps, 2)
+
+
+def _line_around(mask: np.ndarray, drawn: str, rng: np.random.Generator) -> list[tuple[float, float]]:
+    off = 0.06 * np.sqrt(mask.sum())
+    padded = np.pad(mask, 20)
+    depths = distance_transform_edt(padded) - distance_transform_edt(~padded)
+    line = max(find_contours(depths, {"inside": off, "outside": -off}.get(drawn, 0.0)), key=len)[:, ::-1] - 20
+    if drawn == "wobbly":
+        turns = np.linspace(0, 2 * np.pi, len(line))
+        waves = np.array([np.cos(n * turns + rng.uniform(0, 6)) * rng.normal(size=(2, 1)) for n in range(1, 6)]).sum(0)
+        line = line + off * (waves / waves.std()).T
+    return [(float(x), float(y)) for x, y in line[:: max(1, len(line) // 50)]]
+
+
+def _label_of(mask: np.ndarray, placed: DeviceScene, labels: np.ndarray) -> int:
+    shows = shapes.inside(placed, placed.scene.camera(VIEW), mask, False).numpy()
+    return int(np.bincount(labels[shows]).argmax())
+
+
+def test_a_rim_is_a_width_in_pixels(session: Session, tiny_masks):
+    mask = tiny_masks[VIEW][1]
+    for wrong in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(SagaError, match="rim"):
+            session.prompt([Prompt(VIEW, mask=mask, rim=wrong)])
+    session.prompt([Prompt(VIEW, mask=mask, rim=10_000.0)])  # some of a mask always counts
+    assert len(session) > 0
 
 
 def test_a_region_takes_what_shows_or_all_behind(session: Session, tiny_scene: Scene):

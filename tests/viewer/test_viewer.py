@@ -12,9 +12,9 @@ from PIL import Image
 
 from saga.errors import SagaError
 from saga.scene import Camera
+from saga.session.jobs import Jobs
 from saga.viewer import colors, frames
 from saga.viewer.display import Display, pinhole
-from saga.viewer.jobs import Jobs
 
 
 def test_all_is_drawn_where_it_fits(tiny_scene):

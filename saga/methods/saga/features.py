@@ -150,7 +150,7 @@ class FeatureQueries:
             negative = self._with_centers(scale, negative)
             scores = scale.matcher.cosine(positive)
             threshold = self._threshold(scores, detail) if len(positive) > 0 else math.inf
-        return _Match(scores, threshold, negative, self._evidence(operator, checked.mask, report))
+        return _Match(scores, threshold, negative, self._evidence(operator, checked.mask, report, checked.undecided))
 
     def _match_sam(self, operator: BlendOperator, prompt: CheckedPrompt, report: Report) -> _Match:
         """Matches SAM's mask; the negative points need nothing more, since the mask leaves them out."""
@@ -183,11 +183,21 @@ class FeatureQueries:
     def _neighbors(self) -> SparseRows:
         return neighbor_average(self._scene.geometry, self.field.config.smooth_neighbors)
 
-    def _evidence(self, operator: BlendOperator, mask: np.ndarray | None, report: Report) -> MaskEvidence | None:
+    def _evidence(
+        self,
+        operator: BlendOperator,
+        mask: np.ndarray | None,  # [H, W] bool
+        report: Report,
+        undecided: np.ndarray | None = None,  # [H, W] bool
+    ) -> MaskEvidence | None:
         if mask is None:
             return None
         with report.timed("mask_evidence"):
-            return MaskEvidence.of(operator, torch.from_numpy(mask).to(self._scene.device))
+            drawn, left_open = (
+                None if each is None else torch.from_numpy(each).to(self._scene.device) for each in (mask, undecided)
+            )
+            assert drawn is not None
+            return MaskEvidence.of(operator, drawn, left_open)
 
     def _threshold(self, scores: Tensor, detail: bool) -> float:
         chosen = self.config.score_threshold

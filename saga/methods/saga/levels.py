@@ -72,7 +72,7 @@ class Levels:
                 mask = np.zeros((prompt.camera.height, prompt.camera.width), bool)
                 mask[y0:y1, x0:x1] = True
             if mask is not None:
-                drawn.append(self._drawn(view, mask, parts.box is not None))
+                drawn.append(self._drawn(view, mask, parts.undecided, parts.box is not None))
         return Evidence(inside, outside, drawn, stroked)
 
     def cells_of(
@@ -197,12 +197,15 @@ class Levels:
         self,
         view: str,
         mask: np.ndarray,  # [H, W]
+        undecided: np.ndarray | None,  # [H, W]
         box: bool,
     ) -> tuple[np.ndarray, np.ndarray]:  # [L], [L]
         """Pixels that show each cell inside and outside a mask; in a box, cells that reach out of it are outside."""
         every = max(1, round((mask.size / _MOST_DRAWN) ** 0.5))
         grid = np.zeros_like(mask)
         grid[every // 2 :: every, every // 2 :: every] = True
+        if undecided is not None:
+            grid &= ~undecided
         inside = self._shown(view, _pixels(grid & mask)).sum(0) * every**2
         outside = self._shown(view, _pixels(grid & ~mask)).sum(0) * every**2
         if box:  # what a box holds besides its object mostly goes on outside

@@ -51,16 +51,23 @@ saga.panel = {
     const methods = part(
       "saga-methods", "Method", false,
       row((this.methods = choice("saga-method", {}, (value) => saga.act("method", { value })))),
-      row(does("saga-train", "Make features and regions", "Trains on the photographs, once for a scene", "prepare")),
+      make("div", { id: "saga-training" },
+        row("from", choice("saga-masks", { scene: "masks of the scene itself", masks: "my masks", sam: "Segment Anything" }, () => this.masks())),
+        row((this.path = make("input", { id: "saga-masks-path", className: "hidden", type: "text", style: { flex: "1 1 60px", minWidth: 0 }, onchange: () => { this.path.dataset.mine = "1"; } }))),
+        row(button("saga-train", "Make features and regions", "Trains on the views, once for a scene", () => this.train()))),
       make("div", { id: "saga-method-text", className: "quiet" }),
     );
     const out = part(
       "saga-out", "Save files", false,
       row("in", (this.formats = choice("saga-format", {}, () => {}))),
       row(button("saga-out-selection", "Object and rest", "The selection and the scene without it, masks of all views, a preview", () => this.out("selection")),
-        button("saga-out-objects", "All objects", "Each in a file of its own, label maps, labels in the PLY", () => this.out("objects"))),
+        button("saga-out-masks", "Masks", "Masks of the selection in all views", () => this.out("masks"))),
+      row(button("saga-out-objects", "All objects", "Each in a file of its own, label maps, labels in the PLY", () => this.out("objects")),
+        button("saga-out-labels", "Labels", "The scene as a PLY with the number of each Gaussian's object", () => this.out("labels"))),
       row(button("saga-out-gif", "Turntable GIF", "The selection, turning", () => this.out("gif")), button("saga-out-mp4", "MP4", "The selection, turning", () => this.out("mp4"))),
+      row(check("saga-download", "download them here too", "Files come to this browser, wherever saga runs", (on) => localStorage.setItem("saga-download", on ? "1" : ""))),
       make("div", { id: "saga-out-text", className: "quiet" }),
+      row(does("saga-fetch", "Download", "What was written last, as one file", "download")),
     );
     this.title = make("b", {}, "saga");
     this.count = make("div", { id: "saga-count", className: "quiet" });
@@ -92,7 +99,25 @@ saga.panel = {
   },
 
   out(what) {
-    saga.act("export", { what, format: this.formats.value || null });
+    saga.act("export", { what, format: this.formats.value || null, download: this.downloads() });
+  },
+
+  downloads() {
+    return localStorage.getItem("saga-download") !== "";
+  },
+
+  train() {
+    const masks = document.getElementById("saga-masks").value;
+    saga.act("prepare", { masks, path: this.path.value, anew: !saga.state.can_prepare });
+  },
+
+  // The field for a path, with what saga-view was started with, until somebody writes into it.
+  masks() {
+    const kind = document.getElementById("saga-masks").value;
+    this.path.classList.toggle("hidden", kind === "scene");
+    this.path.placeholder = kind === "sam" ? "checkpoint, or vit_h, vit_l, vit_b" : "folder or file beside the scene";
+    const given = (saga.state && saga.state.given) || {};
+    if (!this.path.dataset.mine) this.path.value = given[kind] || "";
   },
 
   ticked(what) {
@@ -143,8 +168,10 @@ saga.panel = {
     this.count.textContent = `${number(state.selected)} of ${number(state.count)} Gaussians selected${detail}`;
     at("saga-undo").disabled = !state.can_undo;
     at("saga-redo").disabled = !state.can_redo;
-    for (const id of ["saga-grow", "saga-shrink", "saga-clear", "saga-save", "saga-out-selection", "saga-out-gif", "saga-out-mp4"]) at(id).disabled = !state.selected;
-    at("saga-out-objects").disabled = !state.objects.length;
+    for (const id of ["saga-grow", "saga-shrink", "saga-clear", "saga-save", "saga-out-selection", "saga-out-masks", "saga-out-gif", "saga-out-mp4"]) at(id).disabled = !state.selected;
+    for (const id of ["saga-out-objects", "saga-out-labels"]) at(id).disabled = !state.objects.length;
+    at("saga-download").checked = this.downloads();
+    at("saga-fetch").classList.toggle("hidden", !state.written);
     at("saga-save").textContent = state.editing ? `Save ${state.editing}` : "Save selection";
     at("saga-answers").replaceChildren(...state.answers.map((each, index) => saga.make("button", {
       textContent: `${each.name} ${number(each.size)}`, className: index === state.chosen ? "on" : "", title: "One of the nested answers (Tab for the next)",
@@ -158,7 +185,9 @@ saga.panel = {
     this.objects(state);
     this.fill(this.methods, state.methods, state.method);
     if (!this.formats.options.length) this.fill(this.formats, state.formats, state.format);
-    at("saga-train").classList.toggle("hidden", !state.can_prepare);
+    at("saga-training").classList.toggle("hidden", !state.can_train);
+    at("saga-train").textContent = state.can_prepare ? "Make features and regions" : "Make them anew";
+    this.masks();
     at("saga-method-text").textContent = state.method_text;
     at("saga-out-text").textContent = state.written ? `written: ${state.written}` : "";
     this.job.classList.toggle("hidden", !state.job);

@@ -15,11 +15,27 @@ saga.photos = {
         saga.make("button", { className: "small", id: "saga-photo-close", textContent: "close", onclick: () => this.show(null) })),
       saga.make("div", { className: "sides" }, this.photo, this.mask));
     saga.panel.root.append(this.strip, this.box);
+    this.box.ondragover = (event) => event.preventDefault();
+    this.box.ondrop = (event) => this.drop(event);
     this.photo.onclick = (event) => {
       const box = this.photo.getBoundingClientRect();
       const at = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
       saga.act("click", { at, view: this.current, ...saga.tools.meaning(event) });
     };
+  },
+
+  // A picture of a mask, of the photograph's size, selects what it shows.
+  async drop(event) {
+    event.preventDefault();
+    const file = event.dataTransfer.files[0];
+    if (!file || !this.current) return;
+    if (file.size > 3e6) return saga.say(`${file.name}: expected a PNG of at most 3 MB, found a larger file.`, true);
+    const data = await new Promise((resolve) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result);
+      reader.readAsDataURL(file);
+    });
+    saga.act("mask", { view: this.current, png: data.slice(data.indexOf(",") + 1), ...saga.tools.meaning(event) });
   },
 
   toggle() {

@@ -6,12 +6,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from saga.errors import SagaError
 from saga.runtime.progress import Cancelled, watched
 from saga.runtime.shortage import shortage_line
 
+Ending = Literal["done", "failed", "cancelled"]
+"""How a job ends."""
 _EVERY = 0.2
 """Seconds between two reports of progress."""
 
@@ -34,12 +36,15 @@ class Jobs:
         self._cancelled = threading.Event()
         self.state: dict[str, Any] | None = None
         """What is done, for the page: "text", "done" and "total" steps; None for no job."""
+        self.ended: tuple[Ending, str] | None = None
+        """How the last job ended, and what it said; None before the first one."""
 
     def start(self, text: str, work: Callable[[], str]) -> None:
         """Starts a job, which returns what it did in a line. Raises SagaError while another one runs."""
         if self._thread is not None and self._thread.is_alive():
             raise SagaError("busy: expected nothing else to be done, found a job that runs; wait for it or cancel it.")
         self._cancelled.clear()
+        self.ended = None
         self.state = {"text": text, "done": 0, "total": 0}
         self._thread = threading.Thread(target=self._run, args=(work,), name="saga-job", daemon=True)
         self._thread.start()
@@ -66,16 +71,17 @@ class Jobs:
                 last = time.monotonic()
                 self._tell()
 
-        line, failed = "", False
+        ending: Ending = "done"
+        line = ""
         try:
             with watched(watch):
                 line = work()
         except KeyboardInterrupt:
-            line = "cancelled; what is done already is kept"
+            line, ending = "cancelled; what is done already is kept", "cancelled"
         except SagaError as error:
-            line, failed = str(error), True
+            line, ending = str(error), "failed"
         except Exception as error:  # a job that ends without a word would seem to run forever
-            line, failed = told(error), True
-        self.state = None
+            line, ending = told(error), "failed"
+        self.ended, self.state = (ending, line), None
         self._tell()
-        self._say(line, failed)
+        self._say(line, ending == "failed")

@@ -1,0 +1,164 @@
+"""What pages ask for that takes long: methods, features and regions, and files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saga.errors import SagaError
+from saga.masks import open_masks
+from saga.masks.checkpoints import OFFICIAL
+from saga.masks.source import MaskSource
+from saga.session import Session
+from saga.session.exporting import (
+    export_labels,
+    export_masks,
+    export_object,
+    export_objects,
+    export_turntable,
+    free_place,
+)
+from saga.session.preparing import open_named, prepare
+from saga.viewer.front import Tab
+
+if TYPE_CHECKING:
+    from saga.viewer.viewer import Viewer
+
+Reply = dict[str, Any]
+Message = dict[str, Any]
+MASKS = ("scene", "masks", "sam")
+"""Where masks to train with come from: the scene itself, a person's files, a Segment Anything checkpoint."""
+_FILES = ("selection", "masks", "objects", "labels", "gif", "mp4")
+
+
+class LongWork:
+    """Starts jobs on messages of pages."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        """Takes the viewer whose session and stage it acts on."""
+        self.viewer = viewer
+
+    @property
+    def _session(self) -> Session:
+        return self.viewer.session
+
+    def do_method(self, tab: Tab, message: Message) -> Reply:
+        """Has another method answer."""
+        name = str(message["value"])
+
+        def work() -> str:
+            self._session.use(open_named(name, self._session.method, self._session.placed))
+            self.viewer.method = name
+            return f"{name} answers now"
+
+        self.viewer.jobs.start(f"opening {name}", work)
+        return {}
+
+    def do_prepare(self, tab: Tab, message: Message) -> Reply:
+        """Makes features and regions, from masks of the scene itself, of a person or of Segment Anything."""
+        kind = one_of("masks", message.get("masks", "scene"), MASKS)
+        given = str(message.get("path") or "").strip()
+        if kind != "scene" and not given:
+            raise SagaError(f"{kind}: expected {_WANTED[kind]}, found nothing; write it into the field.")
+        if kind != "scene" and given not in OFFICIAL:
+            given = str(self._allowed(kind, given))
+        anew = bool(message.get("anew"))
+
+        def work() -> str:
+            placed = self._session.placed
+            masks: MaskSource | None = None
+            if kind != "scene":
+                own, sam = (given, None) if kind == "masks" else (None, given)
+                masks = open_masks(placed.scene, own, sam, device=str(placed.device), progress=False)
+            self._session.use(prepare(placed, masks, anew=anew))
+            self.viewer.method = "saga"
+            return "features and regions are made: click on an object"
+
+        self.viewer.jobs.start("making features and regions", work)
+        return {}
+
+    def do_cancel(self, tab: Tab, message: Message) -> Reply:
+        """Ends the job that runs."""
+        self.viewer.jobs.cancel()
+        return {}
+
+    def do_export(self, tab: Tab, message: Message) -> Reply:
+        """Writes files into the folder of the viewer, and sends them to the page if it asks for that."""
+        what, format = one_of("export", message["what"], _FILES), message.get("format")
+        folder, sends = self.viewer.folder, bool(message.get("download"))
+        if folder is None and not sends:
+            raise SagaError(
+                "files: expected a folder to write into, found none; give one with --out, or download them."
+            )
+        stem = what if what in ("objects", "labels") else self._session.state.editing or "object"
+        ending = f".{what}" if what in ("gif", "mp4") else ""
+        kept = folder or self.viewer.downloads.folder
+        place = free_place(kept, f"{stem} masks" if what == "masks" else stem, ending)
+
+        def work() -> str:
+            self._write(what, place, format)
+            if folder is not None:
+                self.viewer.written = str(place)
+            if sends:
+                tab.send({"kind": "offer"} | self.viewer.downloads.offer(place))
+            if folder is None and place.is_dir():
+                shutil.rmtree(place)
+            return f"written: {place}" if folder is not None else f"{place.name} is made"
+
+        self.viewer.jobs.start(f"writing {place.name}", work)
+        return {}
+
+    def do_download(self, tab: Tab, message: Message) -> Reply:
+        """Sends what was written last to the page."""
+        if not self.viewer.written:
+            raise SagaError("download: expected files that were written, found none; save some first.")
+        place = Path(self.viewer.written)
+
+        def work() -> str:
+            tab.send({"kind": "offer"} | self.viewer.downloads.offer(place))
+            return f"{place.name} is on its way"
+
+        self.viewer.jobs.start(f"packing {place.name}", work)
+        return {}
+
+    def _write(self, what: str, place: Path, format: Any) -> None:
+        if what == "selection":
+            export_object(self._session, place, format=format)
+        elif what == "masks":
+            export_masks(self._session, place)
+        elif what == "objects":
+            export_objects(self._session, place, format=format)
+        elif what == "labels":
+            export_labels(self._session, place)
+        else:
+            export_turntable(self._session, place)
+
+    def _allowed(self, kind: str, given: str) -> Path:
+        """Returns a path of a page, if it leads into one of the folders that the viewer was given.
+
+        A page may come from another machine: what lies elsewhere is none of its business.
+        """
+        folders = self.viewer.readable
+        found = (folders[0] / given).resolve() if folders else Path(given).resolve()
+        if not any(found == each or found.is_relative_to(each) for each in folders):
+            raise SagaError(
+                f"{given}: expected something in {' or '.join(map(str, folders)) or 'no folder at all'}, found it "
+                f"elsewhere; move it there, or start saga-view with --{kind} {given}."
+            )
+        if not found.exists():
+            raise SagaError(f"{found}: expected {_WANTED[kind]}, found nothing there; write another path.")
+        return found
+
+
+_WANTED = {
+    "masks": "a folder of masks, or a file of annotations",
+    "sam": f"a Segment Anything checkpoint, a file or {', '.join(OFFICIAL)}",
+}
+
+
+def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:
+    """Returns a choice of a message. Raises SagaError for what is none of those known."""
+    if value not in known:
+        raise SagaError(f"{name}: expected one of {', '.join(known)}, found {value!r}; choose one of them.")
+    return str(value)
