@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from saga.raster import DeviceScene
 from saga.scene import load_scene
@@ -146,13 +149,35 @@ def test_everything_is_found_and_written(page, tmp_path):
     assert page.complaints() == []
 
 
-def test_the_selection_and_a_turntable_are_written(page, place_of):
+def test_the_selection_and_a_turntable_are_written_and_come_to_the_browser(page, place_of, monkeypatch):
+    monkeypatch.setattr("saga.viewer.downloads._PART", 20_000)  # so that they come in many parts
     page.click(place_of("ball"))
-    page.press("t")
+    page.page.click("#saga-out summary")
     folder = page.viewed.folder / "out"
-    page.until(lambda: (folder / "object-1" / "object.ply").is_file() and page.state()["job"] is None, 60)
-    page.press("y")
-    page.until(lambda: (folder / "object-1.gif").is_file() and page.state()["job"] is None, 60)
+    with page.page.expect_download(timeout=60_000) as waited:
+        page.press("t")
+    assert waited.value.suggested_filename == "object-1.zip"
+    with zipfile.ZipFile(waited.value.path()) as archive:
+        written = sorted(each for each in (folder / "object-1").rglob("*") if each.is_file())
+        assert sorted(archive.namelist()) == [str(each.relative_to(folder)) for each in written]
+        assert {"object-1/object.ply", "object-1/rest.ply", "object-1/masks/000.png"} <= set(archive.namelist())
+        for each in written:
+            assert archive.read(str(each.relative_to(folder))) == each.read_bytes()
+    with page.page.expect_download(timeout=60_000) as waited:
+        page.press("y")
+    page.until(lambda: page.state()["job"] is None)
+    assert waited.value.path().read_bytes() == (folder / "object-1.gif").read_bytes()
+
+    page.page.uncheck("#saga-download")
+    page.press("w")
+    page.until(lambda: (folder / "object masks-1" / "000.png").is_file() and page.state()["job"] is None, 60)
+    page.page.reload()  # what was written last can be had later too
+    page.ready()
+    page.page.click("#saga-out summary")
+    with page.page.expect_download(timeout=60_000) as waited:
+        page.page.click("#saga-fetch")
+    assert waited.value.suggested_filename == "object masks-1.zip"
+    assert page.complaints() == []
 
 
 def test_photographs_are_shown_beside_the_mask_and_answer_clicks(page, middle_of, iou_with, tiny_scene):
@@ -176,6 +201,50 @@ def test_photographs_are_shown_beside_the_mask_and_answer_clicks(page, middle_of
     )
     client = page.viewed.viewer.stage.client(page.page.evaluate("saga.client"))
     page.until(lambda: np.allclose(page.viewed.viewer.stage.camera(client).position, view.position, atol=0.02))
+
+
+def test_a_mask_that_is_dropped_on_a_photograph_selects_what_it_shows(page, tiny_folder, tiny_demo, iou_with):
+    picture = Image.open(tiny_folder / "instances" / "002.png")
+    mask = io.BytesIO()
+    Image.fromarray((np.asarray(picture) == tiny_demo.names["ball"]).astype(np.uint8) * 255).save(mask, "PNG")
+    page.press("p")
+    page.page.click("#saga-strip img >> nth=2")
+    page.until(lambda: page.page.evaluate("saga.photos.current === '002.png' && saga.waiting.size === 0"))
+    drop = """([bytes, name]) => {
+        const files = new DataTransfer();
+        files.items.add(new File([new Uint8Array(bytes)], name));
+        const event = new DragEvent("drop", { dataTransfer: files, bubbles: true });
+        document.getElementById("saga-photo").dispatchEvent(event);
+    }"""
+    page.page.evaluate(drop, [list(mask.getvalue()), "mask.png"])
+    page.until(lambda: iou_with(page.viewed.session.selection, "ball") > 0.9)
+    page.page.evaluate(drop, [[1, 2, 3], "notes.txt"])
+    page.until(lambda: "expected a PNG" in page.says())
+    assert iou_with(page.viewed.session.selection, "ball") > 0.9
+    assert page.complaints() == []
+
+
+def test_two_pages_share_the_selection_and_a_telephone_has_room_for_the_scene(page, chromium, place_of):
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    other = context.new_page()
+    other.add_init_script("localStorage.setItem('saga-hint', 'seen')")
+    other.goto(page.viewed.viewer.address)
+    other.wait_for_function("window.saga && saga.state && saga.client !== null", timeout=30_000)
+    page.click(place_of("ball"))
+    other.wait_for_function(f"saga.state.selected === {len(page.viewed.session)}")
+    boxes = other.evaluate("""[...document.querySelectorAll("#saga-panel, #saga-status")].map((each) => {
+        const box = each.getBoundingClientRect();
+        return [box.left, box.top, box.right, box.bottom];
+    })""")
+    for left, top, right, bottom in boxes:
+        assert left >= 0 and top >= 0 and right <= 390 and bottom <= 844
+        assert bottom - top < 150  # the panel is folded
+    other.click("#saga-fold")
+    assert other.locator("#saga-find").is_visible()
+    assert other.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+    page.press("Escape")
+    assert len(page.viewed.session) == 0 and page.complaints() == []
 
 
 def test_pictures_from_saga_show_the_same_and_answer_clicks(page, place_of, iou_with):
@@ -322,6 +391,7 @@ def test_features_and_regions_are_made_from_the_page(chromium, kinds, tiny_folde
     for name in ("scene.ply", "transforms.json"):
         shutil.copy(tiny_folder / name, tmp_path / name)
     shutil.copytree(tiny_folder / "images", tmp_path / "images")
+    shutil.copytree(tiny_folder / "instances", tmp_path / "mine")
     bare = Bare(None, tmp_path)
     page = page_kind(chromium, bare)
     page.click(place_of("ball"))
@@ -332,10 +402,23 @@ def test_features_and_regions_are_made_from_the_page(chromium, kinds, tiny_folde
     page.page.click("#saga-cancel")
     page.until(lambda: page.state()["job"] is None and "cancelled" in page.says(), 30)
     assert page.state()["can_prepare"] and not (tmp_path / "scene.saga").exists()
+    page.page.select_option("#saga-masks", "sam")
+    page.page.fill("#saga-masks-path", "/etc/passwd")  # nothing outside the scene's folders is read
     page.page.click("#saga-train")
+    page.until(lambda: "elsewhere" in page.says())
+    page.page.fill("#saga-masks-path", "scene.ply")
+    page.page.click("#saga-train")
+    page.until(lambda: page.state()["job"] is None and "expected a" in page.says() and "scene.ply" in page.says(), 30)
+    assert "bug" not in page.says() and page.state()["can_prepare"]
+    page.page.select_option("#saga-masks", "masks")
+    page.page.fill("#saga-masks-path", "mine")
+    page.page.click("#saga-train")
+    page.page.reload()  # the job goes on, and its progress is there again
+    page.ready()
     page.until(lambda: "are made" in page.says(), 90)
     page.click(place_of("ball"))
     assert page.state()["selected"] > 0 and not page.state()["can_prepare"]
+    assert bare.session.method.field.report["given_masks"] and bare.session.method.regions.given is not None
     assert page.complaints() == []
     page.context.close()
     bare.close()

@@ -81,6 +81,7 @@ saga.panel = {
     this.status = make("div", { id: "saga-status", className: "card" }, "Connecting …");
     this.root = make("div", { id: "saga" }, this.element, this.job, this.status);
     document.body.append(this.root);
+    if (innerWidth <= 700) this.element.classList.add("closed");
     saga.listeners.push(() => this.render());
     this.tools();
   },
