@@ -51,7 +51,7 @@ def read_any_header(path: Path) -> PlyData:
 
 
 def _check_counts(header: bytes, size: int) -> None:
-    """Raises ValueError when the rows that a header counts cannot be in the `size` bytes after it.
+    """Raises ValueError for counts below zero, or of rows that cannot be in the `size` bytes after the header.
 
     plyfile makes room for what the header says before it looks whether that is there.
     """
@@ -63,6 +63,8 @@ def _check_counts(header: bytes, size: int) -> None:
         elif words[:1] == [b"element"] and len(words) > 2:
             least += count * max(row, 1)
             count, row = int(words[2]), 0
+            if count < 0:  # NumPy divides by zero where rows of no bytes are counted so
+                raise ValueError(f"its header counts {count} rows")
     if least > size + 1:  # a text may lack its last line end
         raise ValueError(f"its header counts at least {least} bytes of rows, where {size} follow")
 

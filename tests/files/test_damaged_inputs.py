@@ -348,3 +348,12 @@ def test_every_record_of_a_colmap_model_is_walked(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=path.name):
             check_binary_model(tmp_path)
         path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("count", [-1, -5])
+def test_fewer_rows_than_none_are_refused(count: int, tmp_path: Path) -> None:
+    path = tmp_path / "scene.ply"
+    element = b"element camera %d\nelement vertex" % count  # of no properties: the first ends the process in NumPy
+    path.write_bytes(_ply(text=False).replace(b"element vertex", element, 1))
+    with pytest.raises(SagaError, match=f"its header counts {count} rows"):
+        Gaussians.read(path)

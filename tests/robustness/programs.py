@@ -183,15 +183,16 @@ def _told(address: str) -> Iterator[str]:
     with connect(address.replace("http", "ws", 1), subprotocols=["saga"], max_size=None) as page:  # type: ignore[list-item]
         for name, body in _bodies("messages"):
             page.send(body.decode(errors="replace"))
-            answer = _heard(page, "done", "error")
+            said: list[dict[str, Any]] = []
+            answer = _heard(page, said, "done", "error")
             line = answer.get("error") or (answer["text"] if answer["kind"] == "error" else None)
             if line is not None:
                 assert line and "\n" not in line, f"{name}: {line}"
                 yield line
-            elif _values(body).get("do") in JOBS:
-                said = _heard(page, "say")
-                if said["error"]:
-                    yield said["text"]
+            elif _values(body).get("do") in JOBS:  # a job may end before it is said that it began
+                end = said[0] if said else _heard(page, said, "say")
+                if end["error"]:
+                    yield end["text"]
 
 
 def places_in(folder: Path) -> list[str]:
@@ -209,13 +210,21 @@ def _values(body: bytes) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _heard(page: Any, *kinds: str) -> dict[str, Any]:
-    """Returns the next message of some kinds; pictures and the state are passed over, but must be read."""
+def _heard(page: Any, said: list[dict[str, Any]], *kinds: str) -> dict[str, Any]:
+    """Returns the next message of some kinds; pictures and the state are passed over, but must be read.
+
+    Args:
+        page: the connection.
+        said: gets what is said of jobs meanwhile.
+        kinds: of messages that are waited for.
+    """
     while True:
         data = page.recv(_LONGEST)
         message: dict[str, Any] = {} if isinstance(data, bytes) else _strictly(data)
         if message.get("kind") in kinds:
             return message
+        if message.get("kind") == "say":
+            said.append(message)
 
 
 def _strictly(text: str) -> Any:
