@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <vector>
 
 #include "common.hpp"
 #include "openmp.hpp"
@@ -11,6 +12,10 @@ namespace {
 struct Keyed {
     uint32_t key;
     int32_t id;
+};
+
+struct Touch {
+    int32_t tile, id;
 };
 
 // Stable radix sort by key, three passes of 11 bits; the result ends in `items`.
@@ -82,22 +87,29 @@ extern "C" int saga_bin(const saga_camera *camera, int64_t n, const float *splat
     const int rows = saga::tile_rows(camera);
     const int64_t tiles = int64_t(rows) * saga::tile_columns(camera);
     std::fill(tile_offsets, tile_offsets + tiles + 1, 0);
-    // Each thread owns whole rows of tiles, so that lists keep the depth order without locks.
+    // Each thread owns whole rows of tiles, so that lists keep the depth order without locks. Which tiles a splat
+    // touches is found out once, and remembered until their lists begin somewhere.
 #pragma omp parallel
     {
         const auto [begin, end] = share(rows, omp_get_thread_num(), omp_get_num_threads());
-        for (int64_t k = 0; k < visible; ++k)
-            for_each_tile(camera, splats + int64_t(order[k].id) * SAGA_SPLAT, begin, end,
-                          [&](int64_t tile) { ++tile_offsets[tile + 1]; });
+        std::vector<Touch> touches;
+        touches.reserve(m / omp_get_num_threads());
+        for (int64_t k = 0; k < visible; ++k) {
+            const int32_t id = order[k].id;
+            for_each_tile(camera, splats + int64_t(id) * SAGA_SPLAT, begin, end, [&](int64_t tile) {
+                touches.push_back({int32_t(tile), id});
+                ++tile_offsets[tile + 1];
+            });
+        }
 #pragma omp barrier
 #pragma omp single
         std::partial_sum(tile_offsets, tile_offsets + tiles + 1, tile_offsets);
         // tile_offsets[tile] serves as the cursor, and is shifted back below.
-        for (int64_t k = 0; k < visible; ++k)
-            for_each_tile(camera, splats + int64_t(order[k].id) * SAGA_SPLAT, begin, end,
-                          [&](int64_t tile) { ids[tile_offsets[tile]++] = order[k].id; });
+        if (tile_offsets[tiles] == m)
+            for (const Touch &touch : touches) ids[tile_offsets[touch.tile]++] = touch.id;
     }
+    if (tile_offsets[tiles] != m) return SAGA_ERROR_TILE_COUNTS;
     std::memmove(tile_offsets + 1, tile_offsets, tiles * sizeof(int64_t));
     tile_offsets[0] = 0;
-    return tile_offsets[tiles] == m ? 0 : SAGA_ERROR_TILE_COUNTS;
+    return 0;
 }

@@ -8,7 +8,6 @@ from pathlib import Path
 from saga.alignment.align import align
 from saga.errors import NoCamerasError
 from saga.export.views import prepare_views
-from saga.raster import DeviceScene
 from saga.scene import Gaussians, Scene
 from saga.scene import load_scene as read_scene
 from saga.scene.camera_files import find_cameras
@@ -51,13 +50,14 @@ def load_scene(
             scene from their cameras, in every frame tried.
     """
     path = Path(path)
+    gaussians = Gaussians.read(path, strict)
     try:
         # Photographs tell more than whether a camera looks at the scene at all.
-        scene = read_scene(path, images, cameras, strict, check_seen=False)
+        scene = read_scene(path, images, cameras, strict, check_seen=False, gaussians=gaussians)
     except NoCamerasError:
         if images is not None or cameras is not None or views < 1:
             raise
-        return _planned(path, strict, views, seed, device, progress, say)
+        return _planned(Scene(gaussians, [], path), path, views, seed, device, progress, say)
     source = find_cameras(
         path,
         None if images is None else Path(images),
@@ -74,10 +74,9 @@ def load_scene(
 
 
 def _planned(
-    path: Path, strict: bool, views: int, seed: int, device: str, progress: bool, say: Callable[[str], None]
+    bare: Scene, path: Path, views: int, seed: int, device: str, progress: bool, say: Callable[[str], None]
 ) -> Scene:
     folder = path.with_name(f"{path.stem}_views")
-    bare = DeviceScene(Scene(Gaussians.read(path, strict), [], path), device)
-    made = prepare_views(bare, folder, views, seed=seed, progress=progress)
+    made = prepare_views(bare, folder, views, seed=seed, progress=progress, device=device)
     say(f"{path}: comes without cameras; {'made' if made else 'using the'} {views} views of the scene in {folder}")
-    return read_scene(path, folder / "images", folder / "transforms.json", strict)
+    return read_scene(path, folder / "images", folder / "transforms.json", gaussians=bare.gaussians)

@@ -45,12 +45,13 @@ def render_views(
 
 
 def prepare_views(
-    placed: DeviceScene,
+    scene: Scene | DeviceScene,
     folder: str | Path,
     count: int = 24,
     size: tuple[int, int] = (800, 600),
     seed: int = 0,
     progress: bool = True,
+    device: str = "auto",
 ) -> bool:
     """Plans and renders views of a scene without photographs into `folder`, unless it holds these very views already.
 
@@ -58,12 +59,13 @@ def prepare_views(
     or of other settings are made anew.
 
     Args:
-        placed: the scene on a device.
+        scene: the scene, or the scene on a device; views that are there already take none.
         folder: where the views are kept.
         count: number of views.
         size: width and height of the views in pixels.
         seed: seed of the planning.
         progress: whether to show progress on standard error.
+        device: where to render; without effect when the scene is on a device already.
 
     Returns:
         Whether views were made; False when the earlier ones serve.
@@ -74,7 +76,7 @@ def prepare_views(
     folder = Path(folder)
     facts = {
         "version": _VERSION,
-        "scene": placed.scene.gaussians.digest(),
+        "scene": (scene.scene if isinstance(scene, DeviceScene) else scene).gaussians.digest(),
         "count": count,
         "size": list(size),
         "seed": seed,
@@ -87,6 +89,7 @@ def prepare_views(
             warnings.warn(f"{error} The views are made again.", stacklevel=2)
     from saga.views.planning import plan_views  # loaded when needed: views are mostly there
 
+    placed = DeviceScene.of(scene, device)
     require_room(folder, count * size[0] * size[1] // 4)  # about two bits a pixel
     owned = (_FACTS, "transforms.json", "images/*.png")
     with staged_folder(folder, owned, lambda found: (found / _FACTS).is_file()) as stage:

@@ -1,7 +1,8 @@
-"""The native backends (CPU and CUDA) as torch.library operators."""
+"""The views of the native backends (CPU and CUDA): projection, products, rows and surfaces."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ctypes import byref
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ def _lists(splats: Tensor, tile_offsets: Tensor, ids: Tensor) -> tuple[int, int,
     return c.pointer(splats), c.pointer(tile_offsets, torch.int64), c.pointer(ids, torch.int32)
 
 
-def _render(
+def run_render(
     x: Tensor,  # [N, C]
     splats: Tensor,  # [N, 8]
     tile_offsets: Tensor,  # [tiles + 1]
@@ -72,15 +73,7 @@ def _render(
     return out
 
 
-render_op = torch.library.custom_op("saga::render", mutates_args=())(_render)
-
-
-@render_op.register_fake
-def _(x: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor, width: int, height: int, exact: bool) -> Tensor:
-    return x.new_empty(height, width, x.shape[1])
-
-
-def _lift(
+def run_lift(
     y: Tensor,  # [H, W, C]
     splats: Tensor,  # [N, 8]
     tile_offsets: Tensor,  # [tiles + 1]
@@ -99,40 +92,16 @@ def _lift(
     return out
 
 
-lift_op = torch.library.custom_op("saga::lift", mutates_args=())(_lift)
+def _products(values: Tensor) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    """Returns what renders and what lifts: operators where autograd or torch.compile must see some.
 
+    Registering these takes a twentieth of a command, and their first call takes seconds to import.
+    """
+    if not (torch.compiler.is_compiling() or (values.requires_grad and torch.is_grad_enabled())):
+        return run_render, run_lift
+    from saga.raster.differentiable import lift_op, render_op
 
-@lift_op.register_fake
-def _(y: Tensor, splats: Tensor, tile_offsets: Tensor, ids: Tensor, exact: bool) -> Tensor:
-    return y.new_empty(len(splats), y.shape[2])
-
-
-def _remember_render(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
-    ctx.save_for_backward(*inputs[1:4])
-    ctx.exact = inputs[6]
-
-
-def _render_backward(ctx, gradient):  # type: ignore[no-untyped-def]
-    return lift_op(gradient, *ctx.saved_tensors, ctx.exact), None, None, None, None, None, None
-
-
-def _remember_lift(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
-    ctx.save_for_backward(*inputs[1:4])
-    ctx.height, ctx.width = inputs[0].shape[:2]
-    ctx.exact = inputs[4]
-
-
-def _lift_backward(ctx, gradient):  # type: ignore[no-untyped-def]
-    return render_op(gradient, *ctx.saved_tensors, ctx.width, ctx.height, ctx.exact), None, None, None, None
-
-
-render_op.register_autograd(_render_backward, setup_context=_remember_render)
-lift_op.register_autograd(_lift_backward, setup_context=_remember_lift)
-
-
-def _needs_operator(values: Tensor) -> bool:
-    """Returns whether autograd or torch.compile must see an operator, whose first call takes seconds to import."""
-    return torch.compiler.is_compiling() or (values.requires_grad and torch.is_grad_enabled())
+    return render_op, lift_op
 
 
 def render(
@@ -141,8 +110,7 @@ def render(
     exact: bool,
 ) -> Tensor:  # [H, W, C]
     """Returns A x for one view, differentiable in x."""
-    run = render_op if _needs_operator(x) else _render
-    return run(x, view.splats, view.tile_offsets, view.ids, view.width, view.height, exact)
+    return _products(x)[0](x, view.splats, view.tile_offsets, view.ids, view.width, view.height, exact)
 
 
 def lift(
@@ -151,8 +119,7 @@ def lift(
     exact: bool,
 ) -> Tensor:  # [N, C]
     """Returns A^T y for one view, differentiable in y."""
-    run = lift_op if _needs_operator(y) else _lift
-    return run(y, view.splats, view.tile_offsets, view.ids, exact)
+    return _products(y)[1](y, view.splats, view.tile_offsets, view.ids, exact)
 
 
 def rows(

@@ -27,6 +27,7 @@ def load_scene(
     cameras: str | Path | None = None,
     strict: bool = False,
     check_seen: bool = True,
+    gaussians: Gaussians | None = None,
 ) -> Scene:
     """Load a trained Gaussian splatting scene, its cameras and the whereabouts of its photographs.
 
@@ -40,7 +41,8 @@ def load_scene(
     A `dataparser_transforms.json` beside the PLY or up to two folders above it, which nerfstudio writes when
     it trains, moves the cameras into the frame of a splatfacto export.
 
-    `strict` refuses rows with NaN or infinite attributes instead of leaving them out.
+    `strict` refuses rows with NaN or infinite attributes instead of leaving them out. `gaussians` are those of the PLY,
+    where it was read before.
 
     Warns once when only some photographs and cameras match, and with `check_seen` when photographs have an EXIF
     orientation that is not applied and when no camera looks at the scene. Raises
@@ -48,7 +50,7 @@ def load_scene(
     and when a photograph has another aspect ratio than its camera.
     """
     ply = Path(ply)
-    gaussians = Gaussians.read(ply, strict)
+    gaussians = Gaussians.read(ply, strict) if gaussians is None else gaussians
     given = None if images is None else ImageFolder(images)
     source = find_cameras(
         ply,

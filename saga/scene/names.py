@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from saga.files.names import folded, quoted_name, safe_name
@@ -25,6 +26,7 @@ def without_suffix(name: str) -> str:
     return name[: -len(suffix)] if suffix.lower() in _PICTURE_SUFFIXES else name
 
 
+@lru_cache(8192)
 def comparable(name: str) -> str:
     """Return a name as names are compared: "/" between folders, letters and their accents composed (NFC).
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from saga.raster import BlendOperator, DeviceScene, Geometry
 from saga.runtime.progress import tracked
+from saga.runtime.sets import size_of
 from saga.scene import Camera
 from saga.views.candidates import Extent, around, inside, is_enclosed, measure
 
@@ -97,8 +98,9 @@ def _look(geometry: Geometry, camera: Camera, extent: Extent) -> Tensor:  # [n]
     operator = BlendOperator(geometry, camera)
     pose = torch.from_numpy(camera.world_to_camera[2]).to(geometry.means)
     depths = geometry.means @ pose[:3] + pose[3]
-    near = (depths < _NEAR * extent.radius).to(depths.dtype)
-    blocked = operator.render(near[:, None])[..., 0].mean()
+    near = (depths > 0) & (depths < _NEAR * extent.radius)  # what lies behind the camera shows nowhere
+    # Mostly nothing is near, and no picture is needed to see that nothing stands in the way.
+    blocked = float(operator.render(near.to(depths.dtype)[:, None]).mean()) if size_of(near) > 0 else 0.0
     weight = operator.lift(torch.ones(camera.height, camera.width, 1, device=geometry.device))[:, 0]
     return weight / (weight + _CLEAR) * (blocked < _MOST_BLOCKED)
 

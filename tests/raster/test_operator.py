@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.raster import BlendOperator, reference, tiled_view
+from saga.raster import BlendOperator, differentiable, reference, tiled_view
 
 # Absolute tolerances of float32 results; inputs are standard normal, weights at most 1.
 RENDER = 5e-5
@@ -240,5 +240,5 @@ def test_custom_operators_are_registered_correctly(case, camera, cloud):
     lists = (tiled.splats, tiled.tile_offsets, tiled.ids)
     x = case.tensor(normal(len(scene), 3)).requires_grad_()
     y = case.tensor(normal(view.height, view.width, 3)).requires_grad_()
-    torch.library.opcheck(tiled_view.render_op, (x, *lists, view.width, view.height, True))
-    torch.library.opcheck(tiled_view.lift_op, (y, *lists, True))
+    torch.library.opcheck(differentiable.render_op, (x, *lists, view.width, view.height, True))
+    torch.library.opcheck(differentiable.lift_op, (y, *lists, True))
