@@ -8,7 +8,8 @@ from torch import Tensor
 
 from saga.methods.fusion import probability
 from saga.raster.device_scene import DeviceScene
-from saga.regions.answers import Evidence, nested_answers
+from saga.regions.answers import nested_answers
+from saga.regions.evidence import Evidence
 from saga.regions.membership import pixel_cells
 from saga.regions.scene_regions import SceneRegions
 from saga.scene import Camera

@@ -18,9 +18,9 @@ from torch import Tensor
 from saga.masks.scene.labels import Kind
 from saga.masks.scene.structure import SceneStructure
 from saga.raster.device_scene import DeviceScene
-from saga.regions.answers import overlaps
 from saga.regions.reach import cells_held
 from saga.regions.scene_regions import SceneRegions
+from saga.regions.worth import overlaps
 
 Found: TypeAlias = tuple[Tensor, Tensor]
 """Members bool [N] and scores float32 [N] of something that a method found."""

@@ -1,6 +1,6 @@
 from .answers import Answer as Answer
-from .answers import Evidence as Evidence
 from .answers import nested_answers as nested_answers
 from .build import build_regions as build_regions
 from .config import RegionConfig as RegionConfig
+from .evidence import Evidence as Evidence
 from .scene_regions import SceneRegions as SceneRegions

@@ -7,62 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from saga.regions.edits import corrected
+from saga.regions.evidence import Evidence
 from saga.regions.scene_regions import SceneRegions
+from saga.regions.worth import overlaps, worths
 
 NAMES = ("part", "object", "group")
 _APART = 1.25
 """Least ratio of the sizes of two answers."""
 _MOST_ANSWERS = 3
-_INSIDE = 0.5
-"""Share of what a point or a scribble shows that lies in a region, above which it is in it."""
 _UNLIKE = 0.2
 """Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
-_OWN = 0.5
-"""What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
-all views together, where a closed border may be a silhouette of many things."""
-_EXPLAINED = 0.8
-"""What a set of cells loses when regions inside it, worth as much, fill it: it is a group of them."""
-_AS_WELL = 0.9
-"""Of two sets of cells, how well masks confirm one to how well they confirm the other, from which it is as well."""
-_WITHIN = 0.95
-"""Share of a region that lies in another, from which it is inside."""
-_SMALLER = 0.7
-"""Largest region that is inside another and not the same, as a share of the other."""
+_WRONG = 0.8
+"""What points on the wrong side, one or many, leave of an answer's score in the choice of the one that is corrected:
+the first answer stays the likeliest however often it is corrected."""
 _NEARLY = 0.95
 """Answers whose score is at least this share of the best one's are worth as much."""
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What prompts say about L cells. Arrays are float32."""
-
-    inside: Sequence[np.ndarray] = ()  # [L] each
-    """What each positive point shows, as shares of cells."""
-    outside: Sequence[np.ndarray] = ()  # [L] each
-    """What each negative point shows."""
-    drawn: Sequence[tuple[np.ndarray, np.ndarray]] = ()  # [L], [L] each
-    """Pixels of a view that show each cell inside and outside a mask."""
-    stroked: Sequence[np.ndarray] = ()  # [L] each
-    """What a scribble shows, as shares of cells."""
-
-    def fits(
-        self,
-        members: np.ndarray,  # [R, L]
-    ) -> np.ndarray:  # [R]
-        """How well sets of cells fit, from 0 (a point on the wrong side) to 1; the IoU with masks is a factor."""
-        sets = members.astype(np.float32)
-        fit = np.ones(len(sets))
-        for shown in self.inside:
-            fit *= sets @ shown > _INSIDE * shown.sum()
-        for shown in self.outside:
-            fit *= sets @ shown <= _INSIDE * shown.sum()
-        for inside, outside in self.drawn:
-            shared, beside = sets @ inside, sets @ outside
-            fit *= shared / np.maximum(inside.sum() + beside, 1e-9)
-        for shown in self.stroked:
-            share = (sets @ shown) / max(shown.sum(), 1e-9)
-            fit *= np.where(share > _INSIDE, share, 0.0)
-        return fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,21 +59,20 @@ def nested_answers(
     Returns:
         The answers and the index of the best; none and -1 when no region fits the evidence.
     """
-    alike = np.zeros((0, regions.count), bool) if alike is None else alike
-    members, own = np.concatenate([regions.members, alike]), np.append(regions.own, np.zeros(len(alike), bool))
-    fits = evidence.fits(members)
-    members, own, fits = members[fits > 0], own[fits > 0], fits[fits > 0]
-    shares = members @ regions.shares
-    closures = regions.closures(members)
-    if confirmed and regions.given is not None:
-        by_masks = regions.given.confirmed(members)
-        worths = closures * by_masks**2 * (1 - _EXPLAINED * _explained(regions, members, by_masks))
-    else:
-        worths = (closures + _OWN * own) / (1 + _OWN)
-    scores = worths * fits
-    if len(alike) > 0:
+    members = regions.members if alike is None else np.concatenate([regions.members, alike])
+    agrees, drawn = evidence.agrees(members), evidence.drawings(members)
+    positive = len(evidence.inside)
+    asked = (drawn > 0) & (agrees[:, :positive].any(1) | (positive == 0))
+    members, agrees = members[asked], agrees[asked]
+    likely = worths(regions, members, confirmed) * drawn[asked]
+    if alike is not None and len(alike) > 0:
         likeness = np.max([overlaps(regions, members, each) for each in alike], axis=0)
-        scores *= (_UNLIKE + likeness) / (_UNLIKE + 1)
+        likely *= (_UNLIKE + likeness) / (_UNLIKE + 1)
+    scores = likely * agrees.all(1)
+    correction = _correction(regions, members, likely, agrees, evidence)
+    if correction is not None:
+        members, scores = np.concatenate([members, correction[0][None]]), np.append(scores, correction[1])
+    shares = members @ regions.shares
     chosen: list[int] = []
     for index in np.argsort(-scores, kind="stable").tolist():
         if len(chosen) == _MOST_ANSWERS or scores[index] <= 0:
@@ -134,32 +93,23 @@ def nested_answers(
     return answers, best
 
 
-def _explained(
+def _correction(
     regions: SceneRegions,
     members: np.ndarray,  # [A, L]
-    confirmed: np.ndarray,  # [A]
-) -> np.ndarray:  # [A]
-    """Share of each set of cells that lies in regions inside it which masks confirm as well: so much is a group."""
-    pool, weighted = regions.members, members * regions.shares
-    held = weighted @ pool.T.astype(np.float32)  # [A, R]
-    areas, whole = pool @ regions.shares, weighted.sum(1)
-    inside = (held >= _WITHIN * areas) & (areas <= _SMALLER * whole[:, None])
-    inside &= regions.confirmed >= _AS_WELL * confirmed[:, None]
-    covered = np.stack([pool[each].any(0) for each in inside]) if len(inside) > 0 else members
-    explained: np.ndarray = (weighted * covered).sum(1) / np.maximum(whole, 1e-12)
-    return explained
+    likely: np.ndarray,  # [A]
+    agrees: np.ndarray,  # [A, P]
+    evidence: Evidence,
+) -> tuple[np.ndarray, float] | None:  # [L]
+    """What further points make of the likeliest of the answers to some of them, and its score.
 
-
-def overlaps(
-    regions: SceneRegions,
-    members: np.ndarray,  # [R, L]
-    other: np.ndarray,  # [L]
-) -> np.ndarray:  # [R]
-    """IoU of sets of cells with another, by what they fill of a picture."""
-    shares = regions.shares
-    shared = members @ (shares * other)
-    iou: np.ndarray = shared / np.maximum(members @ shares + shares @ other - shared, 1e-12)
-    return iou
+    None where every point is on its right side already: then nothing is to be corrected.
+    """
+    hopes = likely * np.where(agrees.all(1), 1.0, _WRONG)
+    best = int(hopes.argmax()) if len(hopes) > 0 else -1
+    if best < 0 or hopes[best] <= 0 or agrees[best].all():
+        return None
+    cells = corrected(regions, members, members[best], evidence)
+    return None if cells is None else (cells, float(likely[best]))
 
 
 def _names(count: int, best: int) -> tuple[str, ...]:

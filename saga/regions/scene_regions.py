@@ -59,20 +59,32 @@ class SceneRegions:
         self,
         members: np.ndarray,  # [R, L]
     ) -> np.ndarray:  # [R]
-        """How closed the border around each set of cells is, in [0, 1]; 0 for a set without a border.
+        """How closed the border around each set of cells is, in [0, 1]; 0 for a set without a border."""
+        one, other = self.borders
+        return self.closedness(members[:, one] != members[:, other])
+
+    def closedness(
+        self,
+        chosen: np.ndarray,  # [R, B]
+    ) -> np.ndarray:  # [R]
+        """How closed each choice of borders is, in [0, 1]; 0 for none.
 
         It is the mean of two: the closedness of the whole border, and the lower quartile of it along the border. A
         region that leaks has a border that is open in places, however strong the rest.
         """
-        one, other = (side[self._by_closedness] for side in self.borders)
         lengths, closed = self.lengths[self._by_closedness], self.closed[self._by_closedness]
-        along = np.cumsum((members[:, one] != members[:, other]) * lengths, axis=1)
-        total = along[:, -1:] if along.shape[1] else np.zeros((len(members), 1))
+        along = np.cumsum(chosen[:, self._by_closedness] * lengths, axis=1)
+        total = along[:, -1:] if along.shape[1] else np.zeros((len(chosen), 1))
         mean = (np.diff(along, axis=1, prepend=0) @ closed) / np.maximum(total[:, 0], 1e-9)
         place = np.minimum((along < _OPENEST * total).sum(1), max(len(closed) - 1, 0))
         lowest = np.where(total[:, 0] > 0, closed[place] if len(closed) else 0.0, 0.0)
-        closures: np.ndarray = (mean + lowest) / 2
-        return closures
+        closedness: np.ndarray = (mean + lowest) / 2
+        return closedness
+
+    @cached_property
+    def own_closures(self) -> np.ndarray:  # [R]
+        """How closed the border around each region is."""
+        return self.closures(self.members)
 
     @cached_property
     def confirmed(self) -> np.ndarray:  # [R]

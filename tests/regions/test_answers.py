@@ -10,7 +10,9 @@ from scipy.sparse import csr_matrix
 
 from saga.regions import Evidence, RegionConfig, SceneRegions, nested_answers
 from saga.regions.answers import equal_worth
+from saga.regions.edits import corrected
 from saga.regions.given import GivenMasks
+from saga.regions.worth import worths
 
 
 def cells(*indices: int) -> np.ndarray:
@@ -60,15 +62,44 @@ def test_of_fewer_answers_the_best_is_the_object(row):
     assert answers[best].name == "object"
 
 
-def test_a_second_point_takes_the_answers_that_hold_both(row):
+def test_a_second_point_is_in_every_answer(row):
     answers, _ = nested_answers(row, Evidence(inside=[one(1), one(4)]))
-    assert [answer.members.tolist() for answer in answers] == [cells(0, 1, 2, 3, 4).tolist()]
+    assert len(answers) > 0
+    assert all(answer.members[[1, 4]].all() for answer in answers)
 
 
-def test_a_negative_point_leaves_out_the_answers_that_hold_it(row):
-    answers, best = nested_answers(row, Evidence(inside=[one(1)], outside=[one(0)]))
-    assert answers[best].members.tolist() == cells(1, 2, 3).tolist()
+def test_a_point_beside_the_answer_adds_to_it_and_takes_nothing_away(row):
+    first, best = nested_answers(row, Evidence(inside=[one(1)]))
+    second, corrected = nested_answers(row, Evidence(inside=[one(1), one(5)]))
+    assert second[corrected].members.tolist() == (first[best].members | cells(5)).tolist()
+    assert second[corrected].score == first[best].score
+
+
+def test_a_negative_point_takes_away_what_ends_where_a_border_is_closed(row):
+    """Of the cells 0 to 3 those go that a closed border parts from the rest, and no more."""
+    first, best = nested_answers(row, Evidence(inside=[one(1)]))
+    answers, corrected = nested_answers(row, Evidence(inside=[one(1)], outside=[one(0)]))
+    assert first[best].members.tolist() == cells(0, 1, 2, 3).tolist()
+    assert answers[corrected].members.tolist() == cells(1, 2, 3).tolist()
     assert not any(answer.members[0] for answer in answers)
+
+
+def test_corrections_do_not_add_up_against_the_first_answer(row):
+    evidence = Evidence(inside=[one(2), one(5)], outside=[one(0), one(1)])
+    answers, best = nested_answers(row, evidence)
+    assert answers[best].members.tolist() == cells(2, 3, 5).tolist()
+
+
+def test_a_corrected_set_adds_half_of_itself_at_most(row):
+    """Cell 5 is in a region of four further cells: two cells become three, and not six."""
+    pool = np.stack([cells(2, 3, 4, 5), cells(5)])
+    added = corrected(row, pool, cells(0, 1), Evidence(inside=[one(0), one(5)]))
+    assert added is not None
+    assert added.tolist() == cells(0, 1, 5).tolist()
+
+
+def test_points_that_contradict_each_other_correct_nothing(row):
+    assert corrected(row, row.members, cells(0, 1), Evidence(inside=[one(5)], outside=[one(5)])) is None
 
 
 def test_a_mask_takes_the_answer_most_like_it(row):
@@ -144,3 +175,22 @@ def vouching(members: np.ndarray) -> GivenMasks:
     inside = csr_matrix(10.0 * members)
     views, sizes = np.zeros(len(members), np.int32), np.asarray(inside.sum(1), np.float32)[:, 0]
     return GivenMasks(views, inside, sizes, csr_matrix(np.full((1, members.shape[1]), 10.0)))
+
+
+@pytest.mark.parametrize(("between", "size"), [(1.0, 2), (0.5, 4)])
+def test_two_closed_regions_that_fill_an_object_of_the_scene_are_what_is_meant(row, between, size):
+    """The object of the cells 1 to 4 is two where they are closed against each other, and one where they are not."""
+    members = np.stack([cells(1, 2), cells(3, 4), cells(1, 2, 3, 4)])
+    closed = np.array([0.95, 0.2, between, 0.2, 0.95], np.float32)
+    boxes = replace(row, members=members, closed=closed, own=np.array([False, False, True]))
+    answers, best = nested_answers(boxes, Evidence(inside=[one(1)]))
+    assert answers[best].members.sum() == size
+
+
+def test_what_is_nearly_an_object_of_the_scene_is_nearly_worth_as_much(row):
+    """Of two sets with borders alike the one is better that is more like what the scene itself holds for an object."""
+    even = replace(row, closed=np.full(5, 0.7, np.float32), own=np.array([False, False, False, True, False]))
+    values = worths(even, np.stack([cells(0, 1, 2, 3), cells(0, 1), cells(0, 1, 2, 3, 4)]), confirmed=False)
+    assert values[2] == pytest.approx((0.7 + 0.5) / 1.5)
+    assert values[0] == pytest.approx((0.7 + 0.5 * 0.8**2) / 1.5)
+    assert values[1] == pytest.approx((0.7 + 0.5 * 0.4**2) / 1.5)

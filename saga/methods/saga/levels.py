@@ -14,15 +14,19 @@ from saga.methods.base import ViewPrompt
 from saga.methods.saga.features import Selection
 from saga.query.report import Report
 from saga.raster.device_scene import DeviceScene
-from saga.regions.answers import Answer, Evidence, equal_worth, nested_answers, overlaps
+from saga.regions.answers import Answer, equal_worth, nested_answers
+from saga.regions.evidence import Evidence
 from saga.regions.membership import pixel_cells
 from saga.regions.reach import cells_held, reachable
 from saga.regions.scene_regions import SceneRegions
+from saga.regions.worth import overlaps
 
 Trust = Literal["selection", "masks", "regions"]
 """What is asked where things end."""
-MOST_OF_PICTURES = 0.5
-"""Share of the pictures from which a selection is not given in silence."""
+MOST_OF_VIEWS = 0.5
+"""Share of all that the views show, from which a selection is not given in silence."""
+_EVERYTHING = 0.85
+"""The same, from which features tell nothing apart."""
 _SAME = 0.5
 """IoU from which the features' selection and a region are the same answer."""
 _CERTAIN = 0.75
@@ -145,21 +149,28 @@ class Levels:
         alike: np.ndarray,  # [L]
         trust: Trust,
     ) -> bool:
-        """Whether what features select has a say."""
+        """Whether what features select has a say.
+
+        Where it is most of what the views show, a region must confirm it. Of nearly everything that means nothing,
+        because every scene has such a region, unless masks that were given vouch for the features.
+        """
         if not alike.any() or trust == "masks":
             return bool(alike.any())
-        share = float(self.regions.shares @ alike)
-        return share <= MOST_OF_PICTURES or (trust == "selection" and self._certain(alike))
+        share = self.share(alike)
+        return share <= MOST_OF_VIEWS or ((share <= _EVERYTHING or trust == "selection") and self._certain(alike))
+
+    def share(
+        self,
+        members: np.ndarray,  # [L]
+    ) -> float:
+        """Share of all that the views show which cells fill."""
+        return float(self.regions.shares @ members / max(self.regions.shares.sum(), 1e-12))
 
     def _certain(
         self,
         alike: np.ndarray,  # [L]
     ) -> bool:
-        """Whether a region confirms what features select.
-
-        It says nothing of features that nobody's masks vouch for: where they take most of the pictures for one thing,
-        there mostly is such a region too.
-        """
+        """Whether a region confirms what features select."""
         return bool(overlaps(self.regions, self.regions.members, alike).max(initial=0.0) >= _CERTAIN)
 
     def _not_most(
@@ -169,11 +180,12 @@ class Levels:
         alike: np.ndarray | None,  # [F, L]
         report: Report,
     ) -> int:
-        """The best answer, or the next smaller one where it would be most of the pictures and features disagree."""
+        """The best answer, or the next smaller one where it would be most of what views show and features disagree."""
         chosen = levels[best].answer
-        if chosen.share <= MOST_OF_PICTURES:
+        share = self.share(chosen.members)
+        if share <= MOST_OF_VIEWS:
             return best
-        large = f"{chosen.share:.0%} of all that the views show"
+        large = f"{share:.0%} of all that the views show"
         agreed = alike is not None and overlaps(self.regions, alike, chosen.members).max() >= _CERTAIN
         if agreed or best == 0:
             report.warnings.append(f"the selection is {large}: give a negative point, or a granularity, for less")

@@ -12,7 +12,7 @@ from saga.errors import SagaError
 from saga.masks import MaskSource, Sam
 from saga.methods.base import DiscoveringMethod, ViewPrompt
 from saga.methods.saga.features import FeatureQueries, Selection
-from saga.methods.saga.levels import MOST_OF_PICTURES, Level, Levels, Trust
+from saga.methods.saga.levels import MOST_OF_VIEWS, Level, Levels, Trust
 from saga.query.config import QueryConfig
 from saga.query.discovery import cluster
 from saga.query.matching import Matcher
@@ -163,14 +163,14 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         return chosen.mask, _scores(chosen)
 
     def _nested(self, prompts: Sequence[ViewPrompt], selections: Sequence[Selection], report: Report) -> list[Level]:
-        """The nested answers; a selection of most of the pictures is never given without a word."""
+        """The nested answers; a selection of most of what views show is never given without a word."""
         if self.levels is None:
             return []
         with report.timed("regions"):
             found = self.levels.answer(prompts, selections, self._trust(), report)
             if not found and selections:
-                share = float(self.levels.regions.shares @ self.levels.cells_of(self._alone(selections).mask))
-                if share > MOST_OF_PICTURES:
+                share = self.levels.share(self.levels.cells_of(self._alone(selections).mask))
+                if share > MOST_OF_VIEWS:
                     report.warnings.append(
                         f"the selection is {share:.0%} of all that the views show: give a negative point, or a "
                         "higher threshold"
@@ -199,7 +199,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         if not found:
             nothing = torch.zeros_like(self.device_scene.valid)
             return Selection(nothing, nothing.float(), Report())
-        most = MOST_OF_PICTURES * int(self.device_scene.valid.sum())
+        most = MOST_OF_VIEWS * int(self.device_scene.valid.sum())
         return next((each for each in found if int(each.mask.sum()) <= most), found[-1])
 
     def discover(self, similarity: float = 0.6, smallest: int = 50, seed: int = 0) -> list[Segmentation]:

@@ -83,13 +83,42 @@ def test_without_regions_there_is_one_answer_and_a_granularity_says_so(tiny_scen
     assert any("one answer only" in warning for warning in report["warnings"])
 
 
-def test_most_of_the_pictures_is_not_given_in_silence(tiny_scene, own_masks, known_regions, clicked):
-    large = replace(known_regions, shares=known_regions.shares * np.float32(10))
-    answers = Segmenter(tiny_scene, own_masks, device="cpu", regions=large).candidates(clicked[0], [clicked[1]])
-    default = next(answer for answer in answers if answer.report["default"])
-    told = " ".join(default.report["warnings"])
-    share = next(entry["share"] for entry in default.report["answers"] if entry["default"])
-    assert share <= 0.5 or "of all that the views show" in told
+@pytest.fixture
+def alike(tiny_scene, tiny_demo, own_masks, known_regions, clicked):
+    """alike(share): a Segmenter whose features know the ball and another thing from the rest, and nothing else.
+
+    The two fill a share of all that the views show, and are a region.
+    """
+    both = np.isin(tiny_demo.labels, [clicked[2], max(set(tiny_demo.names.values()) - {clicked[2]})])
+    features = torch.zeros_like(own_masks.features)
+    features[torch.from_numpy(both), 0] = features[torch.from_numpy(~both), 1] = 1.0
+    cells = np.isin(np.arange(known_regions.count), known_regions.cells[both])
+
+    def segmenter(share):
+        shares = np.where(cells, share / cells.sum(), (1 - share) / (~cells).sum()).astype(np.float32) * 0.6
+        members = np.concatenate([known_regions.members, cells[None]])
+        own = np.zeros(len(members), bool)
+        closed = known_regions.closed.clip(max=0.9)  # not so closed that the two are told apart
+        regions = replace(known_regions, shares=shares, members=members, own=own, closed=closed)
+        config = QueryConfig(statistical_filter=False, region_growing=False, ball_query=False)
+        one_scale = replace(own_masks, features=features, config=replace(own_masks.config, scales=1))
+        return Segmenter(tiny_scene, one_scale, config, "cpu", regions=regions)
+
+    return segmenter, both
+
+
+def test_a_selection_of_most_that_views_show_needs_a_region_and_is_said(alike, clicked):
+    segmenter, both = alike
+    chosen = segmenter(0.7).segment(clicked[0], points=[clicked[1]])
+    assert iou(chosen.mask, both) > 0.95
+    assert any("70% of all that the views show" in warning for warning in chosen.report["warnings"])
+
+
+def test_features_that_take_nearly_all_that_views_show_have_no_say(alike, clicked):
+    segmenter, both = alike
+    chosen = segmenter(0.9).segment(clicked[0], points=[clicked[1]])
+    assert chosen.mask.sum() < 0.8 * both.sum()
+    assert iou(chosen.mask, both) < 0.8
 
 
 def test_regions_beside_the_scene_are_taken_and_others_made_again(

@@ -1,0 +1,124 @@
+"""What sets of cells are worth as answers, whatever was asked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saga.regions.scene_regions import SceneRegions
+
+_OWN = 0.5
+"""What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
+all views together, where a closed border may be a silhouette of many things. What is nearly one gets the square of its
+IoU of that."""
+_EXPLAINED = 0.8
+"""What a set of cells loses when regions inside it, worth as much, fill it: it is a group of them."""
+_AS_WELL = 0.9
+"""Of two sets of cells, how well masks confirm one to how well they confirm the other, from which it is as well."""
+_CLOSED = 0.93
+"""How closed the borders of regions are that make what they fill a group, where no masks say so. A part of a thing has
+an open place in its border somewhere."""
+_FILLED = 0.8
+"""Share of a set that two such regions fill, from which it is a group."""
+_WITHIN = 0.95
+"""Share of a region that lies in another, from which it is inside."""
+_SMALLER = 0.7
+"""Largest region that is inside another and not the same, as a share of the other."""
+_NEARLY_ALL = 0.8
+"""The same where borders say so: of a large and a small thing side by side the large one is most."""
+
+
+def worths(
+    regions: SceneRegions,
+    members: np.ndarray,  # [A, L]
+    confirmed: bool,
+) -> np.ndarray:  # [A]
+    """What sets of cells are worth, in [0, 1].
+
+    Args:
+        regions: the scene's.
+        members: sets of cells, bool [A, L].
+        confirmed: whether masks that were given decide how much, and not the scene's own objects.
+    """
+    closures = regions.closures(members)
+    if confirmed and regions.given is not None:
+        by_masks = regions.given.confirmed(members)
+        as_well = regions.confirmed >= _AS_WELL * by_masks[:, None]
+        explained = _filled(regions, members, as_well & _inside(regions, members, _SMALLER))
+        worth: np.ndarray = closures * by_masks**2 * (1 - _EXPLAINED * explained)
+        return worth
+    worth = (closures + _OWN * _own(regions, members) ** 2) / (1 + _OWN)
+    group: np.ndarray = worth * (1 - _EXPLAINED * _parted(regions, members, closures))
+    return group
+
+
+def _own(
+    regions: SceneRegions,
+    members: np.ndarray,  # [A, L]
+) -> np.ndarray:  # [A]
+    """IoU of sets of cells with the support or object of the scene's own that is most like each."""
+    if not regions.own.any():
+        return np.zeros(len(members))
+    likest: np.ndarray = np.max([overlaps(regions, members, each) for each in regions.members[regions.own]], axis=0)
+    return likest
+
+
+def _inside(
+    regions: SceneRegions,
+    members: np.ndarray,  # [A, L]
+    most: float,
+) -> np.ndarray:  # [A, R]
+    """Which regions lie inside sets of cells and are at most a share of them, bool."""
+    weighted = members * regions.shares
+    held = weighted @ regions.members.T.astype(np.float32)
+    areas, whole = regions.members @ regions.shares, weighted.sum(1)
+    inside: np.ndarray = (held >= _WITHIN * areas) & (areas <= most * whole[:, None])
+    return inside
+
+
+def _filled(
+    regions: SceneRegions,
+    members: np.ndarray,  # [A, L]
+    inside: np.ndarray,  # [A, R]
+) -> np.ndarray:  # [A]
+    """Share of each set of cells that lies in its regions."""
+    weighted = members * regions.shares
+    covered = np.stack([regions.members[each].any(0) for each in inside]) if len(inside) > 0 else members
+    filled: np.ndarray = (weighted * covered).sum(1) / np.maximum(weighted.sum(1), 1e-12)
+    return filled
+
+
+def _parted(
+    regions: SceneRegions,
+    members: np.ndarray,  # [A, L]
+    closures: np.ndarray,  # [A]
+) -> np.ndarray:  # [A]
+    """Share of each set of cells that two regions beside each other fill whose borders are at least as closed.
+
+    It is 0 where they do not fill most of it. Two things that touch are one object to whatever looks at shape alone.
+    """
+    least = np.maximum(closures, _CLOSED)[:, None]
+    inside = _inside(regions, members, _NEARLY_ALL) & (regions.own_closures >= least)
+    areas = regions.members @ regions.shares
+    two = np.zeros_like(inside)
+    for chosen, row in zip(two, inside, strict=True):
+        largest = np.flatnonzero(row)[np.argsort(-areas[row], kind="stable")]
+        if len(largest) < 2:
+            continue
+        first = regions.members[largest[0]]
+        beside = regions.members[largest] @ (regions.shares * ~first) >= _NEARLY_ALL * areas[largest]
+        if beside.any():
+            chosen[[largest[0], largest[beside][0]]] = True
+    filled = _filled(regions, members, two) * two.any(1)
+    return np.where(filled >= _FILLED, filled, 0.0)
+
+
+def overlaps(
+    regions: SceneRegions,
+    members: np.ndarray,  # [R, L]
+    other: np.ndarray,  # [L]
+) -> np.ndarray:  # [R]
+    """IoU of sets of cells with another, by what they fill of a picture."""
+    shares = regions.shares
+    shared = members @ (shares * other)
+    iou: np.ndarray = shared / np.maximum(members @ shares + shares @ other - shared, 1e-12)
+    return iou
