@@ -33,7 +33,7 @@ class Jobs:
         """Takes what is called when `state` is another, and what shows a line to people, as an error or not."""
         self._tell, self._say = tell, say
         self._thread: threading.Thread | None = None
-        self._cancelled = threading.Event()
+        self._cancelled, self._lock = threading.Event(), threading.Lock()
         self.state: dict[str, Any] | None = None
         """What is done, for the page: "text", "done" and "total" steps; None for no job."""
         self.ended: tuple[Ending, str] | None = None
@@ -41,13 +41,20 @@ class Jobs:
 
     def start(self, text: str, work: Callable[[], str]) -> None:
         """Starts a job, which returns what it did in a line. Raises SagaError while another one runs."""
-        if self._thread is not None and self._thread.is_alive():
-            raise SagaError("busy: expected nothing else to be done, found a job that runs; wait for it or cancel it.")
-        self._cancelled.clear()
-        self.ended = None
-        self.state = {"text": text, "done": 0, "total": 0}
-        self._thread = threading.Thread(target=self._run, args=(work,), name="saga-job", daemon=True)
-        self._thread.start()
+        with self._lock:
+            # Its thread may live on for a moment after it was said that a job has ended.
+            if self.state is not None:
+                raise SagaError(
+                    "busy: expected nothing else to be done, found a job that runs; wait for it or cancel it."
+                )
+            self._cancelled.clear()
+            self.ended, self.state = None, {"text": text, "done": 0, "total": 0}
+            self._thread = threading.Thread(target=self._run, args=(work,), name="saga-job", daemon=True)
+            try:
+                self._thread.start()
+            except BaseException:  # no memory for a thread
+                self._thread, self.state = None, None
+                raise
         self._tell()
 
     def cancel(self) -> None:

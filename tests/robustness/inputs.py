@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +25,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from glob import escape
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -47,6 +50,8 @@ COLUMNS = ("refused", "accepted", "nothing", "fault")
 _LEFTOVER = ".saga-partial-"
 _MEMORY = "of memory"
 """What is said, in other words around it, where memory was short."""
+_FOUND = "found.json"
+"""File in the folder of a campaign with what became of its inputs."""
 _TOGETHER = 25
 """Inputs that are tried in one fork."""
 _WAITING = 130.0
@@ -63,6 +68,8 @@ class Input:
     steps: Sequence[Step]
     kept: tuple[str, ...]
     """Files that may be changed beside the outputs."""
+    limits: Limits = Limits()
+    """What its commands may take."""
 
 
 def make_input(world: Path, case: Path, random: Random, kind: Kind | None, options: dict[str, list[str]]) -> Input:
@@ -75,7 +82,7 @@ def make_input(world: Path, case: Path, random: Random, kind: Kind | None, optio
         return Input("command line", said, [step], made)
     said, steps = kind.damage(random, case), random.choice(kind.steps)
     places = tuple(f"{escape(place)}*" for place in programs.places_in(case / "requests"))
-    return Input(kind.name, said, steps, (*kind.kept, *places))
+    return Input(kind.name, said, steps, (*kind.kept, *places), kind.limits)
 
 
 def _copy(world: Path, case: Path, names: Sequence[str]) -> None:
@@ -162,8 +169,8 @@ class Campaign:
             for steps in [line for place, line in enumerate(kind.steps) if line not in kind.steps[:place]]:
                 box = Box(self.work / "box")
                 _copy(self.world, box.case, kind.files)
-                given, before = Input(kind.name, "", steps, kind.kept), box.contents()
-                ending = run(box, steps, Limits())
+                given, before = Input(kind.name, "", steps, kind.kept, kind.limits), box.contents()
+                ending = run(box, steps, kind.limits)
                 column, faults = judged(given, ending, before, box.contents())
                 if column != "accepted":
                     words = shlex.join([steps[-1][0], *steps[-1][1]])
@@ -196,7 +203,7 @@ class Campaign:
         box = Box(self.work / "box")
         given = make_input(self.world, box.case, random, self.kinds[number % len(self.kinds)], self.options)
         before = box.contents()
-        ending = here(box, given.steps, Limits())
+        ending = here(box, given.steps, given.limits)
         return box, given, ending, *judged(given, ending, before, box.contents())
 
     def _count(self, kind: str, column: str, short: bool, seconds: float) -> None:
@@ -220,26 +227,72 @@ class Campaign:
         shutil.copytree(box.case, kept, symlinks=True, ignore=_unkept, dirs_exist_ok=True)
         (kept / "said.txt").write_text(f"{given}\n{ending.code}\n{ending.said}", errors="replace")
 
-    def report(self) -> str:
-        """Returns the table of what became of the inputs, and a line for every fault."""
-        total: Counter[str] = Counter()
-        lines = [f"{'kind':<24}{'tried':>8}" + "".join(f"{column:>10}" for column in (*COLUMNS, "memory"))]
-        for kind, counts in [*sorted(self.counts.items()), ("all", total)]:
-            tried = sum(counts[column] for column in COLUMNS)
-            lines.append(f"{kind:<24}{tried:>8}" + "".join(f"{counts[column]:>10}" for column in (*COLUMNS, "memory")))
-            total.update(counts)
-        took = sorted(self.seconds)
-        lines.append(
-            f"{sum(took):.0f} s in all, half of them within {took[len(took) // 2]:.2f} s, the longest {took[-1]:.1f} s"
-        )
-        lines += [f"{len(numbers)} x {fault} (input {numbers[0]})" for fault, numbers in sorted(self.faults.items())]
-        return "\n".join(lines)
+    def found(self) -> dict[str, Any]:
+        """Returns what became of the inputs, as JSON values."""
+        return {"counts": self.counts, "faults": self.faults, "seconds": self.seconds}
+
+
+def report(parts: Sequence[dict[str, Any]]) -> str:
+    """Returns the table of what became of the inputs of several campaigns, and a line for every fault."""
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    faults: dict[str, list[int]] = defaultdict(list)
+    for part in parts:
+        for kind, counts in part["counts"].items():
+            kinds[kind].update(counts)
+        for fault, numbers in part["faults"].items():
+            faults[fault] += numbers
+    total: Counter[str] = Counter()
+    lines = [f"{'kind':<24}{'tried':>8}" + "".join(f"{column:>10}" for column in (*COLUMNS, "memory"))]
+    for kind, counts in [*sorted(kinds.items()), ("all", total)]:
+        tried = sum(counts[column] for column in COLUMNS)
+        lines.append(f"{kind:<24}{tried:>8}" + "".join(f"{counts[column]:>10}" for column in (*COLUMNS, "memory")))
+        total.update(counts)
+    took = sorted(seconds for part in parts for seconds in part["seconds"])
+    middle, longest = took[len(took) // 2], took[-1]
+    lines.append(f"{sum(took):.0f} s in all, half of them within {middle:.2f} s, the longest {longest:.1f} s")
+    lines += [f"{len(numbers)} x {fault} (input {min(numbers)})" for fault, numbers in sorted(faults.items())]
+    return "\n".join(lines)
 
 
 def _unkept(folder: str, names: list[str]) -> list[str]:
     """Pipes, and files with holes, which a copy would fill."""
     paths = [path for path in (Path(folder, name) for name in names) if not path.is_symlink()]
     return [path.name for path in paths if path.is_fifo() or (path.is_file() and path.stat().st_size > 1 << 26)]
+
+
+def _run_in_parts(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
+    """Runs the inputs in several processes, each with a scene of its own; returns what each found."""
+    ends = [options.first + options.count * part // options.processes for part in range(options.processes + 1)]
+    parts = []
+    for number, (first, end) in enumerate(pairwise(ends)):
+        words = ["--first", first, "--count", end - first, "--seed", options.seed, "--work", work / str(number)]
+        words += ["--intact"] * options.intact + (["--only", *options.only] if options.only else [])
+        start = [*sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1], *map(str, words)]
+        parts.append(subprocess.Popen(start, stdin=subprocess.DEVNULL))
+    codes = [part.wait() for part in parts]
+    found = [work / str(number) / _FOUND for number in range(options.processes)]
+    missing = [str(path) for path in found if not path.is_file()]
+    if missing:
+        raise RuntimeError(f"parts ended with {codes}, without {missing}")
+    return [json.loads(path.read_text()) for path in found]
+
+
+def _run_alone(options: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """Runs the inputs in this process; returns what it found, which is kept in a file too."""
+    chosen = [kind for kind in FILES if not options.only or kind.name in options.only]
+    kinds = [*chosen, None] if not options.only or "command line" in options.only else chosen
+    campaign = Campaign(work, options.seed, kinds)
+    if options.intact:
+        for line in campaign.run_intact():
+            print(line, flush=True)
+            campaign.faults[f"what is not damaged: {line}"].append(-1)
+    end = options.first + options.count
+    for first in range(options.first, end, _TOGETHER):
+        campaign.run_all(range(first, min(first + _TOGETHER, end)))
+        if len(campaign.seconds) % 500 < _TOGETHER:
+            print(f"{len(campaign.seconds)} inputs, {sum(campaign.seconds):.0f} s", flush=True)
+    (work / _FOUND).write_text(json.dumps(campaign.found()))
+    return campaign.found()
 
 
 def main() -> None:
@@ -251,24 +304,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="kinds; all by default")
     parser.add_argument("--work", type=Path, help="folder to work in, and to keep the inputs of faults")
     parser.add_argument("--intact", action="store_true", help="first run every command on files that are not damaged")
+    parser.add_argument("--processes", type=int, default=1, help="of one thread each, which share the inputs")
     options = parser.parse_args()
     begin_in_one_thread()
-    chosen = [kind for kind in FILES if not options.only or kind.name in options.only]
-    kinds = [*chosen, None] if not options.only or "command line" in options.only else chosen
     work = options.work or Path(tempfile.mkdtemp(prefix="saga-inputs-"))
-    campaign = Campaign(work, options.seed, kinds)
-    refused = campaign.run_intact() if options.intact else []
-    if options.intact:
-        print("\n".join(refused) or "Every command accepts what is not damaged.", flush=True)
-    end = options.first + options.count
-    for first in range(options.first, end, _TOGETHER):
-        campaign.run_all(range(first, min(first + _TOGETHER, end)))
-        if len(campaign.seconds) % 500 < _TOGETHER:
-            print(f"{len(campaign.seconds)} inputs, {sum(campaign.seconds):.0f} s", flush=True)
-    print(campaign.report())
-    if options.work is None and not campaign.faults:
+    parts = [_run_alone(options, work)] if options.processes == 1 else _run_in_parts(options, work)
+    print(report(parts))
+    faults = any(part["faults"] for part in parts)
+    if options.work is None and not faults:
         shutil.rmtree(work)
-    sys.exit(bool(campaign.faults or refused))
+    sys.exit(faults)
 
 
 if __name__ == "__main__":

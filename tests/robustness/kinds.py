@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from tests.robustness import containers, mutations, programs
-from tests.robustness.sandbox import Step
+from tests.robustness.sandbox import Limits, Step
 from tests.robustness.world import EVALUATION, FORMATS, SMALL
 
 Change = Callable[[Random, bytes], tuple[bytes, str]]
@@ -31,6 +31,8 @@ class Kind:
     """Files that commands keep for later, and may make again or remove."""
     is_accepted: bool = True
     """Whether commands accept it where it is not damaged."""
+    limits: Limits = Limits()
+    """What a command may take."""
 
 
 def train(*more: str) -> Step:
@@ -141,10 +143,11 @@ def _masks(name: str, path: str, pattern: str, change: Change) -> Kind:
 
 def _program(name: str, pattern: str, change: Change | None, program: str) -> Kind:
     """A kind of input for one of the programs that stay: what it is sent, or one of the files that it opens."""
-    files = (*EARLIER, "scene.session", "requests" if program == "serve" else "messages")
-    kept = ("scene*.session", ".scene.session.lock", "scene.regions", "scene.masks*", "out*")
+    files = (*EARLIER, "instances", "scene.session", "requests" if program == "serve" else "messages")
+    kept = ("scene*.session", ".scene.session.lock", "scene.regions", "scene.saga*", "scene.masks*", "out*")
     damage = _opened if change is None else one_of(pattern, change)
-    return Kind(name, files, damage, (((program, []),),), kept)
+    # Threads take address space that they do not use.
+    return Kind(name, files, damage, (((program, []),),), kept, limits=Limits(memory=8 << 30))
 
 
 def _opened(random: Random, case: Path) -> str:

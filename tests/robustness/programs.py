@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
     "rename": ("PATCH", "/scenes/1/objects/kept", {"name": "renamed", "color": [1, 2, 3]}),
     "mask": ("POST", "/scenes/1/mask", {"view": "000.png", "object": "renamed"}),
     "export": ("POST", "/scenes/1/export", {"folder": "out", "object": "renamed", "masks": True, "prune": False}),
+    "train": ("POST", "/scenes/1/training", {"masks": "instances", "iterations": 0}),
 }  # fmt: skip
 """Requests to the server in their order: methods, addresses and bodies by the names of their files."""
 ASKED = ("/scenes", "/scenes/1", "/scenes/1/views", "/scenes/1/objects", "/scenes/1/selection", "/scenes/1/bits")
@@ -68,9 +70,11 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "only": {"do": "only", "value": "isolate"},
     "go": {"do": "go", "view": "001.png"},
     "export": {"do": "export", "what": "selection", "format": "ply"},
+    "labels": {"do": "export", "what": "labels", "download": True},
+    "download": {"do": "download"},
 }
 """Messages of a page to the viewer, by the names of their files."""
-JOBS = ("export", "find", "method", "prepare")
+JOBS = ("download", "export", "find", "method", "prepare")
 """Of them, those that are answered twice: when the work begins, and when it is done."""
 ADDRESSES = ("", "saga/page/panel.js", "saga/photograph/0?height=32", "saga/mask/1?height=32")
 _LONGEST = 30.0
@@ -88,7 +92,7 @@ def write_programs(folder: Path) -> None:
 
 def are_there() -> bool:
     """Whether the packages are installed that the programs take; without them they are in no campaign."""
-    return all(find_spec(name) for name in ("fastapi", "httpx", "uvicorn", "viser", "websockets"))
+    return all(find_spec(name) for name in ("fastapi", "fastapi_offline", "httpx", "uvicorn", "viser", "websockets"))
 
 
 def load_programs() -> None:
@@ -168,6 +172,19 @@ def _asked(client: Any) -> Iterator[str]:
         assert list(told) == ["error"] and "\n" not in told["error"], f"{method} {address}: {answer.text}"
         assert answer.status_code < 500, f"{method} {address}: {answer.status_code} {answer.text}"
         yield told["error"]
+    yield from _trained(client)
+
+
+def _trained(client: Any) -> Iterator[str]:
+    """Waits for a training that was asked for, or ends it; yields why it failed."""
+    state, until = _strictly(client.get("/scenes/1/training").text), time.monotonic() + 5
+    while state.get("state") == "running" and time.monotonic() < until:
+        time.sleep(0.05)
+        state = _strictly(client.get("/scenes/1/training").text)
+    if state.get("state") == "running":
+        state = _strictly(client.delete("/scenes/1/training").text)
+    if state.get("state") == "failed":
+        yield state["text"]
 
 
 def _told(address: str) -> Iterator[str]:

@@ -28,8 +28,11 @@ from tests.robustness.world import run_command
 
 Step = tuple[str, list[str]]
 """A command without "saga-", and its arguments."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NO_COLOR": "1"}
-"""Environment in which libraries make no threads of their own."""
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NO_COLOR": "1",
+    "MALLOC_ARENA_MAX": "2",
+}  # fmt: skip
+"""Environment in which libraries make no threads of their own, and those of others take little address space."""
 
 
 @dataclass(frozen=True)

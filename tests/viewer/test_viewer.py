@@ -192,3 +192,31 @@ def test_a_job_that_fails_says_why_and_only_a_bug_shows_where(error: Exception, 
     jobs.wait(10)
     ((line, failed),) = said
     assert failed and ("bug in saga" in line) == bug == ("Traceback" in capsys.readouterr().err)
+
+
+def test_a_job_may_follow_as_soon_as_one_is_said_to_have_ended() -> None:
+    ended, go_on = threading.Event(), threading.Event()
+
+    def say(line: str, failed: bool) -> None:
+        ended.set()
+        go_on.wait(10)  # the thread of the first lives on
+
+    jobs = Jobs(lambda: None, say)
+    jobs.start("first", lambda: "")
+    assert ended.wait(10)
+    jobs.start("second", lambda: "")
+    go_on.set()
+    jobs.wait(10)
+
+
+def test_a_job_without_a_thread_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    jobs = Jobs(lambda: None, lambda line, failed: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", short)
+        with pytest.raises(RuntimeError):
+            jobs.start("first", lambda: "")
+    jobs.start("second", lambda: "")
+    jobs.wait(10)
