@@ -29,6 +29,23 @@ ROOT = Path(__file__).parent.parent
 EMULATOR = ROOT / "tests" / "gpu" / "emulator"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Two processes share the default tests, where pytest-xdist is there; -n 0 runs them in one.
+
+    Parts of the tests, or with other marks, run in one process: starting two would take longer, or too much memory.
+    """
+    option = config.option
+    everything = [Path(argument).resolve() for argument in config.args] == [Path(__file__).parent]
+    default = everything and option.markexpr == "not slow and not browser" and not option.collectonly
+    watched = option.usepdb or option.capture == "no"
+    two_cores = len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else False
+    already = hasattr(config, "workerinput") or getattr(option, "numprocesses", 0) is not None
+    if default and two_cores and not watched and not already:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # each process has a core of its own
+        option.numprocesses, option.dist = 2, "worksteal"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
     """Ctrl-C interrupts, as on a terminal, even where the tests run in the background and were told to ignore it."""

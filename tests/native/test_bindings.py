@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from saga.native import bindings, host
 
@@ -102,3 +103,18 @@ def test_swapped_parameters_of_the_header_are_seen() -> None:
     assert changed != HEADER
     assert prototypes(changed)["saga_render"] != bindings._SIGNATURES["saga_render"]
     assert prototypes(changed)["saga_lift"] == bindings._SIGNATURES["saga_lift"]
+
+
+def test_tile_counts_of_another_projection_are_refused_and_nothing_is_written() -> None:
+    if bindings.library("cpu") is None:
+        pytest.skip("the cpu library is not built")
+    camera, splats = bindings.image_struct(64, 48), torch.zeros(3, bindings.SPLAT)
+    splats[:] = torch.tensor([32.0, 24, 1, 0, 1, 0.9, 20, 20])  # in the middle, over several tiles
+    depths, counts = torch.ones(3), torch.ones(3, dtype=torch.int32)
+    offsets, ids = torch.zeros(4 * 3 + 1, dtype=torch.int64), torch.full((100,), -1, dtype=torch.int32)
+    space = bindings.workspace(splats, "saga_bin_workspace", ctypes.byref(camera), 3, 3)
+    arrays = [tensor.data_ptr() for tensor in (offsets, ids, space)]
+    inputs = [tensor.data_ptr() for tensor in (splats, depths, counts)]
+    with pytest.raises(RuntimeError, match="saga_bin"):
+        bindings.call("cpu", "saga_bin", ctypes.byref(camera), 3, *inputs, 3, *arrays, None)
+    assert bool((ids == -1).all())
