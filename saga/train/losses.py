@@ -119,7 +119,9 @@ def correspondence_loss(
         sums = torch.zeros(len(k), rendered.shape[1], device=unit.device).index_add(0, pattern, unit)
         return -(sums * (k @ sums)).sum() / len(unit) ** 2
     similarity = unit @ unit.T
-    return -(k[pattern][:, pattern] * similarity.relu()).mean()
+    # Columns first: there are few rows of them, and then whole rows are copied.
+    pairs = k.index_select(1, pattern).index_select(0, pattern)
+    return -(pairs * similarity.relu()).mean()
 
 
 def norm_loss(
