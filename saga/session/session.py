@@ -77,8 +77,7 @@ class Session(Keeping):
 
     def scribble(self, view: View, line: shapes.Points, width: float = 3.0, mode: Mode = "replace") -> Outcome:
         """Selects what lies under a stroke of a brush through pixels. Raises SagaError as `click` does."""
-        painted = shapes.stroke(self.scene.camera(view), line, width)
-        return self.prompt([Prompt(view, scribble=painted)], mode)
+        return self.prompt([shapes.along(self.scene.camera(view), line, width)], mode)
 
     def lasso(self, view: View, corners: shapes.Points, mode: Mode = "replace") -> Outcome:
         """Selects what fills a closed line through pixels, drawn by hand. Raises SagaError as `click` does."""

@@ -22,6 +22,8 @@ _MARGIN = 12
 """Pixels around the points of a window: a click that shows nothing means what is a few pixels away."""
 _RIM = 0.2
 """Width of the rim of what a hand draws around an object, to the square root of its area."""
+_MIDDLE = 0.5
+"""Share of a brush's width that counts, around the line that its middle went along."""
 _SMALL = 0.25
 """Share of a picture that a window may take, to be worth it."""
 
@@ -45,6 +47,15 @@ def around(camera: Camera, corners: Points) -> Prompt:
     """
     mask = lasso(camera, corners)
     return Prompt(camera, mask=mask, rim=_RIM * float(np.sqrt(np.count_nonzero(mask))))
+
+
+def along(camera: Camera, line: Points, width: float) -> Prompt:
+    """Returns the prompt that a brush stroke `width` pixels wide stands for: its middle counts, its rim may spill over.
+
+    Raises:
+        SagaError: as `stroke`.
+    """
+    return Prompt(camera, scribble=stroke(camera, line, _MIDDLE * width))
 
 
 def stroke(camera: Camera, line: Points, width: float) -> np.ndarray:  # [H, W] bool

@@ -97,10 +97,10 @@ class Actions(LongWork):
         """A stroke in the view."""
         camera = self._camera(tab, message)
         width = min(max(float(message.get("width", 0.02)), 0.001), 0.5) * camera.height
-        mask = shapes.stroke(camera, self._pixels(camera, message["line"]), width)
+        line = self._pixels(camera, message["line"])
         if message.get("takes", "object") != "object":
-            return self._region(camera, mask, message)
-        return self._drawn(Prompt(camera, scribble=mask), message)
+            return self._region(camera, shapes.stroke(camera, line, width), message)
+        return self._drawn(shapes.along(camera, line, width), message)
 
     def do_next(self, tab: Tab, message: Message) -> Reply:
         """The next of the nested answers."""

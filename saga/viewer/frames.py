@@ -82,54 +82,99 @@ def size_of(width: int, height: int, still: bool) -> tuple[int, int]:
     return max(16, round(width * factor)), max(16, round(height * factor))
 
 
-def picture(
-    scene: DeviceScene,
-    camera: Camera,
-    colors: np.ndarray | None,  # [N, 3]
-    selected: np.ndarray,  # [N] bool
-    only: str,
-    background: tuple[float, float, float],
-    rows: np.ndarray | None = None,  # [n]
-) -> bytes:
-    """Renders what a page shows, as JPEG: the scene in colors, or its depth without, and the selection over it.
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What a camera sees of some Gaussians, without the selection."""
 
-    Args:
-        scene: the scene.
-        camera: the page's.
-        colors: of every Gaussian, red, green and blue, 0 to 1; None shows depth.
-        selected: the selection.
-        only: all, isolate, hide or cutout.
-        background: red, green and blue, 0 to 1.
-        rows: the Gaussians that are drawn while the camera moves; all by default.
-    """
-    kept = np.ones(len(selected), bool)
-    if rows is not None:
-        kept = np.zeros(len(selected), bool)
-        kept[rows] = True
-    if only in ("isolate", "cutout"):
-        kept &= selected
-    elif only == "hide":
-        kept &= ~selected
-    member = torch.from_numpy(np.flatnonzero(kept)).to(scene.device)
-    geometry = scene.geometry
-    parts = {name: getattr(geometry, name)[member] for name in ("means", "scales", "quaternions", "opacities")}
-    operator = BlendOperator(replace(geometry, **parts), camera)
-    pose = torch.from_numpy(camera.world_to_camera[2]).to(parts["means"])
-    chosen = torch.from_numpy(selected).to(scene.device)[member].float()[:, None]
-    depth = (parts["means"] @ pose[:3] + pose[3])[:, None]
-    shown = depth if colors is None else torch.from_numpy(colors).to(scene.device, torch.float32)[member]
-    values = torch.cat([shown, torch.ones_like(chosen), chosen], dim=1)
-    *channels, alpha, inside = operator.render(values).unbind(-1)
-    behind = torch.tensor((0.0, 0.0, 0.0) if only == "cutout" else background, device=scene.device)
-    image = torch.stack(channels, -1) if colors is not None else _gray(channels[0], alpha)
-    image = image + (1 - alpha[..., None]) * behind
-    if only in ("all", "hide"):
-        tint = torch.tensor([1.0, 0.42, 0.0], device=scene.device)
-        image = image + 0.55 * inside[..., None] * (tint - image)
-    pixels = (image.clamp(0, 1) * 255).round().byte().cpu().numpy()
-    box = io.BytesIO()
-    Image.fromarray(pixels).save(box, "JPEG", quality=88)
-    return box.getvalue()
+    key: tuple[object, ...]
+    """What decides it."""
+    colors: np.ndarray | None  # [N, 3]
+    """The very array that it was rendered from; None for depth."""
+    member: Tensor  # [n] int64
+    operator: BlendOperator
+    image: Tensor  # [H, W, 3]
+
+
+class Painter:
+    """Renders what a page shows; the last view is kept, so another selection in it takes a fraction of the time."""
+
+    def __init__(self, scene: DeviceScene) -> None:
+        """Takes the scene."""
+        self._scene = scene
+        self._last: _View | None = None
+
+    def picture(
+        self,
+        camera: Camera,
+        colors: np.ndarray | None,  # [N, 3]
+        selected: np.ndarray,  # [N] bool
+        only: str,
+        background: tuple[float, float, float],
+        rows: np.ndarray | None = None,  # [n]
+    ) -> bytes:
+        """Renders what a page shows, as JPEG: the scene in colors, or its depth without, and the selection over it.
+
+        Args:
+            camera: the page's.
+            colors: of every Gaussian, red, green and blue, 0 to 1; None shows depth.
+            selected: the selection.
+            only: all, isolate, hide or cutout.
+            background: red, green and blue, 0 to 1.
+            rows: the Gaussians that are drawn while the camera moves; all by default.
+        """
+        kept = np.ones(len(selected), bool)
+        if rows is not None:
+            kept = np.zeros(len(selected), bool)
+            kept[rows] = True
+        if only in ("isolate", "cutout"):
+            kept &= selected
+        elif only == "hide":
+            kept &= ~selected
+        view = self._view(camera, colors, kept, (0.0, 0.0, 0.0) if only == "cutout" else background)
+        image = view.image
+        if only == "all" and selected.any():
+            chosen = torch.from_numpy(selected).to(image.device)[view.member].float()[:, None]
+            inside = view.operator.render(chosen)
+            image = image + 0.55 * inside * (torch.tensor([1.0, 0.42, 0.0], device=image.device) - image)
+        pixels = (image.clamp(0, 1) * 255).round().byte().cpu().numpy()
+        box = io.BytesIO()
+        Image.fromarray(pixels).save(box, "JPEG", quality=88)
+        return box.getvalue()
+
+    def _view(
+        self,
+        camera: Camera,
+        colors: np.ndarray | None,  # [N, 3]
+        kept: np.ndarray,  # [N] bool
+        background: tuple[float, float, float],
+    ) -> _View:
+        lens = (camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy)
+        key = (lens, camera.world_to_camera.tobytes(), background, np.packbits(kept).tobytes())
+        last = self._last
+        if last is not None and last.key == key and _same(last.colors, colors):
+            return last
+        device, geometry = self._scene.device, self._scene.geometry
+        member = torch.from_numpy(np.flatnonzero(kept)).to(device)
+        parts = {name: getattr(geometry, name)[member] for name in ("means", "scales", "quaternions", "opacities")}
+        operator = BlendOperator(replace(geometry, **parts), camera)
+        pose = torch.from_numpy(camera.world_to_camera[2]).to(parts["means"])
+        depth = (parts["means"] @ pose[:3] + pose[3])[:, None]
+        shown = depth if colors is None else torch.from_numpy(colors).to(device, torch.float32)[member]
+        *channels, alpha = operator.render(torch.cat([shown, torch.ones_like(depth)], dim=1)).unbind(-1)
+        image = torch.stack(channels, -1) if colors is not None else _gray(channels[0], alpha)
+        image = image + (1 - alpha[..., None]) * torch.tensor(background, device=device)
+        self._last = _View(key, colors, member, operator, image)
+        return self._last
+
+
+def _same(
+    one: np.ndarray | None,  # [N, 3]
+    other: np.ndarray | None,  # [N, 3]
+) -> bool:
+    """Whether colors are equal, which takes far less time than rendering them."""
+    if one is None or other is None:
+        return one is other
+    return one is other or np.array_equal(one, other)
 
 
 def _gray(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import rich
 
 from saga.errors import SagaError
 from saga.scene import Camera
@@ -48,7 +48,7 @@ class Stage:
 
     def close(self) -> None:
         """Ends viser."""
-        with contextlib.redirect_stdout(io.StringIO()):
+        with _silent():
             self._server.stop()
 
     def theme(self, dark: bool) -> None:
@@ -182,6 +182,17 @@ def up_of(display: Display, gaussians: Any, cameras: list[Camera]) -> np.ndarray
     return guess_up(gaussians)
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Has viser not print its address, which is not the page's; in a notebook it would stand above the viewer."""
+    console = rich.get_console()
+    before, console.quiet = console.quiet, True
+    try:
+        yield
+    finally:
+        console.quiet = before
+
+
 def _start() -> Any:
     try:
         import viser
@@ -189,7 +200,7 @@ def _start() -> Any:
         raise SagaError(
             'saga-view: expected the package viser, found none; install it: pip install "saga-splat[viewer]".'
         ) from error
-    with contextlib.redirect_stdout(io.StringIO()):
+    with _silent():
         server = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
     # A page could ask viser for an address that the whole world reaches.
     server.request_share_url = lambda verbose=True: None  # type: ignore[method-assign]

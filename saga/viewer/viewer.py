@@ -80,7 +80,7 @@ class Viewer:
         self.downloads = Downloads()
         self.display = Display(scene.gaussians, most_shown)
         self.up = up_of(self.display, scene.gaussians, scene.cameras)
-        self.photographs = Photographs(session.placed)
+        self.photographs, self._painter = Photographs(session.placed), frames.Painter(session.placed)
         self.method = "saga"
         self.seen, self.only, self.written, self.version = "colors", "all", "", 0
         self._colors: dict[object, np.ndarray] = {}
@@ -201,7 +201,7 @@ class Viewer:
             colors = self.session.scene.gaussians.colors(camera.position)
         dark = (0.08, 0.09, 0.11) if self.stage.dark else (1.0, 1.0, 1.0)
         rows = None if still or not self.display.is_partial else self.display.shown
-        return frames.picture(self.session.placed, camera, colors, self.session.selection, self.only, dark, rows)
+        return self._painter.picture(camera, colors, self.session.selection, self.only, dark, rows)
 
     def draw(self) -> None:
         """Sends what is not shown yet; nothing is drawn where all pages show pictures that are rendered here."""

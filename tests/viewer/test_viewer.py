@@ -96,8 +96,9 @@ def test_a_picture_shows_what_is_asked_for(known_segmenter, tiny_demo, only):
     ball = tiny_demo.labels == tiny_demo.names["ball"]
     camera = placed.scene.cameras[0]
     display = Display(placed.scene.gaussians)
-    seen = _decoded(frames.picture(placed, camera, display.colors, ball, only, (1, 1, 1)))
-    plain = _decoded(frames.picture(placed, camera, display.colors, np.zeros_like(ball), "all", (1, 1, 1)))
+    painter = frames.Painter(placed)
+    seen = _decoded(painter.picture(camera, display.colors, ball, only, (1, 1, 1)))
+    plain = _decoded(painter.picture(camera, display.colors, np.zeros_like(ball), "all", (1, 1, 1)))
     inside = np.asarray(_mask(placed, camera, ball))
     redder = (seen - plain)[..., 0] - (seen - plain)[..., 2]
     if only == "all":
@@ -107,8 +108,32 @@ def test_a_picture_shows_what_is_asked_for(known_segmenter, tiny_demo, only):
     else:
         assert np.abs(seen[inside] - plain[inside]).mean() < 12
         assert seen[:20, :20].mean() == pytest.approx(0 if only == "cutout" else 255, abs=4)
-    depth = _decoded(frames.picture(placed, camera, None, np.zeros_like(ball), "all", (1, 1, 1)))
+    depth = _decoded(painter.picture(camera, None, np.zeros_like(ball), "all", (1, 1, 1)))
     assert np.ptp(depth, axis=2).max() < 12 and depth.std() > 20
+
+
+def test_another_selection_from_the_same_place_is_no_other_view(known_segmenter, tiny_demo, monkeypatch):
+    placed = known_segmenter.device_scene
+    ball, mug = (tiny_demo.labels == tiny_demo.names[name] for name in ("ball", "mug"))
+    display, (one, other) = Display(placed.scene.gaussians), placed.scene.cameras[:2]
+    objects = np.full_like(display.colors, 0.5)
+    made: list[Camera] = []
+    plain = frames.BlendOperator
+    monkeypatch.setattr(
+        frames, "BlendOperator", lambda geometry, camera: made.append(camera) or plain(geometry, camera)
+    )
+    painter = frames.Painter(placed)
+    white, black, rows = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), np.arange(100, 2000)
+    asked = [
+        (one, display.colors, ball, "all", white), (one, display.colors.copy(), mug, "all", white),
+        (one, display.colors, mug, "hide", white), (one, display.colors, mug, "all", black),
+        (one, objects, mug, "all", black), (one, objects, mug, "all", black, rows), (other, objects, mug, "all", black),
+    ]  # fmt: skip
+    shown = [painter.picture(*each) for each in asked]
+    assert len(made) == len(asked) - 1  # all but the second
+    for each, picture in zip(asked, shown, strict=True):
+        assert frames.Painter(placed).picture(*each) == picture
+    assert len(set(shown)) == len(shown)
 
 
 def _decoded(jpeg: bytes) -> np.ndarray:
@@ -163,6 +188,24 @@ def test_a_notebook_shows_the_viewer_and_closing_it_ends_the_session(tiny_scene,
     shown.session.select(np.ones(len(tiny_scene.gaussians), bool))
     shown.close()
     assert (tmp_path / "s.session").is_file() and not list(tmp_path.glob(".*lock"))
+
+
+def test_nothing_is_printed_but_what_the_command_says(known_segmenter, tmp_path, capsys):
+    """A notebook would show the address of viser, at which there is no page of saga."""
+    import rich
+
+    from saga.session import Session
+    from saga.viewer import Viewer
+
+    pytest.importorskip("viser")
+    session = Session(known_segmenter.device_scene, known_segmenter, keep=False)
+    with rich.get_console().capture() as captured:
+        viewer = Viewer(session, port=0)
+        viewer.close()
+    assert captured.get() == "" and capsys.readouterr().out == ""
+    with rich.get_console().capture() as captured:
+        rich.print("heard again")
+    assert captured.get() != ""
 
 
 def test_a_page_is_told_what_there_is(viewed, middle_of):

@@ -82,6 +82,7 @@ saga.panel = {
     this.root = make("div", { id: "saga" }, this.element, this.job, this.status);
     document.body.append(this.root);
     if (innerWidth <= 700) this.element.classList.add("closed");
+    if (innerWidth <= 900) see.open = false; // as in a notebook
     saga.listeners.push(() => this.render());
     this.tools();
   },
