@@ -91,6 +91,7 @@ SAYS_DEFAULT = tyro.conf.arg(help_behavior_hint="")
 """Marks options whose help says in words what happens without them."""
 OptionalPath = Annotated[Path | None, _optional("PATH", Path), SAYS_DEFAULT]
 OptionalText = Annotated[str | None, _optional("STR", str), SAYS_DEFAULT]
+OptionalScene = Annotated[Path | None, tyro.conf.Positional, _optional("SCENE.ply", Path), SAYS_DEFAULT]
 ImageFolder = Annotated[Path | None, tyro.conf.Positional, _optional("IMAGES", Path), SAYS_DEFAULT]
 FormatName = Annotated[ExportFormat | None, SAYS_DEFAULT]
 Positive = Annotated[int, _constructor(PositiveInt)]

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saga.cli.inputs import CameraInputs
-from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, OptionalText, SceneFile
+from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, OptionalScene, OptionalText
 from saga.cli.run import beside, run, say
 from saga.errors import SagaError
 
+_DEMO, _DEMO_SIZE = Path("saga-demo-scene"), 60_000
+"""Where the scene of the demo goes, and its number of Gaussians: a browser draws it without a graphics card too."""
 FEATURES_TOO = "; the page can make features too"
 
 if TYPE_CHECKING:
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 
 
 def view(
-    scene: SceneFile,
+    scene: OptionalScene = None,
     images: ImageFolder = None,
     *,
+    demo: bool = False,
     field: OptionalPath = None,
     session: OptionalPath = None,
     out: OptionalPath = None,
@@ -42,6 +45,7 @@ def view(
     Args:
         scene: The trained Gaussian splatting scene.
         images: Folder of the photographs it was trained from.
+        demo: Open the scene that comes with saga instead: a table of things, written into saga-demo-scene/.
         field: Feature field of saga-train; beside the scene, with the suffix .saga, by default.
         session: Where the selection and the objects are kept; beside the scene, with the suffix .session, by default.
         out: Folder that files are written into; beside the scene, with the ending _objects, by default.
@@ -60,6 +64,7 @@ def view(
     from saga.viewer import Viewer
 
     _require_viser()
+    scene = _chosen(scene, demo)
     device = cameras.choose_device()
     loaded = cameras.load(scene, images)
     placed = DeviceScene(loaded, device)
@@ -86,6 +91,24 @@ def view(
             opened.close()
         except SagaError as error:  # said even where the program was interrupted, which is said alone otherwise
             warnings.warn(f"the session is not kept: {error}", stacklevel=2)
+
+
+def _chosen(scene: Path | None, demo: bool) -> Path:
+    """Returns the scene to open, that of the demo written first. Raises SagaError for both, or neither."""
+    if demo == (scene is not None):
+        found = "both" if demo else "neither"
+        raise SagaError(
+            f"saga-view: expected a scene, or --demo for the one that comes with saga, found {found}; give one."
+        )
+    if scene is not None:
+        return scene
+    written = _DEMO / "scene.ply"
+    if not written.is_file():
+        from saga.demo import make_scene, write_scene
+
+        say(f"{_DEMO}/: a table of things is made and photographed, which takes some seconds")
+        write_scene(make_scene(gaussians=_DEMO_SIZE), _DEMO)
+    return written
 
 
 def _open(placed: DeviceScene, scene: Path, field: Path | None, prepare: bool) -> Segmenter | None:

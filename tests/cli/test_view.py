@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from saga.cli.view import view
+from saga.cli.view import _chosen, view
 from saga.errors import SagaError
 from saga.regions import SceneRegions
 from saga.scene import load_scene
@@ -61,3 +61,15 @@ def test_it_serves_until_it_is_ended_and_the_session_is_kept(
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 143
     assert not list(tmp_path.glob(".*lock")) and load_scene(tmp_path / "scene.ply").path is not None
+
+
+def test_the_demo_is_written_once_and_asked_for_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("saga.cli.view._DEMO_SIZE", 3000)
+    written = _chosen(None, True)
+    assert len(load_scene(written).gaussians) > 1000 and (tmp_path / "saga-demo-scene" / "images").is_dir()
+    before = written.stat().st_mtime_ns
+    assert _chosen(None, True) == written and written.stat().st_mtime_ns == before
+    for scene, demo in ((written, True), (None, False)):
+        with pytest.raises(SagaError, match="give one"):
+            _chosen(scene, demo)
