@@ -94,7 +94,9 @@ class DatasetPaths:
             return LazyMasks(lambda: open_masks(scene, given))
         if self.masks in (None, OWN):
             return LazyMasks(lambda: open_masks(scene, None, None, cache, self.device))
-        raise SagaError(f"{given}: no such folder of masks; give another --masks, or --masks {CLASSICAL}.")
+        raise SagaError(
+            f"{given}: expected a folder of masks, found none there; give another --masks, or --masks {CLASSICAL}."
+        )
 
 
 class LazyMasks:

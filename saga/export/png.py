@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from PIL import Image
+
+from saga.runtime.background import Background
 
 _COMPRESSION = 1
 """zlib's fastest: masks hardly get smaller with more."""
@@ -22,7 +24,7 @@ class PngWriter:
 
     def __init__(self, threads: int = 2) -> None:
         """Starts so many threads."""
-        self._pool = ThreadPoolExecutor(threads)
+        self._pool = Background(threads)
         self._pending: deque[Future[None]] = deque()
 
     def write(
@@ -43,7 +45,7 @@ class PngWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Waits for all pictures and raises what failed; after another error, drops those not begun."""
-        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        self._pool.__exit__(kind, error, trace)
         if kind is None:
             for job in self._pending:
                 job.result()

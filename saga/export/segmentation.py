@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from saga.files.json_values import write_json
 from saga.files.names import folded, safe_name
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
+from saga.runtime.background import Background
 from saga.scene import Camera, Gaussians, Scene
 from saga.scene.format_names import ExportFormat
 
@@ -79,7 +79,7 @@ def write_segmentation(
     written = usable_format(format, scene.gaussians)
     timings: dict[str, float] = {}
     require_room(out, _bytes(scene.gaussians, written, len(rows)) + rows.nbytes + segmentation.scores.nbytes)
-    with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, ThreadPoolExecutor(1) as background:
+    with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, Background(1) as background:
         # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
         parts, kept, cleaned = _clean(member, device_scene, split_boundary, prune, timings)
         _require_members(out, kept, "the object is gone when it is cleaned, write it as it was selected")

@@ -79,7 +79,9 @@ def _from_folder(path: Path, kind: MaskKind, say: Say) -> np.ndarray:  # [M, h, 
     files = [file for file in path.iterdir() if file.suffix.lower() in PICTURES and not file.name.startswith(".")]
     files.sort(key=lambda file: ([int(n) for n in re.findall(r"\d+", file.stem)] or [-1], file.name))
     if not files:
-        raise SagaError(f"{path}: no picture found in this folder of masks; put one binary PNG per mask in it")
+        raise SagaError(
+            f"{path}: expected pictures in this folder of masks, found none; put one binary PNG per mask in it."
+        )
     return read_masks_picture(files[0], kind, say) if len(files) == 1 else read_object_pictures(files)
 
 

@@ -46,7 +46,9 @@ class Sam:
         try:
             from saga.masks.sam_model import EncodeOncePredictor, build_model
         except ImportError as error:
-            raise SagaError(f'SAM masks need segment-anything ({error}); pip install "saga-splat[sam]"') from error
+            raise SagaError(
+                f'SAM: expected the package segment-anything, found none ({error}); pip install "saga-splat[sam]".'
+            ) from error
         path = resolve_checkpoint(checkpoint)
         model, model_type = build_model(path, load_state_dict(path))
         if device == "auto":

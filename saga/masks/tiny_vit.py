@@ -43,7 +43,7 @@ class TinyVitEncoder(nn.Module):
         try:
             timm_tiny_vit = importlib.import_module("timm.models.tiny_vit")
         except ImportError as error:
-            raise SagaError(f"MobileSAM checkpoints need the package timm ({error}); pip install timm") from error
+            raise SagaError(f"MobileSAM: expected the package timm, found none ({error}); pip install timm.") from error
         self.img_size = IMAGE_SIZE
         stages = sorted({int(match[1]) for key in state if (match := re.match(PREFIX + r"layers\.(\d+)\.", key))})
         layers = [PREFIX + f"layers.{stage}." for stage in stages]

@@ -232,6 +232,6 @@ def _read(path: Path, kind: str) -> np.ndarray:  # [H, W]
     try:
         return read_object(path)
     except FileNotFoundError as error:
-        raise SagaError(f"{path}: no such {kind}; give a PNG of the view's size.") from error
+        raise SagaError(f"{path}: expected a {kind}, found no such file; give a PNG of the view's size.") from error
     except IsADirectoryError as error:
         raise SagaError(f"{path}: expected a PNG of a {kind}, found a folder.") from error

@@ -52,7 +52,9 @@ def queries(
     """
     assert field.phi is not None
     if not mask.any():
-        raise SagaError(f"prompt: SAM finds nothing there in {operator.camera.name}; click on the object.")
+        raise SagaError(
+            f"prompt: expected an object there in {operator.camera.name}, found none by SAM; click on the object."
+        )
     device = field.features.device
     with torch.no_grad():
         low = field.phi(torch.from_numpy(sam_features).to(device, torch.float32))  # [64 * 64, C]

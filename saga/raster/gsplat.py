@@ -131,5 +131,7 @@ def _gsplat(device: torch.device) -> Any:
     except ImportError as error:
         raise SagaError(f'backend gsplat: {error}; install it with pip install "saga-splat[gsplat]".') from error
     if _backend._C is None:
-        raise SagaError("backend gsplat: gsplat found no CUDA toolkit to compile its kernels with; install nvcc.")
+        raise SagaError(
+            "backend gsplat: expected a CUDA toolkit to compile its kernels with, found none; install nvcc."
+        )
     return _wrapper

@@ -76,7 +76,11 @@ class GivenMasks:
             parts = tuple(own[f"given.{name}.{part}"] for part in ("data", "indices", "indptr"))
             matrix = csr_matrix(parts, (len(parts[2]) - 1, cells))
             matrix.check_format()
+            if any(part.dtype.kind != kind for part, kind in zip(parts, "fii", strict=True)):
+                raise ValueError(f"{name} of {', '.join(str(part.dtype) for part in parts)}")
             counts[name] = matrix
+        if sizes.dtype.kind != "f":
+            raise ValueError(f"sizes of {sizes.dtype}")
         if views.shape != sizes.shape or len(views) != counts["inside"].shape[0]:
             raise ValueError(f"{len(views)} masks with {counts['inside'].shape[0]} rows")
         if views.dtype.kind != "i" or np.any(np.diff(views) < 0) or (len(views) > 0 and views[0] < 0):

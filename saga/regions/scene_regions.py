@@ -172,7 +172,9 @@ class SceneRegions:
         """
         path = Path(path)
         if not path.is_file():
-            raise SagaError(f"{path}: no such file of regions; saga-train makes one beside the scene.")
+            raise SagaError(
+                f"{path}: expected a file of regions, found none; make one beside the scene with saga-train."
+            )
         with reading(path, "regions of saga-train", advice):
             tensors, metadata = read_tensors(path, "saga_regions", "np")
             version = metadata["format_version"]
@@ -194,11 +196,20 @@ class SceneRegions:
     def _check(self) -> None:
         """Raises ValueError when arrays do not fit together, or name cells that there are not."""
         cells, borders = self.count, self.borders.shape[-1]
-        shapes = {"shares": (cells,), "borders": (2, borders), "lengths": (borders,), "closed": (borders,)}
-        for name, shape in {**shapes, "members": (len(self.members), cells), "cells": (len(self.cells),)}.items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} of shape {list(getattr(self, name).shape)}")
+        shapes: dict[str, tuple[str, tuple[int, ...]]] = {
+            "shares": ("f", (cells,)),
+            "members": ("b", (len(self.members), cells)),
+            "own": ("b", (len(self.members),)),
+            "borders": ("i", (2, borders)),
+            "lengths": ("f", (borders,)),
+            "closed": ("f", (borders,)),
+            "cells": ("i", (len(self.cells),)),
+        }
+        for name, (kind, shape) in shapes.items():
+            found = getattr(self, name)
+            if found.shape != shape or found.dtype.kind != kind:
+                raise ValueError(f"{name} of {found.dtype} {list(found.shape)}")
         for name, least in (("cells", -1), ("borders", 0)):
             named = getattr(self, name)
-            if named.dtype.kind != "i" or np.any((named < least) | (named >= cells)):
+            if np.any((named < least) | (named >= cells)):
                 raise ValueError(f"{name} that name other than {cells} cells")

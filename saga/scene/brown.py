@@ -28,7 +28,9 @@ def brown_lens(
     k1, k2, k3, k4 = radial
     p1, p2 = tangential
     if k4:
-        raise SagaError(f"{where}: a perspective lens with k4 is not supported; undistort the photographs first")
+        raise SagaError(
+            f"{where}: expected a perspective lens without k4, found one with it; undistort the photographs first."
+        )
     if k3:
         return LensModel("FULL_OPENCV", width, height, (*pinhole, k1, k2, p1, p2, k3, 0.0, 0.0, 0.0))
     return LensModel("OPENCV", width, height, (*pinhole, k1, k2, p1, p2)) if any((k1, k2, p1, p2)) else None

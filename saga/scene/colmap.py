@@ -49,7 +49,9 @@ def read_colmap(folder: str | Path, photographs: ImageFolder | None = None) -> l
     images = [image for image in model.images.values() if image.has_pose]
     names = _names_in_text(folder) if not (folder / "images.bin").is_file() else {}
     if not images:
-        raise SagaError(f"{folder}: the COLMAP model has no posed images; give a finished reconstruction")
+        raise SagaError(
+            f"{folder}: expected a COLMAP model with posed images, found none of them; give a finished reconstruction."
+        )
     doubts = Doubts(folder)
     pinholes = {key: _pinhole(folder, camera) for key, camera in model.cameras.items()}
     cameras = [

@@ -99,7 +99,9 @@ def _stored(camera: Camera) -> np.ndarray:  # [H', W', 3]
 
 def _path(camera: Camera) -> Path:
     if camera.image_path is None:
-        raise SagaError(f"{camera.name}: the view has no photograph; give the folder of the photographs")
+        raise SagaError(
+            f"{camera.name}: expected a photograph of the view, found none; give the folder of the photographs."
+        )
     return camera.image_path
 
 

@@ -98,7 +98,9 @@ def _camera(entry: object, where: str, doubts: Doubts) -> Camera | None:
         fx, fy = float(entry["fx"]), float(entry["fy"])
         pose = [[*row, x] for row, x in zip(entry["rotation"], entry["position"], strict=True)]
     except (TypeError, ValueError) as error:
-        raise SagaError(f"{where} has a value of the wrong kind ({error}); write the file again") from error
+        raise SagaError(
+            f"{where}: expected the values of a camera, found others ({error}); write the file again."
+        ) from error
     name = str(entry["img_name"]).replace("\\", "/")
     if is_unknown(pose):
         doubts.add("cameras without a finite pose are left out", name)

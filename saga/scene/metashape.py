@@ -47,7 +47,7 @@ def read_metashape(path: str | Path, photographs: ImageFolder | None = None) -> 
     try:
         cameras = _cameras(path, chunk, doubts)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise SagaError(f"{path}: a value is missing or of the wrong kind ({error}); export it again") from error
+        raise SagaError(f"{path}: expected the values of cameras, found others ({error}); export it again.") from error
     doubts.warn()
     if not cameras:
         raise SagaError(f"{path}: expected aligned cameras, found none; align the photographs and export again")

@@ -47,7 +47,7 @@ def read_nerfstudio(path: str | Path, photographs: ImageFolder | None = None) ->
     meta = read_json(path)
     frames = meta.get("frames") if isinstance(meta, dict) else None
     if not isinstance(frames, list) or not frames:
-        raise SagaError(f"{path}: has no list of frames; give a nerfstudio transforms.json")
+        raise SagaError(f"{path}: expected a list of frames, found none; give a nerfstudio transforms.json.")
     reader = _Reader(path, meta, photographs)
     cameras = [camera for index, frame in enumerate(frames) if (camera := reader.camera(index, frame)) is not None]
     if not cameras:
@@ -68,7 +68,7 @@ class _Reader:
         """Returns the camera of a frame, or None when its pose is not finite. Raises SagaError."""
         where = f"{self._path}: frame {index}"
         if not isinstance(frame, dict) or not isinstance(frame.get("file_path"), str):
-            raise SagaError(f"{where} has no file_path; give a nerfstudio transforms.json")
+            raise SagaError(f"{where}: expected a file_path, found none; give a nerfstudio transforms.json.")
         name = frame["file_path"].replace("\\", "/")
         where += f" ({name})"
         if is_unknown(frame.get("transform_matrix")):
@@ -184,7 +184,9 @@ class _Values:
         elif "camera_angle_x" in self.merged:
             fx = 0.5 * width / math.tan(0.5 * self.number("camera_angle_x", 0))
         else:
-            raise SagaError(f"{self.where}: neither fl_x nor camera_angle_x; give a file with intrinsics")
+            raise SagaError(
+                f"{self.where}: expected fl_x or camera_angle_x, found neither; give a file with intrinsics."
+            )
         if "fl_y" not in self.merged and "camera_angle_y" in self.merged:
             return fx, 0.5 * height / math.tan(0.5 * self.number("camera_angle_y", 0))
         return fx, self.number("fl_y", fx)

@@ -63,7 +63,9 @@ def read_ply(path: Path) -> PlyData:
     Raises SagaError when the file is missing, no PLY, damaged or truncated.
     """
     if not path.exists():
-        raise SagaError(f"{path}: no such file; give the PLY of a trained Gaussian splatting scene")
+        raise SagaError(
+            f"{path}: expected the PLY of a trained scene, found no such file; give the file of a splatting trainer."
+        )
     format = format_of(path)
     if format is not None:
         return read_converted(path, format)
@@ -101,7 +103,7 @@ def layout_of(path: Path, ply: PlyData) -> Layout:
         found = "no element 'vertex'" if vertex is None else f"no {', '.join(missing)}"
         raise SagaError(f"{path}: not a Gaussian scene, it has {found}{_looks_like(elements, names)}")
     if len(vertex.data) == 0:
-        raise SagaError(f"{path}: holds zero Gaussians; give a trained scene")
+        raise SagaError(f"{path}: expected Gaussians, found none; give a trained scene.")
     layout = Layout(dc, _rest_names(path, names), scales, FILTER in names)
     for name in (*layout.geometry, *layout.dc, *layout.rest):
         if vertex.data.dtype[name].kind not in "fiu":

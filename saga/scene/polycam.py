@@ -48,7 +48,7 @@ def _camera(path: Path, doubts: Doubts) -> Camera | None:
         fx, fy, cx, cy = (float(values[key]) for key in ("fx", "fy", "cx", "cy"))
         width, height = int(values["width"]), int(values["height"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise SagaError(f"{path}: a value is missing or of the wrong kind ({error}); export it again") from error
+        raise SagaError(f"{path}: expected the values of a camera, found others ({error}); export it again.") from error
     if is_unknown(pose):
         doubts.add("cameras without a finite pose are left out", path.stem)
         return None

@@ -93,9 +93,11 @@ def _camera(row: dict[str, str], size: tuple[int, int], where: str) -> Camera:
     try:
         values = {key: float(row[key]) for key in (*_POSE, *_INTERNAL)}
     except (TypeError, ValueError) as error:
-        raise SagaError(f"{where}: a value is missing or no number ({error}); export it again") from error
+        raise SagaError(
+            f"{where}: expected a number for each value, found others ({error}); export it again."
+        ) from error
     if not np.isfinite(list(values.values())).all():
-        raise SagaError(f"{where}: a value is not finite; export it again")
+        raise SagaError(f"{where}: expected finite numbers, found others; export it again.")
     from scipy.spatial.transform import Rotation  # loaded when needed: it takes a twentieth of a click
 
     width, height = size

@@ -47,7 +47,9 @@ def read_record3d(path: str | Path, photographs: ImageFolder | None = None) -> l
         width, height = int(contents["w"]), int(contents["h"])
         intrinsics = _intrinsics(contents, len(poses))
     except (TypeError, ValueError, OverflowError) as error:
-        raise SagaError(f"{path}: a value is of the wrong kind ({error}); export the recording again") from error
+        raise SagaError(
+            f"{path}: expected numbers, found other values ({error}); export the recording again."
+        ) from error
     from scipy.spatial.transform import Rotation  # loaded when needed: it takes a twentieth of a click
 
     cameras = []

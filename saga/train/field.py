@@ -80,7 +80,9 @@ class FeatureField:
         """
         path = Path(path)
         if not path.is_file():
-            raise SagaError(f"{path}: no such feature field; train one with saga-train SCENE.ply IMAGES.")
+            raise SagaError(
+                f"{path}: expected a feature field, found no such file; train one with saga-train SCENE.ply IMAGES."
+            )
         with reading(path, "a feature field of saga-train", "train again with saga-train SCENE.ply IMAGES"):
             tensors, metadata = read_tensors(path)
             version = metadata["format_version"]

@@ -95,8 +95,8 @@ def test_an_ablation_is_one_command(saga_eval, one_object: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (("folder", "{data}", "sceen"), ["no such scene", "found scene"]),
-        (("folder", "{data}/nowhere"), ["nowhere", "no such folder"]),
+        (("folder", "{data}", "sceen"), ["expected a scene of folder", "found scene"]),
+        (("folder", "{data}/nowhere"), ["nowhere", "expected the folder of the dataset"]),
         (("nvos", "{data}"), ["masks of NVOS", "labels/llff/masks"]),
         (("replica", "{data}"), ["Sequence_1"]),
         (("lerf-mask", "{data}"), ["test_mask"]),

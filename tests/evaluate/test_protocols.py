@@ -156,7 +156,7 @@ def test_masks_to_train_with_are_those_asked_for(
     paths = DatasetPaths(tiny_folder.parent, masks=masks, cache=tmp_path)
     case = open_case("folder", paths, "scene", PromptConfig())
     assert re.search(description, case.masks.description)
-    with pytest.raises(SagaError, match="nowhere: no such folder of masks"):
+    with pytest.raises(SagaError, match="nowhere: expected a folder of masks"):
         open_case("folder", replace(paths, masks="nowhere"), "scene", PromptConfig())
 
 

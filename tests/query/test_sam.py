@@ -66,7 +66,7 @@ def test_a_mask_that_its_mean_does_not_find_again_is_clustered(operator, field, 
 
 
 def test_where_sam_finds_nothing_there_is_no_query(operator, field, sam_features) -> None:
-    with pytest.raises(SagaError, match="SAM finds nothing there in a"):
+    with pytest.raises(SagaError, match="expected an object there in a.*, found none by SAM"):
         queries(operator, field, sam_features, region(0, 0), QueryConfig())
 
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from saga.errors import SagaError
@@ -32,7 +33,7 @@ def test_regions_of_another_scene_are_refused(regions, tmp_path):
 
 
 def test_a_missing_file_is_said(tmp_path):
-    with pytest.raises(SagaError, match="no such file of regions"):
+    with pytest.raises(SagaError, match="expected a file of regions, found none"):
         SceneRegions.load(tmp_path / "none.regions")
 
 
@@ -42,6 +43,19 @@ def test_a_truncated_file_is_refused(regions, tmp_path):
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(SagaError, match="truncated"):
         SceneRegions.load(path)
+
+
+@pytest.mark.parametrize("name", ["shares", "own", "borders", "lengths", "closed", "cells"])
+def test_arrays_of_another_kind_or_shape_are_refused(regions, tmp_path, name):
+    path = tmp_path / "scene.regions"
+    regions.save(path)
+    with safe_open(path, "np") as file:
+        header, held = file.metadata(), load_file(path)
+    changed = [held[name].astype(np.uint8)] + [held[name][:-1].copy()] * (name in ("own", "lengths", "closed"))
+    for values in changed:
+        save_file(held | {name: values}, path, header)
+        with pytest.raises(SagaError, match="scene.regions: expected regions of saga-train"):
+            SceneRegions.load(path)
 
 
 def test_another_version_is_refused(regions, tmp_path):

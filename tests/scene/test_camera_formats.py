@@ -237,7 +237,7 @@ def test_metashape_says_what_it_leaves_out(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="camera lost"), pytest.warns(UserWarning, match="skew"):
         read(tmp_path)
     path.write_text(path.read_text().replace("<k1>", "<k4>0.1</k4><k1>"))
-    with pytest.raises(SagaError, match="sensor 3: a perspective lens with k4"):
+    with pytest.raises(SagaError, match="sensor 3: expected a perspective lens without k4"):
         read(tmp_path)
 
 

@@ -95,7 +95,7 @@ def test_folders_in_names_stay_when_they_differ(make_colmap):
 def test_damaged_models(tmp_path, make_colmap):
     folder = make_colmap(["a.jpg"])
     (folder / "images.txt").write_text("")
-    with pytest.raises(SagaError, match="no posed images"):
+    with pytest.raises(SagaError, match="model with posed images, found none"):
         read_colmap(folder)
     (folder / "cameras.txt").write_text("1 FOO 8 6 1 2 3\n")
     with pytest.raises(SagaError, match="expected a COLMAP model"):

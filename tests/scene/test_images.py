@@ -111,7 +111,7 @@ def test_unreadable_images(tmp_path, photograph):
     (tmp_path / "b.jpg").write_text("no picture")
     with pytest.raises(SagaError, match="b.jpg: expected a photograph"):
         image_size(tmp_path / "b.jpg")
-    with pytest.raises(SagaError, match="a.png: the view has no photograph"):
+    with pytest.raises(SagaError, match="a.png: expected a photograph of the view, found none"):
         load_photograph(pinhole())
 
 

@@ -232,7 +232,7 @@ def test_bad_rows_warn_or_fail(make_ply, make_colmap, make_table):
 
 
 def test_the_ply_is_checked_first(tmp_path):
-    with pytest.raises(SagaError, match="scene.ply: no such file"):
+    with pytest.raises(SagaError, match="scene.ply: expected the PLY .* no such file"):
         load_scene(tmp_path / "scene.ply", images=tmp_path / "nothing")
 
 

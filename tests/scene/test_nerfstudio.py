@@ -89,11 +89,11 @@ TRANSPOSED = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 10, 1]]
         ({"w": 0}, {}, "camera a.jpg has size 0x6"),
         ({"fl_x": "wide"}, {}, "fl_x is 'wide', a number was expected"),
         ({"fl_x": 10**400}, {}, "fl_x is 1000.*, a number was expected"),
-        ({}, {"fl_x": None}, "neither fl_x nor camera_angle_x"),
+        ({}, {"fl_x": None}, "expected fl_x or camera_angle_x, found neither"),
         ({}, {"w": None}, "no w and h in the file and no photograph"),
         ({}, {"camera_model": "EQUIRECTANGULAR"}, "camera_model EQUIRECTANGULAR is not supported"),
-        ({}, {"k1": 0.1, "k4": 0.1}, "perspective lens with k4"),
-        ({"file_path": 3}, {}, "frame 0 has no file_path"),
+        ({}, {"k1": 0.1, "k4": 0.1}, "perspective lens without k4"),
+        ({"file_path": 3}, {}, "frame 0: expected a file_path, found none"),
     ],
 )
 def test_bad_frames(make_transforms, frame, meta, match):
@@ -103,7 +103,7 @@ def test_bad_frames(make_transforms, frame, meta, match):
 
 def test_something_else(tmp_path):
     (tmp_path / "a.json").write_text("[1, 2]")
-    with pytest.raises(SagaError, match="has no list of frames"):
+    with pytest.raises(SagaError, match="expected a list of frames, found none"):
         read_nerfstudio(tmp_path / "a.json")
 
 

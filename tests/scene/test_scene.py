@@ -52,7 +52,7 @@ def test_an_ambiguous_view_lists_the_choice(scene):
 
 
 def test_no_photograph(scene):
-    with pytest.raises(SagaError, match="0003.jpg: the view has no photograph"):
+    with pytest.raises(SagaError, match="0003.jpg: expected a photograph of the view, found none"):
         scene.image(scene.camera("0003"))
 
 

@@ -74,7 +74,7 @@ def dataset_protocol(name: str) -> DatasetProtocol:
 def scene_names(protocol: str, paths: DatasetPaths) -> list[str]:
     """Returns the scenes of a dataset. Raises SagaError when there are none."""
     if not paths.data.is_dir():
-        raise SagaError(f"{paths.data}: no such folder; give the folder of the dataset.")
+        raise SagaError(f"{paths.data}: expected the folder of the dataset, found none there; give it.")
     return dataset_protocol(protocol).scene_names(paths.data)
 
 
@@ -89,8 +89,12 @@ def open_case(protocol: str, paths: DatasetPaths, name: str, prompting: PromptCo
     if prompting.kind is not None and prompting.kind not in reader.KINDS:
         raise SagaError(f"--prompt {prompting.kind}: {protocol} knows {' and '.join(reader.KINDS)}.")
     if name not in names:
-        raise SagaError(f"{paths.data / name}: no such scene of {protocol}; found {', '.join(names)}.")
+        raise SagaError(
+            f"{paths.data / name}: expected a scene of {protocol}, found {', '.join(names)}; give one of these."
+        )
     case = reader.open_case(paths, name, prompting)
     if case.prompt_count == 0:
-        raise SagaError(f"{paths.data / name}: no object can be asked for; every true mask is empty or too small.")
+        raise SagaError(
+            f"{paths.data / name}: expected an object to ask for, found empty or tiny true masks; mend them."
+        )
     return case

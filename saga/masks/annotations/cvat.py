@@ -42,7 +42,9 @@ def read_cvat(path: Path, contents: Element) -> list[AnnotatedImage]:
             try:
                 number = int(shape.get("frame", ""))
             except ValueError as error:
-                raise SagaError(f"{path}: a shape of a track has no frame ({error}); export it again.") from error
+                raise SagaError(
+                    f"{path}: expected a frame for each shape of a track, found none ({error}); export it again."
+                ) from error
             if shape.get("outside") != "1":
                 frames[number].append(shape)
     original = contents.find("meta/task/original_size")

@@ -71,7 +71,9 @@ def _decode(path: Path, record: Any, size: Size, say: Say) -> np.ndarray:  # [M,
             pixels = np.asarray(image.convert("RGB")).astype(np.int64)
         segments = {int(segment["id"]): segment.get("iscrowd") == 1 for segment in record["segments_info"]}
     except (OSError, SyntaxError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SagaError(f"{file}: cannot be read as a panoptic segmentation ({error}); export it again.") from error
+        raise SagaError(
+            f"{file}: expected a panoptic segmentation, found what is none ({error}); export it again."
+        ) from error
     numbers = pixels[..., 0] + 256 * pixels[..., 1] + 65536 * pixels[..., 2]
     shown = set(np.unique(numbers).tolist()) - {0}
     if shown and not shown & segments.keys():

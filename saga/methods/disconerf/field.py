@@ -75,7 +75,9 @@ class SlotField:
         """
         path = Path(path)
         if not path.is_file():
-            raise SagaError(f"{path}: no such slot field; give masks, and save the slots that are fitted to them.")
+            raise SagaError(
+                f"{path}: expected a slot field, found none; give masks, and save the slots that are fitted to them."
+            )
         with reading(path, "a slot field", "fit one again"):
             tensors, metadata = read_tensors(path, "saga_slots")
             found = metadata["format_version"]

@@ -83,7 +83,9 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
         if slots is None:
             slots = fit_slots(self.device_scene, self.masks_or_own(), self.config, progress)
         if len(slots.features) != len(self.scene.gaussians) or slots.scene_digest != self.scene.gaussians.digest():
-            raise SagaError(f"{self.scene.path}: the slots were fitted to another scene; fit some to this one.")
+            raise SagaError(
+                f"{self.scene.path}: expected slots of this scene, found those of another; fit some to this one."
+            )
         self.slots = slots.to(self.device_scene.device)
         average = None
         if self.config.separate:

@@ -164,7 +164,9 @@ def fit_slots(
     """
     scene, geometry = device_scene.scene, device_scene.geometry
     if not scene.cameras:
-        raise SagaError(f"{scene.path}: finding objects needs cameras, found none; give those of the photographs.")
+        raise SagaError(
+            f"{scene.path}: expected cameras to find objects with, found none; give those of the photographs."
+        )
     seconds: dict[str, float] = {}
     with progress_bar(progress) as bar:
         clock = time.perf_counter()

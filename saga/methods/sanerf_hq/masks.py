@@ -91,10 +91,14 @@ class MaskCollector:
         }
         first = max(seen, key=lambda name: seen[name], default="")
         if not first or seen[first] == 0:
-            raise SagaError("points: no view sees any of the points on the object; give points on visible surfaces.")
+            raise SagaError(
+                "points: expected points on the object that a view sees, found none; give points on visible surfaces."
+            )
         self._propagate(found, points, self.device_scene.scene.camera(first), tick)
         if not found.masks:
-            raise SagaError(f"points: {self.prompter.description} show nothing there in any view; give other points.")
+            raise SagaError(
+                f"points: expected an object there, found none by {self.prompter.description}; give other points."
+            )
         return found
 
     def _read(self, prompt: ViewPrompt) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:  # [K, 2], [K], [H, W]

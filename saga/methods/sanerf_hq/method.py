@@ -66,10 +66,12 @@ class SanerfHq(PromptedMethod[SanerfHqConfig]):
             prompter=prompter,
         )  # fmt: skip
         if not self.scene.cameras:
-            raise SagaError(f"{self.scene.path}: SANeRF-HQ needs cameras, found none; give --cameras.")
+            raise SagaError(f"{self.scene.path}: expected cameras for SANeRF-HQ, found none; give --cameras.")
         if self.config.features == "distilled":
             if not isinstance(self.prompter, SamPrompter):
-                raise SagaError("features distilled: needs Segment Anything; give its checkpoint, or take cache.")
+                raise SagaError(
+                    "features distilled: expected Segment Anything, found none; give its checkpoint, or take cache."
+                )
             self.prompter = DistilledPrompter(self.prompter, self.config, progress)
         self.rays = RayCache(self.device_scene, self.config.grid, self.config.cached_rays)
         self._collector = MaskCollector(self.rays, self.prompter, self.config)

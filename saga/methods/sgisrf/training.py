@@ -90,7 +90,9 @@ def _restore(trainer: Trainer, path: Path) -> float:
         tensors, facts = read_tensors(path, "saga")
         config = facts["config"]
     if config != asdict(trainer.config):
-        raise SagaError(f"{path}: this run was started with other settings; repeat them, or delete the file.")
+        raise SagaError(
+            f"{path}: expected a run with these settings, found one with others; repeat those, or delete the file."
+        )
     for name, model in (("model", trainer.model), ("average", trainer.average)):
         model.network.load_state_dict(_under(tensors, name))
     states: dict[int, dict[str, Any]] = {}

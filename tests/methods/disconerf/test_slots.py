@@ -170,5 +170,5 @@ def test_files_that_do_not_fit_are_refused(slots: ObjectSlots, tiny_scene: Scene
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(SagaError, match="expected a slot field"):
         ObjectSlots.load(path, tiny_scene)
-    with pytest.raises(SagaError, match="no such slot field"):
+    with pytest.raises(SagaError, match="expected a slot field, found none"):
         ObjectSlots.load(tmp_path / "none.slots", tiny_scene)

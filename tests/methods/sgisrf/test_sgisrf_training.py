@@ -100,7 +100,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixtur
         train(out, TINY, iterations=3, checkpoint_every=0.0)
     assert not out.exists() and out.with_name("m.safetensors.checkpoint").is_file()
     monkeypatch.setattr(Trainer, "step", step)
-    with pytest.raises(SagaError, match="other settings"):
+    with pytest.raises(SagaError, match="expected a run with these settings, found one with others"):
         train(out, SgisrfTraining(seed=9), iterations=3)
     train(out, TINY, iterations=3)
     assert SgisrfModel.load(out).facts["iterations"] == 3
