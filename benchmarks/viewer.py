@@ -136,7 +136,6 @@ WATCH = """
     const at = performance.now();
     if (watch.drew) watch.frames.push(at - watch.drew);
     watch.drew = at;
-    watch.pixel = [...pixel];
     look(...pixel);
   });
   addEventListener('pointerup', () => { watch.pressed = performance.now(); }, true);
@@ -151,34 +150,38 @@ WATCH = """
 """Notes when the pixel that is clicked on turns orange: in WebGL's picture, or in the one from saga."""
 
 
-def page(session: Session, labels: np.ndarray, clicks: int) -> dict[str, float]:
-    """Clicks on objects in a headless Chromium until they are seen to be orange, in both ways of drawing."""
+def page(session: Session, labels: np.ndarray, clicks: int) -> None:
+    """Clicks on objects in a headless Chromium until they are seen to be orange, in both ways of drawing; prints."""
     from playwright.sync_api import sync_playwright
 
     from saga.viewer import Viewer
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     viewer = Viewer(session, port=0, folder=Path(tempfile.mkdtemp()))
-    facts: dict[str, float] = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         opened = browser.new_page(viewport={"width": 1280, "height": 960})
-        opened.set_default_timeout(600_000)
+        opened.set_default_timeout(300_000)
         opened.add_init_script(WATCH)
         began = time.perf_counter()
         opened.goto(viewer.address)
-        opened.wait_for_function("window.saga && saga.state && saga.client !== null")
-        opened.wait_for_function("document.querySelector('canvas[data-engine]')")
-        opened.screenshot()
-        facts["page until the scene shows, s"] = time.perf_counter() - began
-        for way in ("WebGL", "pictures from saga"):
-            if way != "WebGL":
-                opened.evaluate("saga.frame.turn_on(true)")
-                opened.wait_for_function("saga.frame.image.naturalWidth > 0 && saga.waiting.size === 0")
-            facts |= {f"{way}: {name}": value for name, value in _clicked(opened, viewer, labels, clicks).items()}
+        opened.wait_for_function("window.saga && saga.state && saga.client !== null", polling=100)
+        opened.evaluate("saga.frame.turn_on(true)")
+        opened.wait_for_function("saga.frame.image.naturalWidth > 0 && saga.waiting.size === 0", polling=100)
+        show({"page until a picture shows, ms": (time.perf_counter() - began) * 1e3})
+        for way in ("pictures from saga", "WebGL"):
+            if way == "WebGL":
+                opened.evaluate("saga.frame.turn_on(false)")
+                opened.wait_for_function("saga.waiting.size === 0", polling=100)
+            show({f"{way}: {name}": value for name, value in _clicked(opened, viewer, labels, clicks).items()})
         browser.close()
     viewer.close()
-    return facts
+
+
+def show(facts: dict[str, float]) -> None:
+    """Prints lines of a table."""
+    for name, value in facts.items():
+        print(f"{name:40s} {value:12,.1f}", flush=True)
 
 
 def _clicked(opened: Any, viewer: Viewer, labels: np.ndarray, clicks: int) -> dict[str, float]:
@@ -196,9 +199,10 @@ def _clicked(opened: Any, viewer: Viewer, labels: np.ndarray, clicks: int) -> di
         (pixel,), _ = camera.project(viewer.session.scene.gaussians.means[member].mean(0)[None])
         place = [float(pixel[0] * 1280 / camera.width), float(pixel[1] * 960 / camera.height)]
         opened.evaluate("saga.act('clear')")
-        opened.wait_for_function("saga.waiting.size === 0 && saga.state.selected === 0")
+        opened.wait_for_function("saga.waiting.size === 0 && saga.state.selected === 0", polling=100)
         opened.wait_for_timeout(1000)
-        opened.screenshot()
+        if orbit is None:
+            opened.screenshot()  # comes when WebGL has drawn
         opened.evaluate(f"saga.last = null; Object.assign(watch, {{place: {place}, seen: null, drew: 0}})")
         opened.mouse.click(*place)
         try:
@@ -207,6 +211,8 @@ def _clicked(opened: Any, viewer: Viewer, labels: np.ndarray, clicks: int) -> di
             continue
         rows.append(opened.evaluate("[saga.last.engine, saga.last.round, watch.seen - watch.pressed]"))
     opened.evaluate("watch.place = null")
+    if not rows:
+        return {"clicks": 0.0}
     engine, answered, seen = np.median(np.array(rows), axis=0).tolist()
     facts = {"clicks": len(rows), "engine": engine, "answered": answered, "seen": seen}
     facts |= {"transfer": answered - engine, "draw": seen - answered}
@@ -223,10 +229,9 @@ def main() -> None:
     options = parser.parse_args()
     for count in options.gaussians:
         session, labels, facts = engine(count, options.clicks)
+        show(facts)
         if options.browser:
-            facts |= page(session, labels, options.browser)
-        for name, value in facts.items():
-            print(f"{name:32s} {value:12,.1f}", flush=True)
+            page(session, labels, options.browser)
         print()
 
 

@@ -70,6 +70,8 @@ class PromptBody:
     """Pixels x, y that do not belong to it."""
     scribble: Pixels | None = None
     """A stroke through pixels x, y."""
+    lasso: Pixels | None = None
+    """A closed line through pixels x, y around the object, as a hand draws it: it need not be exact."""
     mask: Text | None = None
     """A PNG of the view's size in base64: the object where it is not black, or not transparent."""
     box: Annotated[list[Number], Len(4, 4)] | None = None

@@ -7,7 +7,7 @@ import binascii
 import io
 import shutil
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from saga.server import bodies
 from saga.server.folders import Folders
 from saga.server.problems import ConflictError, MissingError, RequestError, TooLargeError
 from saga.server.training import Training
-from saga.session import Session
+from saga.session import Session, shapes
 from saga.session.exporting import export_object
 from saga.session.keeping import Outcome
 from saga.session.pictures import mask_of_png
@@ -204,8 +204,13 @@ class OpenScene:
         if stroke == []:
             raise RequestError("scribble: expected pixels of a stroke, found none; give some.")
         box = None if body.box is None else (body.box[0], body.box[1], body.box[2], body.box[3])
+        view = camera if body.view is None else camera.name
+        if body.lasso is not None:
+            if points or body.mask is not None or box is not None or stroke is not None:
+                raise RequestError("lasso: expected it alone, or with negative points, found more; leave out the rest.")
+            return replace(shapes.around(camera, [(x, y) for x, y in body.lasso]), view=view, negative=negative)
         mask = None if body.mask is None else _picture(body.mask, camera)
-        return Prompt(camera if body.view is None else camera.name, points, negative, stroke, mask, box)
+        return Prompt(view, points, negative, stroke, mask, box)
 
     def _camera(self, view: str | None, described: bodies.CameraBody | None) -> Camera:
         if (view is None) == (described is None):

@@ -22,7 +22,7 @@ _MARGIN = 12
 """Pixels around the points of a window: a click that shows nothing means what is a few pixels away."""
 _RIM = 0.2
 """Width of the rim of what a hand draws around an object, to the square root of its area."""
-_MIDDLE = 0.5
+_MIDDLE = 1 / 3
 """Share of a brush's width that counts, around the line that its middle went along."""
 _SMALL = 0.25
 """Share of a picture that a window may take, to be worth it."""

@@ -88,6 +88,15 @@ def test_a_camera_that_is_no_view_is_as_good(served: Served, middle_of: Middle, 
     assert "right angles" in line
 
 
+def _polygon(mask: np.ndarray) -> list[list[float]]:
+    """A closed line well inside the outline of an object."""
+    rows = np.flatnonzero(mask.any(1))[2:-2]
+    ends = [np.flatnonzero(mask[row])[[0, -1]] for row in rows]
+    left = [[float(0.8 * low + 0.2 * high), float(row)] for row, (low, high) in zip(rows, ends, strict=True)]
+    right = [[float(0.2 * low + 0.8 * high), float(row)] for row, (low, high) in zip(rows, ends, strict=True)]
+    return left + right[::-1]
+
+
 def test_boxes_masks_and_strokes_are_prompts_too(served: Served, middle_of: Middle, iou_with: Iou) -> None:
     scene = served.open()
     click(served, scene, middle_of("mug"))
@@ -95,10 +104,17 @@ def test_boxes_masks_and_strokes_are_prompts_too(served: Served, middle_of: Midd
     rows, columns = np.nonzero(mask)
     corners = [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
     x, y = middle_of("mug")
-    for prompt in ({"mask": png(mask)}, {"box": corners}, {"scribble": [[x - 1, y], [x + 1, y]]}):
+    tight = _polygon(mask)
+    for prompt in (
+        {"mask": png(mask)}, {"box": corners}, {"scribble": [[x - 1, y], [x + 1, y]]}, {"lasso": tight},
+    ):  # fmt: skip
         served.post(f"{scene}/selection", action="clear")
         served.post(f"{scene}/prompt", prompts=[{"view": VIEW, **prompt}])
         assert iou_with(bits(served, scene), "mug") > 0.8, prompt.keys()
+    line = served.refused(
+        422, "POST", f"{scene}/prompt", json={"prompts": [{"view": VIEW, "lasso": tight, "box": corners}]}
+    )
+    assert line.startswith("lasso: expected it alone")
     for wrong in (png(mask[:-1]), png(mask)[:-40], "no base64!", base64.b64encode(b"no picture").decode()):
         line = served.refused(422, "POST", f"{scene}/prompt", json={"prompts": [{"view": VIEW, "mask": wrong}]})
         assert line.startswith("mask: expected a")

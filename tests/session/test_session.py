@@ -132,6 +132,14 @@ def test_drawing_selects_the_object(
     assert iou_with(session.selection, "ball") > 0.9
 
 
+def test_a_brush_may_spill_over(session: Session, middle_of: Middle, iou_with: Iou, tiny_masks):
+    x, y = middle_of("ball")
+    ball = next(mask for mask in tiny_masks[VIEW] if mask[y, x])
+    width = 2 * distance_transform_edt(ball).max()
+    session.scribble(VIEW, [(x - width / 4, y), (x + width / 4, y)], 1.2 * width)
+    assert iou_with(session.selection, "ball") > 0.9
+
+
 @pytest.mark.parametrize("drawn", ["inside", "outside", "wobbly"])
 @pytest.mark.parametrize("knows", ["features", "features and regions"])
 def test_a_lasso_need_not_be_exact(
