@@ -38,7 +38,8 @@ class Ground:
     @cached_property
     def lying(self) -> np.ndarray:  # [V]
         """Voxels of the support itself."""
-        return np.asarray(self.support.around & ~self.above & (self.heights > -_UNDER * self.support.distance))
+        low = (self.heights <= self.threshold) & (self.heights > -_UNDER * self.support.distance)
+        return np.asarray(self.support.around & low)
 
 
 def ground(surface: Surface, support: Support, config: SceneMaskConfig) -> Ground:

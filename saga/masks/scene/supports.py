@@ -38,6 +38,16 @@ _BACK_SHARE = 2.0
 """Times as much matter in front of a support as behind it."""
 _ONE_SHEET = 0.5
 """Least share of a plane's points inside its largest connected footprint."""
+_SIDES = 3
+"""The most planes that are looked for at right angles to a support."""
+_RIGHT_ANGLE = 0.17
+"""Cosine between the normals of a support and of a plane beside it, below which they are a floor and its wall."""
+_SIDE_EXTENT = 0.5
+"""Least extent of such a plane, in extents of the support."""
+_NOTHING = 0.01
+"""Most matter behind such a plane, relative to its own: a room ends there."""
+_BEYOND = 0.05
+"""Most of a support that goes on behind such a plane, which else is the front of a thing that stands there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +122,54 @@ def find_supports(
         share = weight[support.on_plane & left].sum() / weight.sum()
         if share < _LEAST_SHARE:
             break
-        is_support, reason = _carries(surface, support, weight, left, config)
-        say(f"plane {number}: share {share:.2f}, {reason} -> {'support' if is_support else '-'}")
+        load = _load(surface, support, weight, left)
+        is_support = _carries(load, config)
+        say(f"plane {number}: share {share:.2f}, {load} -> {'support' if is_support else '-'}")
         if is_support:
-            supports.append(support)
-            left &= ~(support.around & (support.heights > 0) & (support.heights < support.tallest))
+            sides = _sides(surface, support, weight, left, config, rng, say)
+            supports += [support, *sides]
+            for each in (support, *sides):
+                left &= ~(each.on_plane | (each.around & (each.heights > 0) & (each.heights < each.tallest)))
         left &= ~support.on_plane
     return supports
+
+
+def _sides(
+    surface: Surface,
+    support: Support,
+    weight: np.ndarray,  # [V]
+    left: np.ndarray,  # [V]
+    config: SceneMaskConfig,
+    rng: np.random.Generator,
+    say: Callable[[str], None],
+) -> list[Support]:
+    """Walls of a floor, or the floor before a wall: large planes at right angles to a support with nothing behind them.
+
+    They lie in front of the support like something that stands on it, and would be taken for that, with all that
+    touches them.
+    """
+    high = (support.heights > _CLEAR * support.distance) & (support.heights < support.tallest)
+    left = left & support.around & high
+    sides: list[Support] = []
+    for _ in range(_SIDES):
+        if weight[left].sum() < _LEAST_SHARE * weight.sum():
+            break
+        reach = config.reach * surface.depth
+        chosen = (surface.points[left], surface.normals[left], weight[left])
+        plane = best_plane(*chosen, support.distance, reach, config, rng)
+        if plane is None:
+            break
+        side = _patch(surface, _towards(plane, surface.centers), support.distance)
+        load = _load(surface, side, weight, left)
+        upright = abs(float(side.plane.normal @ support.plane.normal)) < _RIGHT_ANGLE
+        alone = load.behind < _NOTHING and load.cameras > config.cameras_in_front and load.sheet > _ONE_SHEET
+        own = support.on_plane & support.inside
+        beyond = weight[own & (side.heights < -_CLEAR * side.distance)].sum() / max(weight[own].sum(), 1e-9)
+        if upright and alone and beyond < _BEYOND and side.extent > _SIDE_EXTENT * support.extent:
+            say(f"beside it: {load} -> side")
+            sides.append(side)
+        left &= ~side.on_plane
+    return sides
 
 
 def _towards(
@@ -148,23 +199,48 @@ def _patch(surface: Surface, plane: Plane, distance: float) -> Support:
     return Support(plane, heights, distance, cell, cells, footprint)
 
 
-def _carries(
+@dataclass(frozen=True)
+class _Load:
+    """What a plane holds, relative to its own matter, and what is in front of it and behind."""
+
+    samples: float
+    """Share of all seen pixels that lie on the plane."""
+    sheet: float
+    """Share of the plane's points inside its footprint."""
+    front: float
+    behind: float
+    cameras: float
+    """Share of the cameras in front of it."""
+
+    def __str__(self) -> str:
+        return (
+            f"samples {self.samples:.2f}, load {self.front:.3f}, behind {self.behind:.3f}, "
+            f"cameras in front {self.cameras:.2f}"
+        )
+
+
+def _load(
     surface: Surface,
     support: Support,
     weight: np.ndarray,  # [V]
     left: np.ndarray,  # [V]
-    config: SceneMaskConfig,
-) -> tuple[bool, str]:
-    """Whether a plane is a support, and the figures that say so."""
+) -> _Load:
+    """Measures what a plane carries; `left` are the voxels that no earlier plane holds."""
     clear, high = _CLEAR * support.distance, _LOAD_HEIGHT * support.extent
     heights, inside = support.heights, support.inside
-    front = weight[inside & (heights > clear) & (heights < high)].sum()
-    back = weight[inside & (heights < -clear) & (heights > -high)].sum()
-    own = weight[support.on_plane & inside & left].sum()
-    sheet = weight[support.on_plane & left].sum()
-    samples = surface.samples[support.on_plane & left].sum() / surface.samples.sum()
-    cameras = float(np.mean(support.plane.heights(surface.centers) > 0))
-    figures = f"samples {samples:.2f}, load {front / max(own, 1e-9):.3f}, behind {back / max(own, 1e-9):.3f}"
-    holds = samples > config.support_share and own > _ONE_SHEET * sheet
-    loaded = config.least_load * own < front < config.most_load * own and front > _BACK_SHARE * back
-    return bool(holds and loaded and cameras > config.cameras_in_front), f"{figures}, cameras in front {cameras:.2f}"
+    own = max(weight[support.on_plane & inside & left].sum(), 1e-9)
+    sheet = max(weight[support.on_plane & left].sum(), 1e-9)
+    return _Load(
+        samples=float(surface.samples[support.on_plane & left].sum() / surface.samples.sum()),
+        sheet=float(own / sheet),
+        front=float(weight[inside & (heights > clear) & (heights < high)].sum() / own),
+        behind=float(weight[inside & (heights < -clear) & (heights > -high)].sum() / own),
+        cameras=float(np.mean(support.plane.heights(surface.centers) > 0)),
+    )
+
+
+def _carries(load: _Load, config: SceneMaskConfig) -> bool:
+    """Whether a plane is a support."""
+    holds = load.samples > config.support_share and load.sheet > _ONE_SHEET
+    loaded = config.least_load < load.front < config.most_load and load.front > _BACK_SHARE * load.behind
+    return holds and loaded and load.cameras > config.cameras_in_front

@@ -50,11 +50,17 @@ class Box:
 
 
 TABLE = Box((0, 0, -0.02), (2.4, 2.4, 0.04), GREY)
+WALL, PICTURE = Box((-1.2, 0, 0.6), (0.04, 2.4, 1.2), GREY), Box((-1.16, 0.4, 0.9), (0.06, 0.5, 0.3))
 FIRST, SECOND = Box((-0.4, 0, 0.15), (0.3, 0.3, 0.3)), Box((0.45, 0.1, 0.1), (0.4, 0.3, 0.2), BLUE)
 
 
-def make_scene(boxes: Sequence[Box], views: int = 8, elevation: float = 40.0, folder: Path | None = None) -> Scene:
-    """Boxes seen by a ring of cameras around the z axis, with photographs on disk when there is a folder."""
+def make_scene(
+    boxes: Sequence[Box], views: int = 8, elevation: float = 40.0, folder: Path | None = None, arc: float = 360.0
+) -> Scene:
+    """Boxes seen by a ring of cameras around the z axis, with photographs on disk when there is a folder.
+
+    An `arc` of less than 360 degrees has its middle on the x axis.
+    """
     parts, scales = zip(*(box.surfels() for box in boxes), strict=True)
     points = np.concatenate(parts).astype(np.float32)
     colors = np.concatenate([np.tile(box.color, (len(part), 1)) for box, part in zip(boxes, parts, strict=True)])
@@ -68,7 +74,8 @@ def make_scene(boxes: Sequence[Box], views: int = 8, elevation: float = 40.0, fo
     )
     cameras = []
     for number in range(views):
-        azimuth, up = 2 * np.pi * number / views, np.radians(elevation)
+        start = 0.0 if arc == 360.0 else -arc / 2
+        azimuth, up = np.radians(start + arc * number / views), np.radians(elevation)
         eye = 3.0 * np.array([np.cos(up) * np.cos(azimuth), np.cos(up) * np.sin(azimuth), np.sin(up)])
         pose = look_at(eye, np.zeros(3), np.array([0.0, 0.0, 1.0]))
         cameras.append(Camera(f"{number:02d}.png", 160, 120, 150.0, 150.0, 80.0, 60.0, pose))

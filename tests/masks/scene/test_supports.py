@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from saga.masks.scene.config import SceneMaskConfig
+from saga.masks.scene.heights import ground
 from saga.masks.scene.supports import find_supports
 from saga.masks.scene.surface import Surface
 
-from .conftest import FIRST, SECOND, TABLE, Box, make_surface
+from .conftest import FIRST, PICTURE, SECOND, TABLE, WALL, Box, make_surface
 
 
 def _supports(surface: Surface) -> list[np.ndarray]:
@@ -33,9 +37,35 @@ def test_a_facade_is_no_support() -> None:
     assert _supports(make_surface([*wall, *sills, *behind], elevation=70.0)) == []
 
 
+def test_a_floor_before_a_wall_is_a_support_as_well_as_the_wall() -> None:
+    normals = np.stack(_supports(make_surface([TABLE, WALL, FIRST, SECOND, PICTURE], elevation=25.0, arc=140.0)))
+    assert np.abs(normals).max(0)[[0, 2]].min() > 0.999
+    assert len(normals) == 2
+
+
+@pytest.mark.parametrize("thickness", [0.04, 0.3])
+def test_the_front_of_a_large_thing_is_no_wall(thickness: float) -> None:
+    """A cupboard has matter behind its front, and behind a screen the floor goes on."""
+    thing = Box((-0.4, 0, 0.7), (thickness, 1.2, 1.4))
+    (normal,) = _supports(make_surface([TABLE, thing, SECOND], elevation=25.0, arc=140.0))
+    assert normal[2] > 0.999
+
+
 def test_the_footprint_is_the_table(table_surface: Surface) -> None:
     (support,) = find_supports(table_surface, SceneMaskConfig(), np.random.default_rng(0))
     assert 2.2 < support.extent < 2.6
     over = np.abs(table_surface.points[:, :2] - np.array(FIRST.center[:2])).max(1) < 0.1
     assert support.inside[over].all()  # holes under what stands there are filled
     assert support.heights[over].max() > SECOND.sides[2]
+
+
+def test_what_is_too_high_to_stand_on_a_support_does_not_lie_on_it(table_surface: Surface) -> None:
+    """Of a support no larger than the box over it, the box's top is neither: a picture hangs over the floor."""
+    (support,) = find_supports(table_surface, SceneMaskConfig(), np.random.default_rng(0))
+    top = (np.abs(table_surface.points - np.array([*FIRST.center[:2], 0.3])) < (0.1, 0.1, 0.02)).all(1)
+    under = np.zeros_like(support.footprint)
+    under[tuple(support.cells[top].T)] = True
+    small = ground(table_surface, replace(support, footprint=under), SceneMaskConfig())
+    assert small.support.tallest < 0.28
+    assert not small.above[top].any()
+    assert not small.lying[top].any()
