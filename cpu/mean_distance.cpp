@@ -1,20 +1,18 @@
-// Mean distance from each point to its k nearest, as the statistical filter needs it: k is large (the square
-// root of n) and the answer may be approximate. Points are merged into cells, the leaves of a k-d tree, many
+// Mean distance from each point to its k nearest, as the statistical filter needs it: k is the square root of n. Up to
+// some hundreds, each point is compared with all around it. Beyond that the answer may be approximate: points are merged into cells, the leaves of a k-d tree, many
 // of which hold k points, and a search sums over cells. Two facts make that accurate:
 //
 // * With W(r) points within r of x, mean distance = max over r of r - S(r) / k, S(r) = sum of (r - distance)+
 //   over points, reached where W(r) = k. So an error of e in r costs only e^2.
 // * Seen from x, a cell is spread over distances d - h to d + h. Both sums have closed forms for such a
 //   cell, so that it enters the sum gradually as r grows.
-#include <cmath>
-#include <vector>
-
-#include "common.hpp"
-#include "kdtree.hpp"
+#include "candidates.hpp"
 
 namespace saga {
 namespace {
 
+constexpr int64_t EXACT_UP_TO = 192;      // k, from which cells take less time than points
+constexpr int32_t LEAST_LEAF_SIZE = 16;   // of points that are compared with all around them
 constexpr double CELLS = 24;              // cells that hold k points, at least
 constexpr double MORE_CELLS_BELOW = 700;  // k under which more cells are affordable, and wanted
 constexpr int32_t GROUPS = 4;             // groups that hold k points; a group shares one search of the tree
@@ -254,6 +252,50 @@ class Search {
     Cells wide, narrow;
 };
 
+// Sum of the square roots of those of n values that do not exceed a limit; `within` is their number.
+SAGA_CLONES double roots_kernel(int32_t n, const float *values, float limit, int32_t *within) {
+    double sum = 0;
+    int32_t counted = 0;
+#pragma omp simd reduction(+ : sum, counted)
+    for (int32_t i = 0; i < n; ++i) {
+        const bool near = values[i] <= limit;
+        sum += near ? std::sqrt(values[i]) : 0.0f;
+        counted += near;
+    }
+    *within = counted;
+    return sum;
+}
+
+// Mean distances of a leaf's points from all around them.
+void means_of_leaf(Candidates &around, const Node &leaf, float *means) {
+    const bool one_place = leaf.size() >= around.k && leaf.diagonal2() == 0;
+    if (!one_place) around.gather(leaf);
+    for (int32_t i = leaf.begin; i < leaf.end; ++i) {
+        const Point &point = around.tree.points[i];
+        double sum = 0;
+        if (!one_place) {
+            const float highest = around.measure(point);
+            const float limit = limit_kernel(around.count, around.measured.data(), around.k, 0, highest);
+            int32_t within;
+            sum = roots_kernel(around.count, around.measured.data(), limit, &within);
+            sum -= (within - around.k) * double(std::sqrt(limit));  // ties: one is as good as another
+        }
+        means[point.index] = float(std::max(sum, 0.0) / around.k);
+    }
+}
+
+void exact_means(int64_t n, const float *points, int32_t k, float *means, Arena &arena) {
+    const Tree tree(n, points, std::max(LEAST_LEAF_SIZE, k / 8), double(INFINITE), arena);
+#pragma omp parallel if (n > PARALLEL_SIZE)
+    {
+        Candidates around(tree, k);
+#pragma omp for schedule(dynamic, 16)
+        for (int32_t id = 0; id < tree.node_count(); ++id) {
+            if (tree.nodes[id].leaf()) means_of_leaf(around, tree.nodes[id], means);
+        }
+    }
+}
+
 Cell merge(const Point *points, const Node &leaf) {
     double sum[3] = {}, squares = 0;
     Cell cell;
@@ -282,6 +324,10 @@ extern "C" int saga_mean_distance(int64_t n, const float *points, int64_t k, flo
         return 0;
     }
     Arena arena(workspace);
+    if (k <= EXACT_UP_TO) {
+        exact_means(n, points, int32_t(k), distances, arena);
+        return 0;
+    }
     const Tree tree(n, points, cell_size(k), double(INFINITE), arena, COINCIDING * COINCIDING);
     Cell *const cells = arena.take<Cell>(n);
 #pragma omp parallel for schedule(static) if (n > PARALLEL_SIZE)

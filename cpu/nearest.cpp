@@ -1,11 +1,5 @@
 // Exact nearest neighbors on a k-d tree. What decides is double precision, so every other exact search agrees.
-#include <cfloat>
-#include <cmath>
-#include <cstring>
-#include <vector>
-
-#include "common.hpp"
-#include "kdtree.hpp"
+#include "candidates.hpp"
 
 namespace saga {
 namespace {
@@ -73,43 +67,7 @@ void nearest_of_leaf(const Tree &tree, const Node &leaf, float *distances) {
 // ---- The k nearest ----
 
 constexpr int32_t SMALL_LEAF_SIZE = 24;
-constexpr int32_t MORE = 8;          // candidates, beside the k, that are compared in double precision
-constexpr int32_t RANKED = 256;      // candidates from which sorting is less than counting
-constexpr double ROUNDED = 2e-6;     // relative error of squared distances in single precision, with room to spare
-constexpr int32_t GUESS = 10 << 23;  // of floats as integers: a factor of 1024
-
-typedef int32_t Bits __attribute__((may_alias));  // floats from 0 on are ordered as these are
-
-// Squared distances in single precision from a place to n candidates.
-SAGA_CLONES void measure_kernel(int32_t n, const float *x, const float *y, const float *z, const float *place,
-                                float *distance2) {
-    const float px = place[0], py = place[1], pz = place[2];
-#pragma omp simd
-    for (int32_t i = 0; i < n; ++i) {
-        const float dx = x[i] - px, dy = y[i] - py, dz = z[i] - pz;
-        distance2[i] = dx * dx + dy * dy + dz * dz;
-    }
-}
-
-// A limit that at least k of n values do not exceed, and only a few more but for ties; n >= k, and all are from 0 on and
-// at most `highest`.
-SAGA_CLONES float limit_kernel(int32_t n, const float *values, int32_t k, float highest) {
-    const Bits *bits = reinterpret_cast<const Bits *>(values);
-    Bits high = *reinterpret_cast<const Bits *>(&highest), low = -1, middle = high - GUESS;
-    while (high - low > 1) {
-        middle = middle > low ? middle : low + (high - low) / 2;
-        int32_t within = 0;
-#pragma omp simd reduction(+ : within)
-        for (int32_t i = 0; i < n; ++i) within += bits[i] <= middle;
-        (within < k ? low : high) = middle;
-        if (within >= k && within <= k + MORE) break;
-        middle = low;
-    }
-    float limit;
-    std::memcpy(&limit, &high, sizeof(limit));
-    return limit;
-}
-
+constexpr int32_t RANKED = 256;  // candidates from which sorting is less than counting
 SAGA_CLONES void flag_kernel(int32_t n, const float *values, float limit, uint8_t *flags) {
 #pragma omp simd
     for (int32_t i = 0; i < n; ++i) flags[i] = values[i] <= limit;
@@ -119,7 +77,6 @@ typedef double Eight __attribute__((vector_size(64)));
 typedef int64_t Counts __attribute__((vector_size(64)));
 typedef double LooseEight __attribute__((vector_size(64), aligned(8), may_alias));
 typedef int64_t LooseCounts __attribute__((vector_size(64), aligned(8), may_alias));
-constexpr int32_t LANES = 8;
 
 // How many of n values are less than each; returns whether no two are equal. Up to seven places after the n are changed.
 SAGA_CLONES bool rank_kernel(int32_t n, double *values, int64_t *rank) {
@@ -135,85 +92,34 @@ SAGA_CLONES bool rank_kernel(int32_t n, double *values, int64_t *rank) {
     return sum == int64_t(n) * (n - 1) / 2;
 }
 
-// Points around one leaf after the other, and the nearest of them to each of its points.
+// The nearest of what is around one leaf after the other, for each of its points.
 class Neighborhood {
   public:
-    Neighborhood(const Tree &tree, int32_t k, int32_t *indices) : tree(tree), k(k), indices(indices) {}
+    Neighborhood(const Tree &tree, int32_t k, int32_t *indices) : around(tree, k), indices(indices) {}
 
     // Writes the neighbors of a leaf's points.
     void run(const Node &leaf) {
-        gather(leaf);
+        around.gather(leaf);
+        reserve(around.count);
         for (int32_t i = leaf.begin; i < leaf.end; ++i) {
-            const Point &point = tree.points[i];
-            const double reach = radius + std::sqrt(distance2(point.position, center));
-            measure_kernel(count, x.data(), y.data(), z.data(), point.position, measured.data());
-            const int32_t near = list(rounded_up(reach * reach));
-            write(point, near);
+            const Point &point = around.tree.points[i];
+            write(point, list(around.measure(point)));
         }
     }
 
   private:
-    static float rounded_up(double square) { return float(square * (1 + ROUNDED)) + FLT_MIN; }
-
-    // Collects all points that may be among the k nearest of a point of the leaf, and `radius`, within which of the
-    // leaf's center there are k.
-    void gather(const Node &leaf) {
-        for (int axis = 0; axis < 3; ++axis) center[axis] = 0.5f * leaf.low[axis] + 0.5f * leaf.high[axis];
-        double half2 = 0;
-        for (int32_t i = leaf.begin; i < leaf.end; ++i)
-            half2 = std::max(half2, distance2(tree.points[i].position, center));
-        const double half = std::sqrt(half2);
-        double limit2 = NO_LIMIT;
-        int32_t trigger = k;
-        count = 0;
-        Stack stack;
-        stack.push(0, 0, limit2);
-        while (!stack.empty()) {
-            const auto [id, gap] = stack.pop();
-            const Node &node = tree.nodes[id];
-            if (gap > limit2) continue;
-            if (!node.leaf()) {
-                stack.push_children(tree, node, leaf, limit2);
-                continue;
-            }
-            take(node);
-            if (count >= trigger) {
-                // A ball around any of the leaf's points that holds the one around the center holds k as well.
-                tighten();
-                limit2 = (radius + half) * (radius + half) * (1 + ROUNDED) + FLT_MIN;
-                trigger = count + count / 2;
-            }
-        }
-        tighten();
-    }
-
-    void take(const Node &node) {
-        reserve(count + node.size());
-        for (int32_t i = node.begin; i < node.end; ++i, ++count) {
-            const Point &point = tree.points[i];
-            x[count] = point.position[0], y[count] = point.position[1], z[count] = point.position[2];
-            row[count] = point.index;
-        }
-    }
-
-    void tighten() {
-        measure_kernel(count, x.data(), y.data(), z.data(), center, measured.data());
-        const float highest = *std::max_element(measured.data(), measured.data() + count);
-        radius = std::sqrt(limit_kernel(count, measured.data(), k, highest) * (1 + ROUNDED) + FLT_MIN);
-    }
-
-    // Lists the measured candidates within a limit; returns how many there are.
+    // Lists the around.measured candidates within a limit; returns how many there are.
     int32_t list(float limit) {
-        flag_kernel(count, measured.data(), limit, flags.data());
-        std::memset(flags.data() + count, 0, sizeof(uint64_t));
+        flag_kernel(around.count, around.measured.data(), limit, flags.data());
+        std::memset(flags.data() + around.count, 0, sizeof(uint64_t));
         int32_t found = 0;
-        for (int32_t begin = 0; begin < count; begin += sizeof(uint64_t)) {
+        for (int32_t begin = 0; begin < around.count; begin += sizeof(uint64_t)) {
             uint64_t word;
             std::memcpy(&word, flags.data() + begin, sizeof(word));
             for (; word != 0; word &= word - 1) {
                 const int32_t i = begin + __builtin_ctzll(word) / 8;
                 listed[found] = i;
-                near2[found++] = measured[i];
+                near2[found++] = around.measured[i];
             }
         }
         return found;
@@ -222,7 +128,7 @@ class Neighborhood {
     // Writes the neighbors of a point, which are among the first of the list.
     void write(const Point &point, int32_t near) {
         const float highest = *std::max_element(near2.data(), near2.data() + near);
-        const float limit = rounded_up(limit_kernel(near, near2.data(), k, highest));
+        const float limit = rounded_up(limit_kernel(near, near2.data(), around.k, MORE, highest));
         int32_t kept = 0;
         for (int32_t i = 0; i < near; ++i) {
             listed[kept] = listed[i];
@@ -230,44 +136,40 @@ class Neighborhood {
         }
         for (int32_t i = 0; i < kept; ++i) {
             const int32_t j = listed[i];
-            const float position[3] = {x[j], y[j], z[j]};
-            index[i] = row[j];
+            const float position[3] = {around.x[j], around.y[j], around.z[j]};
+            index[i] = around.row[j];
             // The point itself comes before all that coincide with it.
-            exact2[i] = row[j] == point.index ? -1 : distance2(point.position, position);
+            exact2[i] = around.row[j] == point.index ? -1 : distance2(point.position, position);
         }
-        int32_t *const own = indices + point.index * int64_t(k);
+        int32_t *const own = indices + point.index * int64_t(around.k);
         if (kept > RANKED || !rank_kernel(kept, exact2.data(), rank.data())) return write_sorted(kept, own);
         for (int32_t i = 0; i < kept; ++i) {
-            if (rank[i] < k) own[rank[i]] = int32_t(index[i]);
+            if (rank[i] < around.k) own[rank[i]] = int32_t(index[i]);
         }
     }
 
     void write_sorted(int32_t kept, int32_t *own) {
         for (int32_t i = 0; i < kept; ++i) rank[i] = i;
-        std::partial_sort(rank.data(), rank.data() + k, rank.data() + kept, [this](int64_t a, int64_t b) {
+        std::partial_sort(rank.data(), rank.data() + around.k, rank.data() + kept, [this](int64_t a, int64_t b) {
             return exact2[a] < exact2[b] || (exact2[a] == exact2[b] && index[a] < index[b]);
         });
-        for (int32_t i = 0; i < k; ++i) own[i] = int32_t(index[rank[i]]);
+        for (int32_t i = 0; i < around.k; ++i) own[i] = int32_t(index[rank[i]]);
     }
 
     void reserve(int32_t size) {
-        if (size_t(size) + LANES <= x.size()) return;
+        if (size_t(size) + LANES <= near2.size()) return;
         const size_t room = 2 * size_t(size) + LANES;  // what is ranked is filled up to whole registers
-        for (auto *values : {&x, &y, &z, &measured, &near2}) values->resize(room);
-        for (auto *values : {&row, &listed}) values->resize(room);
-        flags.resize(room + 8);
+        near2.resize(room);
+        listed.resize(room);
+        flags.resize(room + sizeof(uint64_t));
         exact2.resize(room);
         for (auto *values : {&index, &rank}) values->resize(room);
     }
 
-    const Tree &tree;
-    const int32_t k;
+    Candidates around;
     int32_t *const indices;
-    float center[3];
-    double radius = 0;
-    int32_t count = 0;
-    std::vector<float> x, y, z, measured, near2;
-    std::vector<int32_t> row, listed;
+    std::vector<float> near2;
+    std::vector<int32_t> listed;
     std::vector<uint8_t> flags;
     std::vector<double> exact2;
     std::vector<int64_t> index, rank;

@@ -81,6 +81,12 @@ def test_mean_distance(native, cloud, neighbors):
     assert float(error.mean()) <= 0.005 * float(expected.mean())
 
 
+@pytest.mark.parametrize("neighbors", [2, 31, 192])
+def test_mean_distance_on_the_cpu_is_exact_where_every_point_is_compared(cloud, neighbors):
+    found, expected = searches.mean_distance(cloud, neighbors), reference.mean_distance(cloud, neighbors)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-12)
+
+
 @pytest.mark.parametrize("neighbors", [1, 2, 7, 300, 1999, 2000])
 def test_mean_distance_for_any_number_of_neighbors(native, neighbors):
     points = torch.randn(2000, 3, generator=torch.Generator().manual_seed(0))
