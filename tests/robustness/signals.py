@@ -118,7 +118,7 @@ class Signals:
 
     def report(self) -> str:
         """Returns the table of the interruptions."""
-        columns = ("tried", "before saga", "interrupted", "done before", "resumed", "right")
+        columns = ("tried", "before saga", "interrupted", "done before", "resumed", "objects", "right")
         lines = [f"{'signal':<10}" + "".join(f"{column:>13}" for column in columns)]
         lines += [f"{name:<10}" + "".join(f"{counts[c]:>13}" for c in columns) for name, counts in self.counts.items()]
         return "\n".join(lines)
