@@ -140,7 +140,7 @@ WATCH = """
     look(...pixel);
   });
   addEventListener('pointerup', () => { watch.pressed = performance.now(); }, true);
-  addEventListener('load', (event) => {
+  document.addEventListener('load', (event) => {
     if (event.target.id !== 'saga-frame' || !watch.place || watch.seen) return;
     const one = new OffscreenCanvas(innerWidth, innerHeight), context = one.getContext('2d');
     context.drawImage(event.target, 0, 0, innerWidth, innerHeight);
