@@ -90,7 +90,7 @@ def test_corrections_do_not_add_up_against_the_first_answer(row):
     assert answers[best].members.tolist() == cells(2, 3, 5).tolist()
 
 
-def test_a_corrected_set_adds_half_of_itself_at_most(row):
+def test_a_correction_adds_no_region_that_is_large_beside_what_is_corrected(row):
     """Cell 5 is in a region of four further cells: two cells become three, and not six."""
     pool = np.stack([cells(2, 3, 4, 5), cells(5)])
     added = corrected(row, pool, cells(0, 1), Evidence(inside=[one(0), one(5)]))
