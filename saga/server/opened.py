@@ -122,21 +122,28 @@ class OpenScene:
         if not len(self.session):
             raise ConflictError("object: expected something selected to keep, found nothing; select it first.")
         self._require_free(body.name)
-        return _described(self.session.save_object(body.name, _color(body)))
+        made = self.session.save_object(body.name, _color(body))
+        self.session.settle()  # who is told that it is kept may rely on it, even where the server is killed
+        return _described(made)
 
     def rename(self, name: str, body: bodies.KeepBody) -> bodies.ObjectAnswer:
         """Gives an object another name or color."""
         found = self._object(name)
         self._require_free(body.name, but=found)
-        return _described(self.session.change_object(found.name, body.name, _color(body)))
+        made = self.session.change_object(found.name, body.name, _color(body))
+        self.session.settle()
+        return _described(made)
 
     def delete(self, name: str) -> None:
         """Takes an object off the list."""
         self.session.delete_objects([self._object(name).name])
+        self.session.settle()
 
     def find(self) -> list[bodies.ObjectAnswer]:
         """Finds the objects of the scene; returns those that are new."""
-        return [_described(each) for each in self.session.find_everything()]
+        found = self.session.find_everything()
+        self.session.settle()
+        return [_described(each) for each in found]
 
     def _object(self, name: str) -> NamedObject:
         try:

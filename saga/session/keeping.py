@@ -110,6 +110,11 @@ class Keeping:
         trouble = None if self.file is None else self.file.trouble
         return None if trouble is None else f"the session is not kept: {trouble}"
 
+    def settle(self) -> None:
+        """Waits until what was done is written; where that does not go well, `unkept` says why."""
+        if self.file is not None:
+            self.file.settle()
+
     def close(self) -> None:
         """Writes what is not written yet. Raises SagaError when that fails."""
         with self.lock:

@@ -94,6 +94,10 @@ class SessionFile:
         if failure is not None:
             raise failure
 
+    def settle(self) -> None:
+        """Waits until the latest is written, whether that goes well or not (`trouble`)."""
+        self._idle.wait()
+
     def flush(self) -> None:
         """Waits until the latest is written. Raises SagaError when that failed."""
         self._idle.wait()

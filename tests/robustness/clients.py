@@ -24,8 +24,8 @@ PROGRAMS: dict[str, Step] = {
 }
 _PAUSE = 0.02
 """Seconds between two objects: more than writing a session takes."""
-_UNWRITTEN = 2
-"""Objects that may not be written yet when a program is killed."""
+_UNWRITTEN = {"serve": 0, "view": 10}
+"""Objects that may not be written yet when a program is killed: the server answers when they are, the viewer before."""
 
 
 class Client(threading.Thread):
@@ -117,10 +117,11 @@ def fill(world: Path, box: Box) -> None:
         copy(world / name, box.case / name)
 
 
-def what_is_lost(box: Box, kept: list[str], killed: bool) -> list[str]:
+def what_is_lost(name: str, box: Box, kept: list[str], killed: bool) -> list[str]:
     """Returns what is wrong with the session that a program left.
 
     Args:
+        name: of the program.
         box: where it ran.
         kept: the names that it said are kept.
         killed: whether it could not write the last of them.
@@ -128,7 +129,7 @@ def what_is_lost(box: Box, kept: list[str], killed: bool) -> list[str]:
     found = kept_in(box.case / "scene.session")
     missing = kept[len(found) :]
     faults = [] if found[: len(kept)] == kept[: len(found)] else [f"the session has {found[:3]}..., not {kept[:3]}..."]
-    if len(missing) > (_UNWRITTEN if killed else 0):
+    if len(missing) > (_UNWRITTEN[name] if killed else 0):
         faults.append(f"{len(missing)} of {len(kept)} objects are lost")
     again = run(box, [("session", ["0"])], Limits())
     faults += [] if again.code == 0 and not again.said.strip() else [f"opened again: {again.said.strip()[-200:]}"]

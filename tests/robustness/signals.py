@@ -79,7 +79,7 @@ class Signals:
         client.join(_LATEST)
         said = log.read_text(errors="replace")
         what, faults = ("interrupted", []) if number == KILL else _judged(code, said, number)
-        faults += client.faults + clients.what_is_lost(box, client.kept, killed=number == KILL)
+        faults += client.faults + clients.what_is_lost(name, box, client.kept, killed=number == KILL)
         counts = self.counts[number.name]
         counts[what] += 1
         counts["objects"] += len(client.kept)

@@ -312,6 +312,22 @@ def test_a_session_that_cannot_be_kept_is_said_with_every_answer(
     assert served.client.get(f"{scene}/selection").json()["warnings"] == []
 
 
+def test_an_object_that_is_said_to_be_kept_is_in_the_file(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    from saga.session import store
+
+    def slow(*arguments: object) -> None:
+        time.sleep(0.3)
+        save(*arguments)
+
+    save = store.save_file
+    scene = served.open()
+    monkeypatch.setattr(store, "save_file", slow)
+    served.post(f"{scene}/selection", action="invert")
+    for number in range(2):
+        served.post(f"{scene}/objects", name=f"kept{number}")
+        assert f"kept{number}".encode() in (served.folder / "scene.session").read_bytes()
+
+
 def _full(*_: object) -> None:
     raise OSError(28, "No space left on device", "a file")
 
