@@ -180,7 +180,12 @@ def test_nothing_or_too_much_asked(saga_segment, shared, tmp_path: Path) -> None
 
 def test_pictures_that_do_not_fit(saga_segment, shared, tmp_path: Path) -> None:
     command = (*shared, "--view", "000.png", "--out", tmp_path / "out")
-    _refused(saga_segment(*command, "--mask", tmp_path / "none.png"), tmp_path, "none.png", "no such mask")
+    _refused(
+        saga_segment(*command, "--mask", tmp_path / "none.png"),
+        tmp_path,
+        "none.png",
+        "expected a mask, found no such file",
+    )
     Image.new("L", (10, 10), 255).save(tmp_path / "small.png")
     _refused(saga_segment(*command, "--mask", tmp_path / "small.png"), tmp_path, "160 x 120", "10 x 10")
     Image.new("L", (160, 120)).save(tmp_path / "empty.png")

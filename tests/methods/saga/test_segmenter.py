@@ -179,7 +179,7 @@ WRONG = {
     "wrong size": ({"mask": np.ones((160, 120), bool)}, "found 120 x 160"),
     "inverted box": ({"box": (9, 9, 3, 3)}, "x0 < x1"),
     "box outside": ({"box": (200, 0, 220, 20)}, "160 x 120"),
-    "no such mask": ({"mask": "missing.png"}, "no such mask"),
+    "no such mask": ({"mask": "missing.png"}, "expected a mask, found no such file"),
 }
 
 
