@@ -24,14 +24,14 @@ _OF_THE_SYSTEM = {
     errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EBUSY, errno.ESTALE,
 }  # fmt: skip
 """What the system refuses about a path that a person gave, wherever that is noticed; never a mistake of ours."""
-EXIT_USER, EXIT_BUG, EXIT_EMPTY, EXIT_INTERRUPTED = 2, 1, 3, 130
+EXIT_USER, EXIT_BUG, EXIT_EMPTY, EXIT_INTERRUPTED, EXIT_UNREAD = 2, 1, 3, 130, 141
 
 
 def run(command: Callable[..., None], prog: str, annotations: Mapping[str, Any] | None = None) -> NoReturn:
     """Reads the command line into the arguments of a command and runs it.
 
     Exit code 0 is success, 2 a person's mistake (one line on standard error), 3 a selection of
-    nothing (one line too), 1 a bug of ours, 130 Ctrl-C, 143 SIGTERM.
+    nothing (one line too), 1 a bug of ours, 130 Ctrl-C, 143 SIGTERM, 141 that nobody reads the output any more.
 
     Args:
         command: The function that is the command.
@@ -63,6 +63,9 @@ def _end(prog: str, failure: BaseException | None) -> NoReturn:
             sys.exit(getattr(failure, "code", EXIT_INTERRUPTED))
         case EmptySelectionError():
             fail(str(failure), EXIT_EMPTY)
+        case BrokenPipeError() if failure.filename is None:  # as `| head` does when it has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python empties its buffer into it when it ends
+            sys.exit(EXIT_UNREAD)
         case SagaError():
             fail(str(failure))
         case OSError() if failure.errno in _OF_THE_SYSTEM and failure.filename is not None:

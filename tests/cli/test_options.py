@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import fields
 from typing import Any
 
@@ -123,3 +126,13 @@ def test_options_of_discovery_are_those_of_the_method(method: str) -> None:
     call = parse(discover, "saga-discover", ["s.ply", "--method", method, option, "0.5"], {"config": flattened(own)})
     config = call.keywords["config"]  # type: ignore[attr-defined]
     assert config == own(**{option.strip("-"): value})
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    """As `saga-segment --help | head -1`: the process ends as programs do whose output nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, "-c", "from saga.cli.entry import segment; segment()", "--help"]
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
