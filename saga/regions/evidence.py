@@ -24,14 +24,6 @@ class Evidence:
     stroked: Sequence[np.ndarray] = ()  # [L] each
     """What a scribble shows, as shares of cells."""
 
-    def fits(
-        self,
-        members: np.ndarray,  # [R, L]
-    ) -> np.ndarray:  # [R]
-        """How well sets of cells fit, from 0 (a point on the wrong side) to 1; the IoU with masks is a factor."""
-        fits: np.ndarray = self.agrees(members).all(1) * self.drawings(members)
-        return fits
-
     def agrees(
         self,
         members: np.ndarray,  # [R, L]

@@ -82,7 +82,7 @@ class SceneRegions:
         return closedness
 
     @cached_property
-    def own_closures(self) -> np.ndarray:  # [R]
+    def region_closures(self) -> np.ndarray:  # [R]
         """How closed the border around each region is."""
         return self.closures(self.members)
 

@@ -23,8 +23,10 @@ _WITHIN = 0.95
 """Share of a region that lies in another, from which it is inside."""
 _SMALLER = 0.7
 """Largest region that is inside another and not the same, as a share of the other."""
-_NEARLY_ALL = 0.8
+_LARGER = 0.8
 """The same where borders say so: of a large and a small thing side by side the large one is most."""
+_BESIDE = 0.8
+"""Share of a region outside another, from which it lies beside it."""
 
 
 def worths(
@@ -97,7 +99,7 @@ def _parted(
     It is 0 where they do not fill most of it. Two things that touch are one object to whatever looks at shape alone.
     """
     least = np.maximum(closures, _CLOSED)[:, None]
-    inside = _inside(regions, members, _NEARLY_ALL) & (regions.own_closures >= least)
+    inside = _inside(regions, members, _LARGER) & (regions.region_closures >= least)
     areas = regions.members @ regions.shares
     two = np.zeros_like(inside)
     for chosen, row in zip(two, inside, strict=True):
@@ -105,7 +107,7 @@ def _parted(
         if len(largest) < 2:
             continue
         first = regions.members[largest[0]]
-        beside = regions.members[largest] @ (regions.shares * ~first) >= _NEARLY_ALL * areas[largest]
+        beside = regions.members[largest] @ (regions.shares * ~first) >= _BESIDE * areas[largest]
         if beside.any():
             chosen[[largest[0], largest[beside][0]]] = True
     filled = _filled(regions, members, two) * two.any(1)
