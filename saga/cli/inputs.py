@@ -88,9 +88,9 @@ class MaskInputs:
         """Loads the model of the checkpoint, if one was given. Raises SagaError as `Sam.load` does."""
         if self.sam is None:
             return None
-        from saga.masks import Sam, resolve_checkpoint
+        from saga.masks import Sam
 
-        return Sam.load(resolve_checkpoint(self.sam), device)
+        return Sam.load(self.sam, device)
 
     def refuse(self, method: str, *names: str) -> None:
         """Raises SagaError for the first option given, of these, that a method does not take."""

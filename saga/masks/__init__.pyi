@@ -1,11 +1,11 @@
 from .arrays import ArrayMasks as ArrayMasks
 from .cache import MaskCache as MaskCache
-from .checkpoints import OFFICIAL as OFFICIAL
-from .checkpoints import resolve_checkpoint as resolve_checkpoint
 from .classical import ClassicalGenerator as ClassicalGenerator
 from .config import ClassicalConfig as ClassicalConfig
 from .config import SamConfig as SamConfig
 from .folder import FolderMasks as FolderMasks
+from .models import MODELS as MODELS
+from .models import resolve_model as resolve_model
 from .open import open_masks as open_masks
 from .open import scene_generator as scene_generator
 from .sam import Sam as Sam

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from saga.masks.checkpoints import OFFICIAL
 from saga.masks.color_edges import color_edges
 from saga.masks.config import ClassicalConfig
+from saga.masks.models.files import OFFICIAL
 from saga.masks.regions import RegionTree, region_tree
 from saga.scene.resizing import resize
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from saga.errors import SagaError
 from saga.masks.cache import MaskCache
-from saga.masks.checkpoints import resolve_checkpoint
 from saga.masks.classical import ClassicalGenerator
 from saga.masks.config import MaskKind
 from saga.masks.folder import FolderMasks
+from saga.masks.models.resolve import resolve_model
 from saga.masks.sam import SamGenerator
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.source import MaskGenerator, MaskSource, ViewGenerator
@@ -45,7 +45,7 @@ def open_masks(
         kind: what gray levels in pictures of a person's own masks are, see `FolderMasks`.
 
     Raises:
-        SagaError: masks and a checkpoint are given, or as `FolderMasks`, `resolve_checkpoint` and
+        SagaError: masks and a checkpoint are given, or as `FolderMasks`, `resolve_model` and
             `MaskCache.prepare` do.
     """
     if masks is not None and sam is not None:
@@ -54,7 +54,7 @@ def open_masks(
         return FolderMasks(masks, scene.cameras, kind)
     folders = _folders(scene) if cache is None else [Path(cache)]
     if sam is not None:
-        return _filled(scene, SamGenerator(resolve_checkpoint(sam), device), folders, progress)
+        return _filled(scene, SamGenerator(resolve_model(sam).path, device), folders, progress)
     own = SceneGenerator(scene, folders, device)
     if own.structure(progress).found:
         return _filled(scene, own, folders, progress)

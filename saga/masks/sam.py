@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from saga.errors import SagaError
-from saga.masks.checkpoints import checkpoint_digest, load_state_dict, resolve_checkpoint
 from saga.masks.config import SamConfig
+from saga.masks.models.checkpoint import checkpoint_digest, load_state_dict
+from saga.masks.models.resolve import resolve_model
 from saga.masks.rules import SAM_FEATURE_CHANNELS, SAM_FEATURE_SIDE
 from saga.scene.resizing import resize
 
@@ -49,7 +50,7 @@ class Sam:
             raise SagaError(
                 f'SAM: expected the package segment-anything, found none ({error}); pip install "saga-splat[sam]".'
             ) from error
-        path = resolve_checkpoint(checkpoint)
+        path = resolve_model(checkpoint).path
         model, model_type = build_model(path, load_state_dict(path))
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from saga.errors import SagaError
 from saga.masks import tiny_vit
-from saga.masks.checkpoints import OFFICIAL
+from saga.masks.models.files import OFFICIAL
 
 _MEAN = (123.675, 116.28, 103.53)
 _STD = (58.395, 57.12, 57.375)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from saga.errors import SagaError
 from saga.masks import open_masks
-from saga.masks.checkpoints import OFFICIAL
+from saga.masks.models.files import OFFICIAL
 from saga.masks.source import MaskSource
 from saga.session import Session
 from saga.session.exporting import (

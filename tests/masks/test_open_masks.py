@@ -39,7 +39,7 @@ def test_a_persons_own_masks(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_a_missing_checkpoint(scene: Scene, tmp_path: Path) -> None:
-    with pytest.raises(SagaError, match="no such SAM checkpoint"):
+    with pytest.raises(SagaError, match="nothing.pth: expected a mask model"):
         open_masks(scene, None, "nothing.pth", tmp_path / "cache", progress=False)
 
 

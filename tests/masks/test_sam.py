@@ -170,8 +170,8 @@ def test_a_prompt_must_be_given(sam: Sam, image: np.ndarray) -> None:
 
 def test_mobile_sam_computes_what_the_published_model_does(tmp_path: Path) -> None:
     pytest.importorskip("timm")
-    torch.save(mobile_sam_state(), tmp_path / "mobile_sam.pt")
-    sam = Sam.load(tmp_path / "mobile_sam.pt", "cpu")
+    torch.save(mobile_sam_state(), tmp_path / "mobile.pt")
+    sam = Sam.load(tmp_path / "mobile.pt", "cpu")
     assert sam.model_type == "vit_t"
     y, x = np.mgrid[:768, :1024]
     image = np.stack([x // 4, y // 3, (x // 64 + y // 64) % 2 * 200], axis=2).astype(np.uint8)
@@ -208,10 +208,10 @@ def test_segment_anything_is_not_installed(monkeypatch: pytest.MonkeyPatch, chec
 
 
 def test_timm_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    torch.save(mobile_sam_state(), tmp_path / "mobile_sam.pt")
+    torch.save(mobile_sam_state(), tmp_path / "mobile.pt")
     without(monkeypatch, "timm")
     with pytest.raises(SagaError, match="pip install timm"):
-        Sam.load(tmp_path / "mobile_sam.pt", "cpu")
+        Sam.load(tmp_path / "mobile.pt", "cpu")
 
 
 def damaged(kind: str, checkpoint: Path, path: Path) -> None:
