@@ -91,7 +91,7 @@ def check_size(path: Path) -> None:
     for official in OFFICIAL.values():
         if path.name == official.file and path.stat().st_size != official.size:
             raise SagaError(
-                f"{path}: expected {official.size:,} bytes, found {path.stat().st_size:,} (truncated?); "
+                f"{path}: expected {official.size:,} bytes, found {path.stat().st_size:,} bytes (truncated?); "
                 f"delete it and download it again from {official.url}."
             )
 
