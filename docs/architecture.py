@@ -26,7 +26,7 @@ LAYERS: list[dict[str, str]] = [
     {"train": "features of every Gaussian, from masks"},
     {"query": "prompt, queries, scores, segmentation"},
     {"export": "PLYs, masks, label maps, pictures", "demo": "embedded scenes with exact labels"},
-    {"methods": "the base class, the registry, a folder for each method"},
+    {"methods": "the base class, the registry, a folder for each method", "words": "objects by their names"},
     {
         "evaluate": "overlaps, prompts, datasets, tables",
         "checks": "what a scene is, what is doubtful",
@@ -58,6 +58,7 @@ COLORS = {
     "session": "#d5e3b5",
     "viewer": "#e2e2e2",
     "server": "#e2e2e2",
+    "words": "#efd0e2",
     "cli": "#e2e2e2",
 }
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -24,15 +23,14 @@ from saga.cli.options import (
     given,
     joined,
 )
+from saga.cli.prompted import require_discovery
 from saga.cli.run import beside, config_of, free_name, require_format, run, say
-from saga.config import Config, either, with_assignments
-from saga.errors import EmptySelectionError, SagaError
+from saga.cli.words import NameInputs, named_objects
+from saga.config import Config, with_assignments
+from saga.errors import EmptySelectionError
 from saga.files.disk import require_room
 from saga.methods.registry import method_names
 from saga.query.config import DiscoveryConfig
-
-if TYPE_CHECKING:
-    from saga.query import Segmentation
 
 
 def discover(
@@ -47,6 +45,7 @@ def discover(
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
+    words: Flattened[NameInputs] = NameInputs(),  # noqa: B008 (frozen)
     config: Config,
 ) -> None:
     """Cut a whole scene into objects.
@@ -76,7 +75,8 @@ def discover(
         masks.refuse(method, "masks", "sam", "cache")
     else:
         refuse("--field", field, method)
-    _require_discovery(method)
+    require_discovery(method)
+    names = words.read()
     config = with_assignments(config, joined(assignments), "--set")
     loaded = cameras.load(scene, images)
     require_room(out or Path("objects"), 4 * len(loaded.gaussians))  # labels.npy alone
@@ -87,8 +87,8 @@ def discover(
 
         path, placed = field or beside(scene, ".saga"), DeviceScene(loaded, device)
         trained = FeatureField.load(path, loaded)
-        clusters = Segmenter(placed, trained, regions=regions_beside(placed, path) or False)
-        found = clusters.discover(**asdict(config))
+        opened: Any = Segmenter(placed, trained, regions=regions_beside(placed, path) or False)
+        found = opened.discover(**asdict(config))
     else:
         opened = open_method(method, loaded, config, masks=masks.open(loaded, device), device=device)
         assert isinstance(opened, DiscoveringMethod)
@@ -97,37 +97,27 @@ def discover(
         raise EmptySelectionError(
             f"{scene}: expected objects, found none; give masks that cover them with --masks or --sam."
         )
-    named = _named(found)
+    ranking, said = None, None
+    if names:
+        named, said, ranking = words.call(opened, found, names)
+    else:
+        named = named_objects(found, [None] * len(found))
     seconds = round(time.perf_counter() - began, 2)
     sizes = {name: len(each) for name, each in named.items()}
     report = {"method": method, "config": asdict(config), "seconds": seconds, "gaussians": sizes}  # type: ignore[call-overload]
+    if said is not None:
+        report["words"] = said
     folder = out or free_name("objects")
-    write_objects(named, loaded, folder, label_maps=True, report=report, format=format, labels_in_ply=labels_in_ply)
+    write_objects(
+        named, loaded, folder, label_maps=True, report=report, format=format, labels_in_ply=labels_in_ply,
+        ranking=ranking,
+    )  # fmt: skip
     shared = sum(sizes.values()) / max(1, len(loaded.gaussians))
-    supports = sum(each.report["kind"] == "support" for each in found)
-    counted = f"{len(found) - supports} objects"
+    supports = sum(each.report["kind"] == "support" for each in named.values())
+    counted = f"{len(named) - supports} objects"
     if supports:
         counted += f" and {supports} support{'s' * (supports != 1)}"
     say(f"{folder}: {counted} with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")
-
-
-def _named(found: list[Segmentation]) -> dict[str, Segmentation]:
-    """Names objects and supports by their kind and a number of that kind, in their order."""
-    digits, counts, named = max(3, len(str(len(found)))), Counter[str](), {}
-    for each in found:
-        kind = each.report["kind"]
-        counts[kind] += 1
-        named[f"{kind}_{counts[kind]:0{digits}d}"] = each
-    return named
-
-
-def _require_discovery(method: str) -> None:
-    """Raises SagaError for a method that finds no objects without a prompt."""
-    from saga.methods.registry import method_class
-
-    able = [name for name in method_names() if hasattr(method_class(name), "discover")]
-    if method not in able:
-        raise SagaError(f"--method: expected {either(able)}, found {method!r}; the others need a prompt.")
 
 
 def main() -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from saga.cli.inputs import CameraInputs, MaskInputs
 from saga.cli.run import beside, require_writable, say
 from saga.cli.views import write_views
+from saga.config import either
 from saga.errors import SagaError
+from saga.methods.registry import method_names
 from saga.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -82,6 +84,15 @@ def open_other(
     sam = masks.load_sam(device)
     source = None if sam is not None else masks.open(loaded, device)
     return loaded, open_method(method, loaded, config, masks=source, sam=sam, device=device)
+
+
+def require_discovery(method: str) -> None:
+    """Raises SagaError for a method that finds no objects without a prompt."""
+    from saga.methods.registry import method_class
+
+    able = [name for name in method_names() if hasattr(method_class(name), "discover")]
+    if method not in able:
+        raise SagaError(f"--method: expected {either(able)}, found {method!r}; the others need a prompt.")
 
 
 def show_views(scene: Path, images: Path | None, cameras: CameraInputs) -> NoReturn:

@@ -25,8 +25,9 @@ from saga.cli.options import (
     joined,
     prefixed,
 )
-from saga.cli.prompted import open_other, open_segmenter, show_views
+from saga.cli.prompted import open_other, open_segmenter, require_discovery, show_views
 from saga.cli.run import config_of, free_name, require_format, run, say
+from saga.cli.words import TextInputs, kept_by
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
 from saga.files.disk import require_room
@@ -61,6 +62,7 @@ def segment(
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
+    words: Flattened[TextInputs] = TextInputs(),  # noqa: B008 (frozen)
     config: Config,
 ) -> None:
     """Segment one object: from a prompt in one view to the object's Gaussians and its mask in every view.
@@ -93,14 +95,20 @@ def segment(
 
     device = cameras.choose_device()
     require_format(format)
+    if words.text is not None:
+        require_discovery(method)
     if format is None and scene.is_file():
         require_room(out or Path("object"), scene.stat().st_size)  # object and rest share the scene's rows
     clicks, excluded = _pixels("--points", joined(points)), _pixels("--negative", joined(negative))
     corners = None if box is None else _numbers("--box", box, 4)
-    if view is None:
+    further = _further({"--also": joined(also), "--also-negative": joined(also_negative)})
+    words.refuse_prompts(
+        view=view, points=clicks, negative=excluded, also=further, box=corners, scribble=scribble, mask=mask,
+        all_levels=all_levels,
+    )  # fmt: skip
+    if view is None and words.text is None:
         show_views(scene, images, cameras)
-    prompts = [Prompt(view, clicks, excluded, scribble, mask, corners)]
-    prompts += _further({"--also": joined(also), "--also-negative": joined(also_negative)})
+    prompts = [Prompt(view or "", clicks, excluded, scribble, mask, corners), *further]
     config = with_assignments(config, joined(assignments), "--set")
     if method == "saga":
         masks.refuse(method, "masks", "cache")
@@ -109,13 +117,19 @@ def segment(
         refuse("--field", field, method)
         refuse("--all-levels", True if all_levels else None, method)
         loaded, opened = open_other(method, scene, images, cameras, masks, config)
-    results = opened.candidates_of(prompts) if all_levels else [opened.segment_prompts(prompts)]
+    ranking = None
+    if words.text is not None:
+        kept = kept_by(scene, field, config) if method == "saga" else None
+        found, ranking = words.answer(opened, kept, scene)
+        results = [found]
+    else:
+        results = opened.candidates_of(prompts) if all_levels else [opened.segment_prompts(prompts)]
     folder = out or free_name("object")
     for warning in results[0].report["warnings"]:
         say(f"warning: {warning}")
     for result in [each for each in results if len(each)] or results[:1]:
         own = folder / result.report["name"] if all_levels else folder
-        result.save(own, split_boundary=split_boundary, prune=prune, format=format)
+        result.save(own, split_boundary=split_boundary, prune=prune, format=format, ranking=ranking)
         times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
         default = " the default," if all_levels and result.report["default"] else ""
         say(f"{own}:{default} {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")

@@ -172,7 +172,7 @@ def _close_up(scene: DeviceScene, camera: Camera, member: Tensor) -> Camera:
 
 
 def _describe(prompt: Mapping[str, Any]) -> str:
-    parts = []
+    parts = [f'"{prompt["text"]}"'] if prompt.get("text") else []
     for key, one, many in (("points", "click", "clicks"), ("negative", "negative click", "negative clicks")):
         count = len(prompt.get(key) or [])
         if count:

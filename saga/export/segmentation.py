@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     from saga.query.segmentation import Segmentation
 
 _SPLATS = tuple(f"{name}{ending}" for name in ("object", "rest") for ending in ENDINGS)
-_SEGMENTATION = (*_SPLATS, "segmentation.npz", "preview.png", "report.json", "masks/*.png")
+_RANKING = "ranking.png"
+_SEGMENTATION = (*_SPLATS, "segmentation.npz", "preview.png", _RANKING, "report.json", "masks/*.png")
 _OBJECT_FILES = tuple(f"objects/*{ending}" for ending in ENDINGS)
 _LABELED, _STAGE = "labeled.ply", "objects.usd"
-_OBJECTS = (*_OBJECT_FILES, _LABELED, _STAGE, "labels.npy", FACTS, "overview.png", "label_maps/*.png", "report.json")
+_OBJECT_PICTURES = ("overview.png", _RANKING, "label_maps/*.png")
+_OBJECTS = (*_OBJECT_FILES, _LABELED, _STAGE, "labels.npy", FACTS, *_OBJECT_PICTURES, "report.json")
 
 
 def write_segmentation(
@@ -50,13 +52,15 @@ def write_segmentation(
     split_boundary: bool = False,
     prune: bool = False,
     format: ExportFormat | None = None,
+    ranking: np.ndarray | None = None,  # [h, w, 3] uint8
 ) -> None:
     """Writes one segmentation into the folder `out`.
 
     object.* and rest.* in a `format`, by default the one that the scene came in (a PLY has every property of the
     scene's, bit for bit; other formats may order Gaussians anew); segmentation.npz (mask bool [N] and scores float32
     [N] in the scene's order); masks/<view's stem>.png for every view (0 / 255, in pixels of its photograph as it is on
-    disk; not with `masks=False`); preview.png; report.json, with the milliseconds of writing beside those of
+    disk; not with `masks=False`); preview.png; `ranking`, the contact sheet of what words found, as
+    ranking.png; report.json, with the milliseconds of writing beside those of
     segmenting.
 
     A selection of the whole scene has no rest, and of nothing no files at all. The two files share the scene's rows
@@ -93,6 +97,9 @@ def write_segmentation(
                 rendered, stems = render_masks(device_scene, scene.cameras, member), scene.stems
                 for camera, mask in zip(scene.cameras, rendered, strict=True):
                     pictures.write(stage / "masks" / f"{stems[camera.name]}.png", mask)
+        if ranking is not None:
+            with PngWriter(1) as pictures:
+                pictures.write(stage / _RANKING, ranking)
         if scene.cameras:
             with _timed(timings, "write_preview"), PngWriter() as pictures:
                 camera = _asked_in(segmentation.report, scene) or best_view(
@@ -112,6 +119,7 @@ def write_objects(
     report: Mapping[str, Any] | None = None,
     format: ExportFormat | None = None,
     labels_in_ply: bool = False,
+    ranking: np.ndarray | None = None,  # [h, w, 3] uint8
 ) -> None:
     """Writes a batch of segmentations, name -> segmentation, into the folder `out`.
 
@@ -121,7 +129,8 @@ def write_objects(
     highest); objects.json (each name's label, color, count and bounding box: `describe_objects`); overview.png. With
     `labels_in_ply`, labeled.ply: the whole scene with the labels as a property (`write_labeled`). With `label_maps`,
     label_maps/<view's stem>.png for every view: the label that makes up most of each pixel of its photograph, 8 bits,
-    or 16 with more than 255 objects. A `report` of JSON values becomes report.json.
+    or 16 with more than 255 objects. A `report` of JSON values becomes report.json, and `ranking`, a contact sheet of
+    what words say of the objects, ranking.png.
 
     Appears together, as `write_segmentation` does. An object without Gaussians has no file, which a warning says.
     Raises EmptySelectionError when there is nothing to write at all, SagaError when a name is no file name, `out` holds
@@ -157,6 +166,8 @@ def write_objects(
                 for camera in scene.cameras:
                     shown = render_labels(device_scene, camera, labels).astype(depth)
                     pictures.write(stage / "label_maps" / f"{stems[camera.name]}.png", shown)
+        if ranking is not None:
+            pictures.write(stage / _RANKING, ranking)
         if report is not None:
             write_json(stage / "report.json", dict(report))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from torch import Tensor
@@ -225,6 +226,25 @@ class DiscoveringMethod(Method[ConfigT]):
         """
         report = Report()
         return self._whole_scene(list(self._discover(report)), report)
+
+    def find(self, text: str, top: int = 5, *, model: Any = None) -> list[Segmentation]:
+        """Finds the objects that a text describes, best first; returns none when nothing is like it (docs/words.md).
+
+        Each report has, under "words", the score (a probability), the rank, and whether it is as good as the best.
+        Objects are discovered and looked at once; every further text is answered at once.
+
+        Args:
+            text: a name or a description, e.g. "red mug".
+            top: at most so many objects.
+            model: a text-image model: a short name, a folder or an id of the hub, or one that is open already; the
+                recommended one by default.
+
+        Raises:
+            SagaError: there is no such model, or it cannot be loaded; or the scene has no cameras.
+        """
+        words = import_module("saga.words.ask")  # a floor above, which methods do not import
+        found: list[Segmentation] = words.find(self, text, top, model)
+        return found
 
     def _masks_are_given(self) -> bool:
         """Whether what the method finds comes from masks of a person or a model, which know better than the scene."""

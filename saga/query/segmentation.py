@@ -72,6 +72,7 @@ class Segmentation:
         split_boundary: bool = False,
         prune: bool = False,
         format: ExportFormat | None = None,
+        ranking: np.ndarray | None = None,  # [h, w, 3] uint8
     ) -> None:
         """Writes object.* and rest.*, segmentation.npz, masks, preview.png and report.json into a folder.
 
@@ -82,13 +83,14 @@ class Segmentation:
             split_boundary: whether Gaussians that stick out of the object are split.
             prune: whether hidden and stray Gaussians are left out of the object.
             format: what object and rest are written in; None takes the format that the scene came in.
+            ranking: a contact sheet of what words found, which becomes ranking.png.
 
         Raises:
             SagaError: no scene is known, or as `saga.export.write_segmentation`.
         """
         export = import_module("saga.export")  # a floor above, which queries do not import
         known = self._known(scene)
-        export.write_segmentation(self, known, folder, masks, split_boundary, prune, format)
+        export.write_segmentation(self, known, folder, masks, split_boundary, prune, format, ranking)
 
     def to_open3d(self, scene: Scene | DeviceScene | None = None) -> Any:
         """Returns the object as an open3d.geometry.PointCloud, with colors and normals.

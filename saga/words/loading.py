@@ -1,0 +1,70 @@
+"""Reading models of `transformers` from a folder: one way, and one line for each thing that may be missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from saga.errors import SagaError
+from saga.masks.checkpoints import checkpoint_digest
+
+PACKAGE = 'pip install "saga-splat[sam]"'
+
+
+def model_type(folder: Path) -> str:
+    """Returns the kind of model in a folder, as its config.json has it. Raises SagaError without one."""
+    path = folder / "config.json"
+    try:
+        facts = json.loads(path.read_text("utf-8"))
+        kind = facts["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SagaError(
+            f"{path}: expected the config.json of a model of transformers, found none that can be read ({error}); "
+            "give the folder that holds it with its weights and processor."
+        ) from error
+    return str(kind)
+
+
+def folder_digest(folder: Path) -> str:
+    """Returns a digest of the files of a model; of large ones size and both ends count (`checkpoint_digest`)."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.suffix in (".json", ".txt", ".model", ".safetensors", ".bin", ".jinja"):
+            digest.update(f"{path.name} {checkpoint_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+@contextmanager
+def loading(folder: Path) -> Iterator[Any]:
+    """Yields the package transformers, and turns whatever it raises about a folder into one line.
+
+    Raises:
+        SagaError: the package is missing, or the folder holds no whole model.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise SagaError(f"{folder}: expected the package transformers, found none ({error}); {PACKAGE}.") from error
+    log: Any = transformers.utils.logging
+    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    try:
+        log.set_verbosity_error()  # the rest is about how to load faster; what is wrong is raised
+        log.disable_progress_bar()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield transformers
+    except Exception as error:  # a file of another kind makes the libraries raise anything
+        first = " ".join(str(error).split())[:300]
+        raise SagaError(
+            f"{folder}: expected a whole model of transformers with its processor, found that it cannot be loaded "
+            f"({first}); copy all files of its hub page."
+        ) from error
+    finally:
+        log.set_verbosity(verbosity)
+        if bars:
+            log.enable_progress_bar()
