@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,23 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from saga.errors import SagaError
-from saga.masks.checkpoints import checkpoint_digest
+from saga.masks.models.checkpoint import checkpoint_digest
 
 PACKAGE = 'pip install "saga-splat[sam]"'
-
-
-def model_type(folder: Path) -> str:
-    """Returns the kind of model in a folder, as its config.json has it. Raises SagaError without one."""
-    path = folder / "config.json"
-    try:
-        facts = json.loads(path.read_text("utf-8"))
-        kind = facts["model_type"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SagaError(
-            f"{path}: expected the config.json of a model of transformers, found none that can be read ({error}); "
-            "give the folder that holds it with its weights and processor."
-        ) from error
-    return str(kind)
 
 
 def folder_digest(folder: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saga.errors import SagaError
+from saga.masks.models import resolve_model
 from saga.words.source import TextImageModel
 from saga.words.text_image import TransformersTextImage
 
@@ -16,15 +16,14 @@ def open_text_image(model: TextImageModel | str | Path | None = None, device: st
     """Returns a text-image model; one that is open already stays as it is.
 
     Args:
-        model: the model, or where it is; None takes the recommended one.
+        model: the model, or where it is: a short name of `saga.masks.models.MODELS`, a folder, or an id of the hub, of
+            which nothing is downloaded without a yes at a terminal. None takes the recommended one.
         device: "auto", "cpu" or "cuda".
 
     Raises:
-        SagaError: there is no such model.
+        SagaError: there is no such model, or it is none of words.
     """
     if model is not None and not isinstance(model, str | Path):
         return model
-    folder = Path(RECOMMENDED if model is None else model)
-    if not folder.is_dir():
-        raise SagaError(f"{folder}: expected the folder of a text-image model, found none; give it.")
-    return TransformersTextImage(folder, device)
+    found = resolve_model(RECOMMENDED if model is None else model)
+    return TransformersTextImage(found.path, device, name=found.name)

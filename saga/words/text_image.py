@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.masks.models.folders import model_type
 from saga.runtime.device import choose_device
-from saga.words.loading import folder_digest, loading, model_type
+from saga.words.loading import folder_digest, loading
 
 KINDS = ("siglip2", "siglip", "clip", "metaclip_2")
 """Values of "model_type" in config.json that this adapter serves."""
@@ -29,19 +30,22 @@ class TransformersTextImage:
     embedded before costs no loading.
     """
 
-    def __init__(self, folder: str | Path, device: str = "auto", dtype: torch.dtype | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, device: str = "auto", dtype: torch.dtype | None = None, name: str | None = None
+    ) -> None:
         """Takes the folder; reads its config only.
 
         Args:
             folder: with config.json, the weights, and the files of processor and tokenizer.
             device: "auto", "cpu" or "cuda".
             dtype: what the model computes in; float32 on a CPU and float16 on a GPU by default.
+            name: what people call it; the folder's name by default.
 
         Raises:
             SagaError: the folder holds no model of one of `KINDS`.
         """
         self.folder = Path(folder)
-        self.name = self.folder.name
+        self.name = name or self.folder.name
         self.kind = model_type(self.folder)
         if self.kind not in KINDS:
             raise SagaError(

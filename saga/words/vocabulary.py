@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-TEMPLATES = ("{}", "a photo of {}", "This is a photo of {}.", "a close-up photo of {}")
+TEMPLATES = ("{}", "a photo of {}")
 """A text is embedded in each of these, and the mean stands for it."""
 COLORS = (
     "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray", "silver", "golden",

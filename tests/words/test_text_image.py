@@ -97,7 +97,7 @@ def test_nothing_is_loaded_before_it_is_needed(folders, monkeypatch: pytest.Monk
 
 
 def test_a_folder_of_something_else_is_one_line(folders, small_models, tmp_path: Path) -> None:
-    with pytest.raises(SagaError, match=r"config.json: expected the config"):
+    with pytest.raises(SagaError, match=r"config.json: expected JSON"):
         TransformersTextImage(tmp_path, "cpu")
     other = tmp_path / "other"
     shutil.copytree(folders["write_clip"], other)

@@ -43,7 +43,7 @@ class KnownModel:
         return f"{self.name} ({self.megabytes:,} MB, {self.license}): {self.purpose}"
 
 
-_META, _HQ = "facebook", "syscv-community"
+_META, _HQ, _GOOGLE = "facebook", "syscv-community", "google"
 MODELS: dict[str, KnownModel] = {
     model.name: model
     for model in (
@@ -64,6 +64,10 @@ MODELS: dict[str, KnownModel] = {
         KnownModel("sam2-large", f"{_META}/sam2.1-hiera-large", 898, "Apache-2.0", "SAM 2.1, the largest; wants a GPU"),
         KnownModel("sam3", f"{_META}/sam3", 3440, "SAM License", "SAM 3, its tracker; wants a GPU", gated=True),
         KnownModel("edgetam", "yonigozlan/EdgeTAM-hf", 56, "Apache-2.0", "EdgeTAM, SAM 2 for small devices"),
+        KnownModel("siglip2", f"{_GOOGLE}/siglip2-base-patch16-224", 1501, "Apache-2.0", "SigLIP 2, base", "words"),
+        KnownModel("siglip2-large", f"{_GOOGLE}/siglip2-large-patch16-256", 3526, "Apache-2.0", "SigLIP 2", "words"),
+        KnownModel("clip", "openai/clip-vit-base-patch32", 605, "MIT", "CLIP ViT-B/32, the fastest", "words"),
+        KnownModel("clip-large", "openai/clip-vit-large-patch14", 1710, "MIT", "CLIP ViT-L/14", "words"),
     )
 }
 """The models of masks by the short name that `--sam` takes, and others that the toolkit can fetch."""
