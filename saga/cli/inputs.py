@@ -76,11 +76,20 @@ class MaskInputs:
     cache: OptionalPath = None
     """Folder where masks that are made are kept; beside the scene, or in your own cache, by default."""
 
-    def open(self, scene: Scene, device: str) -> MaskSource:
-        """Opens the masks of a scene, and prints what they are. Raises SagaError as `saga.masks.open_masks` does."""
+    def open(self, scene: Scene, device: str, join: bool = False) -> MaskSource:
+        """Opens the masks of a scene, and prints what they are.
+
+        Args:
+            scene: The scene.
+            device: Where to compute.
+            join: Whether objects that the scene's geometry shows join masks that miss them.
+
+        Raises:
+            SagaError: As `saga.masks.open_masks`.
+        """
         from saga.masks import open_masks
 
-        source = open_masks(scene, self.masks, self.sam, self.cache, device, kind=self.masks_kind)
+        source = open_masks(scene, self.masks, self.sam, self.cache, device, kind=self.masks_kind, join=join)
         say(source.description)
         return source
 

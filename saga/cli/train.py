@@ -29,6 +29,7 @@ def train(
     render_views: NonNegative = PLANNED_VIEWS,
     strict: bool = False,
     regions: bool = True,
+    join: bool = True,
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
     config: Flattened[TrainConfig] = TrainConfig(),  # noqa: B008 (frozen)
@@ -42,17 +43,24 @@ def train(
         render_views: Views to make from the scene itself where there are neither cameras nor photographs; 0 makes none.
         strict: Fail on Gaussians that are not finite instead of leaving them out.
         regions: Find the scene's regions too, which give a prompt nested answers; they are written beside the field.
+        join: Have objects that the scene's geometry shows join --masks, or those of --sam, where these miss them.
     """
     target = out or beside(scene, ".saga")
     cameras.choose_device()
     loaded = cameras.load(scene, images, strict=strict, views=render_views, seed=config.seed)
-    train_opened(loaded, target, cameras, masks, config, regions)
+    train_opened(loaded, target, cameras, masks, config, regions, join)
 
 
 def train_opened(
-    scene: Scene, target: Path, cameras: CameraInputs, masks: MaskInputs, config: TrainConfig, regions: bool = True
+    scene: Scene,
+    target: Path,
+    cameras: CameraInputs,
+    masks: MaskInputs,
+    config: TrainConfig,
+    regions: bool = True,
+    join: bool = True,
 ) -> None:
-    """Trains the features of a scene that is open, and writes them and its regions."""
+    """Trains the features of a scene that is open, and writes them and its regions; the rest is as in `train`."""
     from saga.masks.own import are_given, generator_of
     from saga.train import train as train_field
 
@@ -62,7 +70,7 @@ def train_opened(
     # The field, and beside it the state of the run: the features and the two moments of each.
     numbers = len(scene.gaussians) * config.dimensions
     require_room(target, 4 * numbers * (4 if config.iterations else 1))
-    source = masks.open(scene, device)
+    source = masks.open(scene, device, join)
     field = train_field(scene, source, config, device, target.with_name(f"{target.name}.checkpoint"))
     field.save(target)
     if regions:

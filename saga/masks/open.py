@@ -13,6 +13,7 @@ from saga.masks.cache import MaskCache
 from saga.masks.classical import ClassicalGenerator
 from saga.masks.config import MaskKind
 from saga.masks.folder import FolderMasks
+from saga.masks.joined import JoinedMasks, MissedObjects, missed_objects
 from saga.masks.models.resolve import resolve_model
 from saga.masks.sam import SamGenerator
 from saga.masks.scene.generator import SceneGenerator
@@ -29,6 +30,7 @@ def open_masks(
     device: str = "auto",
     progress: bool = True,
     kind: MaskKind = "auto",
+    join: bool = False,
 ) -> MaskSource:
     """Return the masks of a scene, made where they are missing; `description` says in one line which they are.
 
@@ -43,6 +45,7 @@ def open_masks(
         device: where a model runs: "auto", "cpu" or a CUDA device.
         progress: whether to show a bar on standard error.
         kind: what gray levels in pictures of a person's own masks are, see `FolderMasks`.
+        join: whether objects that the scene's geometry shows join `masks`, or those of `sam`, where these miss them.
 
     Raises:
         SagaError: masks and a checkpoint are given, or as `FolderMasks`, `resolve_model` and
@@ -51,14 +54,46 @@ def open_masks(
     if masks is not None and sam is not None:
         raise SagaError(f"{masks}: masks were given and a SAM checkpoint ({sam}) too; give one of them")
     if masks is not None:
-        return FolderMasks(masks, scene.cameras, kind)
+        own_masks = FolderMasks(masks, scene.cameras, kind)
+        return joined(scene, own_masks, cache, device, progress) if join else own_masks
     folders = _folders(scene) if cache is None else [Path(cache)]
     if sam is not None:
-        return _filled(scene, SamGenerator(resolve_model(sam).path, device), folders, progress)
+        made = _filled(scene, SamGenerator(resolve_model(sam).path, device), folders, progress)
+        return joined(scene, made, cache, device, progress) if join else made
     own = SceneGenerator(scene, folders, device)
     if own.structure(progress).found:
         return _filled(scene, own, folders, progress)
     return _filled(scene, ClassicalGenerator(), folders, progress)
+
+
+def joined(
+    scene: Scene | DeviceScene,
+    given: MaskSource,
+    cache: str | Path | None = None,
+    device: str = "auto",
+    progress: bool = True,
+) -> MaskSource:
+    """Return masks that were given, joined by those of objects of the scene's geometry that they miss.
+
+    Where they miss none, or nothing supports anything in the scene, they are returned as they are.
+
+    Args:
+        scene: the scene, with photographs.
+        given: masks of its views.
+        cache: as `open_masks` has it.
+        device: where the scene is rendered; without effect when it is on a device already.
+        progress: as `open_masks` has it.
+
+    Raises:
+        SagaError: a photograph or masks cannot be read, or a file cannot be written.
+    """
+    placed = DeviceScene.of(scene, device)
+    folders = _folders(placed.scene) if cache is None else [Path(cache)]
+    own = SceneGenerator(placed, folders)
+    labels = missed_objects(own, given, progress)
+    if not labels:
+        return given
+    return JoinedMasks(given, _filled(placed.scene, MissedObjects(own, labels), folders, progress), own)
 
 
 def scene_generator(scene: DeviceScene, cache: str | Path | None = None) -> SceneGenerator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from saga.masks.classical import ClassicalGenerator
+from saga.masks.joined import JoinedMasks
 from saga.masks.open import scene_generator
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.scene.structure import SceneStructure
@@ -16,8 +17,8 @@ def are_given(masks: MaskSource) -> bool:
 
 
 def generator_of(masks: MaskSource | None) -> SceneGenerator | None:
-    """Returns what makes the masks, if they are the scene's own; None for all others."""
-    generator = getattr(masks, "generator", None)
+    """Returns what makes the masks, if they are the scene's own, or joined given ones; None for all others."""
+    generator = masks.own if isinstance(masks, JoinedMasks) else getattr(masks, "generator", None)
     return generator if isinstance(generator, SceneGenerator) else None
 
 

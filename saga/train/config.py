@@ -40,6 +40,8 @@ class TrainConfig(Config):
     """Features before the first step: a closed form from the masks, or small random ones, which need more steps."""
     norm_regularization: NonNegativeFloat = 0.0
     """Weight of a loss that keeps the features along each ray alike: 1 - |F_r| / (sum of weights times lengths)."""
+    agreement: NonNegativeFloat = 0.0
+    """Power of how far other views agree with a mask, from 0 to 1, by which it counts; 0 lets all masks count alike."""
     smooth_every: NonNegativeInt = 100
     """Steps between two averagings of the features over nearest neighbors; 0 never averages."""
     smooth_neighbors: PositiveInt = 16

@@ -117,8 +117,8 @@ class FeatureField:
 def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path) -> FeatureField:
     # Fields from before regions carry a setting of what regions replaced; their features are the same.
     settings = {name: value for name, value in metadata["config"].items() if name != "granularity"}
-    # Fields from before there were scales have one.
-    config = TrainConfig(**({"scales": 1} | settings))
+    # Fields from before there were scales have one; from before masks vouched for each other, all counted alike.
+    config = TrainConfig(**({"scales": 1, "agreement": 0.0} | settings))
     features, digest, report = tensors["features"], metadata["scene_digest"], metadata["report"]
     if features.ndim != 2 or features.shape[1] != config.dimensions or not isinstance(digest, str):
         raise ValueError(f"features of shape {list(features.shape)} and a digest {digest!r}")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import MaskSource
+from saga.masks.patterns import patterns
 from saga.masks.rules import grid_coverage, trained_masks, with_rest
 from saga.masks.source import WeightedMasks
 from saga.raster import BlendOperator, Geometry, SparseRows
@@ -69,7 +70,7 @@ def build_cache(
     Raises:
         SagaError: no view has a mask on the scene.
     """
-    cameras = spread(cameras, max(1, config.cached_pixels // _FEWEST_PIXELS))
+    cameras = training_views(cameras, config)
     per_view = int(np.clip(config.cached_pixels // len(cameras), _FEWEST_PIXELS, config.pixels_per_view))
     views: list[CachedView] = []
     rows: list[SparseRows] = []
@@ -87,6 +88,11 @@ def build_cache(
         )
     joined = SparseRows.concatenated(rows)
     return PixelCache(views, joined.placed(geometry.device, config.gpu_cache_megabytes * 10**6))
+
+
+def training_views(cameras: list[Camera], config: TrainConfig) -> list[Camera]:
+    """Returns the views that training learns from: all, or as many as the cached pixels serve, evenly spaced."""
+    return spread(cameras, max(1, config.cached_pixels // _FEWEST_PIXELS))
 
 
 def _sample_view(
@@ -107,7 +113,7 @@ def _sample_view(
     if not bool(shown.any()):
         return None
     hits = shown.nonzero()[:, 0]
-    members, pattern = patterns(flat[:, pixels[hits.numpy()]])
+    members, pattern = (torch.from_numpy(each) for each in patterns(flat[:, pixels[hits.numpy()]]))
     device = geometry.means.device
     coverage = None
     if source.has_features(camera):
@@ -154,13 +160,3 @@ def balanced_pixels(
     drawn = np.concatenate([rng.choice(group, share) for group, share in zip(groups, shares, strict=True)])
     rng.shuffle(drawn)
     return drawn[:count]
-
-
-def patterns(
-    members: np.ndarray,  # [M, P]
-) -> tuple[Tensor, Tensor]:
-    """Returns the distinct sets of masks among P pixels: members [U, M] bool and each pixel's pattern [P] int64."""
-    packed = np.ascontiguousarray(np.packbits(members, axis=0).T)
-    keys = packed.view([("", packed.dtype)] * packed.shape[1])[:, 0]
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    return torch.from_numpy(members[:, first].T.copy()), torch.from_numpy(inverse.astype(np.int64))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.masks import MaskSource
+from saga.masks.agreement import AgreedMasks, agreements
 from saga.masks.own import are_given
 from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
@@ -32,7 +33,7 @@ from saga.train.losses import (
     scaled_correspondence,
 )
 from saga.train.sam_projection import SamProjection
-from saga.train.sampler import CachedView, PixelCache, build_cache
+from saga.train.sampler import CachedView, PixelCache, build_cache, training_views
 from saga.train.smoothing import neighbor_average
 from saga.train.spectral import spectral_start
 
@@ -195,18 +196,24 @@ def train(
         )
     masks = masks if masks is not None else _default_masks(scene, progress)
     seconds: dict[str, float] = {}
+    learned = masks
+    if config.agreement > 0:
+        clock = time.perf_counter()
+        agreed = agreements(geometry, training_views(scene.cameras, config), masks, progress)
+        learned = AgreedMasks(masks, agreed, config.agreement)
+        seconds["agreement"] = time.perf_counter() - clock
     with progress_bar(progress) as bar:
         clock = time.perf_counter()
         cache_task = bar.add_task("sampling views", total=len(scene.cameras))
         rng = np.random.default_rng(config.seed)
-        cache = build_cache(geometry, scene.cameras, masks, config, rng, lambda: bar.advance(cache_task))
+        cache = build_cache(geometry, scene.cameras, learned, config, rng, lambda: bar.advance(cache_task))
         bar.update(cache_task, total=len(scene.cameras), completed=len(scene.cameras))
         synchronize(placed.device)
         seconds["rows"] = time.perf_counter() - clock
         clock = time.perf_counter()
         average = neighbor_average(geometry, config.smooth_neighbors) if config.smooth_every > 0 else None
         seconds["neighbors"] = time.perf_counter() - clock
-        trainer = Trainer(geometry, cache, average, masks, config)
+        trainer = Trainer(geometry, cache, average, learned, config)
         clock = time.perf_counter()
         kept = None if checkpoint is None else Checkpoint(Path(checkpoint), run_identity(scene, trainer))
         _run(trainer, kept, bar)

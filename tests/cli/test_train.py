@@ -17,10 +17,14 @@ from saga.train.trainer import Trainer
 
 QUICK = ("--no-regions", "--device", "cpu")
 """Regions take 6 s and are no part of the field: where they are not looked at, they are left out."""
+PLANT = 13
+"""What instances of the embedded scene call it."""
 
 
 def test_the_field_and_the_regions_of_the_scene_are_written_and_nothing_else(trained: Path, tiny_folder: Path) -> None:
-    assert _files(trained) - _files(tiny_folder) == {"scene.saga", "scene.regions"}
+    kept = {"scene.masks", *(str(path.relative_to(trained)) for path in trained.glob("scene.masks/scene-*.structure"))}
+    assert len(kept) == 2, "which objects there are is found once"
+    assert _files(trained) - _files(tiny_folder) == {"scene.saga", "scene.regions"} | kept
     scene = load_scene(trained / "scene.ply")
     field = FeatureField.load(trained / "scene.saga", scene)
     assert field.features.shape == (len(scene.gaussians), 32)
@@ -29,7 +33,8 @@ def test_the_field_and_the_regions_of_the_scene_are_written_and_nothing_else(tra
 
 def test_without_regions_the_field_alone_is_written(saga_train, folder: Path) -> None:
     before = _files(folder)
-    done = saga_train(folder / "scene.ply", "--masks", folder / "instances", "--iterations", 5, *QUICK)
+    own = ("--masks", folder / "instances", "--no-join")
+    done = saga_train(folder / "scene.ply", *own, "--iterations", 5, *QUICK)
     assert done.code == 0, done.err
     assert _files(folder) - before == {"scene.saga"}
     assert "scene.saga: trained in" in done.out
@@ -49,6 +54,29 @@ def test_masks_that_are_made_are_kept_where_cache_says(saga_train, folder: Path,
     assert done.code == 0, done.err
     assert any(place.iterdir())
     assert not (folder / "scene.masks").exists()
+
+
+def test_an_object_that_masks_miss_joins_them_unless_they_are_to_stand_alone(
+    saga_train, folder: Path, tmp_path: Path
+) -> None:
+    lacking = tmp_path / "lacking"
+    lacking.mkdir()
+    for path in (folder / "instances").glob("*.png"):
+        labels = np.asarray(Image.open(path))
+        Image.fromarray(np.where(labels == PLANT, 0, labels).astype(np.uint8)).save(lacking / path.name)
+    for options, joined in (((), True), (("--no-join",), False)):
+        done = saga_train(folder / "scene.ply", "--masks", lacking, "--iterations", 0, *QUICK, *options)
+        assert done.code == 0, done.err
+        assert ("that they miss, from the scene's geometry" in done.out) == joined
+
+
+def test_agreement_of_masks_is_an_option_whose_time_is_told(saga_train, folder: Path) -> None:
+    shared = ("--masks", folder / "instances", "--no-join", "--iterations", 0, *QUICK)
+    assert "(agreement " not in saga_train(folder / "scene.ply", *shared).out
+    done = saga_train(folder / "scene.ply", *shared, "--agreement", 2)
+    assert done.code == 0, done.err
+    assert "(agreement " in done.out
+    assert saga_train(folder / "scene.ply", *shared, "--agreement", -1).code == 2
 
 
 def test_the_seed_decides_the_field(saga_train, folder: Path) -> None:

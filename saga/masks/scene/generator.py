@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from saga.masks.config import ClassicalConfig
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.gate import may_have_support
 from saga.masks.scene.grid import ViewGrid, view_grid
-from saga.masks.scene.parts import masks_of_view
+from saga.masks.scene.parts import masks_of_view, wholes_of_view
 from saga.masks.scene.structure import SceneStructure, find_structure
 from saga.masks.scene.surface import Surface, fuse
 from saga.masks.source import ViewMasks
@@ -105,6 +105,20 @@ class SceneGenerator:
         grid = self._grids.pop(camera.name, None) or self._look(camera)
         masks, weights = masks_of_view(self.structure(), grid, image, self.config, self.classical)
         return ViewMasks(masks, None, weights)
+
+    def wholes(
+        self,
+        camera: Camera,
+        labels: np.ndarray,  # [L]
+    ) -> np.ndarray:  # [M, H, W]
+        """Makes the masks of some labels of the structure in one view, bool [M, H, W]; of those that it shows."""
+        grid = self._grids.get(camera.name) or self._look(camera)
+        return wholes_of_view(self.structure(), grid, self._scene.picture(camera.name), self.config, labels)
+
+    def grids(self, most: int, progress: bool = True) -> Iterator[ViewGrid]:
+        """Yields what some of the views see, at most `most` of those that the structure was found from."""
+        for camera in tracked(spread(self.cameras, most), progress, "objects in the masks", "views"):
+            yield self._grids.get(camera.name) or self._look(camera)
 
     def _find(self, progress: bool) -> SceneStructure:
         if len(self.cameras) < _FEWEST_VIEWS or not may_have_support(self._scene, self.cameras, self.config):

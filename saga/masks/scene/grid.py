@@ -95,18 +95,18 @@ def _step(length: int, side: int) -> int:
 
 def view_grid(
     operator: BlendOperator,
-    photograph: np.ndarray,  # [H, W, 3]
+    photograph: np.ndarray | None,  # [H, W, 3]
     side: int,
 ) -> ViewGrid:
     """Looks at the surface of one view with about `side` samples along its longer side.
 
     Args:
         operator: the view's blending operator.
-        photograph: uint8 RGB at the camera's size.
+        photograph: uint8 RGB at the camera's size; None where colors do not matter.
         side: samples along the longer side.
     """
     camera = operator.camera
     step = _step(max(camera.width, camera.height), side)
     depth = operator.surface(operator.pixels(step)).depth.cpu().numpy()
     grid = ViewGrid(camera, step, np.where(np.isfinite(depth), depth, 0), np.zeros((0, 0, 3)))
-    return replace(grid, color=photograph[grid.rows[:, None], grid.columns[None]])
+    return grid if photograph is None else replace(grid, color=photograph[grid.rows[:, None], grid.columns[None]])

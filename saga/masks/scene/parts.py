@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from saga.masks.classical import choose_regions
-from saga.masks.color_edges import color_edges
+from saga.masks.color_edges import ColorEdges, color_edges
 from saga.masks.config import ClassicalConfig
 from saga.masks.regions import RegionTree, region_tree
 from saga.masks.scene.config import SceneMaskConfig
@@ -37,13 +37,7 @@ def masks_of_view(
     Returns:
         Masks bool [M, H, W], first one for each label that the view shows, then parts, and weights float32 [M].
     """
-    height, width = image.shape[:2]
-    scale = min(1.0, config.long_side / max(height, width))
-    small = resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
-    edges = color_edges(small)
-    drawn = structure.drawn(grid, edges.gradient)
-    counts = np.bincount(drawn[drawn >= 0], minlength=len(structure.labels))
-    kept = np.flatnonzero(counts >= config.smallest_mask * drawn.size)
+    edges, drawn, kept = _drawn(structure, grid, image, config)
     wholes = drawn == kept[:, None, None]
     tree = region_tree(edges, config.superpixels)
     chosen = _inside_objects(tree, choose_regions(tree, classical), drawn, structure.labels.are(Kind.OBJECT), config)
@@ -51,9 +45,44 @@ def masks_of_view(
     weights = np.ones(len(masks), np.float32)
     is_support = structure.labels.are(Kind.SUPPORT)[kept]
     weights[: len(wholes)] = np.where(is_support, config.support_weight, config.object_weight)
-    rows = ((np.arange(height) + 0.5) * small.shape[0] / height).astype(int)
-    columns = ((np.arange(width) + 0.5) * small.shape[1] / width).astype(int)
-    return masks[:, rows[:, None], columns[None]], weights
+    return _enlarged(masks, *image.shape[:2]), weights
+
+
+def wholes_of_view(
+    structure: SceneStructure,
+    grid: ViewGrid,
+    image: np.ndarray,  # [H, W, 3]
+    config: SceneMaskConfig,
+    labels: np.ndarray,  # [L]
+) -> np.ndarray:  # [M, H, W]
+    """Makes the masks of some labels in one view, bool; of those that the view shows. Arguments as `masks_of_view`."""
+    _, drawn, kept = _drawn(structure, grid, image, config)
+    return _enlarged(drawn == kept[np.isin(kept, labels)][:, None, None], *image.shape[:2])
+
+
+def _drawn(
+    structure: SceneStructure,
+    grid: ViewGrid,
+    image: np.ndarray,  # [H, W, 3]
+    config: SceneMaskConfig,
+) -> tuple[ColorEdges, np.ndarray, np.ndarray]:  # [h, w], [K]
+    """The edges of a scaled copy of the photograph, the labels drawn to them, and which labels are large enough."""
+    height, width = image.shape[:2]
+    scale = min(1.0, config.long_side / max(height, width))
+    edges = color_edges(resize(image, max(1, round(width * scale)), max(1, round(height * scale))))
+    drawn = structure.drawn(grid, edges.gradient)
+    counts = np.bincount(drawn[drawn >= 0], minlength=len(structure.labels))
+    return edges, drawn, np.flatnonzero(counts >= config.smallest_mask * drawn.size)
+
+
+def _enlarged(
+    masks: np.ndarray,  # [M, h, w]
+    height: int,
+    width: int,
+) -> np.ndarray:  # [M, height, width]
+    rows = ((np.arange(height) + 0.5) * masks.shape[1] / height).astype(int)
+    columns = ((np.arange(width) + 0.5) * masks.shape[2] / width).astype(int)
+    return masks[:, rows[:, None], columns[None]]
 
 
 def _inside_objects(
