@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saga.masks.patterns import patterns
 from saga.methods.disconerf.config import DiscoNerfConfig
 from saga.methods.disconerf.sampling import MaskedPixels, Supervision
 from saga.raster import SparseRows
-from saga.train.sampler import CachedView, PixelCache, patterns
+from saga.train.sampler import CachedView, PixelCache
 from saga.train.spectral import spectral_start
 
 _NOISE = 1e-3
@@ -34,6 +35,6 @@ def start_features(
 
 
 def _as_patterns(view: MaskedPixels) -> CachedView:
-    members, pattern = patterns(np.ascontiguousarray(view.members.cpu().numpy().T))
+    members, pattern = (torch.from_numpy(each) for each in patterns(np.ascontiguousarray(view.members.cpu().numpy().T)))
     device = view.members.device
     return CachedView(view.camera, view.first, pattern.to(device), members.to(device), None)
