@@ -70,6 +70,21 @@ def test_a_mask_in_one_view_that_joins_two_things_is_doubted_and_no_other_is():
     assert min(each.min() for each in others) > 0.9
 
 
+def test_a_mask_in_one_view_of_half_a_thing_is_doubted():
+    view = CAMERAS[2]
+    half = [drawn(view, (-1.2, -0.6, -1.2, 0.0)), drawn(view, BELOW)]
+    found = agreements(geometry(), CAMERAS, masks_of(CAMERAS, **{"2.png": half}), progress=False)
+    assert found["2.png"] == pytest.approx([0.5, 1.0], abs=0.06)
+
+
+def test_the_views_that_see_most_of_the_same_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saga.masks.agreement._VIEWS", 2)
+    far = [camera(f"far {index}.png", 1.5 + 0.1 * index) for index in range(3)]
+    merged = {each.name: [drawn(each, LEFT, RIGHT)] for each in far}
+    found = agreements(geometry(), [*far, *CAMERAS[:3]], masks_of(CAMERAS[:3], **merged), progress=False)
+    assert min(found[each.name].min() for each in [*far, *CAMERAS[:3]]) > 0.9
+
+
 def test_a_thing_that_some_views_have_no_mask_of_is_believed():
     changed = {each.name: [drawn(each, RIGHT), drawn(each, BELOW)] for each in CAMERAS[:2]}
     found = agreements(geometry(), CAMERAS, masks_of(CAMERAS, **changed), progress=False)
