@@ -112,10 +112,10 @@ class NameInputs:
             EmptySelectionError: With a text, no object is called so.
             SagaError: The model cannot be loaded.
         """
-        from saga.words.ask import finder_of
+        from saga.words.ask import object_finder_of
         from saga.words.sheet import draw_sheet
 
-        finder = finder_of(opened, self.text_model, lambda: found)
+        finder = object_finder_of(opened, self.text_model, lambda: found)
         given = {each.index: each for each in finder.name(names)}
         called = [each for each in given.values() if each.name is not None]
         listed = names[0] if len(names) == 1 else f"{len(names)} names"

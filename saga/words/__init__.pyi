@@ -1,8 +1,12 @@
 from .answer import Answer as Answer
 from .answer import Match as Match
+from .detectors import GroundingDetector as GroundingDetector
+from .detectors import Sam3Detector as Sam3Detector
 from .finder import ObjectFinder as ObjectFinder
+from .open import open_model as open_model
 from .scoring import Named as Named
 from .source import Detections as Detections
 from .source import Detector as Detector
 from .source import TextImageModel as TextImageModel
 from .text_image import TransformersTextImage as TransformersTextImage
+from .views import ViewFinder as ViewFinder

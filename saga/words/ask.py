@@ -7,25 +7,30 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from saga.errors import SagaError
 from saga.methods.base import DiscoveringMethod
+from saga.methods.prompter import Prompter, open_prompter
 from saga.query.segmentation import Segmentation
 from saga.words.answer import Answer, Match
 from saga.words.finder import ObjectFinder
-from saga.words.open import open_text_image
-from saga.words.source import TextImageModel
+from saga.words.open import open_model
+from saga.words.source import Detector, TextImageModel
+from saga.words.views import ViewFinder
 
-Model = TextImageModel | str | Path
-"""A model that is open, or what `open_text_image` takes."""
+Model = TextImageModel | Detector | str | Path
+"""A model that is open, or what `open_model` takes."""
 
-_finders: WeakKeyDictionary[DiscoveringMethod[Any], dict[str, ObjectFinder]] = WeakKeyDictionary()
+_finders: WeakKeyDictionary[DiscoveringMethod[Any], dict[str, ObjectFinder | ViewFinder]] = WeakKeyDictionary()
 
 
 def finder_of(
     method: DiscoveringMethod[Any],
     model: Model | None = None,
     discover: Callable[[], Sequence[Segmentation]] | None = None,
-) -> ObjectFinder:
-    """Returns what asks the objects of a method's scene, opened once for each model.
+) -> ObjectFinder | ViewFinder:
+    """Returns what asks a method's scene for words, opened once for each model.
+
+    A text-image model is shown the objects that the method discovers; a detector is shown the views.
 
     Args:
         method: finds the objects.
@@ -33,16 +38,32 @@ def finder_of(
         discover: finds the objects; by default the method does, once.
 
     Raises:
-        SagaError: as `open_text_image`, or no objects can be discovered.
+        SagaError: as `open_model`, or no objects can be discovered.
     """
     opened = _finders.setdefault(method, {})
     name = "" if model is None else str(model) if isinstance(model, str | Path) else f"{model.name} {id(model)}"
-    if name not in opened or discover is not None:
-        made = open_text_image(model, str(method.device_scene.device))
-        others = next(iter(opened.values()), None) if discover is None else None
-        found = others.objects if others is not None else (discover or method.discover)()
-        opened[name] = ObjectFinder(method.device_scene, found, made, progress=method.progress)
+    if name in opened and discover is None:
+        return opened[name]
+    made = open_model(model, str(method.device_scene.device))
+    if isinstance(made, Detector):
+        opened[name] = ViewFinder(method.device_scene, made, lambda: _prompter(method), progress=method.progress)
+        return opened[name]
+    others = [each.objects for each in opened.values() if isinstance(each, ObjectFinder)] if discover is None else []
+    found = others[0] if others else (discover or method.discover)()
+    opened[name] = ObjectFinder(method.device_scene, found, made, progress=method.progress)
     return opened[name]
+
+
+def object_finder_of(
+    method: DiscoveringMethod[Any], model: Model | None, discover: Callable[[], Sequence[Segmentation]]
+) -> ObjectFinder:
+    """As `finder_of`, of a text-image model alone. Raises SagaError for a detector, which is shown no objects."""
+    found = finder_of(method, model, discover)
+    if isinstance(found, ViewFinder):
+        raise SagaError(
+            f"{found.detector.name}: expected a text-image model to name objects, found a detector; give e.g. siglip2."
+        )
+    return found
 
 
 def find(method: DiscoveringMethod[Any], text: str, top: int = 5, model: Model | None = None) -> list[Segmentation]:
@@ -77,3 +98,9 @@ def as_object(answer: Answer, match: Match, ranking: bool = False) -> Segmentati
         del words["ranking"]
     report = found.report | {"view": None, "prompt": {"text": answer.text}, "words": words | own}
     return Segmentation(found.tensor.mask, found.tensor.scores, report, found.scene)
+
+
+def _prompter(method: DiscoveringMethod[Any]) -> Prompter:
+    """What makes masks of boxes: Segment Anything, where the method has it, or the masks of the views."""
+    masks = None if method.sam is not None else method.masks_or_own()
+    return open_prompter(method.device_scene, masks, method.sam, method.regions)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from saga.errors import SagaError
 from saga.masks.models import resolve_model
-from saga.words.source import TextImageModel
-from saga.words.text_image import TransformersTextImage
+from saga.masks.models.folders import model_type
+from saga.words.detectors import DETECTORS
+from saga.words.source import Detector, TextImageModel
+from saga.words.text_image import KINDS, TransformersTextImage
 
 RECOMMENDED = "siglip2"
 """The model that is taken where none is named (docs/words.md says why)."""
 
 
-def open_text_image(model: TextImageModel | str | Path | None = None, device: str = "auto") -> TextImageModel:
-    """Returns a text-image model; one that is open already stays as it is.
+def open_model(
+    model: TextImageModel | Detector | str | Path | None = None, device: str = "auto"
+) -> TextImageModel | Detector:
+    """Returns a model of words, a text-image model or a detector; one that is open already stays as it is.
 
     Args:
         model: the model, or where it is: a short name of `saga.masks.models.MODELS`, a folder, or an id of the hub, of
@@ -26,4 +31,13 @@ def open_text_image(model: TextImageModel | str | Path | None = None, device: st
     if model is not None and not isinstance(model, str | Path):
         return model
     found = resolve_model(RECOMMENDED if model is None else model)
-    return TransformersTextImage(found.path, device, name=found.name)
+    kind = None if found.is_file else model_type(found.path)
+    if kind in KINDS:
+        return TransformersTextImage(found.path, device, name=found.name)
+    for detector in DETECTORS:
+        if kind in detector.KINDS:
+            return detector(found.path, device, name=found.name)
+    known = [*KINDS, *(each for detector in DETECTORS for each in detector.KINDS)]
+    raise SagaError(
+        f"{found.path}: expected a model of words ({', '.join(known)}), found {kind or 'a file'}; give another."
+    )

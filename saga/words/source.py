@@ -47,18 +47,30 @@ class TextImageModel(Protocol):
 class Detections:
     """What a detector finds of a text in one picture."""
 
-    masks: np.ndarray  # [M, H, W] bool
-    """The mask of each thing."""
-    scores: np.ndarray  # [M] float32
-    """How sure the model is of each, 0 to 1."""
+    boxes: np.ndarray  # [M, 4]
+    """Box of each thing, float32 x0, y0, x1, y1 in pixels."""
+    scores: np.ndarray  # [M]
+    """How sure the model is of each, float32 from 0 to 1."""
+    masks: np.ndarray | None  # [M, H, W]
+    """Mask of each thing, bool; None of a model that has boxes only."""
 
 
+@runtime_checkable
 class Detector(Protocol):
-    """Finds what a text names in a picture, each thing with a mask of its own."""
+    """Finds what a text names in a picture, each thing by itself."""
 
     name: str
     """What people call it."""
 
-    def detect(self, view: str, text: str) -> Detections:
-        """Returns what a view of the scene, by its camera's name, shows of a text. Raises SagaError."""
+    @property
+    def identity(self) -> str:
+        """A digest of all that decides what is found: it is kept by it."""
+        ...
+
+    def detect(
+        self,
+        picture: np.ndarray,  # [H, W, 3] uint8
+        text: str,
+    ) -> Detections:
+        """Returns what an RGB picture shows of a text; none where the model is not sure enough of any."""
         ...

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from saga.words import ask, open
+from saga.words import Detections, ask, open
 
 MODEL = Path(__file__).parents[1] / "words" / "toy.py"
 
@@ -32,7 +32,7 @@ def model(monkeypatch: pytest.MonkeyPatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     made = module.ColorModel()
-    monkeypatch.setattr(ask, "open_text_image", lambda *_: made)
+    monkeypatch.setattr(ask, "open_model", lambda *_: made)
     return made
 
 
@@ -106,6 +106,33 @@ def test_objects_are_called_by_names(saga_discover, scene: Path, model, tiny_dem
     none = saga_discover(*given, "--text", "giraffe,zebra")
     assert none.code == 3 and "nothing like" in none.errors[0]
     assert set(json.loads((out / "objects.json").read_text())) == kept
+
+
+def test_a_detector_looks_at_the_views(
+    saga_segment, saga_discover, scene: Path, tiny_demo, iou_with, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that knows the exact masks of the photographs."""
+    folder = scene.parent
+    known = {np.asarray(Image.open(path)).tobytes(): path.name for path in (folder / "images").iterdir()}
+
+    class Knowing:
+        name = identity = "knowing"
+
+        def detect(self, picture: np.ndarray, text: str) -> Detections:
+            labels = np.asarray(Image.open(folder / "instances" / known[picture.tobytes()]))
+            mask = labels == tiny_demo.names[text]
+            return Detections(np.zeros((1, 4)), np.array([0.9], np.float32), mask[None])
+
+    monkeypatch.setattr(ask, "open_model", lambda *_: Knowing())
+    out = tmp_path / "duck"
+    done = saga_segment(scene, "--text", "duck", "--device", "cpu", "--out", out)
+    assert done.code == 0, done.err
+    assert iou_with(np.load(out / "segmentation.npz")["mask"], "duck") > 0.6
+    words = json.loads((out / "report.json").read_text())["words"]
+    assert words["model"] == "knowing" and words["views"] > 3 and len(words["found_in"]) == words["views"]
+    assert (out / "ranking.png").is_file()
+    naming = saga_discover(scene, "--method", "saga", "--text", "duck", "--device", "cpu", "--out", tmp_path / "all")
+    naming.assert_mistake("knowing: expected a text-image model", "give e.g. siglip2")
 
 
 def test_mistakes_are_one_line(saga_segment, saga_discover, scene: Path, tmp_path: Path) -> None:

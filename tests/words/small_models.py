@@ -115,3 +115,72 @@ def _tower(**more: Any) -> dict[str, Any]:
 
 def _ends(tokenizer: Any) -> dict[str, int]:
     return {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": 1}
+
+
+def write_sam3(folder: Path, seed: int = 0) -> Path:
+    """SAM 3's image part, as Sam3Model saves it."""
+    from transformers import Sam3Config, Sam3ImageProcessor, Sam3Model, Sam3Processor
+
+    tokenizer = clip_tokenizer(folder, 32)
+    torch.manual_seed(seed)
+    narrow = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 48}
+    config = Sam3Config(
+        vision_config={
+            "backbone_config": {
+                "model_type": "sam3_vit_model", **narrow, "num_hidden_layers": 2,
+                "image_size": 56, "pretrain_image_size": 56, "patch_size": 14,
+                "window_size": 2, "global_attn_indexes": [1],
+            },
+            "fpn_hidden_size": 32,
+        },
+        text_config=_tower(
+            vocab_size=len(tokenizer), max_position_embeddings=32, projection_dim=16, **_ends(tokenizer)
+        ),
+        geometry_encoder_config={**narrow, "num_layers": 1},
+        detr_encoder_config={**narrow, "num_layers": 1},
+        detr_decoder_config={**narrow, "num_layers": 1, "num_queries": 8},
+        mask_decoder_config={**narrow, "num_upsampling_stages": 3},
+    )  # fmt: skip
+    size = {"height": 56, "width": 56}
+    Sam3Processor(Sam3ImageProcessor(size=size, mask_size=size), tokenizer).save_pretrained(folder)
+    Sam3Model(config).save_pretrained(folder)
+    return folder
+
+
+def write_grounding_dino(folder: Path, seed: int = 0) -> Path:
+    """Grounding DINO as IDEA-Research/grounding-dino-tiny has it: a Swin backbone, BERT, a deformable DETR."""
+    from transformers import (
+        BertConfig,
+        GroundingDinoConfig,
+        GroundingDinoForObjectDetection,
+        GroundingDinoImageProcessor,
+        GroundingDinoProcessor,
+        SwinConfig,
+    )
+
+    tokenizer = bert_tokenizer()
+    torch.manual_seed(seed)
+    config = GroundingDinoConfig(
+        backbone_config=SwinConfig(
+            image_size=64, embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 1, 1, 1], window_size=4,
+            out_features=["stage2", "stage3", "stage4"],
+        ),
+        text_config=BertConfig(vocab_size=len(tokenizer), **_tower()),
+        d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=2,
+        encoder_ffn_dim=32, decoder_ffn_dim=32, num_queries=10, encoder_n_points=2, decoder_n_points=2,
+        max_text_len=32,
+    )  # fmt: skip
+    images = GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
+    GroundingDinoProcessor(images, tokenizer).save_pretrained(folder)
+    GroundingDinoForObjectDetection(config).save_pretrained(folder)
+    return folder
+
+
+def bert_tokenizer() -> Any:
+    """A tokenizer of BERT's kind that knows letters and some words."""
+    from transformers import BertTokenizer
+
+    letters = [chr(code) for code in range(33, 127)]
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{each}" for each in letters)]
+    tokens += [word for word in WORDS if word not in tokens]
+    return BertTokenizer(vocab={token: index for index, token in enumerate(tokens)})

@@ -67,6 +67,7 @@ MODELS: dict[str, KnownModel] = {
         KnownModel("siglip2", f"{_GOOGLE}/siglip2-base-patch16-224", 1501, "Apache-2.0", "SigLIP 2, base", "words"),
         KnownModel("siglip2-large", f"{_GOOGLE}/siglip2-large-patch16-256", 3526, "Apache-2.0", "SigLIP 2", "words"),
         KnownModel("clip", "openai/clip-vit-base-patch32", 605, "MIT", "CLIP ViT-B/32, the fastest", "words"),
+        KnownModel("grounding-dino", "IDEA-Research/grounding-dino-tiny", 690, "Apache-2.0", "boxes of words", "words"),
         KnownModel("clip-large", "openai/clip-vit-large-patch14", 1710, "MIT", "CLIP ViT-L/14", "words"),
     )
 }
