@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
+from scipy.ndimage import label
 from torch import Tensor
 
 from saga.export.rendering import Color, over_background, render_alpha, render_labels, select
@@ -37,6 +38,8 @@ _CANDIDATES = 8
 _WELL = 0.4
 """A view shows an object well when it does so at least this share as well as the best one."""
 _OPAQUE = 0.3
+_SPECK = 0.1
+"""A piece of what an object shows is part of it when it is at least this large, as a share of the largest."""
 _BLUR = 0.03
 """Standard deviation of the blur around an object, as a share of the picture's side."""
 
@@ -121,7 +124,7 @@ def _sight(
     visible: int,
 ) -> tuple[float, Sight] | None:
     """Tells how well a view shows an object, and where; None where there is nothing of it by itself."""
-    alone = render_alpha(scene, probe, member) > _OPAQUE
+    alone = _without_specks(render_alpha(scene, probe, member) > _OPAQUE)
     rows, columns = np.flatnonzero(alone.any(1)), np.flatnonzero(alone.any(0))
     if len(rows) == 0:
         return None
@@ -130,6 +133,16 @@ def _sight(
     share = min(1.0, visible / int(alone.sum()))
     cut = bool(alone[[0, -1]].any() or alone[:, [0, -1]].any())
     return visible * share * (0.5 if cut else 1.0), Sight(replace(camera, lens=None), box, share)
+
+
+def _without_specks(
+    mask: np.ndarray,  # [H, W] bool
+) -> np.ndarray:  # [H, W] bool
+    """Returns the larger pieces of a mask: a stray Gaussian far off does not make the object small in its picture."""
+    pieces, count = label(mask)
+    areas = np.bincount(pieces.ravel(), minlength=count + 1)
+    areas[0] = 0
+    return np.asarray((areas >= _SPECK * areas.max())[pieces] & mask)
 
 
 def _from_different_sides(found: list[tuple[float, Sight]]) -> list[Sight]:
