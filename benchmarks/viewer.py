@@ -65,7 +65,7 @@ def segmenter(demo: DemoScene, scene: Scene) -> Segmenter:
         digest, RegionConfig(), cells, np.full(count, 0.8 / count, np.float32),
         np.concatenate([halves, halves.reshape(-1, 2, count).any(1)]), np.zeros(count + things, bool),
         np.stack([one, other]).astype(np.int32), np.where(same, 20.0, 1.0).astype(np.float32),
-        np.where(same, 0.5, 0.95).astype(np.float32),
+        np.where(same, 0.5, 0.95).astype(np.float32), np.tile(np.float32([[0, 0, 0], [1, 1, 1]]), (count, 1, 1)),
     )  # fmt: skip
     return Segmenter(DeviceScene(scene), field, regions=regions)
 

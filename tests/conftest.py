@@ -103,6 +103,7 @@ def known_regions(tiny_scene: Scene, tiny_demo: DemoScene) -> SceneRegions:
         borders=np.stack([one, other]).astype(np.int32),
         lengths=np.where(same, 20.0, 1.0).astype(np.float32),
         closed=np.where(same, 0.5, 0.95).astype(np.float32),
+        boxes=np.tile(np.float32([[[0, 0, 0], [1, 1, 1]]]), (count, 1, 1)),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.masks import ClassicalGenerator, MaskCache, MaskSource, open_masks
-from saga.masks.source import WeightedMasks
+from saga.masks.source import MaskGenerator, ViewGenerator, WeightedMasks
 from saga.scene import Camera, Scene, load_scene
 
 PHOTOGRAPH_FOLDERS = ("images", "rgb")
@@ -114,6 +114,11 @@ class LazyMasks:
     def description(self) -> str:
         """One line for people."""
         return self._source.description
+
+    @property
+    def generator(self) -> MaskGenerator | ViewGenerator | None:
+        """What makes the masks, by which a person's are told from the scene's own; None for files."""
+        return getattr(self._source, "generator", None)
 
     def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
         """As MaskSource."""

@@ -112,11 +112,11 @@ class Preparation:
 
     def _found_regions(self, path: Path, scene: DeviceScene, masks: MaskSource) -> SceneRegions | None:
         """Returns the scene's regions, found and saved where they are not there; a scene without a surface has none."""
-        given = masks if are_given(masks) else None
         try:
             known = usable_regions(path, scene.scene)
             if known is not None:
                 return known
+            given = masks if are_given(masks) else None
             structure = None if given is not None else scene_structure(scene, masks, self.progress)
             found = build_regions(scene, structure=structure, progress=self.progress, masks=given)
         except SagaError as error:

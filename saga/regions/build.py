@@ -15,7 +15,7 @@ from saga.masks.scene.surface import Surface, fuse
 from saga.masks.source import MaskSource
 from saga.raster.device_scene import DeviceScene
 from saga.regions.borders import Borders, cell_borders
-from saga.regions.cells import STRONGEST_EDGE, gaussian_cells, surface_cells
+from saga.regions.cells import STRONGEST_EDGE, cell_boxes, gaussian_cells, surface_cells
 from saga.regions.config import RegionConfig
 from saga.regions.given import given_masks
 from saga.regions.graph import SurfaceGraph, image_gradient, surface_graph
@@ -100,6 +100,7 @@ def regions_of_surface(
         config=config,
         cells=gaussian_cells(scene.gaussians.means, graph, cells),
         shares=(descriptors.leaves.areas / descriptors.samples).astype(np.float32),
+        boxes=cell_boxes(graph, cells),
         members=np.concatenate([found, members]),
         own=np.arange(len(found) + len(members)) < len(found),
         borders=np.stack([borders.one, borders.other]).astype(np.int32),

@@ -88,3 +88,16 @@ def gaussian_cells(
     resolved = graph.side * np.maximum(graph.distances / np.median(graph.distances), 1.0)
     labels[finite] = np.where(distance <= _REACH_VOXELS * resolved[voxel], cells[voxel], -1)
     return labels
+
+
+def cell_boxes(
+    graph: SurfaceGraph,
+    cells: np.ndarray,  # [V]
+) -> np.ndarray:  # [L, 2, 3]
+    """Least and greatest coordinates of each cell's voxels, whose own half side is added; float32 [L, 2, 3], world."""
+    order = np.argsort(cells, kind="stable")
+    first = np.flatnonzero(np.r_[True, cells[order][1:] != cells[order][:-1]])
+    points = graph.points[order]
+    least, greatest = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
+    boxes: np.ndarray = np.stack([least - graph.side / 2, greatest + graph.side / 2], axis=1).astype(np.float32)
+    return boxes

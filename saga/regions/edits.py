@@ -7,7 +7,7 @@ import numpy as np
 from saga.regions.evidence import Evidence, holds
 from saga.regions.scene_regions import SceneRegions
 
-_MOST_ADDED = 0.3
+_MOST_ADDED = 0.1
 """The most that a point adds, as a share of what is corrected."""
 _OF_A_POINT = 0.05
 """Share of what a point shows, from which a cell is what it points at."""

@@ -18,7 +18,7 @@ from saga.regions.config import Cues, RegionConfig
 from saga.regions.given import GivenMasks
 from saga.scene import Scene
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 SUFFIX = ".regions"
 """Of the file beside the scene, instead of the PLY's."""
 _OPENEST = 0.25
@@ -47,6 +47,8 @@ class SceneRegions:
     """Length of each border in the pictures, float32 [B]."""
     closed: np.ndarray  # [B]
     """How much image edges, creases and depth jumps close each border, float32 [B] from 0 (open) to 1 (closed)."""
+    boxes: np.ndarray  # [L, 2, 3]
+    """Least and greatest coordinates of what views see of a cell, float32 [L, 2, 3], world coordinates."""
     given: GivenMasks | None = None
     """What masks that were given for the views say about the cells; None where there were none."""
 
@@ -138,6 +140,7 @@ class SceneRegions:
         tensors = {
             "cells": self.cells,
             "shares": self.shares,
+            "boxes": self.boxes,
             "members": np.packbits(self.members, axis=1),
             "own": self.own,
             "borders": self.borders,
@@ -198,6 +201,7 @@ class SceneRegions:
         cells, borders = self.count, self.borders.shape[-1]
         shapes: dict[str, tuple[str, tuple[int, ...]]] = {
             "shares": ("f", (cells,)),
+            "boxes": ("f", (cells, 2, 3)),
             "members": ("b", (len(self.members), cells)),
             "own": ("b", (len(self.members),)),
             "borders": ("i", (2, borders)),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
+from scipy.spatial import ConvexHull
 
 from saga.regions.scene_regions import SceneRegions
 
@@ -19,6 +22,9 @@ _CLOSED = 0.93
 an open place in its border somewhere."""
 _FILLED = 0.8
 """Share of a set that two such regions fill, from which it is a group."""
+_BULGED = 1.06
+"""Volume of the convex hull around two such regions, relative to the sum of their own hulls', from which they are two
+things and not two pieces of one."""
 _WITHIN = 0.95
 """Share of a region that lies in another, from which it is inside."""
 _SMALLER = 0.7
@@ -96,7 +102,8 @@ def _parted(
 ) -> np.ndarray:  # [A]
     """Share of each set of cells that two regions beside each other fill whose borders are at least as closed.
 
-    It is 0 where they do not fill most of it. Two things that touch are one object to whatever looks at shape alone.
+    It is 0 where they do not fill most of it, or where their shapes are those of pieces of one thing: see `_bulge`. Two
+    things that touch are one object to whatever looks at borders alone.
     """
     least = np.maximum(closures, _CLOSED)[:, None]
     inside = _inside(regions, members, _LARGER) & (regions.region_closures >= least)
@@ -109,9 +116,33 @@ def _parted(
         first = regions.members[largest[0]]
         beside = regions.members[largest] @ (regions.shares * ~first) >= _BESIDE * areas[largest]
         if beside.any():
-            chosen[[largest[0], largest[beside][0]]] = True
+            second = largest[beside][0]
+            chosen[[largest[0], second]] = _bulge(regions, first, regions.members[second]) >= _BULGED
     filled = _filled(regions, members, two) * two.any(1)
     return np.where(filled >= _FILLED, filled, 0.0)
+
+
+def _bulge(
+    regions: SceneRegions,
+    one: np.ndarray,  # [L]
+    other: np.ndarray,  # [L]
+) -> float:
+    """Volume of the convex hull of two sets of cells, relative to the sum of the volumes of their own hulls.
+
+    It is 1 for the halves of a ball, and less where one goes around the other as a stripe does; two balls that touch
+    have more, because the hull bridges the groove between them.
+    """
+    both, first, second = (_hull_volume(regions.boxes[each]) for each in (one | other, one, other))
+    return both / max(first + second, 1e-12 * both)
+
+
+def _hull_volume(
+    boxes: np.ndarray,  # [K, 2, 3]
+) -> float:
+    """Volume of the convex hull of boxes, given by their least and greatest corners."""
+    sides = np.array(list(product((0, 1), repeat=3)))
+    corners = boxes[:, sides, np.arange(3)]
+    return float(ConvexHull(corners.reshape(-1, 3)).volume)
 
 
 def overlaps(

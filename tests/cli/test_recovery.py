@@ -32,6 +32,7 @@ def _one_region(scene: Scene | DeviceScene, **_: object) -> SceneRegions:
         borders=np.zeros((2, 0), np.int32),
         lengths=none,
         closed=none,
+        boxes=np.tile(np.float32([[[0, 0, 0], [1, 1, 1]]]), (1, 1, 1)),
     )
 
 

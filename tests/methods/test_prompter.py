@@ -75,7 +75,18 @@ def test_regions_stand_for_what_views_agree_on_or_have_no_mask_of(
     # The half has the strongest border.
     closed = np.array([0.9, 0.1, 0.1], np.float32)
     own = np.zeros(3, bool)
-    regions = SceneRegions("", RegionConfig(), cells, shares, members, own, borders, lengths, closed)
+    regions = SceneRegions(
+        "",
+        RegionConfig(),
+        cells,
+        shares,
+        members,
+        own,
+        borders,
+        lengths,
+        closed,
+        np.tile(np.float32([[[0, 0, 0], [1, 1, 1]]]), (3, 1, 1)),
+    )
     camera, truth = tiny_views.scene.camera(VIEW), tiny_instances[VIEW] == mug
     columns = np.nonzero(truth)[1]
     x = int(np.median(columns))

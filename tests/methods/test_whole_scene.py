@@ -65,6 +65,7 @@ def regions_of(patch: np.ndarray, *members: tuple[int, ...]) -> SceneRegions:
         borders=np.zeros((2, 0), np.int32),
         lengths=np.zeros(0, np.float32),
         closed=np.zeros(0, np.float32),
+        boxes=np.tile(np.float32([[[0, 0, 0], [1, 1, 1]]]), (len(PLACES), 1, 1)),
     )
 
 

@@ -23,6 +23,11 @@ def one(index: int) -> np.ndarray:
     return np.eye(6, dtype=np.float32)[index]
 
 
+def side_by_side(*heights: float) -> np.ndarray:  # [L, 2, 3]
+    """Boxes of these heights in a row, each one wide and deep."""
+    return np.array([[[x, 0, 0], [x + 1, 1, height]] for x, height in enumerate(heights)], np.float32)
+
+
 @pytest.fixture
 def row() -> SceneRegions:
     """Cells 0 to 5 side by side, with regions around 1 to 3, and one of 5 alone."""
@@ -36,6 +41,7 @@ def row() -> SceneRegions:
         borders=np.array([[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]], np.int32),
         lengths=np.ones(5, np.float32),
         closed=np.array([0.8, 0.5, 0.1, 0.98, 0.2], np.float32),
+        boxes=side_by_side(1, 1, 1, 1, 1, 1),
     )
 
 
@@ -177,12 +183,17 @@ def vouching(members: np.ndarray) -> GivenMasks:
     return GivenMasks(views, inside, sizes, csr_matrix(np.full((1, members.shape[1]), 10.0)))
 
 
-@pytest.mark.parametrize(("between", "size"), [(1.0, 2), (0.5, 4)])
-def test_two_closed_regions_that_fill_an_object_of_the_scene_are_what_is_meant(row, between, size):
-    """The object of the cells 1 to 4 is two where they are closed against each other, and one where they are not."""
+@pytest.mark.parametrize(("between", "heights", "size"), [(1.0, (1, 3), 2), (0.5, (1, 3), 4), (1.0, (1, 1), 4)])
+def test_two_closed_regions_that_fill_an_object_of_the_scene_are_what_is_meant(row, between, heights, size):
+    """The object of the cells 1 to 4 is two where they are closed against each other and differ in height.
+
+    It is one where they are open to each other, or make a block together as the colors of one thing do.
+    """
     members = np.stack([cells(1, 2), cells(3, 4), cells(1, 2, 3, 4)])
     closed = np.array([0.95, 0.2, between, 0.2, 0.95], np.float32)
-    boxes = replace(row, members=members, closed=closed, own=np.array([False, False, True]))
+    low, high = heights
+    shapes = side_by_side(1, low, low, high, high, 1)
+    boxes = replace(row, members=members, closed=closed, boxes=shapes, own=np.array([False, False, True]))
     answers, best = nested_answers(boxes, Evidence(inside=[one(1)]))
     assert answers[best].members.sum() == size
 

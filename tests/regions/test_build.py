@@ -75,3 +75,12 @@ def test_a_coarser_surface_still_has_the_things(known, on_device, regions):
     coarse = build_regions(on_device, replace(regions.config, voxels=9000), progress=False)
     answers, best = nested_answers(coarse, click(on_device, coarse, TOP_OF_PLAIN))
     assert known.iou(coarse.gaussians(answers[best].members), PLAIN) > 0.8
+
+
+def test_the_boxes_of_cells_hold_what_views_see_of_them(known, regions):
+    """A Gaussian that is seen lies in the box of its own cell, to within the thickness of a surface of Gaussians."""
+    held = known.seen & (regions.cells >= 0)
+    means, boxes = known.scene.gaussians.means[held], regions.boxes[regions.cells[held]]
+    outside = np.maximum(boxes[:, 0] - means, means - boxes[:, 1]).max(1)
+    assert np.mean(outside < 0.03) > 0.95
+    assert (np.ptp(regions.boxes, axis=1) > 0).all() and np.median(np.ptp(regions.boxes, axis=1)) < 0.3

@@ -19,6 +19,7 @@ CELLS = SceneRegions(
     borders=np.array([[0, 0, 1, 2], [1, 2, 2, 3]], np.int32),
     lengths=np.array([1.0, 1.0, 8.0, 1.0], np.float32),
     closed=np.array([0.2, 0.9, 0.1, 0.9], np.float32),
+    boxes=np.tile(np.float32([[[0, 0, 0], [1, 1, 1]]]), (5, 1, 1)),
 )
 """Five cells with a Gaussian each, and one of none: 0 and 2 meet at a closed border, 1 and 2 at a long open one."""
 
