@@ -108,8 +108,7 @@ def _correction(
     best = int(hopes.argmax()) if len(hopes) > 0 else -1
     if best < 0 or hopes[best] <= 0 or agrees[best].all():
         return None
-    cells = corrected(regions, members, members[best], evidence)
-    return None if cells is None else (cells, float(likely[best]))
+    return corrected(regions, members, members[best], evidence), float(likely[best])
 
 
 def _names(count: int, best: int) -> tuple[str, ...]:

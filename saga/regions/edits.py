@@ -18,7 +18,7 @@ def corrected(
     pool: np.ndarray,  # [R, L]
     cells: np.ndarray,  # [L]
     evidence: Evidence,
-) -> np.ndarray | None:  # [L]
+) -> np.ndarray:  # [L]
     """A set of cells with what points demand added and taken away.
 
     A positive point outside adds a region that holds it, a negative point inside takes one away: of those that no other
@@ -32,7 +32,7 @@ def corrected(
         evidence: the points.
 
     Returns:
-        The set, bool [L]; None where points contradict each other.
+        The set, bool [L].
     """
     for shown in evidence.inside:
         if not holds(cells[None], shown)[0]:
@@ -42,19 +42,17 @@ def corrected(
             fits[-1] = True
             for other in evidence.outside:
                 fits &= ~holds(offered, other)
-            if not fits.any():
-                return None
             added = added[fits]
-            cells = cells | added[int(_seams(regions, added, ~(added | cells)).argmax())]
+            if len(added) > 0:
+                cells = cells | added[int(_seams(regions, added, ~(added | cells)).argmax())]
     for shown in evidence.outside:
         if holds(cells[None], shown)[0]:
             taken = _offered(pool, shown) & cells
             for other in evidence.inside:
                 taken = taken[holds(cells & ~taken, other)]
-            if len(taken) == 0:
-                return None
-            cells = cells & ~taken[int(_seams(regions, taken, cells & ~taken).argmax())]
-    return cells if evidence.agrees(cells[None]).all() else None
+            if len(taken) > 0:
+                cells = cells & ~taken[int(_seams(regions, taken, cells & ~taken).argmax())]
+    return cells
 
 
 def _offered(

@@ -104,8 +104,12 @@ def test_a_correction_adds_no_region_that_is_large_beside_what_is_corrected(row)
     assert added.tolist() == cells(0, 1, 5).tolist()
 
 
-def test_points_that_contradict_each_other_correct_nothing(row):
-    assert corrected(row, row.members, cells(0, 1), Evidence(inside=[one(5)], outside=[one(5)])) is None
+def test_a_point_that_contradicts_others_corrects_nothing(row):
+    """Of points on both sides at one place the first, the positive one, stands."""
+    twice = Evidence(inside=[one(5)], outside=[one(5)])
+    assert corrected(row, row.members, cells(0, 1, 5), twice).tolist() == cells(0, 1, 5).tolist()
+    answers, best = nested_answers(row, twice)
+    assert answers[best].members.tolist() == cells(5).tolist()
 
 
 def test_a_mask_takes_the_answer_most_like_it(row):
@@ -129,10 +133,6 @@ def test_answers_larger_than_the_limit_are_left_out(row):
 def test_further_candidates_compete(row):
     answers, best = nested_answers(row, Evidence(inside=[one(4)]), alike=cells(4)[None])
     assert answers[best].members.tolist() == cells(4).tolist()
-
-
-def test_nothing_fits_contradicting_points(row):
-    assert nested_answers(row, Evidence(inside=[one(5)], outside=[one(5)])) == ([], -1)
 
 
 def test_answers_of_about_the_same_score_are_of_equal_worth(row):

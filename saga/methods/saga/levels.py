@@ -116,7 +116,8 @@ class Levels:
         if trust == "masks" and any(bool(each.mask.any()) for each in selections) and not usable:
             return []  # smaller than any cell: only the features know it
         alike = np.stack([cells[index] for index in usable]) if usable else None
-        answers, best = nested_answers(self.regions, self.evidence(prompts), alike, trust == "masks")
+        evidence = self.evidence(prompts)
+        answers, best = nested_answers(self.regions, evidence, alike, trust == "masks")
         if not answers:
             return []
         members = np.stack([each.members for each in answers])
@@ -133,6 +134,9 @@ class Levels:
                 _detailed(levels, iou, selections[index], trust)
         best = self._not_most(levels, best, alike, report)
         answers = [level.answer for level in levels]
+        wrong = int((~evidence.agrees(answers[best].members[None])).sum())
+        if wrong > 0 and trust != "selection":
+            report.warnings.append(f"{wrong} of the points could not be followed: others on the other side are as near")
         same = equal_worth(answers, best)
         if same:
             report.warnings.append(

@@ -11,6 +11,7 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.masks import MaskSource, Sam
 from saga.methods.base import DiscoveringMethod, ViewPrompt
+from saga.methods.saga.corrections import first_of, is_corrected, is_correction
 from saga.methods.saga.features import FeatureQueries, Selection
 from saga.methods.saga.levels import MOST_OF_VIEWS, Level, Levels, Trust
 from saga.query.config import QueryConfig
@@ -166,6 +167,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         """The nested answers; a selection of most of what views show is never given without a word."""
         if self.levels is None:
             return []
+        selections = self._meant(prompts, selections, report)
         with report.timed("regions"):
             found = self.levels.answer(prompts, selections, self._trust(), report)
             if not found and selections:
@@ -176,6 +178,21 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
                         "higher threshold"
                     )
         return found
+
+    def _meant(
+        self, prompts: Sequence[ViewPrompt], selections: Sequence[Selection], report: Report
+    ) -> Sequence[Selection]:
+        """What the features say for regions to go by: with several points, what they say of the first one alone.
+
+        Further points correct. They often lie where features tell little apart, at a border, and then what features
+        select for all of them is a scrap or half of the scene: it has a say where it is neither, beside the first's.
+        """
+        if self.queries is None or self.levels is None or self._trust() != "regions" or not is_corrected(prompts):
+            return selections
+        first = self.queries.select([first_of(prompts)], report.copy(), self.levels.reachable)
+        share = {id(each): self.levels.share(self.levels.cells_of(each.mask)) for each in [*first, *selections]}
+        largest = max(share[id(each)] for each in first)
+        return [*first, *(each for each in selections if is_correction(share[id(each)], largest))]
 
     def _trust(self) -> Trust:
         """What knows where things end: SAM's mask of the prompt, masks that were given, or else the regions."""
