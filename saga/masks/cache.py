@@ -109,6 +109,14 @@ class MaskCache:
         """
         return self._read(camera, "weights")
 
+    def ids(self, camera: Camera) -> np.ndarray | None:  # [M]
+        """Return the thing that each mask of a view is of, int32 [M], the same in all views; None where nobody knows.
+
+        Raises:
+            SagaError: as `masks`.
+        """
+        return self._read(camera, "ids")
+
     def _path(self, camera: Camera) -> Path:
         return self.folder / f"{quoted_name(camera.name)}.npz"
 
@@ -133,7 +141,7 @@ class MaskCache:
             return False
 
     def _check(self, camera: Camera, archive: zipfile.ZipFile) -> None:
-        """Raises ValueError or KeyError when the masks of a view, and their weights, are not what they should be."""
+        """Raises ValueError or KeyError when the masks, weights or ids of a view are not what they should be."""
         path = self._path(camera)
         masks = read_entry(path, archive, archive.getinfo("masks.npy"))
         if masks.dtype != np.uint8 or masks.ndim != 2 or masks.shape[1] != -(-camera.width * camera.height // 8):
@@ -142,6 +150,10 @@ class MaskCache:
             weights = read_entry(path, archive, archive.getinfo("weights.npy"))
             if weights.shape != (len(masks),) or not np.isfinite(weights).all():
                 raise ValueError(f"weights of {weights.dtype} {list(weights.shape)}")
+        if "ids.npy" in archive.namelist():
+            ids = read_entry(path, archive, archive.getinfo("ids.npy"))
+            if ids.shape != (len(masks),) or ids.dtype.kind not in "iu":
+                raise ValueError(f"ids of {ids.dtype} {list(ids.shape)}")
 
     def _held(self, camera: Camera) -> frozenset[str]:
         """Returns the arrays in the file of a view with a photograph; checks the file the first time."""
@@ -174,10 +186,12 @@ class MaskCache:
             _add_array(archive, "masks", bits, zipfile.ZIP_DEFLATED)
             if made.weights is not None:
                 _add_array(archive, "weights", made.weights.astype(np.float32, copy=False), zipfile.ZIP_STORED)
+            if made.ids is not None:
+                _add_array(archive, "ids", made.ids.astype(np.int32, copy=False), zipfile.ZIP_STORED)
             if features is not None:
                 # Features do not compress: storing them as they are makes them quick to read.
                 _add_array(archive, "features", features.astype(np.float16, copy=False), zipfile.ZIP_STORED)
-        optional = {"features": features, "weights": made.weights}
+        optional = {"features": features, "weights": made.weights, "ids": made.ids}
         self._keys[_view_key(camera)] = key
         self._arrays[_view_key(camera)] = frozenset(
             {"key", "masks", *(name for name, array in optional.items() if array is not None)}

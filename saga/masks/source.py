@@ -41,6 +41,15 @@ class WeightedMasks(Protocol):
         ...
 
 
+@runtime_checkable
+class IdentifiedMasks(Protocol):
+    """A source that knows which masks of different views are of one thing."""
+
+    def ids(self, camera: Camera) -> np.ndarray | None:  # [M]
+        """Returns the thing that each mask of a view is of, positive int32 [M]; None where nobody knows."""
+        ...
+
+
 @dataclass(frozen=True)
 class ViewMasks:
     """What a generator makes of one view."""
@@ -51,6 +60,8 @@ class ViewMasks:
     """The encoder's features, float16 [256, 64, 64], or None."""
     weights: np.ndarray | None = None  # [M]
     """Weight of each mask in training, float32 [M], or None: all count alike."""
+    ids: np.ndarray | None = None  # [M]
+    """The thing that each mask is of, positive int32 [M], the same number in all views; None where nobody knows."""
 
 
 class Generator(Protocol):
