@@ -94,9 +94,11 @@ def test_a_detection_may_be_missing_in_views(look, iou_with) -> None:
     assert best.score < 0.8 * all_views.score
 
 
-def test_what_few_views_find_is_not_there(look) -> None:
-    answer = look(lambda view, of: [(of("plant"), 0.99)] if view == "002.png" else []).rank("strawberry")
-    assert answer.found == [] and len(answer.matches) == 1 and 'nothing like "strawberry"' in answer.verdict()
+@pytest.mark.parametrize("finding", [{"002.png"}, {"002.png", "003.png"}])
+def test_what_few_views_find_is_not_there(look, finding: set[str]) -> None:
+    answer = look(lambda view, of: [(of("plant"), 0.99)] if view in finding else []).rank("strawberry")
+    assert answer.found == [] and 'nothing like "strawberry"' in answer.verdict()
+    assert [match.facts["views"] for match in answer.matches] == [len(finding)]
 
 
 def test_where_no_view_finds_anything_nothing_is_there(look) -> None:
