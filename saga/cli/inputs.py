@@ -12,7 +12,7 @@ from saga.errors import SagaError
 from saga.masks.config import MaskKind
 
 if TYPE_CHECKING:
-    from saga.masks import MaskSource, Sam
+    from saga.masks import MaskModel, MaskSource
     from saga.scene import Scene
 
 PLANNED_VIEWS = 24
@@ -72,7 +72,8 @@ class MaskInputs:
     """What gray levels of pictures in the folder are: labels, each an object; or one object with soft edges. auto tells
     them apart."""
     sam: OptionalText = None
-    """Segment Anything checkpoint: a file, or vit_h, vit_l or vit_b."""
+    """Mask model: a short name (mobile, vit_h, sam2-tiny, sam2-large, hq, ...), an id of the Hugging Face hub, a
+    folder, or a checkpoint file of Segment Anything or MobileSAM."""
     cache: OptionalPath = None
     """Folder where masks that are made are kept; beside the scene, or in your own cache, by default."""
 
@@ -89,17 +90,17 @@ class MaskInputs:
         """
         from saga.masks import open_masks
 
-        source = open_masks(scene, self.masks, self.sam, self.cache, device, kind=self.masks_kind, join=join)
+        source = open_masks(scene, self.masks, self.sam, self.cache, device, kind=self.masks_kind, join=join, say=say)
         say(source.description)
         return source
 
-    def load_sam(self, device: str) -> Sam | None:
-        """Loads the model of the checkpoint, if one was given. Raises SagaError as `Sam.load` does."""
+    def load_sam(self, device: str) -> MaskModel | None:
+        """Opens the mask model, if one was given. Raises SagaError as `open_model` does."""
         if self.sam is None:
             return None
-        from saga.masks import Sam
+        from saga.masks import open_model
 
-        return Sam.load(self.sam, device)
+        return open_model(self.sam, device)
 
     def refuse(self, method: str, *names: str) -> None:
         """Raises SagaError for the first option given, of these, that a method does not take."""

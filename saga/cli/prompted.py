@@ -15,14 +15,14 @@ from saga.methods.registry import method_names
 from saga.train.config import TrainConfig
 
 if TYPE_CHECKING:
-    from saga.masks import Sam
+    from saga.masks import MaskModel
     from saga.raster import DeviceScene
     from saga.regions import SceneRegions
     from saga.scene import Scene
 
 
 def open_segmenter(
-    scene: Path, field: Path | None, images: Path | None, cameras: CameraInputs, sam: Sam | None, config: Any
+    scene: Path, field: Path | None, images: Path | None, cameras: CameraInputs, sam: MaskModel | None, config: Any
 ) -> tuple[Scene, Any]:
     """Opens a scene with the features and regions beside it; without features, makes what a prompt takes.
 

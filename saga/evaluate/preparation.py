@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from saga.errors import SagaError
-from saga.masks import MaskSource, Sam
+from saga.masks import MaskSource, open_model
 from saga.masks.own import are_given, scene_structure
 from saga.methods.base import Method
 from saga.methods.registry import config_class, method_class, open_method
@@ -143,7 +143,7 @@ class Preparation:
         regions: SceneRegions | None = None,
     ) -> Method[Any]:
         """Opens the method on the scene, with its field if it has one."""
-        sam = None if self.sam is None else Sam.load(self.sam, str(scene.device))
+        sam = None if self.sam is None else open_model(self.sam, str(scene.device))
         config = self.config  # with a field, the seed is the training's; sgisrf draws nothing at random and has none
         if loaded is None and hasattr(config, "seed"):
             config = replace(config, seed=seed)

@@ -5,10 +5,11 @@ from .config import ClassicalConfig as ClassicalConfig
 from .config import SamConfig as SamConfig
 from .folder import FolderMasks as FolderMasks
 from .models import MODELS as MODELS
+from .models import MaskModel as MaskModel
+from .models import ModelGenerator as ModelGenerator
+from .models import open_model as open_model
 from .models import resolve_model as resolve_model
 from .open import open_masks as open_masks
 from .open import scene_generator as scene_generator
-from .sam import Sam as Sam
-from .sam import SamGenerator as SamGenerator
 from .source import MaskGenerator as MaskGenerator
 from .source import MaskSource as MaskSource

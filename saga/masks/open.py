@@ -1,11 +1,11 @@
-"""The masks of a scene by what a person gave: a folder, a Segment Anything checkpoint, or nothing."""
+"""The masks of a scene by what a person gave: a folder, a mask model, or nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from saga.errors import SagaError
@@ -14,8 +14,9 @@ from saga.masks.classical import ClassicalGenerator
 from saga.masks.config import MaskKind
 from saga.masks.folder import FolderMasks
 from saga.masks.joined import JoinedMasks, MissedObjects, missed_objects
+from saga.masks.models.announcing import announce, announce_unknown
+from saga.masks.models.generator import ModelGenerator
 from saga.masks.models.resolve import resolve_model
-from saga.masks.sam import SamGenerator
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.source import MaskGenerator, MaskSource, ViewGenerator
 from saga.raster import DeviceScene
@@ -31,34 +32,37 @@ def open_masks(
     progress: bool = True,
     kind: MaskKind = "auto",
     join: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> MaskSource:
     """Return the masks of a scene, made where they are missing; `description` says in one line which they are.
 
     Args:
         scene: the scene, with photographs where masks have to be made.
         masks: a folder of a person's own masks.
-        sam: a Segment Anything checkpoint: a path, or "vit_h", "vit_l" or "vit_b". With neither `masks` nor `sam`
-            the scene's own supports and what stands on them serve, or, where nothing supports anything, a classical
-            segmentation of each photograph.
+        sam: a mask model: a short name, an id of the hub, a folder or a file (`resolve_model`). With neither `masks`
+            nor `sam` the scene's own supports and what stands on them serve, or, where nothing supports anything, a
+            classical segmentation of each photograph.
         cache: the folder where masks that are made are kept. None takes `<scene>.masks` beside the PLY; where that
             cannot be written, a folder of the user's own cache, which a warning names.
         device: where a model runs: "auto", "cpu" or a CUDA device.
         progress: whether to show a bar on standard error.
         kind: what gray levels in pictures of a person's own masks are, see `FolderMasks`.
         join: whether objects that the scene's geometry shows join `masks`, or those of `sam`, where these miss them.
+        say: is told, in one line, how long a model is going to take; None measures nothing.
 
     Raises:
-        SagaError: masks and a checkpoint are given, or as `FolderMasks`, `resolve_model` and
+        SagaError: masks and a model are given, or as `FolderMasks`, `resolve_model` and
             `MaskCache.prepare` do.
     """
     if masks is not None and sam is not None:
-        raise SagaError(f"{masks}: masks were given and a SAM checkpoint ({sam}) too; give one of them")
+        raise SagaError(f"{masks}: masks were given and a mask model ({sam}) too; give one of them")
     if masks is not None:
         own_masks = FolderMasks(masks, scene.cameras, kind)
         return joined(scene, own_masks, cache, device, progress) if join else own_masks
     folders = _folders(scene) if cache is None else [Path(cache)]
     if sam is not None:
-        made = _filled(scene, SamGenerator(resolve_model(sam).path, device), folders, progress)
+        announce_unknown(scene, sam, device, say)
+        made = _filled(scene, ModelGenerator(resolve_model(sam), device), folders, progress, say)
         return joined(scene, made, cache, device, progress) if join else made
     own = SceneGenerator(scene, folders, device)
     if own.structure(progress).found:
@@ -120,7 +124,11 @@ def _folders(scene: Scene) -> list[Path]:
 
 
 def _filled(
-    scene: Scene, generator: MaskGenerator | ViewGenerator, folders: Sequence[Path], progress: bool
+    scene: Scene,
+    generator: MaskGenerator | ViewGenerator,
+    folders: Sequence[Path],
+    progress: bool,
+    say: Callable[[str], None] | None = None,
 ) -> MaskCache:
     """Returns the cache that has every view already, or else the first, filled."""
     stores = [MaskCache(folder, generator) for folder in folders]
@@ -133,6 +141,8 @@ def _filled(
             "give another place with --cache (cache=)",
             stacklevel=3,
         )
+    if say is not None and isinstance(generator, ModelGenerator):
+        announce(scene, generator, stores[0].missing(scene.cameras), say)
     stores[0].prepare(scene, progress)
     return stores[0]
 

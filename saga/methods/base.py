@@ -27,7 +27,7 @@ from saga.scene import Camera, Scene
 from saga.train import FeatureField
 
 if TYPE_CHECKING:
-    from saga.masks import MaskSource, Sam
+    from saga.masks import MaskModel, MaskSource
 
 ConfigT = TypeVar("ConfigT")
 
@@ -76,7 +76,7 @@ class Method(ABC, Generic[ConfigT]):
         config: ConfigT | None = None,
         *,
         masks: MaskSource | None = None,
-        sam: Sam | None = None,
+        sam: MaskModel | None = None,
         field: FeatureField | None = None,
         device: str = "auto",
         progress: bool = True,

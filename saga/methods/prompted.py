@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from saga.masks import MaskSource, Sam
+from saga.masks import MaskModel, MaskSource
 from saga.methods.base import ConfigT, Method
 from saga.methods.prompter import Prompter, open_prompter
 from saga.raster.device_scene import DeviceScene
@@ -26,7 +26,7 @@ class PromptedMethod(Method[ConfigT]):
         config: ConfigT | None = None,
         *,
         masks: MaskSource | None = None,
-        sam: Sam | None = None,
+        sam: MaskModel | None = None,
         field: FeatureField | None = None,
         device: str = "auto",
         progress: bool = True,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.masks import MaskSource, Sam
+from saga.masks import MaskModel, MaskSource
 from saga.masks.packed import PackedMasks
 from saga.methods.consensus import Consensus
 from saga.methods.fusion import mask_iou
@@ -50,9 +50,9 @@ class Prompter(Protocol):
 
 
 class SamPrompter:
-    """Segment Anything; the encoder's features of the last views are remembered, so further prompts only decode."""
+    """A mask model; what its encoder made of the last views is remembered, so further prompts only decode."""
 
-    def __init__(self, device_scene: DeviceScene, sam: Sam, source: MaskSource | None = None) -> None:
+    def __init__(self, device_scene: DeviceScene, sam: MaskModel, source: MaskSource | None = None) -> None:
         """Takes the model; `source` hands out features that were kept when the scene's masks were made."""
         self.device_scene, self.sam = device_scene, sam
         self.description = f"masks by Segment Anything ({sam.model_type})"
@@ -68,17 +68,26 @@ class SamPrompter:
         rough: np.ndarray | None = None,  # [H, W] bool
     ) -> np.ndarray | None:  # [H, W]
         """As in Prompter; the model chooses among its three masks by its own rating, as the papers do."""
-        features, size = self.features(camera.name), (camera.height, camera.width)
+        # A model that needs more than its features keeps the images that it saw last encoded by itself.
+        decodes = self.sam.decodes_features
+        seen = self.features(camera.name) if decodes else self.device_scene.picture(camera.name)
         corners = None if box is None else np.asarray(box)
         found = self.sam.predict(
-            features, points if len(points) else None, labels if len(points) else None, corners, size=size
-        )
+            seen, points if len(points) else None, labels if len(points) else None, corners,
+            size=(camera.height, camera.width) if decodes else None,
+        )  # fmt: skip
         return found if found.any() else None
 
     def _features(self, name: str) -> np.ndarray:  # [256, 64, 64]
         camera = self.device_scene.scene.camera(name)
         kept = None if self._source is None else self._source.features(camera)
-        return self.sam.features(self.device_scene.picture(name)) if kept is None else kept
+        found = self.sam.features(self.device_scene.picture(name)) if kept is None else kept
+        if found is None:
+            raise SagaError(
+                f"{self.sam.model_type}: expected a model whose encoder gives features of 256 channels, found another; "
+                "take mobile, vit_b, vit_l or vit_h."
+            )
+        return found
 
 
 class MaskPrompter:
@@ -149,7 +158,7 @@ class MaskPrompter:
 
 
 def open_prompter(
-    device_scene: DeviceScene, masks: MaskSource | None, sam: Sam | None, regions: SceneRegions | None = None
+    device_scene: DeviceScene, masks: MaskSource | None, sam: MaskModel | None, regions: SceneRegions | None = None
 ) -> Prompter:
     """Returns what makes masks of prompts: SAM if it is given, else the choice among masks, helped by regions.
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
-    from saga.masks import MaskSource, Sam
+    from saga.masks import MaskModel, MaskSource
     from saga.methods.base import Method
     from saga.raster.device_scene import DeviceScene
     from saga.regions import SceneRegions
@@ -87,7 +87,7 @@ def open_method(
     config: Any = None,
     *,
     masks: MaskSource | None = None,
-    sam: Sam | None = None,
+    sam: MaskModel | None = None,
     field: FeatureField | None = None,
     device: str = "auto",
     progress: bool = True,

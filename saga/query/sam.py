@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.masks import Sam
+from saga.masks import MaskModel
 from saga.masks.rules import grid_coverage
 from saga.query.config import QueryConfig
 from saga.query.prompts import CheckedPrompt
@@ -19,7 +19,7 @@ from saga.train.losses import mask_queries
 
 
 def reference_mask(
-    sam: Sam,
+    sam: MaskModel,
     image: np.ndarray,  # [H, W, 3] uint8
     prompt: CheckedPrompt,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -28,15 +28,19 @@ def reference_mask(
     A mask that is given stands for itself.
     """
     features = sam.features(image)
+    if features is None:
+        raise SagaError(
+            f"{sam.model_type}: expected a model whose encoder gives features of 256 channels, as the field was "
+            "trained with, found another; take mobile, vit_b, vit_l or vit_h."
+        )
     if prompt.mask is not None:
         return prompt.mask, features
     points = np.concatenate([prompt.points, prompt.negative])
     labels = np.array([1] * len(prompt.points) + [0] * len(prompt.negative))
     box = None if prompt.box is None else np.asarray(prompt.box)
-    size = (image.shape[0], image.shape[1])
     if len(points) == 0:
-        return sam.predict(features, box=box, size=size), features
-    return sam.predict(features, points, labels, box, size=size), features
+        return sam.predict(image, box=box), features
+    return sam.predict(image, points, labels, box), features
 
 
 def queries(

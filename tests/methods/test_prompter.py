@@ -127,6 +127,7 @@ def test_scribbles_become_points_on_them(tiny_scene: Scene) -> None:
 def test_sam_answers_and_is_asked_to_encode_a_view_once(tiny_views: DeviceScene) -> None:
     class Sam:
         model_type = "vit_t"
+        decodes_features = True
         encoded = 0
 
         def features(self, image: np.ndarray) -> np.ndarray:

@@ -158,7 +158,7 @@ class Campaign:
             write_world(case)
             case.rename(self.world)
             self.options = command_lines.option_names()
-        import saga.masks.sam_model  # noqa: F401 (a part of PyTorch that makes a folder when it is imported)
+        import saga.masks.models.file_layout  # noqa: F401 (a part of PyTorch that makes a folder when it is imported)
 
         require_single_thread()
 

@@ -1,4 +1,8 @@
 from .files import OFFICIAL as OFFICIAL
+from .generator import ModelGenerator as ModelGenerator
+from .model import Candidates as Candidates
+from .model import MaskModel as MaskModel
+from .opening import open_model as open_model
 from .registry import MODELS as MODELS
 from .registry import KnownModel as KnownModel
 from .resolve import ResolvedModel as ResolvedModel

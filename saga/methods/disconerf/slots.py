@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.masks import MaskSource, Sam
+from saga.masks import MaskModel, MaskSource
 from saga.methods.base import DiscoveringMethod, ViewPrompt
 from saga.methods.disconerf.components import find_objects
 from saga.methods.disconerf.config import DiscoNerfConfig
@@ -52,7 +52,7 @@ class ObjectSlots(DiscoveringMethod[DiscoNerfConfig]):
         config: DiscoNerfConfig | None = None,
         *,
         masks: MaskSource | None = None,
-        sam: Sam | None = None,
+        sam: MaskModel | None = None,
         field: FeatureField | None = None,
         device: str = "auto",
         progress: bool = True,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga.masks import Sam
+from saga.masks import MaskModel
 from saga.methods.base import ViewPrompt
 from saga.query import graph_cut
 from saga.query import sam as sam_prompts
@@ -70,7 +70,7 @@ class _Scale:
 class FeatureQueries:
     """Matches prompts with the features of a scene."""
 
-    def __init__(self, scene: DeviceScene, field: FeatureField, config: QueryConfig, sam: Sam | None) -> None:
+    def __init__(self, scene: DeviceScene, field: FeatureField, config: QueryConfig, sam: MaskModel | None) -> None:
         """Keeps the features on the scene's device; `sam` turns points and boxes into masks first."""
         self._scene, self.field, self.config, self.sam = scene, field, config, sam
         self._scales = [_Scale(features) for features in field.scales]

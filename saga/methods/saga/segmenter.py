@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.masks import MaskSource, Sam
+from saga.masks import MaskModel, MaskSource
 from saga.methods.base import DiscoveringMethod, ViewPrompt
 from saga.methods.saga.corrections import first_of, is_corrected, is_correction
 from saga.methods.saga.features import FeatureQueries, Selection
@@ -45,7 +45,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         field: FeatureField | None = None,
         config: QueryConfig | None = None,
         device: str = "auto",
-        sam: Sam | None = None,
+        sam: MaskModel | None = None,
         *,
         masks: MaskSource | None = None,
         progress: bool = True,

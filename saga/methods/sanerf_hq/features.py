@@ -82,7 +82,17 @@ class DistilledPrompter:
     """Segment Anything's decoder on features rendered from a field that is fitted to the photographs' at first use."""
 
     def __init__(self, prompter: SamPrompter, config: SanerfHqConfig, progress: bool = True) -> None:
-        """Takes the model, and the photographs' features, from `prompter`."""
+        """Takes the model, and the photographs' features, from `prompter`.
+
+        Raises:
+            SagaError: the model's decoder needs more than features.
+        """
+        if not prompter.sam.decodes_features:
+            kind = prompter.sam.model_type
+            raise SagaError(
+                f"features distilled: expected a model that answers from features alone, found {kind}, which needs the "
+                "image; take mobile, vit_b, vit_l or vit_h, or features cache."
+            )
         self.device_scene, self.sam, self.config, self.progress = prompter.device_scene, prompter.sam, config, progress
         self.description = f"{prompter.description}, on distilled features"
         self._encoded = prompter.features

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.masks import MaskSource, Sam
+from saga.masks import MaskModel, MaskSource
 from saga.methods.base import ViewPrompt
 from saga.methods.prompted import PromptedMethod
 from saga.methods.prompter import Prompter, SamPrompter
@@ -49,7 +49,7 @@ class SanerfHq(PromptedMethod[SanerfHqConfig]):
         config: SanerfHqConfig | None = None,
         *,
         masks: MaskSource | None = None,
-        sam: Sam | None = None,
+        sam: MaskModel | None = None,
         field: FeatureField | None = None,
         device: str = "auto",
         progress: bool = True,

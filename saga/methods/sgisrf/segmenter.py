@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga.masks import MaskSource, Sam
+from saga.masks import MaskModel, MaskSource
 from saga.methods.base import Method, ViewPrompt
 from saga.methods.sgisrf.config import SgisrfConfig
 from saga.methods.sgisrf.grid import Box
@@ -51,7 +51,7 @@ class Sgisrf(Method[SgisrfConfig]):
         config: SgisrfConfig | None = None,
         *,
         masks: MaskSource | None = None,
-        sam: Sam | None = None,
+        sam: MaskModel | None = None,
         field: FeatureField | None = None,
         device: str = "auto",
         progress: bool = True,

@@ -12,7 +12,7 @@ from skimage.color import rgb2lab
 from torch.nn import functional
 
 from saga.errors import SagaError
-from saga.masks import MaskSource, Sam
+from saga.masks import MaskModel, MaskSource
 from saga.methods.prompter import SamPrompter
 from saga.raster import DeviceScene
 from saga.scene import Camera, Scene
@@ -104,7 +104,7 @@ class FeatureSimilarity:
         return feature_cosine(features, camera, pixel)
 
 
-def open_similarity(device_scene: DeviceScene, masks: MaskSource | None, sam: Sam | None) -> Similarity:
+def open_similarity(device_scene: DeviceScene, masks: MaskSource | None, sam: MaskModel | None) -> Similarity:
     """Returns the feature space of what there is: the encoder's features if SAM is given, else the masks.
 
     Raises SagaError with neither.

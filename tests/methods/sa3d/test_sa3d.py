@@ -13,7 +13,7 @@ import torch
 
 from saga.demo import DemoScene
 from saga.errors import SagaError
-from saga.masks import Sam, SamConfig
+from saga.masks import SamConfig, open_model
 from saga.methods.prompter import MaskPrompter
 from saga.methods.sa3d import Sa3d, Sa3dConfig
 from saga.query import Prompt, Segmentation
@@ -319,7 +319,7 @@ def test_segment_anything_prompts_every_view(tiny_scene: Scene, tmp_path: Path, 
     """Random weights: the masks mean nothing, but all must run."""
     pytest.importorskip("segment_anything")
     torch.save(small_sam(size=1024, width=8, global_blocks=()).state_dict(), tmp_path / "sam.pth")
-    sam = Sam.load(tmp_path / "sam.pth", "cpu", SamConfig())
+    sam = open_model(tmp_path / "sam.pth", "cpu", SamConfig())
     views = DeviceScene(Scene(tiny_scene.gaussians, tiny_scene.cameras[:3], tiny_scene.path))
     prompt = Prompt(VIEW, points=[middle("lamp")], negative=[middle("ball")])
     found = Sa3d(views, Sa3dConfig(rejection=0, passes=2), sam=sam, progress=False).segment_prompt(prompt)

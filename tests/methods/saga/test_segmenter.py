@@ -212,8 +212,9 @@ class FakeSam:
         assert image.shape == (120, 160, 3) and image.dtype == np.uint8
         return self.answer
 
-    def predict(self, features, points=None, labels=None, box=None, mask=None, size=None):
-        self.asked.append((points, labels, box, size))
+    def predict(self, image, points=None, labels=None, box=None):
+        assert image.shape == (120, 160, 3) and image.dtype == np.uint8
+        self.asked.append((points, labels, box))
         return self.mask
 
 
@@ -221,9 +222,9 @@ def test_sam_prompts_use_sams_mask(tiny_scene, sam_field, sam_features, instance
     label = tiny_demo.names["lamp"]
     sam = FakeSam(sam_features, instances == label)
     found = Segmenter(tiny_scene, sam_field, sam=sam).segment(VIEW, points=[middle(label)], negative=[(3, 4)])
-    points, labels, box, size = sam.asked[0]
+    points, labels, box = sam.asked[0]
     assert points.tolist() == [list(middle(label)), [3, 4]] and labels.tolist() == [1, 0]
-    assert box is None and size == (120, 160)
+    assert box is None
     assert np.isfinite(found.scores).all() and "sam" in found.report["timings_ms"]
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from saga.demo import DemoScene
-from saga.masks import Sam
+from saga.masks import open_model
 from saga.methods.sanerf_hq import SanerfHq, SanerfHqConfig
 from saga.methods.sanerf_hq.features import DistilledPrompter, feature_camera, fit_features, render_features
 from saga.query import Prompt
@@ -60,7 +60,7 @@ def test_views_without_photographs_are_prompted(
     label = int(np.unique(tiny_demo.labels)[-1])
     path = tmp_path / "small.pth"
     torch.save(small_sam(size=1024, width=8, global_blocks=()).state_dict(), path)
-    sam = Sam.load(path, "cpu")
+    sam = open_model(path, "cpu")
     scene = demo_views.scene
     bare = [replace(camera, image_path=None) for camera in scene.cameras[2:]]
     views = DeviceScene(Scene(scene.gaussians, [*scene.cameras[:2], *bare], None))

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from segment_anything import SamPredictor
+from segment_anything import sam_model_registry
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer
 from segment_anything.modeling import Sam as SamModel
 from torch import Tensor, nn
 
 from saga.errors import SagaError
-from saga.masks import tiny_vit
+from saga.masks.models import tiny_vit
 from saga.masks.models.files import OFFICIAL
 
 _MEAN = (123.675, 116.28, 103.53)
@@ -28,11 +28,11 @@ def build_model(path: Path, state: dict[str, Tensor]) -> tuple[SamModel, str]:
     """
     try:
         if tiny_vit.is_mobile_sam(state):
-            encoder: nn.Module = tiny_vit.TinyVitEncoder(state)
+            encoder: nn.Module = tiny_vit.TinyVitEncoder(*tiny_vit.sizes(state))
             state, model_type, grid = tiny_vit.translate(state), "vit_t", tiny_vit.IMAGE_SIZE // 16
         else:
             encoder, model_type, grid = _vit_encoder(state)
-        model = _assemble(encoder, grid, state["image_encoder.neck.0.weight"].shape[0])
+        model = _assemble(encoder, grid, state["image_encoder.neck.0.weight"].shape[0], int(encoder.img_size))
         # Assigning takes over the tensors that were read, so a model is never in memory twice.
         model.load_state_dict(state, assign=True)
     except (KeyError, RuntimeError, ValueError, IndexError, ZeroDivisionError) as error:
@@ -41,10 +41,26 @@ def build_model(path: Path, state: dict[str, Tensor]) -> tuple[SamModel, str]:
             f"{path}: not in the layout of a Segment Anything or MobileSAM checkpoint ({reason}); "
             f"expected e.g. {OFFICIAL['vit_b'].facts}"
         ) from error
-    # These two are in no checkpoint.
+    return _normalizing(model).float().requires_grad_(False).eval(), model_type
+
+
+def random_layout(name: str) -> SamModel:
+    """Returns the model of an official file's name with random weights."""
+    if name != "mobile":
+        return sam_model_registry[name]().requires_grad_(False).eval()
+    model = _assemble(nn.Identity(), tiny_vit.IMAGE_SIZE // 16, tiny_vit.MOBILE_SAM[-1], tiny_vit.IMAGE_SIZE)
+    model.to_empty(device="cpu")
+    for values in (*model.parameters(), *model.buffers()):
+        values.data.normal_(std=0.05)
+    model.image_encoder = tiny_vit.TinyVitEncoder(*tiny_vit.MOBILE_SAM)
+    return _normalizing(model).requires_grad_(False).eval()
+
+
+def _normalizing(model: SamModel) -> SamModel:
+    """Returns the model with the colors that its encoder was trained on, which are in no checkpoint."""
     model.pixel_mean = torch.tensor(_MEAN).view(-1, 1, 1)
     model.pixel_std = torch.tensor(_STD).view(-1, 1, 1)
-    return model.float().requires_grad_(False).eval(), model_type
+    return model
 
 
 def _vit_encoder(state: dict[str, Tensor]) -> tuple[nn.Module, str, int]:
@@ -73,7 +89,7 @@ def _vit_encoder(state: dict[str, Tensor]) -> tuple[nn.Module, str, int]:
     return encoder, _MODEL_TYPES.get(width, "vit"), grid
 
 
-def _assemble(encoder: nn.Module, grid: int, channels: int) -> SamModel:
+def _assemble(encoder: nn.Module, grid: int, channels: int, side: int) -> SamModel:
     with torch.device("meta"):
         transformer = TwoWayTransformer(depth=2, embedding_dim=channels, mlp_dim=2048, num_heads=8)
         return SamModel(
@@ -81,7 +97,7 @@ def _assemble(encoder: nn.Module, grid: int, channels: int) -> SamModel:
             prompt_encoder=PromptEncoder(
                 embed_dim=channels,
                 image_embedding_size=(grid, grid),
-                input_image_size=(encoder.img_size, encoder.img_size),
+                input_image_size=(side, side),
                 mask_in_chans=16,
             ),
             mask_decoder=MaskDecoder(
@@ -91,37 +107,3 @@ def _assemble(encoder: nn.Module, grid: int, channels: int) -> SamModel:
             pixel_mean=list(_MEAN),
             pixel_std=list(_STD),
         )  # fmt: skip
-
-
-class EncodeOncePredictor(SamPredictor):  # type: ignore[misc]  # segment-anything has no types
-    """A predictor that does not run the encoder again on the image it saw last."""
-
-    def __init__(self, model: SamModel) -> None:
-        """Starts without an encoded image."""
-        super().__init__(model)
-        self._seen: tuple[Tensor, Tensor] | None = None
-
-    @torch.no_grad()
-    def set_torch_image(
-        self,
-        transformed_image: Tensor,  # [1, 3, h, w]
-        original_image_size: tuple[int, ...],
-    ) -> None:
-        """As in segment-anything: features of an image whose long side is the encoder's input size."""
-        if self._seen is None or not torch.equal(self._seen[0], transformed_image):
-            super().set_torch_image(transformed_image, original_image_size)
-            self._seen = (transformed_image, self.features)
-        else:
-            self.set_features(self._seen[1], original_image_size)
-
-    def set_features(
-        self,
-        features: Tensor,  # [1, 256, 64, 64]
-        original_image_size: tuple[int, ...],
-    ) -> None:
-        """Uses known features of an image of `original_image_size` (height, width)."""
-        self.reset_image()
-        self.original_size = original_image_size
-        self.input_size = self.transform.get_preprocess_shape(*original_image_size, self.transform.target_length)
-        self.features = features
-        self.is_image_set = True

@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from saga.errors import SagaError
-from saga.masks import MaskCache, Sam, SamConfig, SamGenerator
+from saga.masks import MaskCache, MaskModel, ModelGenerator, SamConfig, open_model, resolve_model
 from saga.scene.scene import Scene
 
 pytest.importorskip("segment_anything")
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from sam_models import mobile_sam_state, small_sam  # noqa: E402
 
 # Random weights rate their masks badly: keep them all.
@@ -47,9 +47,22 @@ def checkpoint(model: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def wide() -> Any:
+    """A model whose features have SAM's own grid."""
+    return small_sam(size=1024, width=8, global_blocks=())
+
+
+@pytest.fixture(scope="module")
+def wide_checkpoint(wide: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sam") / "wide.pth"
+    torch.save(wide.state_dict(), path)
+    return path
+
+
 @pytest.fixture
-def sam(checkpoint: Path) -> Sam:
-    return Sam.load(checkpoint, "cpu", EVERYTHING)
+def sam(checkpoint: Path) -> MaskModel:
+    return open_model(checkpoint, "cpu", EVERYTHING)
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +71,10 @@ def image() -> np.ndarray:
     return np.stack([x * 3, y * 4, (x // 10 + y // 10) % 2 * 200], axis=2).astype(np.uint8)
 
 
-def count_encodings(sam: Sam) -> list[int]:
+def count_encodings(sam: MaskModel) -> list[int]:
     """A list that grows by one whenever the image encoder runs."""
     calls: list[int] = []
-    sam._predictor.model.image_encoder.register_forward_hook(lambda *_: calls.append(1))
+    sam.model.image_encoder.register_forward_hook(lambda *_: calls.append(1))
     return calls
 
 
@@ -73,23 +86,28 @@ def reference(model: Any, image: np.ndarray) -> Any:
     return predictor
 
 
-def test_features_are_the_models(sam: Sam, model: Any, image: np.ndarray) -> None:
-    expected = reference(model, image).get_image_embedding()[0].numpy()
-    features = sam.features(image)
-    assert features.dtype == np.float16
+def test_features_are_the_models(wide_checkpoint: Path, wide: Any, image: np.ndarray) -> None:
+    expected = reference(wide, image).get_image_embedding()[0].numpy()
+    features = open_model(wide_checkpoint, "cpu").features(image)
+    assert features is not None and features.dtype == np.float16 and features.shape == (256, 64, 64)
     np.testing.assert_allclose(features, expected, atol=5e-3)
     assert np.abs(expected).max() > 0.5
 
 
-def test_features_have_the_documented_shape(tmp_path: Path, image: np.ndarray) -> None:
-    torch.save(small_sam(size=1024, width=8, global_blocks=()).state_dict(), tmp_path / "wide.pth")
-    assert Sam.load(tmp_path / "wide.pth", "cpu").features(image).shape == (256, 64, 64)
+def test_features_of_another_grid_are_interpolated_and_the_image_lies_at_the_top_left(
+    sam: MaskModel, model: Any, image: np.ndarray
+) -> None:
+    expected = reference(model, image).get_image_embedding()[0].numpy()  # [256, 8, 8], the image in 6 rows
+    features = sam.features(image)
+    assert features is not None and features.shape == (256, 64, 64) and not features[:, 48:].any()
+    cells = features[:, :48].reshape(256, 6, 8, 8, 8).mean(axis=(2, 4))
+    assert np.corrcoef(cells.ravel(), expected[:, :6].ravel())[0, 1] > 0.85  # noise, which interpolation smooths
 
 
 def test_the_architecture_follows_from_the_checkpoint() -> None:
     from segment_anything import sam_model_registry
 
-    from saga.masks.sam_model import build_model
+    from saga.masks.models.file_layout import build_model
 
     for name in ("vit_b", "vit_l", "vit_h"):
         with torch.device("meta"):  # official sizes, but no memory and no time
@@ -104,7 +122,7 @@ def test_the_architecture_follows_from_the_checkpoint() -> None:
         assert built.image_encoder.img_size == 1024
 
 
-def test_automatic_masks_are_segment_anythings(sam: Sam, model: Any, image: np.ndarray) -> None:
+def test_automatic_masks_are_segment_anythings(sam: MaskModel, model: Any, image: np.ndarray) -> None:
     from segment_anything import SamAutomaticMaskGenerator
 
     expected = SamAutomaticMaskGenerator(
@@ -118,11 +136,11 @@ def test_automatic_masks_are_segment_anythings(sam: Sam, model: Any, image: np.n
 
 
 def test_no_mask_good_enough(checkpoint: Path, image: np.ndarray) -> None:
-    strict = Sam.load(checkpoint, "cpu", replace(EVERYTHING, pred_iou_thresh=1.0))
+    strict = open_model(checkpoint, "cpu", replace(EVERYTHING, pred_iou_thresh=1.0))
     assert strict.automatic_masks(image).shape == (0, 60, 80)
 
 
-def test_an_image_is_encoded_once(sam: Sam, image: np.ndarray) -> None:
+def test_an_image_is_encoded_once(sam: MaskModel, image: np.ndarray) -> None:
     calls = count_encodings(sam)
     sam.features(image)
     sam.automatic_masks(image)
@@ -132,7 +150,7 @@ def test_an_image_is_encoded_once(sam: Sam, image: np.ndarray) -> None:
     assert len(calls) == 2
 
 
-def test_a_prompt_gives_the_best_rated_mask(sam: Sam, model: Any, image: np.ndarray) -> None:
+def test_a_prompt_gives_the_best_rated_mask(sam: MaskModel, model: Any, image: np.ndarray) -> None:
     points, labels, box = np.array([[30.0, 20.0], [70.0, 50.0]]), np.array([1, 0]), np.array([5.0, 5, 60, 50])
     masks, ratings, _ = reference(model, image).predict(points, labels, box)
     mask = sam.predict(image, points, labels, box)
@@ -140,7 +158,8 @@ def test_a_prompt_gives_the_best_rated_mask(sam: Sam, model: Any, image: np.ndar
     np.testing.assert_array_equal(mask, masks[np.argmax(ratings)])
 
 
-def test_prompting_known_features_needs_no_encoder(sam: Sam, image: np.ndarray) -> None:
+def test_prompting_known_features_needs_no_encoder(wide_checkpoint: Path, image: np.ndarray) -> None:
+    sam = open_model(wide_checkpoint, "cpu")
     features = sam.features(image)
     expected = sam.predict(image, points=np.array([[30, 20]]))
     calls = count_encodings(sam)
@@ -151,7 +170,7 @@ def test_prompting_known_features_needs_no_encoder(sam: Sam, image: np.ndarray) 
         sam.predict(features, points=np.array([[30, 20]]))
 
 
-def test_a_mask_prompt_is_its_logits_and_its_box(sam: Sam, model: Any, image: np.ndarray) -> None:
+def test_a_mask_prompt_is_its_logits_and_its_box(sam: MaskModel, model: Any, image: np.ndarray) -> None:
     photograph = image[:24, :32]  # as large as the prompt encoder's input: no mask is resized
     prompt = np.zeros((24, 32), dtype=bool)
     prompt[8:16, 4:20] = True
@@ -161,7 +180,7 @@ def test_a_mask_prompt_is_its_logits_and_its_box(sam: Sam, model: Any, image: np
     np.testing.assert_array_equal(sam.predict(photograph, mask=prompt), masks[np.argmax(ratings)])
 
 
-def test_a_prompt_must_be_given(sam: Sam, image: np.ndarray) -> None:
+def test_a_prompt_must_be_given(sam: MaskModel, image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="give points, a box or a mask"):
         sam.predict(image)
     with pytest.raises(ValueError, match="the mask prompt is empty"):
@@ -171,7 +190,7 @@ def test_a_prompt_must_be_given(sam: Sam, image: np.ndarray) -> None:
 def test_mobile_sam_computes_what_the_published_model_does(tmp_path: Path) -> None:
     pytest.importorskip("timm")
     torch.save(mobile_sam_state(), tmp_path / "mobile.pt")
-    sam = Sam.load(tmp_path / "mobile.pt", "cpu")
+    sam = open_model(tmp_path / "mobile.pt", "cpu")
     assert sam.model_type == "vit_t"
     y, x = np.mgrid[:768, :1024]
     image = np.stack([x // 4, y // 3, (x // 64 + y // 64) % 2 * 200], axis=2).astype(np.uint8)
@@ -196,7 +215,8 @@ def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 
     for module in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)
-    monkeypatch.delitem(sys.modules, "saga.masks.sam_model", raising=False)
+    for module in ("file_model", "file_layout", "tiny_vit"):
+        monkeypatch.delitem(sys.modules, f"saga.masks.models.{module}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr(builtins, "__import__", refuse)
 
@@ -204,14 +224,14 @@ def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 def test_segment_anything_is_not_installed(monkeypatch: pytest.MonkeyPatch, checkpoint: Path) -> None:
     without(monkeypatch, "segment_anything")
     with pytest.raises(SagaError, match=r'pip install "saga-splat\[sam\]"'):
-        Sam.load(checkpoint, "cpu")
+        open_model(checkpoint, "cpu")
 
 
 def test_timm_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     torch.save(mobile_sam_state(), tmp_path / "mobile.pt")
     without(monkeypatch, "timm")
     with pytest.raises(SagaError, match="pip install timm"):
-        Sam.load(tmp_path / "mobile.pt", "cpu")
+        open_model(tmp_path / "mobile.pt", "cpu")
 
 
 def damaged(kind: str, checkpoint: Path, path: Path) -> None:
@@ -241,7 +261,7 @@ def test_files_that_are_no_checkpoint(checkpoint: Path, tmp_path: Path, kind: st
     path = tmp_path / "some.pth"
     damaged(kind, checkpoint, path)
     with pytest.raises(SagaError, match=r"some\.pth.*sam_vit_b_01ec64\.pth \(375,042,383 bytes\)") as caught:
-        Sam.load(path, "cpu")
+        open_model(path, "cpu")
     assert "\n" not in str(caught.value)
 
 
@@ -249,10 +269,10 @@ def test_the_generator_fills_the_cache_and_loads_only_when_needed(
     checkpoint: Path, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = Scene(scene.gaussians, scene.cameras[:2])
-    store = MaskCache(tmp_path / "cache", SamGenerator(checkpoint, "cpu", EVERYTHING))
+    store = MaskCache(tmp_path / "cache", ModelGenerator(resolve_model(checkpoint), "cpu", EVERYTHING))
     store.prepare(scene, progress=False)
     image = scene.image(scene.cameras[0])
-    sam = Sam.load(checkpoint, "cpu", EVERYTHING)
+    sam = open_model(checkpoint, "cpu", EVERYTHING)
     np.testing.assert_array_equal(store.masks(scene.cameras[0]), sam.automatic_masks(image))
     features = store.features(scene.cameras[0])
     assert features is not None
@@ -261,8 +281,8 @@ def test_the_generator_fills_the_cache_and_loads_only_when_needed(
     def refuse(*_: object) -> None:
         raise AssertionError("loaded for nothing")
 
-    monkeypatch.setattr(Sam, "load", refuse)
-    again = SamGenerator(checkpoint, "cpu", replace(EVERYTHING, points_per_batch=7))
+    monkeypatch.setattr("saga.masks.models.generator.open_model", refuse)
+    again = ModelGenerator(resolve_model(checkpoint), "cpu", replace(EVERYTHING, points_per_batch=7))
     MaskCache(tmp_path / "cache", again).prepare(scene, progress=False)
 
 
@@ -270,15 +290,15 @@ def test_another_checkpoint_has_another_identity(checkpoint: Path, tmp_path: Pat
     state = torch.load(checkpoint)
     state["mask_decoder.iou_token.weight"][0, 0] += 1
     torch.save(state, tmp_path / "other.pth")
-    first, other = SamGenerator(checkpoint), SamGenerator(tmp_path / "other.pth")
+    first, other = ModelGenerator(resolve_model(checkpoint)), ModelGenerator(resolve_model(tmp_path / "other.pth"))
     assert first.identity != other.identity
-    assert first.identity == SamGenerator(checkpoint).identity
+    assert first.identity == ModelGenerator(resolve_model(checkpoint)).identity
 
 
-def test_out_of_memory_says_what_to_lower(sam: Sam, image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_says_what_to_lower(sam: MaskModel, image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> Callable[..., object]:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(sam._predictor, "set_image", full)
+    monkeypatch.setattr(sam, "_encode", full)
     with pytest.raises(SagaError, match="points_per_batch"):
         sam.features(image)

@@ -21,6 +21,9 @@ MARK = PREFIX + "patch_embed.seq.0.c.weight"
 IMAGE_SIZE = 1024
 """Side of the encoder's square input, pixels: not in the checkpoint, MobileSAM has no other."""
 
+MOBILE_SAM = ((64, 128, 160, 320), (2, 2, 6, 2), (1, 4, 5, 10), (7, 7, 14, 7), 256)
+"""Sizes of the published model, as `TinyVitEncoder` takes them."""
+
 _RENAMES = (
     (re.compile(r"^patch_embed\.seq\.0\."), "patch_embed.conv1."),
     (re.compile(r"^patch_embed\.seq\.2\."), "patch_embed.conv2."),
@@ -34,8 +37,15 @@ _UNUSED = re.compile(r"^(norm_head|head)\.|attention_bias_idxs$")
 class TinyVitEncoder(nn.Module):
     """Images [B, 3, S, S] to features [B, 256, S / 16, S / 16]."""
 
-    def __init__(self, state: dict[str, Tensor]) -> None:
-        """Makes an encoder of the widths and depths that `state`, a MobileSAM checkpoint, has; weights not loaded.
+    def __init__(
+        self,
+        widths: tuple[int, ...],
+        depths: tuple[int, ...],
+        heads: tuple[int, ...],
+        windows: tuple[int, ...],
+        out: int,
+    ) -> None:
+        """Makes an encoder of the given sizes of each stage, and channels of its features; weights not loaded.
 
         Raises SagaError when timm is not installed.
         """
@@ -45,24 +55,12 @@ class TinyVitEncoder(nn.Module):
         except ImportError as error:
             raise SagaError(f"MobileSAM: expected the package timm, found none ({error}); pip install timm.") from error
         self.img_size = IMAGE_SIZE
-        stages = sorted({int(match[1]) for key in state if (match := re.match(PREFIX + r"layers\.(\d+)\.", key))})
-        layers = [PREFIX + f"layers.{stage}." for stage in stages]
-        biases = [state[f"{layer}blocks.0.attn.attention_biases"].shape for layer in layers[1:]]
-        widths = [state[PREFIX + "patch_embed.seq.2.c.weight"].shape[0]]
-        widths += [state[f"{layer}downsample.conv1.c.weight"].shape[0] for layer in layers[:-1]]
-        depths = [len({key.split(".")[4] for key in state if key.startswith(f"{layer}blocks.")}) for layer in layers]
-        # The first stage is convolutional: it has neither heads nor windows.
         trunk = timm_tiny_vit.TinyVit(
-            num_classes=0,
-            embed_dims=tuple(widths),
-            depths=tuple(depths),
-            num_heads=(1, *(heads for heads, _ in biases)),
-            window_sizes=(7, *(math.isqrt(offsets) for _, offsets in biases)),
+            num_classes=0, embed_dims=widths, depths=depths, num_heads=heads, window_sizes=windows
         )
         self.patch_embed = trunk.patch_embed
         self.stages = trunk.stages
         self.stages[-1].downsample.conv2.conv.stride = (1, 1)
-        out = state[PREFIX + "neck.0.weight"].shape[0]
         self.neck = nn.Sequential(
             nn.Conv2d(widths[-1], out, kernel_size=1, bias=False),
             _ChannelNorm(out),
@@ -77,6 +75,22 @@ class TinyVitEncoder(nn.Module):
         """Returns the features of normalized images."""
         features: Tensor = self.neck(self.stages(self.patch_embed(images)))
         return features
+
+
+def sizes(
+    state: dict[str, Tensor],
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], tuple[int, ...], int]:
+    """Returns the arguments of `TinyVitEncoder` that a MobileSAM checkpoint was made with."""
+    stages = sorted({int(match[1]) for key in state if (match := re.match(PREFIX + r"layers\.(\d+)\.", key))})
+    layers = [PREFIX + f"layers.{stage}." for stage in stages]
+    biases = [state[f"{layer}blocks.0.attn.attention_biases"].shape for layer in layers[1:]]
+    widths = [state[PREFIX + "patch_embed.seq.2.c.weight"].shape[0]]
+    widths += [state[f"{layer}downsample.conv1.c.weight"].shape[0] for layer in layers[:-1]]
+    depths = [len({key.split(".")[4] for key in state if key.startswith(f"{layer}blocks.")}) for layer in layers]
+    # The first stage is convolutional: it has neither heads nor windows.
+    heads = (1, *(heads for heads, _ in biases))
+    windows = (7, *(math.isqrt(offsets) for _, offsets in biases))
+    return tuple(widths), tuple(depths), heads, windows, state[PREFIX + "neck.0.weight"].shape[0]
 
 
 class _ChannelNorm(nn.LayerNorm):
