@@ -76,7 +76,7 @@ def evaluate(
         mask_cache: Folder where masks that are made are kept, for further evaluations; masks in the results' folder by
             default.
         images: Name of the folder of photographs in the scene's folder.
-        sam: Segment Anything checkpoint, to make the masks with and to answer prompts with.
+        sam: Mask model, to make the masks with and to answer prompts with: a short name, a hub id, a folder or a file.
         clicks: Numbers of clicks to try; 1 by default.
         views: Views that an object is asked for in, one at a time.
         prompt: Kind of prompt, where the protocol leaves a choice.

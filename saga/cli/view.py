@@ -57,7 +57,7 @@ def view(
         most_shown: Gaussians that the browser draws; of a larger scene it draws a level of detail. Selections are
             always of all Gaussians.
         masks: Your own masks, for training from the page; those in the scene's folder need no naming.
-        sam: Segment Anything checkpoint for training from the page: a file, or vit_h, vit_l or vit_b.
+        sam: Mask model for training from the page: a short name (mobile, vit_h, ...), a hub id, a folder or a file.
     """
     from saga.raster import DeviceScene
     from saga.session import Session

@@ -49,7 +49,7 @@ class Preparation:
     """Folder of fields, `<scene>-seed<seed>.saga`, and regions, `<scene>.regions`: loaded when there, else made and
     kept. None keeps nothing."""
     sam: str | None = None
-    """Segment Anything checkpoint that answers prompts, or makes their masks; a field must be of its own masks."""
+    """Mask model that answers prompts, or makes their masks; a field must be of its own masks."""
     regions: bool = True
     """Whether a method that needs a field has the scene's regions too, as saga-train makes them."""
     progress: bool = True

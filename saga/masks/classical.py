@@ -8,7 +8,7 @@ import numpy as np
 
 from saga.masks.color_edges import color_edges
 from saga.masks.config import ClassicalConfig
-from saga.masks.models.files import OFFICIAL
+from saga.masks.models.registry import MODELS
 from saga.masks.regions import RegionTree, region_tree
 from saga.scene.resizing import resize
 
@@ -30,12 +30,11 @@ class ClassicalGenerator:
 
     @property
     def description(self) -> str:
-        """One line for people: what the masks are, what a SAM checkpoint would add and how to get it."""
-        official = OFFICIAL["vit_b"]
+        """One line for people: what the masks are, what a mask model would add and how to get it."""
+        offered = " or ".join(f"--sam {name} ({MODELS[name].megabytes} MB)" for name in ("mobile", "vit_b"))
         return (
             "masks by classical segmentation of color and texture; Segment Anything finds objects of many "
-            "colors better and adds features for its prompts: "
-            f"--sam vit_b fetches {official.file} ({official.size // 10**6} MB)"
+            f"colors better and adds features for its prompts: {offered}"
         )
 
     @property

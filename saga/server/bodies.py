@@ -152,7 +152,7 @@ class TrainBody:
     masks: PathText | None = None
     """Masks of the views: a folder, or a file of annotations."""
     sam: PathText | None = None
-    """A Segment Anything checkpoint's file, inside the folders that are served."""
+    """A mask model, inside the folders that are served: a checkpoint's file, or a folder in the layout of the hub."""
     iterations: Annotated[int, Ge(0), Le(100_000)] | None = None
     """Steps of training; 0 makes features in a closed form, in seconds."""
 

@@ -29,7 +29,7 @@ class Training:
         if body.masks is not None and body.sam is not None:
             raise RequestError("masks: expected masks or a checkpoint, found both; give one of them.")
         masks = None if body.masks is None else self._folders.existing(body.masks)
-        sam = None if body.sam is None else self._folders.file(body.sam)
+        sam = None if body.sam is None else self._folders.existing(body.sam)
         config = TrainConfig() if body.iterations is None else TrainConfig(iterations=body.iterations)
 
         def work() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from saga.errors import SagaError
 from saga.masks import open_masks
-from saga.masks.models.files import OFFICIAL
+from saga.masks.models.registry import MODELS
 from saga.masks.source import MaskSource
 from saga.session import Session
 from saga.session.exporting import (
@@ -61,7 +61,7 @@ class LongWork:
         given = str(message.get("path") or "").strip()
         if kind != "scene" and not given:
             raise SagaError(f"{kind}: expected {_WANTED[kind]}, found nothing; write it into the field.")
-        if kind != "scene" and given not in OFFICIAL:
+        if kind != "scene" and given not in MODELS:
             given = str(self._allowed(kind, given))
         anew = bool(message.get("anew"))
 
@@ -153,7 +153,7 @@ class LongWork:
 
 _WANTED = {
     "masks": "a folder of masks, or a file of annotations",
-    "sam": f"a Segment Anything checkpoint, a file or {', '.join(OFFICIAL)}",
+    "sam": f"a mask model: a checkpoint file, a folder, or {', '.join(MODELS)}",
 }
 
 

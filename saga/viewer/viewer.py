@@ -67,7 +67,7 @@ class Viewer:
             folder: where files are written; None takes a folder beside the scene with the ending _objects.
             most_shown: Gaussians that are drawn; of a larger scene the display is a level of detail.
             masks: a person's own masks, which the page offers to train with; others have to lie in the scene's folder.
-            sam: a Segment Anything checkpoint, or its short name, likewise.
+            sam: a mask model, as `resolve_model` has it, likewise.
 
         Raises:
             SagaError: viser is missing, or no port is free.

@@ -21,7 +21,7 @@ def test_without_anything_the_classical_ones_say_what_they_lack(scene: Scene, tm
     source = open_masks(scene, None, None, tmp_path / "cache", progress=False)
     assert source.masks(scene.cameras[0]).shape[1:] == (14, 20)
     assert source.features(scene.cameras[0]) is None
-    for fact in ("classical", "Segment Anything", "--sam vit_b", "375 MB"):
+    for fact in ("classical", "Segment Anything", "--sam mobile (41 MB)", "--sam vit_b (375 MB)"):
         assert fact in source.description
     assert "\n" not in source.description
     assert len(list((tmp_path / "cache").rglob("*.npz"))) == 4

@@ -89,4 +89,8 @@ def _of_hub(source: str) -> tuple[str, Any, Any]:
         return "sam2", library.Sam2Model(library.Sam2Config(vision_config=vision)), library.Sam2ImageProcessor()
     if last == "sam3":
         return "sam3_tracker", library.Sam3TrackerModel(library.Sam3TrackerConfig()), library.Sam3ImageProcessor()
-    return "edgetam", library.EdgeTamModel(library.EdgeTamConfig()), library.Sam2ImageProcessor()
+    trunk = library.TimmWrapperConfig(
+        architecture="repvit_m1", model_args={"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]}
+    )
+    settings = library.EdgeTamConfig(vision_config=library.EdgeTamVisionConfig(backbone_config=trunk))
+    return "edgetam", library.EdgeTamModel(settings), library.Sam2ImageProcessor()
