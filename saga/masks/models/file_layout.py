@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from segment_anything import sam_model_registry
@@ -28,7 +29,7 @@ def build_model(path: Path, state: dict[str, Tensor]) -> tuple[SamModel, str]:
     """
     try:
         if tiny_vit.is_mobile_sam(state):
-            encoder: nn.Module = tiny_vit.TinyVitEncoder(*tiny_vit.sizes(state))
+            encoder: Any = tiny_vit.TinyVitEncoder(*tiny_vit.sizes(state))
             state, model_type, grid = tiny_vit.translate(state), "vit_t", tiny_vit.IMAGE_SIZE // 16
         else:
             encoder, model_type, grid = _vit_encoder(state)

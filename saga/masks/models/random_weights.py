@@ -73,18 +73,19 @@ def random_model(name: str, device: torch.device, config: SamConfig) -> MaskMode
 
 def _of_hub(source: str) -> tuple[str, Any, Any]:
     """Returns the kind, the model and the image processor of a repository of the hub."""
-    import transformers as library
+    import transformers
 
+    library: Any = transformers  # its configurations have arguments that their types do not tell
     last = source.split("/")[1]
     if last.startswith(("sam-vit-", "sam-hq-vit-")):
-        vision = _VITS[last.rsplit("-", 1)[1]]
+        size = _VITS[last.rsplit("-", 1)[1]]
         if "hq" not in last:
-            return "sam", library.SamModel(library.SamConfig(vision_config=vision)), library.SamImageProcessor()
-        settings = library.SamHQConfig(vision_config=vision, mask_decoder_config={"vit_dim": vision["hidden_size"]})
+            return "sam", library.SamModel(library.SamConfig(vision_config=size)), library.SamImageProcessor()
+        settings = library.SamHQConfig(vision_config=size, mask_decoder_config={"vit_dim": size["hidden_size"]})
         return "sam_hq", library.SamHQModel(settings), library.SamImageProcessor()
     if last.startswith("sam2.1-hiera-"):
         trunk = library.Sam2HieraDetConfig(**_HIERAS[last.removeprefix("sam2.1-hiera-")])
-        channels = list(reversed(trunk.embed_dim_per_stage))
+        channels = trunk.embed_dim_per_stage[::-1]
         vision = library.Sam2VisionConfig(backbone_config=trunk, backbone_channel_list=channels)
         return "sam2", library.Sam2Model(library.Sam2Config(vision_config=vision)), library.Sam2ImageProcessor()
     if last == "sam3":
