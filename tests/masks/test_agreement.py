@@ -78,7 +78,7 @@ def test_a_mask_in_one_view_of_half_a_thing_is_doubted():
 
 
 def test_the_views_that_see_most_of_the_same_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("saga.masks.agreement._VIEWS", 2)
+    monkeypatch.setattr("saga.masks.agreement._VIEWS", 3)
     far = [camera(f"far {index}.png", 1.5 + 0.1 * index) for index in range(3)]
     merged = {each.name: [drawn(each, LEFT, RIGHT)] for each in far}
     found = agreements(geometry(), [*far, *CAMERAS[:3]], masks_of(CAMERAS[:3], **merged), progress=False)
