@@ -74,6 +74,9 @@ class MaskInputs:
     sam: OptionalText = None
     """Mask model: a short name (mobile, vit_h, sam2-tiny, sam2-large, hq, ...), an id of the Hugging Face hub, a
     folder, or a checkpoint file of Segment Anything or MobileSAM."""
+    propagate: bool = False
+    """Carry the masks of a few photographs to all others with the video model that --sam names (sam2-tiny), so that a
+    thing has one id in all views."""
     cache: OptionalPath = None
     """Folder where masks that are made are kept; beside the scene, or in your own cache, by default."""
 
@@ -90,7 +93,10 @@ class MaskInputs:
         """
         from saga.masks import open_masks
 
-        source = open_masks(scene, self.masks, self.sam, self.cache, device, kind=self.masks_kind, join=join, say=say)
+        source = open_masks(
+            scene, self.masks, self.sam, self.cache, device, kind=self.masks_kind, join=join, say=say,
+            propagate=self.propagate,
+        )  # fmt: skip
         say(source.description)
         return source
 

@@ -17,6 +17,7 @@ from saga.masks.joined import JoinedMasks, MissedObjects, missed_objects
 from saga.masks.models.announcing import announce, announce_unknown
 from saga.masks.models.generator import ModelGenerator
 from saga.masks.models.resolve import resolve_model
+from saga.masks.propagation.opening import propagated_generator
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.source import MaskGenerator, MaskSource, ViewGenerator
 from saga.raster import DeviceScene
@@ -33,6 +34,7 @@ def open_masks(
     kind: MaskKind = "auto",
     join: bool = False,
     say: Callable[[str], None] | None = None,
+    propagate: bool = False,
 ) -> MaskSource:
     """Return the masks of a scene, made where they are missing; `description` says in one line which they are.
 
@@ -49,17 +51,26 @@ def open_masks(
         kind: what gray levels in pictures of a person's own masks are, see `FolderMasks`.
         join: whether objects that the scene's geometry shows join `masks`, or those of `sam`, where these miss them.
         say: is told, in one line, how long a model is going to take; None measures nothing.
+        propagate: whether a video model, which `sam` then has to be, carries masks of a few photographs to all others,
+            so that a thing has one id in all views.
 
     Raises:
         SagaError: masks and a model are given, or as `FolderMasks`, `resolve_model` and
             `MaskCache.prepare` do.
     """
+    if propagate and sam is None:
+        raise SagaError("--propagate: expected a video model with it, found none; give one, e.g. --sam sam2-tiny.")
     if masks is not None and sam is not None:
         raise SagaError(f"{masks}: masks were given and a mask model ({sam}) too; give one of them")
     if masks is not None:
         own_masks = FolderMasks(masks, scene.cameras, kind)
         return joined(scene, own_masks, cache, device, progress) if join else own_masks
     folders = _folders(scene) if cache is None else [Path(cache)]
+    if sam is not None and propagate:
+        model = resolve_model(sam)
+        tracked = propagated_generator(scene, ModelGenerator(model, device), model.path, folders, device, progress)
+        made = _filled(scene, tracked, folders, progress)
+        return joined(scene, made, cache, device, progress) if join else made
     if sam is not None:
         announce_unknown(scene, sam, device, say)
         made = _filled(scene, ModelGenerator(resolve_model(sam), device), folders, progress, say)

@@ -129,7 +129,7 @@ class VideoModel:
         self,
         image: np.ndarray,  # [H, W, 3]
     ) -> Tensor:  # [3, S, S]
-        prepared: Tensor = self._processor(images=image, return_tensors="pt")["pixel_values"][0]
+        prepared: Tensor = self._processor(images=image.copy(), return_tensors="pt")["pixel_values"][0]
         return prepared.to(self.device, self.dtype)
 
     def _prompt(

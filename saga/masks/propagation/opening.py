@@ -1,0 +1,42 @@
+"""Propagated masks of a scene, by what a person asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from saga.masks.cache import MaskCache
+from saga.masks.propagation.config import PropagationConfig
+from saga.masks.propagation.generator import PropagatedGenerator
+from saga.masks.propagation.video_model import VideoModel
+from saga.masks.source import MaskGenerator
+from saga.scene.scene import Scene
+
+
+def propagated_generator(
+    scene: Scene,
+    images: MaskGenerator,
+    model: Path,
+    folders: Sequence[Path],
+    device: str = "auto",
+    progress: bool = True,
+    config: PropagationConfig | None = None,
+) -> PropagatedGenerator:
+    """Return the generator of propagated masks, with everything tracked and judged unless all views have masks already.
+
+    Args:
+        scene: the scene, with photographs.
+        images: makes the masks of keyframes.
+        model: the folder of a video model.
+        folders: where masks may lie; tracks are kept in the first.
+        device: where models run and the scene is rendered.
+        progress: whether to show bars on standard error.
+        config: settings; None takes the defaults.
+
+    Raises:
+        SagaError: as `VideoModel` and `PropagatedGenerator`.
+    """
+    generator = PropagatedGenerator(scene, folders[0], images, VideoModel(model, device), device, config)
+    if all(MaskCache(folder, generator).missing(scene.cameras) for folder in folders):
+        generator.things(progress)
+    return generator
