@@ -85,24 +85,24 @@ class JoinedMasks:
         """Joins masks of both; `own` knows the objects of the scene."""
         self.description = f"{given.description}; {missed.description}"
         self.own = own
-        self._given, self._missed = given, missed
+        self.given, self._missed = given, missed
 
     def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
         """Returns the masks of a view, first those that were given; none for a view without these. Raises SagaError."""
-        given = self._given.masks(camera)
+        given = self.given.masks(camera)
         return given if len(given) == 0 else np.concatenate([given, self._missed.masks(camera)])
 
     def has_features(self, camera: Camera) -> bool:
         """Whether the given ones come with an encoder's features of a view."""
-        return self._given.has_features(camera)
+        return self.given.has_features(camera)
 
     def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
         """Returns the features of a view that come with the given ones. Raises SagaError."""
-        return self._given.features(camera)
+        return self.given.features(camera)
 
     def weights(self, camera: Camera) -> np.ndarray | None:  # [M]
         """Returns the weights of the given masks, and for each of the others as much as the heaviest of them."""
-        own = self._given.weights(camera) if isinstance(self._given, WeightedMasks) else None
+        own = self.given.weights(camera) if isinstance(self.given, WeightedMasks) else None
         if own is None:
             return None
         more = len(self.masks(camera)) - len(own)

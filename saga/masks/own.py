@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from saga.masks.classical import ClassicalGenerator
 from saga.masks.joined import JoinedMasks
+from saga.masks.models.generator import ModelGenerator
 from saga.masks.open import scene_generator
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.scene.structure import SceneStructure
@@ -20,6 +21,12 @@ def generator_of(masks: MaskSource | None) -> SceneGenerator | None:
     """Returns what makes the masks, if they are the scene's own, or joined given ones; None for all others."""
     generator = masks.own if isinstance(masks, JoinedMasks) else getattr(masks, "generator", None)
     return generator if isinstance(generator, SceneGenerator) else None
+
+
+def model_of(masks: MaskSource) -> str | None:
+    """Returns the digest of the model that made masks and handed out its features; None where no model did."""
+    generator = getattr(masks.given if isinstance(masks, JoinedMasks) else masks, "generator", None)
+    return generator.digest if isinstance(generator, ModelGenerator) else None
 
 
 def scene_structure(

@@ -13,7 +13,7 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.masks import MaskSource
 from saga.masks.agreement import AgreedMasks, agreements
-from saga.masks.own import are_given
+from saga.masks.own import are_given, model_of
 from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
 from saga.runtime.interruption import uninterrupted
@@ -224,6 +224,7 @@ def train(
         "losses": trainer.losses,
         "masks": masks.description,
         "given_masks": are_given(masks),
+        "mask_model": model_of(masks),
         "views": len(cache.views),
         "cached_pixels": len(cache.rows),
         "cache_megabytes": round(cache.rows.nbytes / 1e6, 1),

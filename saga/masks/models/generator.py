@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from saga.masks.config import SamConfig
-from saga.masks.models.checkpoint import checkpoint_digest
-from saga.masks.models.folders import weight_files
+from saga.masks.models.digest import model_digest
 from saga.masks.models.model import MaskModel
 from saga.masks.models.opening import open_model
 from saga.masks.models.resolve import ResolvedModel
@@ -47,7 +44,12 @@ class ModelGenerator:
         """Everything that decides the masks of an image, JSON-able: the cache's key."""
         config = asdict(self.config)
         del config["points_per_batch"]  # changes the speed, not the masks
-        return {"checkpoint": model_digest(self.model), **config}
+        return {"checkpoint": self.digest, **config}
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells the model's files from those of others."""
+        return model_digest(self.model)
 
     @cached_property
     def opened(self) -> MaskModel:
@@ -61,30 +63,3 @@ class ModelGenerator:
         """Returns masks bool [M, H, W] of a uint8 RGB image [H, W, 3] and its features float16 [256, 64, 64]."""
         features = self.opened.features(image)
         return self.opened.automatic_masks(image), features
-
-
-def model_digest(model: ResolvedModel) -> str:
-    """Tells models apart without reading gigabytes."""
-    if model.is_file:
-        return checkpoint_digest(model.path)
-    digest = hashlib.sha256()
-    for path in sorted(model.path.glob("*config.json")):
-        digest.update(path.name.encode() + path.read_bytes())
-    for path in weight_files(model.path):
-        digest.update(_sampled(path))
-    return digest.hexdigest()
-
-
-_SAMPLES, _SAMPLE = 256, 1 << 16
-"""Pieces of a weights file that are read, spread evenly, and bytes of each."""
-
-
-def _sampled(path: Path) -> bytes:
-    """Returns the SHA-256 of the size of a file and of pieces all over it: a fine-tuned part is a run of megabytes."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for start in sorted({size * piece // _SAMPLES for piece in range(_SAMPLES)} | {max(0, size - _SAMPLE)}):
-            file.seek(start)
-            digest.update(file.read(_SAMPLE))
-    return digest.digest()

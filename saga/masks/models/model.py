@@ -92,6 +92,8 @@ class MaskModel(ABC):
         self.config = config
         self.dtype = dtype
         """What the encoder computes in; the decoder always computes in float32."""
+        self.digest: str | None = None
+        """Tells its files from those of other models; None where it was not opened from files."""
         self._kept: OrderedDict[bytes, Encoded] = OrderedDict()
 
     @property

@@ -9,6 +9,7 @@ import torch
 
 from saga.errors import SagaError
 from saga.masks.config import SamConfig
+from saga.masks.models.digest import model_digest
 from saga.masks.models.model import MaskModel
 from saga.masks.models.resolve import ResolvedModel, resolve_model
 
@@ -42,17 +43,19 @@ def open_model(
         if resolved.is_file:
             from saga.masks.models.file_model import FileModel
 
-            return FileModel.load(
-                resolved.path, place, settings, _dtype("float32" if dtype == "auto" else dtype, place)
-            )
-        from saga.masks.models.hub_model import HubModel
+            precision = _dtype("float32" if dtype == "auto" else dtype, place)
+            model: MaskModel = FileModel.load(resolved.path, place, settings, precision)
+        else:
+            from saga.masks.models.hub_model import HubModel
 
-        return HubModel.load(resolved.path, place, settings, _dtype(dtype, place))
+            model = HubModel.load(resolved.path, place, settings, _dtype(dtype, place))
     except ImportError as error:
         package = "segment-anything" if resolved.is_file else "transformers"
         raise SagaError(
             f'{resolved.name}: expected the package {package}, found none ({error}); pip install "saga-splat[sam]".'
         ) from error
+    model.digest = model_digest(resolved)
+    return model
 
 
 def _dtype(dtype: Precision, device: torch.device) -> torch.dtype:

@@ -79,6 +79,8 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
                 "SAM prompts: expected a field trained with SAM's features, found one without; run saga-train with "
                 "--sam CHECKPOINT, and neither --iterations 0 nor --sam-guidance 0."
             )
+        if sam is not None and field is not None:
+            _require_same_model(sam, field)
         if field is not None:
             field.check(self.scene)
             self.field = field.to(self.device_scene.device)
@@ -253,6 +255,16 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
             objects = cluster(self.features, candidates, similarity, smallest, seed)
         for center, members in objects:
             yield members, self.matcher.cosine(center[None])
+
+
+def _require_same_model(sam: MaskModel, field: FeatureField) -> None:
+    """Raises SagaError where a field was trained with another model's features; those of before do not know."""
+    trained = (field.report or {}).get("mask_model")
+    if trained is not None and sam.digest is not None and trained != sam.digest:
+        raise SagaError(
+            "SAM prompts: expected the model whose features the field was trained with, found another; give the same "
+            "--sam as to saga-train, or train again with this one."
+        )
 
 
 def _scores(level: Level) -> Tensor:  # [N]

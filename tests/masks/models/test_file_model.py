@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from saga.errors import SagaError
-from saga.masks import MaskCache, MaskModel, ModelGenerator, SamConfig, open_model, resolve_model
+from saga.masks import ArrayMasks, MaskCache, MaskModel, ModelGenerator, SamConfig, open_model, resolve_model
+from saga.masks.own import model_of
 from saga.scene.scene import Scene
 
 pytest.importorskip("segment_anything")
@@ -293,6 +294,12 @@ def test_another_checkpoint_has_another_identity(checkpoint: Path, tmp_path: Pat
     first, other = ModelGenerator(resolve_model(checkpoint)), ModelGenerator(resolve_model(tmp_path / "other.pth"))
     assert first.identity != other.identity
     assert first.identity == ModelGenerator(resolve_model(checkpoint)).identity
+
+
+def test_masks_and_prompts_of_one_file_know_that_they_are(checkpoint: Path, tmp_path: Path, sam: MaskModel) -> None:
+    source = MaskCache(tmp_path / "cache", ModelGenerator(resolve_model(checkpoint), "cpu"))
+    assert model_of(source) == sam.digest is not None
+    assert model_of(ArrayMasks({})) is None
 
 
 def test_out_of_memory_says_what_to_lower(sam: MaskModel, image: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,6 +205,8 @@ def test_view_typo_undecodable_picture_and_background(segmenter, tmp_path):
 class FakeSam:
     """Answers every prompt with one mask."""
 
+    digest = "one"
+
     def __init__(self, features, mask):
         self.answer, self.mask, self.asked = features, mask, []
 
@@ -231,6 +233,18 @@ def test_sam_prompts_use_sams_mask(tiny_scene, sam_field, sam_features, instance
 def test_sam_needs_a_field_with_phi(tiny_scene, field, sam_features, instances):
     with pytest.raises(SagaError, match="--sam"):
         Segmenter(tiny_scene, field, sam=FakeSam(sam_features, instances > 0))
+
+
+@pytest.mark.parametrize("trained", [None, "one", "another"])
+def test_sam_is_the_model_that_the_field_was_trained_with(tiny_scene, sam_field, sam_features, instances, trained):
+    """A field of before does not say which that was."""
+    known = replace(sam_field, report={**sam_field.report, "mask_model": trained})
+    sam = FakeSam(sam_features, instances > 0)
+    if trained == "another":
+        with pytest.raises(SagaError, match="the same --sam"):
+            Segmenter(tiny_scene, known, sam=sam)
+    else:
+        assert Segmenter(tiny_scene, known, sam=sam).sam is sam
 
 
 def test_a_box_that_is_not_finite_is_an_error(segmenter):
