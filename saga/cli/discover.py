@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -126,4 +126,6 @@ def main() -> None:
     method = method if method in method_names() else "disconerf"
     own = DiscoveryConfig if method == "saga" else config_of(method)
     prog = "saga-discover" if method == "disconerf" else f"saga-discover --method {method}"
-    run(discover, prog, {"config": flattened(own)})
+    taken = {each.name for inputs in (CameraInputs, MaskInputs, NameInputs) for each in fields(inputs)}
+    clashes = any(each.name in taken for each in fields(own))  # such options keep the prefix of the config
+    run(discover, prog, {"config": own if clashes else flattened(own)})

@@ -15,6 +15,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from saga.errors import SagaError
+from saga.files.json_values import json_text
 from saga.files.reading import reading
 from saga.files.tensors import read_tensors
 from saga.files.transaction import atomic_path
@@ -132,4 +133,4 @@ class EmbeddingStore:
             return
         with atomic_path(self.folder / f"{name}.safetensors") as temporary:
             rows = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
-            save_file(rows, temporary, {_HEADER: json.dumps(facts)})
+            save_file(rows, temporary, {_HEADER: json_text(facts)})

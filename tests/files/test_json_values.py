@@ -22,6 +22,8 @@ IN_MEMORY = {
     "saga/train/identity.py": "a digest",
     "saga/masks/cache.py": "digests",
     "saga/masks/scene/generator.py": "digests",
+    "saga/masks/propagation/generator.py": "digests",
+    "saga/words/store.py": "digests",
     "saga/alignment/frames.py": "a message",
     "saga/scene/camera.py": "a name",
     "saga/viewer/front.py": "messages",

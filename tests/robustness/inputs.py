@@ -121,6 +121,9 @@ def _beside(target: str) -> str:
     return f"{Path(target).with_suffix('')}.*"
 
 
+_CACHES = ("case/scene.masks", "case/scene.masks/*.structure")
+
+
 def _changes(before: dict[str, Any], after: dict[str, Any], allowed: Sequence[str]) -> list[tuple[str, str]]:
     """Returns what changed in the box although nothing may change it."""
     found = []
@@ -128,8 +131,8 @@ def _changes(before: dict[str, Any], after: dict[str, Any], allowed: Sequence[st
         inside = path.removeprefix("case/")
         if _LEFTOVER in path:
             found.append((re.sub(r"-\w{8}\b", "-...", path), "is left over"))
-        elif path.startswith("home/saga") or path == "home/saga":
-            continue  # the cache of a person's own
+        elif path.startswith("home/saga") or any(fnmatch(path, pattern) for pattern in _CACHES):
+            continue  # the cache of a person's own, and what a scene says of itself
         elif path.startswith("case/") and any(fnmatch(inside, pattern) for pattern in allowed):
             continue
         elif path not in after:

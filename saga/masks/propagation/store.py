@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 
 from saga.errors import SagaError
 from saga.files.arrays import read_entry, read_npz
+from saga.files.json_values import write_json
 from saga.files.reading import reading
 from saga.files.transaction import atomic_path
 from saga.masks.packed import PackedMasks
@@ -42,7 +43,7 @@ class TrackStore:
     def write_route(self, route: Route) -> None:
         """Writes the route, before anything is tracked on it. Raises SagaError when the disk refuses."""
         with atomic_path(self.folder / "route.json") as temporary:
-            temporary.write_text(json.dumps(route._asdict()), encoding="utf-8")
+            write_json(temporary, route._asdict())
 
     def clear(self) -> None:
         """Removes what was tracked on a route that is not known any more."""

@@ -73,6 +73,7 @@ def test_a_perfect_tracker_gives_every_thing_one_id(
     assert sum(len(judged.ids[label]) > 1 for label in often) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "fault"),
     [
@@ -114,6 +115,7 @@ def tracked_wrong(generator: PropagatedGenerator, truth: dict[str, np.ndarray]) 
     return wrong
 
 
+@pytest.mark.slow
 def test_without_filling_only_tracked_masks_remain(
     propagated: Make, placed: DeviceScene, truth: dict[str, np.ndarray], ring: DemoScene
 ) -> None:
@@ -126,6 +128,7 @@ def test_without_filling_only_tracked_masks_remain(
     assert bare.labels[label] < filled.labels[label]
 
 
+@pytest.mark.slow
 def test_the_ring_is_closed_so_its_ends_are_compared(propagated: Make) -> None:
     route = propagated().route()
     assert route.closed
@@ -169,6 +172,7 @@ def test_a_damaged_file_is_made_again(propagated: Make) -> None:
         assert propagated().route() == route
 
 
+@pytest.mark.slow
 def test_what_was_found_is_read_back(propagated: Make, placed: DeviceScene) -> None:
     generator = propagated(spacing=12)
     things = generator.things(progress=False)
