@@ -7,6 +7,7 @@ it is known which of them are kept, so a photograph of any size takes the same m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -94,11 +95,8 @@ def masks_of_batch(
 ) -> _Found:
     """Returns what is worth keeping of the masks at some points: rated well, stable, and not cut off by a crop."""
     config = model.config
-    logits, ratings = model.decode_points(encoded, points)
-    logits, ratings = logits.flatten(0, 1), ratings.flatten(0, 1)
-    if config.pred_iou_thresh > 0:
-        good = ratings > config.pred_iou_thresh
-        logits, ratings = logits[good], ratings[good]
+    above = config.pred_iou_thresh if config.pred_iou_thresh > 0 else -math.inf
+    logits, ratings = model.decode_points(encoded, points, above)
     stable, boxes = [torch.zeros(0, dtype=torch.bool, device=model.device)], [torch.zeros(0, 4, device=model.device)]
     for large in _large(model, logits, encoded):
         stable.append(amg.calculate_stability_score(large, 0.0, _STABILITY_OFFSET) >= config.stability_score_thresh)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from saga.masks.config import SamConfig
 from saga.masks.models.checkpoint import load_state_dict
+from saga.masks.models.file_decoder import FileDecoder
 from saga.masks.models.file_layout import build_model
 from saga.masks.models.model import Encoded, MaskModel, Prompts
 
@@ -33,6 +35,7 @@ class FileModel(MaskModel):
         super().__init__(model_type, device, config, dtype)
         self.model = model.to(device)
         self._resize = ResizeLongestSide(model.image_encoder.img_size)
+        self._decoder = FileDecoder(self.model)
 
     @classmethod
     def load(cls, path: Path, device: torch.device, config: SamConfig, dtype: torch.dtype = torch.float32) -> FileModel:
@@ -65,6 +68,8 @@ class FileModel(MaskModel):
         return Encoded((image.shape[0], image.shape[1]), (resized.shape[0], resized.shape[1]), [features.float()])
 
     def _decode(self, encoded: Encoded, prompts: Prompts) -> tuple[Tensor, Tensor]:  # [B, 3, h, w], [B, 3]
+        if prompts.masks is None:
+            return self._decode_rated(encoded, prompts, -math.inf)
         points = None if prompts.points is None else (prompts.points, prompts.labels)
         sparse, dense = self.model.prompt_encoder(points=points, boxes=prompts.boxes, masks=prompts.masks)
         logits, ratings = self.model.mask_decoder(
@@ -75,6 +80,13 @@ class FileModel(MaskModel):
             multimask_output=True,
         )
         return logits, ratings
+
+    def _decode_rated(
+        self, encoded: Encoded, prompts: Prompts, above: float
+    ) -> tuple[Tensor, Tensor]:  # [K, 3, h, w], [K, 3]
+        points = None if prompts.points is None else (prompts.points, prompts.labels)
+        sparse, _ = self.model.prompt_encoder(points=points, boxes=prompts.boxes, masks=None)
+        return self._decoder(encoded.embeddings[0], sparse, above)
 
     def _enlarge(
         self,

@@ -21,6 +21,7 @@ from saga.errors import SagaError
 from saga.files.reading import reading
 from saga.masks.config import SamConfig
 from saga.masks.models.folders import model_type
+from saga.masks.models.hub_decoder import share_image
 from saga.masks.models.model import Encoded, MaskModel, Prompts
 
 FAMILIES = {
@@ -47,6 +48,7 @@ class HubModel(MaskModel):
         """Wraps a model and its image processor; `kind` is one of FAMILIES."""
         super().__init__(kind, device, config, dtype)
         self.model = model.eval().requires_grad_(False).to(device)
+        share_image(self.model, kind)
         self.processor = processor
         self.padded = kind in _PADDED
         self.decodes_features = kind == "sam"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
@@ -117,6 +118,12 @@ class MaskModel(ABC):
     def _decode(self, encoded: Encoded, prompts: Prompts) -> tuple[Tensor, Tensor]:  # [B, A, h, w], [B, A]
         """Returns logits float32 [B, A, h, w] of the whole input, coarse, and their ratings float32 [B, A]."""
 
+    def _decode_rated(
+        self, encoded: Encoded, prompts: Prompts, above: float
+    ) -> tuple[Tensor, Tensor]:  # [K, A, h, w], [K, A]
+        """Does the same for prompts without masks; those all of whose answers are rated `above` or lower may lack."""
+        return self._decode(encoded, prompts)
+
     @abstractmethod
     def _enlarge(
         self,
@@ -214,11 +221,17 @@ class MaskModel(ABC):
         self,
         encoded: Encoded,
         points: np.ndarray,  # [B, 2]
-    ) -> tuple[Tensor, Tensor]:  # [B, A, h, w], [B, A]
-        """Returns coarse logits and ratings of prompts of one point (x, y) each, in the image's pixels."""
+        above: float = -math.inf,
+    ) -> tuple[Tensor, Tensor]:  # [K, h, w], [K]
+        """Returns coarse logits and ratings of the answers to prompts of one point (x, y) each, in the image's pixels.
+
+        Only answers that are rated higher than `above` come back, in the order of the points.
+        """
         scaled = self._scaled(encoded, points)[:, None]
         labels = torch.ones(scaled.shape[:2], dtype=torch.int, device=self.device)
-        return self._decode(encoded, Prompts(scaled, labels))
+        logits, ratings = self._decode_rated(encoded, Prompts(scaled, labels), above)
+        good = ratings > above
+        return logits[good], ratings[good]
 
     @torch.no_grad()
     def enlarge(

@@ -23,12 +23,14 @@ def _sam_config(kind: type) -> Any:
     return kind(vision_config=vision, prompt_encoder_config=prompts, mask_decoder_config=decoder)
 
 
-_SIZES = [[16, 16], [8, 8], [4, 4]]
+SIZES = [[16, 16], [8, 8], [4, 4]]
+"""Cells of the maps that encoders of SAM 2's kind make, finest first."""
 _PROMPTS = {"image_size": SIDE, "patch_size": 16}
 _DECODER = {"mlp_dim": 32}
 
 
-def _sam2_config(kind: type) -> Any:
+def sam2_vision() -> Any:
+    """The encoder of SAM 2."""
     from transformers import Sam2HieraDetConfig, Sam2VisionConfig
 
     trunk = Sam2HieraDetConfig(
@@ -36,14 +38,16 @@ def _sam2_config(kind: type) -> Any:
         num_attention_heads_per_stage=[1, 1, 2, 2], window_size_per_stage=[8, 4, 4, 2], global_attention_blocks=[3],
         window_positional_embedding_background_size=[4, 4],
     )  # fmt: skip
-    vision = Sam2VisionConfig(
-        backbone_config=trunk, backbone_channel_list=[64, 32, 16, 8], backbone_feature_sizes=_SIZES
-    )
+    return Sam2VisionConfig(backbone_config=trunk, backbone_channel_list=[64, 32, 16, 8], backbone_feature_sizes=SIZES)
+
+
+def _sam2_config(kind: type) -> Any:
     more = {"image_size": SIDE} if "Video" in kind.__name__ else {}
-    return kind(vision_config=vision, prompt_encoder_config=_PROMPTS, mask_decoder_config=_DECODER, **more)
+    return kind(vision_config=sam2_vision(), prompt_encoder_config=_PROMPTS, mask_decoder_config=_DECODER, **more)
 
 
-def _sam3_vision() -> dict[str, Any]:
+def sam3_vision() -> dict[str, Any]:
+    """The encoder of SAM 3."""
     trunk = {
         "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
         "image_size": SIDE, "patch_size": 16, "pretrain_image_size": SIDE, "window_size": 2,
@@ -51,14 +55,14 @@ def _sam3_vision() -> dict[str, Any]:
     }  # fmt: skip
     return {
         "model_type": "sam3_vision_model", "backbone_config": {"model_type": "sam3_vit_model", **trunk},
-        "backbone_feature_sizes": _SIZES, "fpn_hidden_size": 256,
+        "backbone_feature_sizes": SIZES, "fpn_hidden_size": 256,
     }  # fmt: skip
 
 
 def _sam3_config() -> Any:
     from transformers import Sam3TrackerConfig
 
-    return Sam3TrackerConfig(vision_config=_sam3_vision(), prompt_encoder_config=_PROMPTS, mask_decoder_config=_DECODER)
+    return Sam3TrackerConfig(vision_config=sam3_vision(), prompt_encoder_config=_PROMPTS, mask_decoder_config=_DECODER)
 
 
 def _sam3_video_config() -> Any:
@@ -71,19 +75,20 @@ def _sam3_video_config() -> Any:
         "num_attention_heads": 2, "projection_dim": 16, "vocab_size": 64, "max_position_embeddings": 8,
     }  # fmt: skip
     detector = Sam3Config(
-        vision_config=_sam3_vision(), text_config=text, geometry_encoder_config=small, detr_encoder_config=small,
+        vision_config=sam3_vision(), text_config=text, geometry_encoder_config=small, detr_encoder_config=small,
         detr_decoder_config={**small, "num_queries": 4},
     )  # fmt: skip
     tracker = Sam3TrackerVideoConfig(
-        vision_config=_sam3_vision(), prompt_encoder_config=_PROMPTS, mask_decoder_config=_DECODER,
+        vision_config=sam3_vision(), prompt_encoder_config=_PROMPTS, mask_decoder_config=_DECODER,
         memory_attention_num_layers=1, memory_attention_feed_forward_hidden_size=32, memory_fuser_num_layers=1,
         memory_attention_rope_feat_sizes=[4, 4], image_size=SIDE,
     )  # fmt: skip
     return Sam3VideoConfig(detector_config=detector, tracker_config=tracker)
 
 
-def _edgetam_config() -> Any:
-    from transformers import EdgeTamConfig, EdgeTamVisionConfig
+def edgetam_vision() -> Any:
+    """The encoder of EdgeTAM."""
+    from transformers import EdgeTamVisionConfig
     from transformers.models.timm_wrapper import TimmWrapperConfig
 
     trunk = TimmWrapperConfig(
@@ -93,10 +98,15 @@ def _edgetam_config() -> Any:
             "depth": [1, 1, 1, 1],
         },
     )  # fmt: skip
-    vision = EdgeTamVisionConfig(
-        backbone_config=trunk, backbone_channel_list=[32, 24, 16, 8], backbone_feature_sizes=_SIZES
+    return EdgeTamVisionConfig(
+        backbone_config=trunk, backbone_channel_list=[32, 24, 16, 8], backbone_feature_sizes=SIZES
     )
-    return EdgeTamConfig(vision_config=vision, prompt_encoder_config=_PROMPTS, mask_decoder_config=_DECODER)
+
+
+def _edgetam_config() -> Any:
+    from transformers import EdgeTamConfig
+
+    return EdgeTamConfig(vision_config=edgetam_vision(), prompt_encoder_config=_PROMPTS, mask_decoder_config=_DECODER)
 
 
 def small_model(kind: str, seed: int = 0) -> Any:

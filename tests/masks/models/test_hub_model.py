@@ -65,6 +65,8 @@ def count_encodings(model: MaskModel) -> list[int]:
 
 def test_a_prompt_gives_what_the_library_gives(folder: Path, image: np.ndarray) -> None:
     """Points and a box, against the library's own processor, forward pass and enlargement of the whole image."""
+    from transformers import AutoModelForMaskGeneration
+
     model = open_model(folder, "cpu", EVERYTHING)
     points, labels, box = np.array([[30.0, 20.0], [70.0, 40.0]]), np.array([1, 0]), np.array([5.0, 5.0, 60.0, 40.0])
     found = model.candidates(image, points, labels, box)
@@ -75,8 +77,9 @@ def test_a_prompt_gives_what_the_library_gives(folder: Path, image: np.ndarray) 
     else:
         rows, columns = SIDE, SIDE
     scale = torch.tensor([columns / 80, rows / 48])
+    library = AutoModelForMaskGeneration.from_pretrained(folder)
     with torch.no_grad():
-        made = model.model(
+        made = library(
             pixel_values=inputs["pixel_values"],
             input_points=(torch.tensor(points) * scale).float()[None, None],
             input_labels=torch.tensor(labels)[None, None],
@@ -87,9 +90,37 @@ def test_a_prompt_gives_what_the_library_gives(folder: Path, image: np.ndarray) 
     expected = model.processor.post_process_masks(made.pred_masks, inputs["original_sizes"], **more)[0][0]
     assert found.masks.shape == (3, 48, 80) and found.masks.dtype == bool
     np.testing.assert_allclose(found.ratings, made.iou_scores[0, 0].numpy(), atol=1e-5)
-    assert (found.masks == expected.numpy()).mean() > 0.999
+    if model.model_type != "sam_hq":  # whose masks the library gets wrong, see below
+        assert (found.masks == expected.numpy()).mean() > 0.999
     assert len({mask.tobytes() for mask in found.masks}) > 1, "random weights give masks that tell something"
     np.testing.assert_array_equal(model.predict(image, points, labels, box), found.masks[np.argmax(found.ratings)])
+
+
+def test_masks_of_sam_hq_are_made_of_what_the_transformer_leaves(folders: dict[str, Path], image: np.ndarray) -> None:
+    """Without its own kernel, SAM-HQ is SAM with one more token: the library's SAM then gives the same masks."""
+    from transformers.models.sam.modeling_sam import SamMaskDecoder
+
+    model: Any = open_model(folders["sam_hq"], "cpu", EVERYTHING)
+    decoder = model.model.mask_decoder
+    for part in decoder.hq_mask_mlp.proj_out.parameters():
+        torch.nn.init.zeros_(part)
+    sam = SamMaskDecoder(model.model.config.mask_decoder_config).eval()
+    state = {name.replace("transformer._own.", "transformer."): value for name, value in decoder.state_dict().items()}
+    assert not sam.load_state_dict(state, strict=False).missing_keys
+    encoded = model.encode(image)
+    points = np.array([[30.0, 20.0], [70.0, 40.0], [5.0, 5.0]])
+    logits, ratings = model.decode_points(encoded, points)
+    with torch.no_grad():
+        scaled, labels = model._scaled(encoded, points)[None, :, None], torch.ones(1, 3, 1, dtype=torch.int)
+        sparse, dense = model.model.prompt_encoder(scaled, labels, None, None)
+        tokens = torch.cat([decoder.hq_token.weight.expand(1, 3, 1, -1), sparse], dim=2)
+        positions = model.model.get_image_wide_positional_embeddings()
+        masks, expected = sam(encoded.embeddings[0], positions, tokens, dense, multimask_output=True)
+    order = expected[0].argsort(dim=1, descending=True)
+    torch.testing.assert_close(ratings.view(3, 3), expected[0].gather(1, order), atol=1e-5, rtol=1e-4)
+    sorted_masks = masks[0][torch.arange(3)[:, None], order].flatten(0, 1)
+    torch.testing.assert_close(logits, sorted_masks, atol=1e-5, rtol=1e-4)
+    assert (sorted_masks - sorted_masks.transpose(1, 2)).abs().max() > 0.01, "rows and columns differ"
 
 
 def test_a_mask_prompt_changes_the_answer(folder: Path, image: np.ndarray) -> None:
