@@ -9,7 +9,10 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+from saga.files.interruption import done_anyway
 
 try:
     import fcntl
@@ -33,9 +36,15 @@ def temporary_folder(target: Path, parent: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        _empty(folder)
-        os.close(handle)  # before its file is removed, which Windows would not do
-        _remove_emptied(folder)
+        done_anyway(partial(_discard, folder, [handle]))
+
+
+def _discard(folder: Path, handles: list[int]) -> None:
+    """Removes a temporary folder whose lock is held by the one handle; called again, what is left of it."""
+    _empty(folder)
+    while handles:  # before its file is removed, which Windows would not do
+        os.close(handles.pop())
+    _remove_emptied(folder)
 
 
 def remove_leftovers(target: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 
-from saga.runtime.interruption import uninterrupted
+from saga.files.interruption import done_anyway
 
 
 class Background(ThreadPoolExecutor):
@@ -19,12 +20,4 @@ class Background(ThreadPoolExecutor):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Waits."""
-        try:
-            self._wait(kind is not None)
-        except BaseException:  # came before signals were held back
-            self._wait(True)
-            raise
-
-    def _wait(self, drops: bool) -> None:
-        with uninterrupted():
-            self.shutdown(wait=True, cancel_futures=drops)
+        done_anyway(partial(self.shutdown, wait=True, cancel_futures=kind is not None))

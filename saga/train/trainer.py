@@ -11,12 +11,12 @@ from rich.progress import Progress, TaskID
 from torch import Tensor
 
 from saga.errors import SagaError
+from saga.files.interruption import uninterrupted
 from saga.masks import MaskSource
 from saga.masks.agreement import AgreedMasks, agreements
 from saga.masks.own import are_given, model_of
 from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
-from saga.runtime.interruption import uninterrupted
 from saga.runtime.memory import peak_memory_megabytes
 from saga.runtime.progress import progress_bar
 from saga.scene import Scene

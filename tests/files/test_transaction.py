@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from saga.errors import SagaError
 from saga.files import transaction
 from saga.files.disk import require_room
-from saga.files.leftovers import is_leftover, remove_leftovers
+from saga.files.leftovers import is_leftover, remove_leftovers, temporary_folder
 from saga.files.transaction import atomic_path, staged_folder
 from saga.testing import counting, dying, failing, in_child
 
@@ -162,6 +164,22 @@ def test_the_steps_above_reach_beyond_the_last_change(tmp_path: Path) -> None:
     with counting() as changes:
         write(out, "two", "y", "z")
     assert len(changes) < 29
+
+
+def test_an_interruption_while_a_temporary_folder_is_removed_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = shutil.rmtree
+
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        remove(*arguments, **options)
+
+    monkeypatch.setattr("shutil.rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt), temporary_folder(tmp_path / "out", tmp_path) as folder:  # noqa: PT012
+        (folder / "new").mkdir()
+        (folder / "new/a").touch()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_living_run_keeps_its_temporary_files(tmp_path: Path) -> None:

@@ -108,6 +108,8 @@ class Signals:
         faults += [] if again.code == 0 else [f"the rerun ends with {again.code}: {again.said.strip()[-200:]}"]
         faults += differences(command, box) if again.code == 0 else []
         self._count(f"{number.name} {command.name}", number, faults, f"{index} after {delay:.2f} s")
+        if faults:
+            print(f"exit code {code}: {said.strip()[:4000]}", flush=True)
 
     def _count(self, what: str, number: signal.Signals, faults: list[str], when: str) -> None:
         self.counts[number.name]["tried"] += 1

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from saga.runtime.interruption import uninterrupted
+from saga.files import interruption
+from saga.files.interruption import done_anyway, uninterrupted
 
 
 def test_a_signal_is_handled_when_the_block_has_ended() -> None:
@@ -38,3 +41,26 @@ def test_other_threads_are_left_alone() -> None:
     thread.start()
     thread.join()
     assert done == [True]
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_what_must_be_done_is_done_whenever_the_signal_comes(monkeypatch: pytest.MonkeyPatch, early: bool) -> None:
+    left = {"a", "b", "c"}
+
+    def clean() -> None:
+        while left:
+            left.pop()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    if early:  # before signals are held back
+
+        @contextmanager
+        def late() -> Iterator[None]:
+            monkeypatch.undo()
+            os.kill(os.getpid(), signal.SIGINT)
+            yield
+
+        monkeypatch.setattr(interruption, "uninterrupted", late)
+    with pytest.raises(KeyboardInterrupt):
+        done_anyway(clean)
+    assert not left

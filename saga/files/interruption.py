@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -38,3 +38,18 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
         for number in came[:1]:
             handlers[number](number, None)
+
+
+def done_anyway(work: Callable[[], object]) -> None:
+    """Does what must be done, cleaning up above all, in spite of signals; an interruption is raised when it is done.
+
+    Args:
+        work: is called again where an interruption comes just before signals are held back, and so may be called twice.
+    """
+    try:
+        with uninterrupted():
+            work()
+    except KeyboardInterrupt:
+        with uninterrupted():
+            work()
+        raise
