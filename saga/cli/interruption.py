@@ -2,11 +2,12 @@
 
 While modules load at first there is nothing to clean up, and libraries answer an exception in their midst in ways of
 their own: the process leaves at once. Later the signal becomes an exception that unwinds what is being written; where
-modules load in the middle of work, once they have.
+modules load or threads begin or end in the middle of work, once they have.
 """
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import contextlib
 import os
 import signal
@@ -23,6 +24,10 @@ _GRACE_SECONDS = 1.0
 """Further signals are passed over for so long, so that an impatient person does not interrupt the cleaning up."""
 _AGAIN_SECONDS = 0.05
 
+
+_THREADING = {threading.__file__, concurrent.futures.thread.__file__}
+_OF_THREADS = {"start", "join", "submit", "shutdown"}
+"""Functions in these files that leave a thread behind when they are interrupted."""
 
 _LEAVING: set[int] = set()
 """Signals that `leave_at_once` was called for: the process is a command's."""
@@ -59,10 +64,11 @@ def ignore() -> None:
 def raising() -> Iterator[Callable[[], Interruption | None]]:
     """Signals raise `Interruption` in the block; yields what tells whether one came, whatever became of it.
 
-    An interruption that is lost, as in a destructor, is raised again a moment later; one that comes while a module
-    loads is raised when it has: some abort the process otherwise. After the block the handlers are those before it; in
-    the process of a command signals are passed over, because all is done. Without effect outside
-    the main thread, where Python cannot handle signals.
+    An interruption that is lost, as in a destructor, is raised again a moment later. One that comes while a module
+    loads is raised when it has: some abort the process otherwise. So is one that comes while a thread begins or is
+    waited for: Python would lose sight of the thread, which then writes on, or takes the process down. After the block
+    the handlers are those before it; in the process of a command signals are passed over, because all is done. Without
+    effect outside the main thread, where Python cannot handle signals.
     """
     came: list[tuple[Interruption, float]] = []
 
@@ -73,7 +79,7 @@ def raising() -> Iterator[Callable[[], Interruption | None]]:
         handle_again(number, frame)
 
     def handle_again(number: int, frame: FrameType | None) -> None:
-        if hasattr(signal, "SIGALRM") and _is_loading(frame):
+        if hasattr(signal, "SIGALRM") and _is_indivisible(frame):
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
             return
         raise came[-1][0]
@@ -105,10 +111,13 @@ def raising() -> Iterator[Callable[[], Interruption | None]]:
                 signal.signal(number, signal.SIG_IGN if number in _LEAVING else handler)
 
 
-def _is_loading(frame: FrameType | None) -> bool:
-    """Whether a module is being loaded in a frame, or in one that called it."""
+def _is_indivisible(frame: FrameType | None) -> bool:
+    """Whether a module is being loaded, or a thread begun or waited for, in a frame or in one that called it."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        code = frame.f_code
+        if code.co_filename.startswith("<frozen importlib"):
+            return True
+        if code.co_name in _OF_THREADS and code.co_filename in _THREADING:
             return True
         frame = frame.f_back
     return False

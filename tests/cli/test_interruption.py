@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,27 @@ def test_a_module_that_loads_meanwhile_is_loaded_first(tmp_path: Path, capsys, m
     monkeypatch.delitem(sys.modules, "slow_to_load", raising=False)
     assert _run(command, capsys, monkeypatch) == (128 + number, "saga-test: interrupted; earlier results are intact.\n")
     assert sys.modules.pop("slow_to_load").is_loaded
+
+
+@SIGNALS
+def test_a_thread_that_begins_is_not_lost(capsys, monkeypatch, number: int) -> None:
+    done = []
+
+    def wait_interrupted(event: threading.Event, timeout: float | None = None) -> bool:
+        monkeypatch.undo()
+        os.kill(os.getpid(), number)
+        return event.wait(timeout)
+
+    def command() -> None:
+        """Is interrupted while it begins a thread."""
+        with ThreadPoolExecutor(1) as pool:
+            monkeypatch.setattr(threading.Event, "wait", wait_interrupted)
+            pool.submit(lambda: (time.sleep(0.1), done.append(True)))
+            time.sleep(5)
+            raise AssertionError("not interrupted")
+
+    assert _run(command, capsys, monkeypatch) == (128 + number, "saga-test: interrupted; earlier results are intact.\n")
+    assert done == [True]
 
 
 def test_the_impatient_do_not_stop_the_cleaning_up(capsys, monkeypatch) -> None:
