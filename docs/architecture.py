@@ -33,6 +33,7 @@ LAYERS: list[dict[str, str]] = [
         "session": "selecting as a person does",
     },
     {"viewer": "a session in the browser", "server": "a session for other programs"},
+    {"batch": "many scenes: tasks, their records, engines that run them"},
     {"cli": "a thin file for each command"},
 ]
 """Floors from the ground up: a package imports from floors below its own, and from its left on its own floor."""
@@ -59,6 +60,7 @@ COLORS = {
     "viewer": "#e2e2e2",
     "server": "#e2e2e2",
     "words": "#efd0e2",
+    "batch": "#e2e2e2",
     "cli": "#e2e2e2",
 }
 

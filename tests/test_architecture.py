@@ -12,7 +12,7 @@ DRAWING = runpy.run_path(str(ROOT / "docs" / "architecture.py"))
 FOUNDATIONS = {"config", "deferred", "errors", "version"}
 """Modules of the package itself that everything may use and that use nothing."""
 ENTRANCE = "opening"
-"""A module of the package itself that only commands use."""
+"""A module of the package itself that only commands and batches use."""
 AIDS = {"testing"}
 """Modules of the package itself that only tests use."""
 
@@ -22,7 +22,7 @@ def _order() -> dict[str, float]:
     heights: dict[str, float] = {
         name: number for number, name in enumerate(name for layer in DRAWING["LAYERS"] for name in layer)
     }
-    return heights | {ENTRANCE: heights["cli"] - 0.5}
+    return heights | {ENTRANCE: heights["batch"] - 0.5}
 
 
 def _imports(path: Path) -> Iterator[tuple[int, str]]:

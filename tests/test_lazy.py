@@ -12,9 +12,10 @@ import pytest
 import saga
 
 PACKAGES = [
-    "saga", "saga.demo", "saga.evaluate", "saga.export", "saga.masks", "saga.methods", "saga.methods.disconerf",
-    "saga.methods.sa3d", "saga.methods.sanerf_hq", "saga.methods.sgisrf", "saga.postprocess", "saga.query",
-    "saga.raster", "saga.scene", "saga.server", "saga.session", "saga.train", "saga.viewer",
+    "saga", "saga.batch", "saga.demo", "saga.evaluate", "saga.export", "saga.masks", "saga.methods",
+    "saga.methods.disconerf", "saga.methods.sa3d", "saga.methods.sanerf_hq", "saga.methods.sgisrf",
+    "saga.postprocess", "saga.query", "saga.raster", "saga.scene", "saga.server", "saga.session",
+    "saga.train", "saga.viewer",
 ]  # fmt: skip
 CONFIGS = [
     "saga.masks.config", "saga.query.config", "saga.train.config", "saga.methods.registry", "saga.methods.sa3d.config",
@@ -99,6 +100,8 @@ def test_what_is_optional_is_not_imported_with_the_package() -> None:
         "viser",
         "websockets",
         "imageio_ffmpeg",
+        "ray",
+        "submitit",
     )
     code = f"""
 import importlib, pkgutil, sys

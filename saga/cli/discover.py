@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -120,12 +121,17 @@ def discover(
     say(f"{folder}: {counted} with {shared:.0%} of {len(loaded.gaussians):,} Gaussians ({seconds:.1f} s)")
 
 
-def main() -> None:
-    """Runs saga-discover."""
-    method = given("--method", sys.argv, "disconerf")
+def command_line(args: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Returns what the command is called with some arguments, and the types of its options that depend on them."""
+    method = given("--method", args, "disconerf")
     method = method if method in method_names() else "disconerf"
     own = DiscoveryConfig if method == "saga" else config_of(method)
     prog = "saga-discover" if method == "disconerf" else f"saga-discover --method {method}"
     taken = {each.name for inputs in (CameraInputs, MaskInputs, NameInputs) for each in fields(inputs)}
     clashes = any(each.name in taken for each in fields(own))  # such options keep the prefix of the config
-    run(discover, prog, {"config": own if clashes else flattened(own)})
+    return prog, {"config": own if clashes else flattened(own)}
+
+
+def main() -> None:
+    """Runs saga-discover."""
+    run(discover, *command_line(sys.argv))

@@ -52,6 +52,11 @@ def serve() -> None:
     _run("serve", "saga-serve")
 
 
+def batch() -> None:
+    """Runs saga-batch."""
+    _run("batch", "saga-batch")
+
+
 def check() -> None:
     """Runs saga-check."""
     _run("check", "saga-check")

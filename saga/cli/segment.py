@@ -164,9 +164,14 @@ def _numbers(option: str, text: str, count: int) -> Any:
     return values
 
 
+def command_line(args: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Returns what the command is called with some arguments, and the types of its options that depend on them."""
+    method = given("--method", args, "saga")
+    if method == "saga" or method not in method_names():
+        return "saga-segment", {"config": flattened(config_of("saga"))}
+    return f"saga-segment --method {method}", {"config": prefixed(config_of(method), method)}
+
+
 def main() -> None:
     """Runs saga-segment."""
-    method = given("--method", sys.argv, "saga")
-    if method == "saga" or method not in method_names():
-        run(segment, "saga-segment", {"config": flattened(config_of("saga"))})
-    run(segment, f"saga-segment --method {method}", {"config": prefixed(config_of(method), method)})
+    run(segment, *command_line(sys.argv))

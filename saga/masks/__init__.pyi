@@ -9,6 +9,7 @@ from .models import MaskModel as MaskModel
 from .models import ModelGenerator as ModelGenerator
 from .models import open_model as open_model
 from .models import resolve_model as resolve_model
+from .open import make_masks as make_masks
 from .open import open_masks as open_masks
 from .open import scene_generator as scene_generator
 from .source import MaskGenerator as MaskGenerator

@@ -66,19 +66,54 @@ def open_masks(
         own_masks = FolderMasks(masks, scene.cameras, kind)
         return joined(scene, own_masks, cache, device, progress) if join else own_masks
     folders = _folders(scene) if cache is None else [Path(cache)]
+    if sam is not None and not propagate:
+        announce_unknown(scene, sam, device, say)
+    made = _filled(scene, _generator(scene, sam, folders, device, progress, propagate), folders, progress, say)
+    return joined(scene, made, cache, device, progress) if join and sam is not None else made
+
+
+def make_masks(
+    scene: Scene,
+    share: tuple[int, int] = (0, 1),
+    sam: str | Path | None = None,
+    cache: str | Path | None = None,
+    device: str = "auto",
+    progress: bool = True,
+    propagate: bool = False,
+) -> int:
+    """Make the masks of some of the views, as `open_masks` makes those of all; return the number of these views.
+
+    So several processes, or machines, share the views of one scene: `open_masks` finds all of them made.
+
+    Args:
+        scene: the scene, with photographs.
+        share: k and n: of every n views the k-th, from 0.
+        sam: as `open_masks` has it, and so all below.
+        cache: the folder, shared by all.
+        device: where a model runs.
+        progress: whether to show a bar.
+        propagate: whether a video model carries masks from view to view; all views are tracked then.
+
+    Raises:
+        SagaError: as `open_masks`.
+    """
+    folders = _folders(scene) if cache is None else [Path(cache)]
+    part = Scene(scene.gaussians, scene.cameras[share[0] :: share[1]], scene.path)
+    _filled(part, _generator(scene, sam, folders, device, progress, propagate), folders, progress)
+    return len(part.cameras)
+
+
+def _generator(
+    scene: Scene, sam: str | Path | None, folders: Sequence[Path], device: str, progress: bool, propagate: bool
+) -> MaskGenerator | ViewGenerator:
+    """Returns what makes the masks where none are given: a model, the scene itself, or colors and textures."""
     if sam is not None and propagate:
         model = resolve_model(sam)
-        tracked = propagated_generator(scene, ModelGenerator(model, device), model.path, folders, device, progress)
-        made = _filled(scene, tracked, folders, progress)
-        return joined(scene, made, cache, device, progress) if join else made
+        return propagated_generator(scene, ModelGenerator(model, device), model.path, folders, device, progress)
     if sam is not None:
-        announce_unknown(scene, sam, device, say)
-        made = _filled(scene, ModelGenerator(resolve_model(sam), device), folders, progress, say)
-        return joined(scene, made, cache, device, progress) if join else made
+        return ModelGenerator(resolve_model(sam), device)
     own = SceneGenerator(scene, folders, device)
-    if own.structure(progress).found:
-        return _filled(scene, own, folders, progress)
-    return _filled(scene, ClassicalGenerator(), folders, progress)
+    return own if own.structure(progress).found else ClassicalGenerator()
 
 
 def joined(

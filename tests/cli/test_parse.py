@@ -16,7 +16,7 @@ from saga.cli.train import train
 from saga.errors import SagaError
 from saga.query.config import QueryConfig
 
-COMMANDS = ["train", "segment", "discover", "evaluate", "demo", "views"]
+COMMANDS = ["batch", "train", "segment", "discover", "evaluate", "demo", "views"]
 
 
 def read_train(*args: str) -> dict[str, Any]:

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from saga.errors import SagaError
-from saga.masks import FolderMasks, open_masks
+from saga.masks import FolderMasks, make_masks, open_masks
 from saga.masks.open import can_hold_files, user_cache
+from saga.masks.source import ViewMasks
+from saga.scene import Camera
 from saga.scene.scene import Scene
 
 
@@ -107,3 +109,30 @@ def test_scenes_of_one_name_have_caches_of_their_own(tmp_path: Path) -> None:
 def test_a_scene_in_memory_needs_a_place(scene: Scene) -> None:
     with pytest.raises(SagaError, match="give masks or cache"):
         open_masks(replace(scene, path=None), progress=False)
+
+
+def test_shares_of_the_views_are_together_what_one_process_makes(
+    tiny_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Names:
+        name, description = "names", "masks that say which view they are of"
+
+        def __init__(self) -> None:
+            self.made: list[str] = []
+            self.identity: dict[str, object] = {}
+
+        def generate_view(self, scene: Scene, camera: Camera) -> ViewMasks:
+            self.made.append(camera.name)
+            mask = np.zeros((1, camera.height, camera.width), bool)
+            mask[0, : int(camera.stem) + 1] = True
+            return ViewMasks(mask)
+
+    generator = Names()
+    monkeypatch.setattr("saga.masks.open._generator", lambda *given: generator)
+    counts = [make_masks(tiny_scene, (number, 4), cache=tmp_path) for number in range(4)]
+
+    assert counts == [2, 2, 1, 1]
+    assert sorted(generator.made) == [camera.name for camera in tiny_scene.cameras]
+    whole = open_masks(tiny_scene, cache=tmp_path)
+    assert [whole.masks(camera).any((0, 2)).sum() for camera in tiny_scene.cameras] == [1, 2, 3, 4, 5, 6]
+    assert len(generator.made) == 6

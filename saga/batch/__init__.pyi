@@ -1,0 +1,10 @@
+from .engine import Engine as Engine
+from .engine import WorkerLostError as WorkerLostError
+from .engine import open_engine as open_engine
+from .events import Event as Event
+from .manifest import Manifest as Manifest
+from .manifest import read_manifest as read_manifest
+from .report import Report as Report
+from .report import TaskReport as TaskReport
+from .runner import run as run
+from .task import Task as Task
