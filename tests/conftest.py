@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -222,3 +225,26 @@ def require_native(device: str) -> None:
         pytest.skip("no CUDA device")
     if bindings.library(device) is None:
         pytest.skip(f"the {device} library is not built")
+
+
+def _words_module(name: str) -> ModuleType:
+    """Modules of tests/words, which are no package."""
+    path = Path(__file__).parent / "words" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"words_{name}", path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules.setdefault(spec.name, importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def toy() -> ModuleType:
+    """The module with the model that knows colors."""
+    return _words_module("toy")
+
+
+@pytest.fixture(scope="session")
+def small_models() -> ModuleType:
+    """The module that writes small models with random weights."""
+    pytest.importorskip("transformers")
+    return _words_module("small_models")

@@ -90,8 +90,8 @@ def require_discovery(method: str) -> None:
     """Raises SagaError for a method that finds no objects without a prompt."""
     from saga.methods.registry import method_class
 
-    able = [name for name in method_names() if hasattr(method_class(name), "discover")]
-    if method not in able:
+    if not hasattr(method_class(method), "discover"):
+        able = [name for name in method_names() if hasattr(method_class(name), "discover")]
         raise SagaError(f"--method: expected {either(able)}, found {method!r}; the others need a prompt.")
 
 

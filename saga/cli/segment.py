@@ -27,7 +27,7 @@ from saga.cli.options import (
 )
 from saga.cli.prompted import open_other, open_segmenter, require_discovery, show_views
 from saga.cli.run import config_of, free_name, require_format, run, say
-from saga.cli.words import TextInputs, kept_by
+from saga.cli.words import TextInputs
 from saga.config import Config, with_assignments
 from saga.errors import SagaError
 from saga.files.disk import require_room
@@ -106,6 +106,7 @@ def segment(
         view=view, points=clicks, negative=excluded, also=further, box=corners, scribble=scribble, mask=mask,
         all_levels=all_levels,
     )  # fmt: skip
+    words.check()
     if view is None and words.text is None:
         show_views(scene, images, cameras)
     prompts = [Prompt(view or "", clicks, excluded, scribble, mask, corners), *further]
@@ -119,8 +120,7 @@ def segment(
         loaded, opened = open_other(method, scene, images, cameras, masks, config)
     ranking = None
     if words.text is not None:
-        kept = kept_by(scene, field, config) if method == "saga" else None
-        found, ranking = words.answer(opened, kept, scene)
+        found, ranking = words.answer(opened, scene)
         results = [found]
     else:
         results = opened.candidates_of(prompts) if all_levels else [opened.segment_prompts(prompts)]

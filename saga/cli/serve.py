@@ -32,6 +32,7 @@ def serve(
     most_scenes: Positive = 8,
     most_waiting: Positive = 16,
     render_views: NonNegative = PLANNED_VIEWS,
+    text_model: OptionalText = None,
     device: Device = "auto",
 ) -> None:
     """Serve the scenes of some folders to other programs: prompts in, nested answers, masks and files out.
@@ -46,6 +47,8 @@ def serve(
         most_scenes: Scenes that may be open at a time.
         most_waiting: Requests that may wait for a scene.
         render_views: Views to make of a scene that has neither cameras nor photographs; 0 makes none.
+        text_model: The model that knows words, for texts: a short name, a folder, or an id of the hub; siglip2 by
+            default.
         device: Where to compute.
     """
     from saga.server.app import build_app, require_fastapi
@@ -69,7 +72,7 @@ def serve(
         made = token is None and host not in LOCAL
         if made:
             token = secrets.token_urlsafe(24)
-        scenes = Scenes(served, load, chosen, most_scenes, most_waiting)
+        scenes = Scenes(served, load, chosen, most_scenes, most_waiting, text_model)
         app = build_app(scenes, token, most_megabytes << 20, tuple(joined(origin)))
         address = f"http://{_readable(host)}:{listener.getsockname()[1]}"
         say(f"{', '.join(map(str, served.roots))}: served at {address}, described at {address}/docs; Ctrl-C ends it.")

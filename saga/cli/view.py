@@ -38,6 +38,7 @@ def view(
     most_shown: NonNegative = 600_000,
     masks: OptionalPath = None,
     sam: OptionalText = None,
+    text_model: OptionalText = None,
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
 ) -> None:
     """See a scene in the browser and select objects by clicking on them.
@@ -58,6 +59,7 @@ def view(
             always of all Gaussians.
         masks: Your own masks, for training from the page; those in the scene's folder need no naming.
         sam: Mask model for training from the page: a short name (mobile, vit_h, ...), a hub id, a folder or a file.
+        text_model: The model that knows words: a short name, a folder, or an id of the hub; siglip2 by default.
     """
     from saga.raster import DeviceScene
     from saga.session import Session
@@ -76,8 +78,9 @@ def view(
         if session is None and opened.history.state.objects:
             say(f"{beside(scene, '.session')}: {len(opened.objects)} objects from before")
         viewer = Viewer(
-            opened, host=host, port=port, token=token, folder=out, most_shown=most_shown, masks=masks, sam=sam
-        )
+            opened, host=host, port=port, token=token, folder=out, most_shown=most_shown, masks=masks, sam=sam,
+            text_model=text_model,
+        )  # fmt: skip
         try:
             say(f"{scene}: {len(loaded.gaussians):,} Gaussians. Open {viewer.address} in a browser; Ctrl-C ends it.")
             if browser:

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saga.cli.options import OptionalPath, OptionalText
-from saga.cli.run import beside, say
+from saga.cli.run import say
 from saga.errors import EmptySelectionError, SagaError
 from saga.files.names import safe_name
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from saga.methods import DiscoveringMethod
     from saga.query import Segmentation
     from saga.words import Named, ObjectFinder
 
@@ -44,12 +43,23 @@ class TextInputs:
                 option = f"--{name.replace('_', '-')}"
                 raise SagaError(f"{option}: expected no prompt beside --text, found one; leave one of them out.")
 
-    def answer(self, opened: Any, kept: Sequence[object] | None, scene: Path) -> tuple[Segmentation, np.ndarray]:
+    def check(self) -> None:
+        """Raises SagaError for a text that is none, or a model that is not to be had: known before the scene is read.
+
+        A model that is not here yet is downloaded, if somebody at a terminal says yes.
+        """
+        if self.text is not None:
+            from saga.words.ask import require_model
+            from saga.words.finder import checked
+
+            checked(self.text)
+            require_model(self.text_model)
+
+    def answer(self, opened: Any, scene: Path) -> tuple[Segmentation, np.ndarray]:
         """Returns the object that the text describes, and the contact sheet.
 
         Args:
             opened: A method that finds objects.
-            kept: What decides the objects, by which they are kept beside the scene; None keeps none.
             scene: The scene's file.
 
         Raises:
@@ -57,11 +67,10 @@ class TextInputs:
             SagaError: The model cannot be loaded, or as the method raises it.
         """
         from saga.words.ask import as_object, finder_of
-        from saga.words.finder import checked
+        from saga.words.kept import objects_of
 
-        text = checked(self.text or "")
-        finder = finder_of(opened, self.text_model, lambda: _objects(opened, kept))
-        answer = finder.rank(text)
+        finder = finder_of(opened, self.text_model, lambda: objects_of(opened))
+        answer = finder.rank(self.text or "")
         if not answer.found:
             raise EmptySelectionError(f"{scene}: {answer.verdict()}; try other words, or click on it.")
         say(answer.verdict())
@@ -115,7 +124,7 @@ class NameInputs:
         from saga.words.ask import object_finder_of
         from saga.words.sheet import draw_sheet
 
-        finder = object_finder_of(opened, self.text_model, lambda: found)
+        finder = object_finder_of(opened, self.text_model, found)
         given = {each.index: each for each in finder.name(names)}
         called = [each for each in given.values() if each.name is not None]
         listed = names[0] if len(names) == 1 else f"{len(names)} names"
@@ -148,28 +157,6 @@ def named_objects(found: Sequence[Segmentation], names: Sequence[str | None]) ->
         counts[stem.casefold()] += 1
         named[f"{stem}_{counts[stem.casefold()]:0{digits}d}"] = each
     return named
-
-
-def kept_by(scene: Path, field: Path | None, config: Any) -> list[object]:
-    """Returns what decides the objects that saga discovers, beside the scene itself."""
-    from saga.regions.scene_regions import SUFFIX
-    from saga.words.store import stamp
-
-    path = field or beside(scene, ".saga")
-    return ["saga", asdict(config), stamp(path), stamp(path.with_suffix(SUFFIX))]
-
-
-def _objects(opened: DiscoveringMethod[Any], kept: Sequence[object] | None) -> Sequence[Segmentation]:
-    """The objects of a scene, from the folder of its words where they are kept."""
-    from saga.words.kept import kept_objects
-    from saga.words.store import words_folder
-
-    path = opened.scene.path
-    folder = None if path is None or kept is None else words_folder(path)
-    found = kept_objects(folder, opened.device_scene, opened.discover, *(kept or ()))
-    if not found:
-        raise EmptySelectionError(f"{path}: expected objects, found none that words could name; click on it instead.")
-    return found
 
 
 def _checked(names: Sequence[str], where: str) -> list[str]:

@@ -160,6 +160,10 @@ def _add_selecting(app: FastAPI, scenes: Scenes) -> None:
     async def refine(scene: str, body: bodies.AskBody) -> bodies.SelectionAnswer:
         return await _done(scenes.submit(scene, lambda opened: opened.ask(body, refine=True)))
 
+    @app.post("/scenes/{scene}/text", summary="Select what words describe; the first ones of a scene take long")
+    async def ask_words(scene: str, body: bodies.TextBody) -> bodies.WordsAnswer:
+        return await _done(scenes.submit(scene, lambda opened: opened.words(body)))
+
     @app.post("/scenes/{scene}/answer", summary="Select another of the nested answers")
     async def choose(scene: str, body: bodies.ChooseBody) -> bodies.SelectionAnswer:
         return await _done(scenes.submit(scene, lambda opened: opened.choose(body)))

@@ -89,6 +89,17 @@ class AskBody:
 
 
 @dataclass
+class TextBody:
+    """Words for an object."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    text: Annotated[str, Len(1, 300)]
+    """A name or a description, e.g. red mug."""
+    mode: Mode = "replace"
+    """What becomes of the selection."""
+
+
+@dataclass
 class ChooseBody:
     """One of the nested answers to the last prompt."""
 
@@ -237,6 +248,36 @@ class SelectionAnswer:
     chosen: int
     """Which of them is selected; -1 without answers."""
     warnings: list[str]
+
+
+@dataclass
+class RankAnswer:
+    """One object of the scene, and how well words fit it."""
+
+    score: float
+    """How sure the model is, 0 to 1."""
+    found: bool
+    """Whether it is what was asked for."""
+    equal: bool
+    """Whether it is as good as the best, as far as can be told."""
+    rather: str | None
+    """What it is likelier called, of everyday words; None where the model does not say."""
+    kind: str
+    gaussians: int
+
+
+@dataclass
+class WordsAnswer:
+    """All objects of the scene in the order in which words fit them, and what is selected now."""
+
+    verdict: str
+    """In one line: how sure the answer is, or that nothing is like it."""
+    model: str
+    score_means: str
+    ranking: list[RankAnswer]
+    """Best first."""
+    selection: SelectionAnswer
+    """Its answers are the objects that were found, best first; what was selected before where nothing is like it."""
 
 
 @dataclass

@@ -23,6 +23,7 @@ from saga.server import bodies
 from saga.server.folders import Folders
 from saga.server.problems import ConflictError, MissingError, RequestError, TooLargeError
 from saga.server.training import Training
+from saga.server.words import WordModel
 from saga.session import Session, shapes
 from saga.session.exporting import export_object
 from saga.session.keeping import Outcome
@@ -36,9 +37,12 @@ _MOST_PIXELS = 1 << 25
 class OpenScene:
     """A session, and the answers to requests. One thread calls it at a time."""
 
-    def __init__(self, name: str, path: str, session: Session, notes: list[str], folders: Folders) -> None:
-        """Takes the scene's id, its path for answers, the session on it, what was noted, and where files may lie."""
+    def __init__(
+        self, name: str, path: str, session: Session, notes: list[str], folders: Folders, words: WordModel
+    ) -> None:
+        """Takes the scene's id, its path for answers, the session on it, what was noted, and what all scenes share."""
         self.id, self.path, self.session, self.notes, self.folders = name, path, session, notes, folders
+        self._words = words
         self.training = Training(session, folders)
 
     def close(self) -> None:
@@ -96,6 +100,19 @@ class OpenScene:
         if body.object is not None or body.mode != "replace":
             raise RequestError(f"{body.action}: expected neither object nor mode, found one; leave it out.")
         return self._selected(getattr(session, body.action)())
+
+    def words(self, body: bodies.TextBody) -> bodies.WordsAnswer:
+        """Selects the object that a text describes, and ranks all; where nothing is like it, nothing changes."""
+        ranking, outcome = self.session.words(body.text, body.mode, self._words.opened())
+        ranks = [
+            bodies.RankAnswer(
+                round(each.score, 4), each.found, each.equal, each.facts.get("likest"),
+                str(each.segmentation.report.get("kind", "object")), len(each.segmentation),
+            )
+            for each in ranking.matches
+        ]  # fmt: skip
+        selection = self.selection() if outcome is None else self._selected(outcome)
+        return bodies.WordsAnswer(ranking.verdict(), ranking.model, ranking.meaning, ranks, selection)
 
     def selection(self) -> bodies.SelectionAnswer:
         """Returns what is selected."""

@@ -22,6 +22,7 @@ from saga.server.jobs import Jobs
 from saga.server.notes import noted
 from saga.server.opened import OpenScene
 from saga.server.problems import ConflictError, MissingError
+from saga.server.words import WordModel
 from saga.session import Session
 from saga.session.preparing import open_beside, prepare
 
@@ -45,7 +46,13 @@ class Scenes:
     """Opens, holds and closes scenes."""
 
     def __init__(
-        self, folders: Folders, load: Load, device: str = "auto", most_scenes: int = 8, most_waiting: int = 16
+        self,
+        folders: Folders,
+        load: Load,
+        device: str = "auto",
+        most_scenes: int = 8,
+        most_waiting: int = 16,
+        text_model: str | None = None,
     ) -> None:
         """Opens nothing yet.
 
@@ -55,7 +62,12 @@ class Scenes:
             device: where to compute.
             most_scenes: scenes that may be open at a time.
             most_waiting: requests that may wait for each scene, and for scenes to be opened.
+            text_model: the model that knows words, as `saga.words.open_model` has it.
+
+        Raises:
+            SagaError: there is no such model.
         """
+        self._words = WordModel(text_model, device)
         self.folders, self._load, self._device = folders, load, device
         self._most_scenes, self._most_waiting = most_scenes, most_waiting
         self._opening = Jobs(folders, most_waiting, _AT_ONCE)
@@ -150,7 +162,7 @@ class Scenes:
     def _entered(self, path: Path, images: Path | None, cameras: Path | None) -> _Entry:
         notes: list[str] = []
         session = self._session(path, images, cameras, notes)
-        opened = OpenScene(str(next(self._numbers)), self.folders.name(path), session, notes, self.folders)
+        opened = OpenScene(str(next(self._numbers)), self.folders.name(path), session, notes, self.folders, self._words)
         return _Entry(path, Jobs(self.folders, self._most_waiting), opened)
 
     def _session(self, path: Path, images: Path | None, cameras: Path | None, notes: list[str]) -> Session:

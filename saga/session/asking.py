@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from saga.errors import EmptySelectionError
-from saga.methods.base import Method
+from saga.errors import EmptySelectionError, SagaError
+from saga.methods.base import DiscoveringMethod, Method
 from saga.query import Prompt, Segmentation
 from saga.scene import Camera, Scene
 from saga.session.shapes import windowed
 from saga.session.state import Mode, combined
+from saga.words.answer import Answer as WordsAnswer
+from saga.words.ask import Model, as_object, finder_of
+from saga.words.kept import objects_of
 
 _SAME_PLACE = 5.0
 """Pixels within which two clicks are at the same place."""
@@ -40,7 +43,7 @@ class Question:
     """What was asked last: the next click at the same place is about the same answers."""
 
     prompts: tuple[Prompt, ...]
-    """What was pointed at, all of it together."""
+    """What was pointed at, all of it together; nothing where words were asked for."""
     mode: Mode
     """What becomes of the selection."""
     before: np.ndarray  # [N] bool
@@ -48,7 +51,7 @@ class Question:
     valid: np.ndarray  # [N] bool
     """Gaussians that may be selected at all."""
     answers: tuple[Answer, ...]
-    """The nested answers, smallest first; at least one."""
+    """The nested answers, smallest first, or the objects that words describe, best first; at least one."""
     chosen: int
     """The place of the answer that is shown."""
     threshold: float | None = None
@@ -107,6 +110,33 @@ def ask(method: Method[Any], prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
         name, score = each.report.get("name", "object"), each.report.get("score")
         answers.append(Answer(name, score, bool(each.report.get("default", True)), each))
     return tuple(answers)
+
+
+def ask_words(method: Method[Any], text: str, model: Model | None = None) -> tuple[WordsAnswer, tuple[Answer, ...]]:
+    """Returns what a text describes: the whole ranking, and the objects that are what was asked for, best first.
+
+    Args:
+        method: finds the objects.
+        text: a name or a description.
+        model: as `saga.words.ask.finder_of` has it.
+
+    Raises:
+        SagaError: the method finds no objects alone, there is no such model, or the text is none.
+    """
+    finder = finder_of(require_discovery(method), model, lambda: objects_of(require_discovery(method)))
+    ranking = finder.rank(text)
+    answers = [
+        Answer(f"{rank}: {match.score:.0%}", match.score, rank == 1, as_object(ranking, match))
+        for rank, match in enumerate(ranking.found, 1)
+    ]
+    return ranking, tuple(answers)
+
+
+def require_discovery(method: Method[Any]) -> DiscoveringMethod[Any]:
+    """Returns a method that finds objects without a prompt. Raises SagaError for any other."""
+    if not isinstance(method, DiscoveringMethod):
+        raise SagaError(f"{type(method).__name__}: expected a method that finds objects alone; use saga for it.")
+    return method
 
 
 def first_choice(answers: Sequence[Answer], mode: Mode, before: np.ndarray) -> int:  # before: [N] bool

@@ -17,11 +17,13 @@ from saga.query import Prompt, Segmentation
 from saga.raster import DeviceScene
 from saga.scene import Camera, Scene
 from saga.session import morphology, shapes
-from saga.session.asking import Question, ask, first_choice
+from saga.session.asking import Question, ask, ask_words, first_choice, require_discovery
 from saga.session.bits import Bits
 from saga.session.keeping import Keeping, Outcome
 from saga.session.preparing import open_beside
 from saga.session.state import Color, Mode, NamedObject, combined
+from saga.words.answer import Answer as WordsAnswer
+from saga.words.ask import Model
 
 View = str | Camera
 """A view of the scene by its name, or any camera."""
@@ -95,7 +97,8 @@ class Session(Keeping):
     def refine(self, prompt: Prompt) -> Outcome:
         """Adds a prompt, in any view, to those of the last answer: what all of them mean together takes its place.
 
-        A prompt of negative points says what does not belong to it.
+        A prompt of negative points says what does not belong to it. After words, what a prompt means is added to what
+        they have found, or taken away.
 
         Raises:
             SagaError: nothing was asked before, or as `prompt`.
@@ -104,7 +107,37 @@ class Session(Keeping):
             asked = self.question
             if asked is None:
                 raise SagaError("refine: expected an answer to refine, found none; click on the object first.")
+            if not asked.prompts:
+                wrong = not prompt.points and len(prompt.negative) > 0
+                meant = replace(prompt, points=prompt.negative, negative=()) if wrong else prompt
+                return self._ask((meant,), "subtract" if wrong else "add", self._selection)
             return self._ask((*asked.prompts, prompt), asked.mode, asked.before)
+
+    def words(
+        self, text: str, mode: Mode = "replace", model: Model | None = None
+    ) -> tuple[WordsAnswer, Outcome | None]:
+        """Selects the object that a text describes; the answers that follow are others that it describes too.
+
+        The first text of a scene takes long: all objects are looked at. Prompts are answered meanwhile.
+
+        Args:
+            text: a name or a description, e.g. "red mug".
+            mode: what becomes of the selection.
+            model: as `DiscoveringMethod.find` has it.
+
+        Returns:
+            The ranking of all objects; and what was selected, None where nothing in the scene is like it.
+
+        Raises:
+            SagaError: the method finds no objects alone, there is no such model, or the text is none.
+        """
+        began = time.perf_counter()
+        ranking, answers = ask_words(self._require_method(), text, model)
+        if not answers:
+            return ranking, None
+        with self.lock:
+            asked = Question((), mode, self._selection, self.scene.gaussians.valid, answers, 0)
+            return ranking, self._show(asked, began)
 
     def next_answer(self) -> Outcome:
         """Shows the next of the nested answers. Raises SagaError when a prompt was not the last thing."""
@@ -250,11 +283,7 @@ class Session(Keeping):
         Raises:
             SagaError: the method finds no objects without a prompt, or there are none.
         """
-        method = self._require_method()
-        discover = getattr(method, "discover", None)
-        if discover is None:
-            raise SagaError(f"{type(method).__name__}: expected a method that finds objects alone; use saga for it.")
-        found: list[Segmentation] = discover()
+        found = require_discovery(self._require_method()).discover()
         with self.lock:
             state = self.state
             known = [each.bits.mask() for each in state.objects]

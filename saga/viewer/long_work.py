@@ -21,6 +21,9 @@ from saga.session.exporting import (
 )
 from saga.session.preparing import open_named, prepare
 from saga.viewer.front import Tab
+from saga.words import Detector, TextImageModel
+from saga.words.finder import checked
+from saga.words.open import open_without_asking
 
 if TYPE_CHECKING:
     from saga.viewer.viewer import Viewer
@@ -76,6 +79,20 @@ class LongWork:
             return "features and regions are made: click on an object"
 
         self.viewer.jobs.start("making features and regions", work)
+        return {}
+
+    def do_words(self, tab: Tab, message: Message) -> Reply:
+        """Selects what words describe; the first ones of a scene take long, as all objects are looked at."""
+        text, mode = checked(str(message["text"])), message.get("mode", "replace")
+
+        def work() -> str:
+            if not isinstance(self.viewer.text_model, TextImageModel | Detector):
+                device = str(self._session.placed.device)
+                self.viewer.text_model = open_without_asking(self.viewer.text_model, device)
+            ranking, outcome = self._session.words(text, mode, self.viewer.text_model)
+            return ranking.verdict() if outcome is None else f"{ranking.verdict()}: {outcome.selected:,} selected"
+
+        self.viewer.jobs.start(f'looking for "{text}"', work)
         return {}
 
     def do_cancel(self, tab: Tab, message: Message) -> Reply:

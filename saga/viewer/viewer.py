@@ -28,6 +28,7 @@ from saga.viewer.front import LOCAL, File, Front, Tab
 from saga.viewer.photographs import Photographs
 from saga.viewer.stage import Stage, tell, up_of
 from saga.viewer.status import status
+from saga.words import Detector, TextImageModel
 
 _PAGE = Path(__file__).parent / "page"
 _SCRIPTS = ("channel.js", "frames.js", "tools.js", "panel.js", "photos.js", "downloads.js", "keys.js")
@@ -56,6 +57,7 @@ class Viewer:
         most_shown: int = MOST_SHOWN,
         masks: str | Path | None = None,
         sam: str | Path | None = None,
+        text_model: str | Path | TextImageModel | Detector | None = None,
     ) -> None:
         """Starts to serve.
 
@@ -68,6 +70,7 @@ class Viewer:
             most_shown: Gaussians that are drawn; of a larger scene the display is a level of detail.
             masks: a person's own masks, which the page offers to train with; others have to lie in the scene's folder.
             sam: a mask model, as `resolve_model` has it, likewise.
+            text_model: the model that knows words, as `saga.words.open_model` has it; the recommended one by default.
 
         Raises:
             SagaError: viser is missing, or no port is free.
@@ -77,6 +80,7 @@ class Viewer:
         beside = None if scene.path is None else scene.path.with_name(f"{scene.path.stem}_objects")
         self.folder = Path(folder) if folder is not None else beside
         self.given = {name: str(path) for name, path in (("masks", masks), ("sam", sam)) if path is not None}
+        self.text_model = text_model
         self.downloads = Downloads()
         self.display = Display(scene.gaussians, most_shown)
         self.up = up_of(self.display, scene.gaussians, scene.cameras)

@@ -35,35 +35,43 @@ def finder_of(
     Args:
         method: finds the objects.
         model: a model, or its name, folder or hub id; the recommended one by default.
-        discover: finds the objects; by default the method does, once.
+        discover: finds the objects when they are first needed; by default the method does.
 
     Raises:
         SagaError: as `open_model`, or no objects can be discovered.
     """
     opened = _finders.setdefault(method, {})
     name = "" if model is None else str(model) if isinstance(model, str | Path) else f"{model.name} {id(model)}"
-    if name in opened and discover is None:
+    if name in opened:
         return opened[name]
     made = open_model(model, str(method.device_scene.device))
     if isinstance(made, Detector):
         opened[name] = ViewFinder(method.device_scene, made, lambda: _prompter(method), progress=method.progress)
         return opened[name]
-    others = [each.objects for each in opened.values() if isinstance(each, ObjectFinder)] if discover is None else []
+    others = [each.objects for each in opened.values() if isinstance(each, ObjectFinder)]
     found = others[0] if others else (discover or method.discover)()
     opened[name] = ObjectFinder(method.device_scene, found, made, progress=method.progress)
     return opened[name]
 
 
+def require_model(model: str | Path | None) -> None:
+    """Raises SagaError for a model that is not to be had, or none of words; of one that is, the config alone is read.
+
+    A model that is not on this machine is downloaded, if somebody at a terminal says yes.
+    """
+    open_model(model, "cpu")
+
+
 def object_finder_of(
-    method: DiscoveringMethod[Any], model: Model | None, discover: Callable[[], Sequence[Segmentation]]
+    method: DiscoveringMethod[Any], model: Model | None, found: Sequence[Segmentation]
 ) -> ObjectFinder:
-    """As `finder_of`, of a text-image model alone. Raises SagaError for a detector, which is shown no objects."""
-    found = finder_of(method, model, discover)
-    if isinstance(found, ViewFinder):
+    """Returns what names objects that were found. Raises SagaError for a detector, which is shown no objects."""
+    made = open_model(model, str(method.device_scene.device))
+    if isinstance(made, Detector):
         raise SagaError(
-            f"{found.detector.name}: expected a text-image model to name objects, found a detector; give e.g. siglip2."
+            f"{made.name}: expected a text-image model to name objects, found a detector; give e.g. siglip2."
         )
-    return found
+    return ObjectFinder(method.device_scene, found, made, progress=method.progress)
 
 
 def find(method: DiscoveringMethod[Any], text: str, top: int = 5, model: Model | None = None) -> list[Segmentation]:

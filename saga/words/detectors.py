@@ -53,6 +53,10 @@ class TransformersDetector:
         """As in Detector."""
         return f"{self.kind}-{folder_digest(self.folder)[:24]}-{self.THRESHOLD}"
 
+    def load(self) -> None:
+        """Reads from disk all that it needs, which otherwise is read when it is first asked."""
+        _ = self.identity, self._model, self._processor
+
     @cached_property
     def _model(self) -> Any:
         with loading(self.folder) as transformers:

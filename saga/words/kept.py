@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from saga.methods import Segmenter
+from saga.methods.base import DiscoveringMethod
 from saga.query.segmentation import Segmentation
 from saga.raster import DeviceScene
-from saga.words.store import EmbeddingStore, key_of
+from saga.words.store import EmbeddingStore, key_of, words_folder
+
+
+def objects_of(method: DiscoveringMethod[Any]) -> list[Segmentation]:
+    """Returns the objects that a method discovers, from the folder of its scene's words where they are kept.
+
+    Those of saga are kept, as long as its features, regions and settings decide them.
+
+    Raises:
+        SagaError: as `kept_objects`.
+    """
+    path = method.scene.path
+    if path is None or not isinstance(method, Segmenter) or method.masks is not None:
+        return list(method.discover())
+    facts = ["saga", asdict(method.config), _digest(method.field), _digest(method.regions)]
+    return kept_objects(words_folder(path), method.device_scene, method.discover, *facts)
+
+
+def _digest(made: Any) -> str | None:
+    """Tells features or regions from others by the numbers in them."""
+    if made is None:
+        return None
+    digest = hashlib.blake2b(digest_size=16)
+    for each in fields(made):
+        value = getattr(made, each.name)
+        if each.name == "features":
+            value = value.cpu().numpy()
+        if isinstance(value, np.ndarray):
+            digest.update(np.ascontiguousarray(value).data)
+    return digest.hexdigest()
 
 
 def kept_objects(

@@ -7,12 +7,31 @@ from pathlib import Path
 from saga.errors import SagaError
 from saga.masks.models import resolve_model
 from saga.masks.models.folders import model_type
-from saga.words.detectors import DETECTORS
+from saga.masks.models.resolve import find_model
+from saga.words.detectors import DETECTORS, GroundingDetector, Sam3Detector
 from saga.words.source import Detector, TextImageModel
 from saga.words.text_image import KINDS, TransformersTextImage
 
 RECOMMENDED = "siglip2"
 """The model that is taken where none is named (docs/words.md says why)."""
+
+
+def open_without_asking(model: str | Path | None = None, device: str = "auto") -> TextImageModel | Detector:
+    """Returns a model of words whose files are on this machine, with its weights read; nobody is asked to download it.
+
+    Raises:
+        SagaError: they are not there, or as `open_model`.
+    """
+    name = RECOMMENDED if model is None else model
+    if find_model(name) is None:
+        raise SagaError(
+            f"{name}: expected this model of words on this machine, found none; give the folder of one with "
+            f"--text-model, or have it downloaded once: saga-segment SCENE.ply --text mug --text-model {name}."
+        )
+    opened = open_model(name, device)
+    if isinstance(opened, TransformersTextImage | Sam3Detector | GroundingDetector):
+        opened.load()
+    return opened
 
 
 def open_model(
@@ -30,7 +49,7 @@ def open_model(
     """
     if model is not None and not isinstance(model, str | Path):
         return model
-    found = resolve_model(RECOMMENDED if model is None else model)
+    found = resolve_model(RECOMMENDED if model is None else model, "words")
     kind = None if found.is_file else model_type(found.path)
     if kind in KINDS:
         return TransformersTextImage(found.path, device, name=found.name)

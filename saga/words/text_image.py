@@ -69,6 +69,10 @@ class TransformersTextImage:
         """As in TextImageModel."""
         return int(getattr(self._model.config.vision_config, "image_size", None) or _SIDE)
 
+    def load(self) -> None:
+        """Reads from disk all that it needs, which otherwise is read when it is first asked."""
+        _ = self.identity, self._model, self._processor
+
     @cached_property
     def _model(self) -> Any:
         with loading(self.folder) as transformers:

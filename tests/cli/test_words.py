@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from saga.train import FeatureField
 from saga.words import Detections, ask, open
 
 MODEL = Path(__file__).parents[1] / "words" / "toy.py"
@@ -82,6 +83,11 @@ def test_objects_are_made_again_when_the_features_are_others(saga_segment, scene
     field = own.with_suffix(".saga")
     field.write_bytes(field.read_bytes())  # the same features, written again
     assert saga_segment(*asked, "--out", tmp_path / "c").code == 0
+    assert {path.name for path in (tmp_path / "scene" / "scene.words").glob("objects-*")} == kept
+    other = FeatureField.load(field)
+    other.features[0] += 0.1
+    other.save(field)
+    assert saga_segment(*asked, "--out", tmp_path / "d").code == 0
     assert len(list((tmp_path / "scene" / "scene.words").glob("objects-*"))) == 2
 
 

@@ -180,6 +180,19 @@ def test_the_selection_and_a_turntable_are_written_and_come_to_the_browser(page,
     assert page.complaints() == []
 
 
+def test_words_in_the_field_select_an_object_and_tab_goes_to_the_next(page, toy):
+    page.viewed.viewer.text_model = toy.ColorModel()
+    page.press("/")
+    page.page.keyboard.type("red toy")
+    page.page.keyboard.press("Enter")
+    page.until(lambda: "red toy" in page.says() and "selected" in page.says(), 60)
+    answers = page.state()["answers"]
+    assert len(answers) > 1 and answers[0]["name"].startswith("1: ") and len(page.viewed.session) == answers[0]["size"]
+    page.press("Tab")
+    assert len(page.viewed.session) == answers[1]["size"]
+    assert page.complaints() == []
+
+
 def test_photographs_are_shown_beside_the_mask_and_answer_clicks(page, middle_of, iou_with, tiny_scene):
     page.press("p")
     page.page.wait_for_function("document.querySelectorAll('#saga-strip img').length === 6")

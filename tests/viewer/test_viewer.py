@@ -263,3 +263,40 @@ def test_a_job_without_a_thread_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
             jobs.start("first", lambda: "")
     jobs.start("second", lambda: "")
     jobs.wait(10)
+
+
+class Told:
+    """A page that remembers what it is sent."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, object] = {}
+        self.messages: list[dict] = []
+
+    def send(self, message: dict) -> None:
+        self.messages.append(message)
+
+
+def test_words_select_what_is_like_them_and_say_so(viewed, toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(
+        viewed.viewer.front, "broadcast", lambda m: said.append(m["text"]) if m["kind"] == "say" else None
+    )
+    viewed.viewer.text_model = toy.ColorModel()
+    page = Told()
+
+    def ask(text: str) -> str:
+        viewed.viewer.receive(page, {"id": 1, "do": "words", "text": text, "mode": "replace"})
+        viewed.viewer.jobs.wait(60)
+        return said[-1] if said else ""
+
+    assert "% sure" in ask("red toy") and "selected" in said[-1]
+    answers = viewed.viewer.state()["answers"]
+    assert len(answers) > 1 and answers[0]["size"] == len(viewed.session) > 0
+    before = viewed.session.selection.copy()
+    assert ask("giraffe").startswith('nothing like "giraffe": the best of')
+    assert (viewed.session.selection == before).all()
+    ask("...")
+    assert page.messages[-1]["error"].startswith("text: expected a name")
+    viewed.viewer.text_model = None
+    monkeypatch.setattr("saga.words.open.find_model", lambda _: None)
+    assert ask("mug").startswith("siglip2: expected this model of words on this machine, found none")

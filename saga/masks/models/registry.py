@@ -74,7 +74,14 @@ MODELS: dict[str, KnownModel] = {
 """The models of masks by the short name that `--sam` takes, and others that the toolkit can fetch."""
 
 
-def nearest_names(given: str) -> str:
-    """Returns the short names most like `given`, or the recommended ones, for a message."""
-    near = difflib.get_close_matches(given, MODELS, n=3, cutoff=0.6)
-    return ", ".join(near or ["mobile", "sam2-tiny", "sam2-large", "vit_b", "vit_h", "hq"])
+_FIRST: dict[Task, tuple[str, ...]] = {
+    "masks": ("mobile", "sam2-tiny", "sam2-large", "vit_b", "vit_h", "hq"),
+    "words": ("siglip2", "clip", "sam3", "grounding-dino"),
+}
+
+
+def nearest_names(given: str, task: Task = "masks") -> str:
+    """Returns the short names of models of a task most like `given`, or the recommended ones, for a message."""
+    known = [name for name, model in MODELS.items() if model.task == task or name in _FIRST[task]]
+    near = difflib.get_close_matches(given, known, n=3, cutoff=0.6)
+    return ", ".join(near or _FIRST[task])

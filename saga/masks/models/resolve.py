@@ -9,7 +9,7 @@ from saga.errors import SagaError
 from saga.masks.models.files import OFFICIAL, check_size, kept_file, official_file
 from saga.masks.models.folders import check_folder
 from saga.masks.models.hub import hub_folder, is_hub_id, kept_folder
-from saga.masks.models.registry import MODELS, KnownModel, nearest_names
+from saga.masks.models.registry import MODELS, KnownModel, Task, nearest_names
 
 _FILES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
 """Endings of paths that name a file, and no model of the hub."""
@@ -30,12 +30,13 @@ class ResolvedModel:
         return self.path.is_file()
 
 
-def resolve_model(given: str | Path) -> ResolvedModel:
+def resolve_model(given: str | Path, task: Task = "masks") -> ResolvedModel:
     """Returns the local files of a model, of any task, and downloads nothing without a yes at a terminal.
 
     Args:
         given: a short name (`saga.masks.models.MODELS`), a folder or file that is there, or an id of the hub
             (owner/name). A path that is there goes before an id.
+        task: what is wanted, which the message says where there is no such model.
 
     Raises:
         SagaError: there is no such model; a folder lacks a file, or a file is truncated; or it would have to be
@@ -55,9 +56,12 @@ def resolve_model(given: str | Path) -> ResolvedModel:
         return ResolvedModel(path.name, path)
     if is_hub_id(text) and path.suffix not in _FILES:
         return ResolvedModel(text, hub_folder(text))
+    what, file = (
+        ("mask model", f"a file (e.g. {OFFICIAL['vit_b'].facts}), ") if task == "masks" else ("model of words", "")
+    )
     raise SagaError(
-        f"{text}: expected a mask model, found no such file, folder or name; give a file (e.g. "
-        f"{OFFICIAL['vit_b'].facts}), a folder, an id of the hub (owner/name), or a name such as {nearest_names(text)}."
+        f"{text}: expected a {what}, found no such file, folder or name; give {file}a folder, an id of the hub "
+        f"(owner/name), or a name such as {nearest_names(text, task)}."
     )
 
 

@@ -23,6 +23,8 @@ saga.panel = {
       "saga-select", "Select", true,
       row(...Object.entries(tools).map(([tool, [text, key]]) => make("button", { id: `saga-tool-${tool}`, dataset: { tool }, textContent: text, title: `${text} (${key})`, onclick: () => saga.tools.choose(tool) }))),
       row(...Object.entries(modes).map(([mode, [text, key]]) => make("button", { id: `saga-mode-${mode}`, dataset: { mode }, textContent: text, title: `What becomes of the selection (${key})`, onclick: () => { saga.mode = mode; this.tools(); } }))),
+      row(make("input", { id: "saga-words", type: "text", placeholder: "by words, e.g. red mug", title: "The object that they describe (/)", maxLength: 300, style: { flex: "1 1 60px", minWidth: 0 }, onkeydown: (event) => { if (event.key === "Enter") this.words(); } }),
+        button("saga-words-find", "Find", "The object that the words describe (Enter)", () => this.words())),
       make("div", { id: "saga-drawn", className: "row hidden" }, "takes",
         choice("saga-takes", { object: "the object in it", surface: "all that shows in it", through: "all behind it too" }, (value) => { saga.takes = value; })),
       make("div", { id: "saga-answers", className: "row" }),
@@ -91,6 +93,14 @@ saga.panel = {
     if (value === "depth") await saga.frame.turn_on(true);
     await saga.act("see", { value });
     saga.frame.ask(true);
+  },
+
+  async words() {
+    const field = document.getElementById("saga-words");
+    const text = field.value.trim();
+    if (!text) return field.focus();
+    await saga.act("words", { text, mode: saga.mode });
+    field.blur();
   },
 
   async save() {
@@ -176,7 +186,7 @@ saga.panel = {
     at("saga-fetch").classList.toggle("hidden", !state.written);
     at("saga-save").textContent = state.editing ? `Save ${state.editing}` : "Save selection";
     at("saga-answers").replaceChildren(...state.answers.map((each, index) => saga.make("button", {
-      textContent: `${each.name} ${number(each.size)}`, className: index === state.chosen ? "on" : "", title: "One of the nested answers (Tab for the next)",
+      textContent: `${each.name} ${number(each.size)}`, className: index === state.chosen ? "on" : "", title: "One of the answers (Tab for the next)",
       onclick: () => saga.act("choose", { index }),
     })));
     at("saga-see-what").value = state.see;
