@@ -45,6 +45,7 @@ struct Lists {
     const int64_t *tile_offsets;
     const int32_t *ids;
 
+    const float *splat(int64_t entry) const { return splats + int64_t(ids[entry]) * SAGA_SPLAT; }
     int64_t tile_of(const int32_t *pixel) const {
         return int64_t(pixel[1] / SAGA_TILE) * tile_columns(camera) + pixel[0] / SAGA_TILE;
     }
@@ -58,7 +59,7 @@ SAGA_INLINE void walk_lanes(const Lists &lists, int64_t tile, Lanes &lanes, Visi
     const float x0 = *left, x1 = *right, y0 = *top, y1 = *bottom;
     alignas(64) float weights[kLanes];
     for (int64_t k = lists.tile_offsets[tile]; k < lists.tile_offsets[tile + 1]; ++k) {
-        const float *splat = lists.splats + int64_t(lists.ids[k]) * SAGA_SPLAT;
+        const float *splat = lists.splat(k);
         if (splat[0] + splat[6] < x0 || splat[0] - splat[6] > x1 || splat[1] + splat[7] < y0 ||
             splat[1] - splat[7] > y1)
             continue;
@@ -68,13 +69,13 @@ SAGA_INLINE void walk_lanes(const Lists &lists, int64_t tile, Lanes &lanes, Visi
     }
 }
 
-// body(first pixel, count) for every group of at most 16 pixels of one tile.
-template <class Body>
+// body(first pixel, count) for every group of at most `most` pixels of one tile.
+template <int most, class Body>
 void for_each_group(int64_t r, const int64_t *runs, Body body) {
 #pragma omp parallel for schedule(dynamic, 16)
     for (int64_t run = 0; run < r; ++run)
-        for (int64_t p = runs[run]; p < runs[run + 1]; p += kLanes)
-            body(p, int(std::min<int64_t>(kLanes, runs[run + 1] - p)));
+        for (int64_t p = runs[run]; p < runs[run + 1]; p += most)
+            body(p, int(std::min<int64_t>(most, runs[run + 1] - p)));
 }
 
 }  // namespace saga

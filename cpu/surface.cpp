@@ -92,7 +92,7 @@ extern "C" int saga_surface(const saga_camera *camera, int64_t n, const float *m
     for (int64_t i = 0; i < n; ++i)
         if (splats[i * SAGA_SPLAT + 5] > 0.0f)
             saga_ray_form(camera, means + 3 * i, quaternions + 4 * i, scales + 3 * i, forms + i * SAGA_RAY);
-    for_each_group(r, runs, [&](int64_t p, int count) {
+    for_each_group<kLanes>(r, runs, [&](int64_t p, int count) {
         thread_local Shelf shelf;
         const int64_t tile = lists.tile_of(pixels + 2 * p);
         Entry *entries = shelf.of(tile_offsets[tile + 1] - tile_offsets[tile]);

@@ -17,9 +17,9 @@ __global__ void __launch_bounds__(kPixelThreads)
 
 __global__ void __launch_bounds__(kPixelThreads)
     fill_kernel(saga_camera camera, Lists lists, const int32_t *__restrict__ pixels, const int64_t *__restrict__ runs,
-                const int64_t *__restrict__ indptr, int32_t *__restrict__ indices, float *__restrict__ weights) {
+                const int64_t *__restrict__ starts, int32_t *__restrict__ indices, float *__restrict__ weights) {
     for_each_group(runs, [&](int64_t p, int count) {
-        int64_t entry = indptr[p + min(lane_id(), count - 1)];
+        int64_t entry = starts[p + min(lane_id(), count - 1)];
         walk_pixels(camera, lists, pixels + 2 * p, count, [&](int32_t id, float weight) {
             indices[entry] = id;
             weights[entry++] = weight;
@@ -39,8 +39,8 @@ extern "C" int saga_rows_count(const saga_camera *camera, const float *splats, c
 
 extern "C" int saga_rows_fill(const saga_camera *camera, const float *splats, const int64_t *tile_offsets,
                               const int32_t *ids, const int32_t *pixels, int64_t r, const int64_t *runs,
-                              const int64_t *indptr, int32_t *indices, float *weights, void *stream) {
+                              const int64_t *starts, int32_t *indices, float *weights, void *stream) {
     const Lists lists{splats, tile_offsets, ids};
-    SAGA_TRY(launch(fill_kernel, r, kPixelThreads, stream, *camera, lists, pixels, runs, indptr, indices, weights));
+    SAGA_TRY(launch(fill_kernel, r, kPixelThreads, stream, *camera, lists, pixels, runs, starts, indices, weights));
     return 0;
 }

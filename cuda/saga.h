@@ -67,11 +67,11 @@ int saga_lift(const saga_camera *camera, int64_t n, const float *splats, const i
               const int32_t *ids, int64_t c, const float *y, float *out, int flags, void *workspace, void *stream);
 
 /* Rows of A at p sampled pixels [p, 2] (x, y), sorted by tile; runs [r + 1] delimits pixels of one tile.
- * First the entries of each row, counts [p]; then the rows themselves at indptr [p + 1]. */
+ * First the entries of each row, counts [p]; then the rows themselves, each from its place in starts [p] on. */
 int saga_rows_count(const saga_camera *camera, const float *splats, const int64_t *tile_offsets, const int32_t *ids,
                     const int32_t *pixels, int64_t r, const int64_t *runs, int32_t *counts, void *stream);
 int saga_rows_fill(const saga_camera *camera, const float *splats, const int64_t *tile_offsets, const int32_t *ids,
-                   const int32_t *pixels, int64_t r, const int64_t *runs, const int64_t *indptr, int32_t *indices,
+                   const int32_t *pixels, int64_t r, const int64_t *runs, const int64_t *starts, int32_t *indices,
                    float *weights, void *stream);
 
 /* Depth of the surface at p sampled pixels as above. An entry's depth is where the pixel's ray

@@ -137,8 +137,7 @@ class BlendOperator:
         if self._view is None:
             return SparseRows(*reference.rows(self._inner, self._eye, pixels), columns=self.shape[1])
         by_tile, runs, order = self._sorted_by_tile(pixels)
-        rows = SparseRows(*tiled_view.rows(self._view, by_tile, runs), columns=self.shape[1])
-        return rows.select(torch.argsort(order))
+        return SparseRows(*tiled_view.rows(self._view, by_tile, runs, order), columns=self.shape[1])
 
     def pixels(self, step: int = 1) -> Tensor:  # [H', W', 2] int64
         """Returns (x, y) of every step-th row and column from step // 2 on, a regular grid; all pixels by default."""

@@ -126,6 +126,7 @@ def rows(
     view: TiledView,
     pixels: Tensor,  # [P, 2] int32 (x, y), sorted by tile
     runs: Tensor,  # [R + 1] int64, first pixel of each tile's run
+    order: Tensor,  # [P] int64, the row of each pixel
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Returns rows of A at sampled pixels: indptr [P + 1] int64, indices [nnz] int32, weights [nnz] float32."""
     kind, device, count = pixels.device.type, pixels.device, len(pixels)
@@ -135,10 +136,11 @@ def rows(
     counts = torch.empty(count, dtype=torch.int32, device=device)
     c.call(kind, "saga_rows_count", *shared, c.pointer(counts, torch.int32), stream)
     indptr = torch.zeros(count + 1, dtype=torch.int64, device=device)
-    torch.cumsum(counts, 0, out=indptr[1:])
+    torch.cumsum(torch.empty_like(counts).index_copy_(0, order, counts), 0, out=indptr[1:])
+    starts = indptr[order]
     indices = torch.empty(int(indptr[-1]), dtype=torch.int32, device=device)
     weights = torch.empty(int(indptr[-1]), device=device)
-    c.call(kind, "saga_rows_fill", *shared, c.pointer(indptr, torch.int64), c.pointer(indices, torch.int32),
+    c.call(kind, "saga_rows_fill", *shared, c.pointer(starts, torch.int64), c.pointer(indices, torch.int32),
            c.pointer(weights), stream)  # fmt: skip
     return indptr, indices, weights
 

@@ -110,6 +110,24 @@ def test_a_thousand_thin_veils_are_blended_across_batches(case, camera, blobs):
     assert case.operator(scene, view).rows(everywhere(view)).indptr.diff().tolist() == [exhausted] * 9
 
 
+@pytest.mark.rows
+def test_many_pixels_of_one_tile_that_end_after_more_or_fewer_gaussians(case, camera, blobs, close):
+    view = camera(16, 16, straight=True)
+    generator = torch.Generator().manual_seed(0)
+    places = (torch.rand(500, 2, generator=generator) - 0.5).tolist()
+    opacities = [0.9 if x > 0.2 else 0.02 for x, _ in places]
+    scene = blobs([[x, y, 2 + 0.001 * i] for i, (x, y) in enumerate(places)], opacities, 0.12)
+    operator, pixels = case.operator(scene, view), everywhere(view)
+    order = torch.randperm(3 * 256, generator=generator) % 256  # every pixel three times
+    rows, once = operator.rows(pixels[order]), operator.rows(pixels).select(case.tensor(order).long())
+    assert torch.equal(rows.indptr, once.indptr) and torch.equal(rows.indices, once.indices)
+    assert torch.equal(rows.weights, once.weights)
+    last = rows.indices[rows.indptr[1:] - 1]
+    assert last.min() < 100 and last.max() > 400  # so that some end early and others late
+    values = case.tensor(torch.rand(500, 3, generator=generator))
+    close(rows.render(values), operator.render(values).reshape(-1, 3)[order], 1e-5)
+
+
 @pytest.mark.parametrize("attribute", ["means", "scales", "quaternions", "opacities"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_gaussian_that_is_not_finite_is_alone_in_vanishing(case, camera, cloud, attribute, value):
