@@ -74,6 +74,7 @@ def discover(
     require_format(format)
     if method == "saga":
         masks.refuse(method, "masks", "sam", "cache")
+        refuse("--propagate", masks.propagate or None, method)
     else:
         refuse("--field", field, method)
     require_discovery(method)

@@ -108,6 +108,14 @@ class MaskInputs:
 
         return open_model(self.sam, device)
 
+    def refuse_propagation(self) -> None:
+        """Raises SagaError for --propagate where no masks of all views are made."""
+        if self.propagate:
+            raise SagaError(
+                "--propagate: expected it where masks of all views are made (saga-train, saga-discover), found it with "
+                "a prompt; leave it out."
+            )
+
     def refuse(self, method: str, *names: str) -> None:
         """Raises SagaError for the first option given, of these, that a method does not take."""
         for name in names:

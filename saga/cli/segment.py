@@ -95,6 +95,7 @@ def segment(
 
     device = cameras.choose_device()
     require_format(format)
+    masks.refuse_propagation()
     if words.text is not None:
         require_discovery(method)
     if format is None and scene.is_file():

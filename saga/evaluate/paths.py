@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from saga.errors import SagaError
 from saga.masks import ClassicalGenerator, MaskCache, MaskSource, open_masks
-from saga.masks.source import MaskGenerator, ViewGenerator, WeightedMasks
-from saga.scene import Camera, Scene, load_scene
+from saga.masks.source import WrappedMasks
+from saga.scene import Scene, load_scene
 
 PHOTOGRAPH_FOLDERS = ("images", "rgb")
 _PARENTS = ("", "scenes", "nerf_llff_data", "nerf_real_360")
@@ -83,15 +81,18 @@ class DatasetPaths:
         return scene, folder, time.perf_counter() - start
 
     def training_masks(self, scene: Scene, folder: Path, name: str) -> MaskSource:
-        """Returns masks to train with, as `masks` and `sam` say; read or made when first asked for."""
+        """Returns masks to train with, as `masks` and `sam` say; read or made when first asked for.
+
+        Objects of the scene that given masks and a model's miss join them, as in training.
+        """
         cache = (self.cache or folder) / f"{name}.masks"
         if self.sam is not None:
-            return LazyMasks(lambda: open_masks(scene, None, self.sam, cache, self.device))
+            return LazyMasks(lambda: open_masks(scene, None, self.sam, cache, self.device, join=True))
         if self.masks == CLASSICAL:
             return LazyMasks(lambda: _classical(scene, cache))
         given = folder / (self.masks or _SAM_LIKE)
         if given.is_dir():
-            return LazyMasks(lambda: open_masks(scene, given))
+            return LazyMasks(lambda: open_masks(scene, given, None, cache, self.device, join=True))
         if self.masks in (None, OWN):
             return LazyMasks(lambda: open_masks(scene, None, None, cache, self.device))
         raise SagaError(
@@ -99,7 +100,7 @@ class DatasetPaths:
         )
 
 
-class LazyMasks:
+class LazyMasks(WrappedMasks):
     """A MaskSource that is opened when it is first used: fields that were trained before need none."""
 
     def __init__(self, opened: Callable[[], MaskSource]) -> None:
@@ -107,34 +108,9 @@ class LazyMasks:
         self._opened = opened
 
     @cached_property
-    def _source(self) -> MaskSource:
+    def source(self) -> MaskSource:  # type: ignore[override]
+        """The masks, opened now if they are not yet."""
         return self._opened()
-
-    @cached_property
-    def description(self) -> str:
-        """One line for people."""
-        return self._source.description
-
-    @property
-    def generator(self) -> MaskGenerator | ViewGenerator | None:
-        """What makes the masks, by which a person's are told from the scene's own; None for files."""
-        return getattr(self._source, "generator", None)
-
-    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        """As MaskSource."""
-        return self._source.masks(camera)
-
-    def has_features(self, camera: Camera) -> bool:
-        """As MaskSource."""
-        return self._source.has_features(camera)
-
-    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
-        """As MaskSource."""
-        return self._source.features(camera)
-
-    def weights(self, camera: Camera) -> np.ndarray | None:  # [M]
-        """As WeightedMasks; None of a source without weights."""
-        return self._source.weights(camera) if isinstance(self._source, WeightedMasks) else None
 
 
 def _classical(scene: Scene, cache: Path) -> MaskSource:

@@ -117,7 +117,7 @@ class Preparation:
             if known is not None:
                 return known
             given = masks if are_given(masks) else None
-            structure = None if given is not None else scene_structure(scene, masks, self.progress)
+            structure = scene_structure(scene, masks, self.progress)
             found = build_regions(scene, structure=structure, progress=self.progress, masks=given)
         except SagaError as error:
             warnings.warn(f"no regions, so a prompt has one answer: {error}", stacklevel=2)

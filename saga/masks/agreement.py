@@ -14,7 +14,7 @@ import numpy as np
 
 from saga.masks.patterns import patterns
 from saga.masks.scene.grid import ViewGrid, view_grid
-from saga.masks.source import MaskSource, WeightedMasks
+from saga.masks.source import MaskSource
 from saga.raster import BlendOperator, Geometry
 from saga.runtime.progress import ticking
 from saga.scene.camera import Camera
@@ -33,8 +33,6 @@ _JUMP = 0.03
 """Depths that differ by at most this share of themselves are of the same surface."""
 _EVERY = 5
 """Of the samples along either side of a view, every how many-th tells how much two views overlap."""
-_LEAST_WEIGHT = 0.05
-"""What a mask without any like still counts: doubt is no proof."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,38 +164,3 @@ def agreements(
             found[view.grid.camera.name] = agreement(each[:, 0], each[:, 1])
             tick()
     return found
-
-
-class AgreedMasks:
-    """Masks of a source that count in training by how far other views agree with them."""
-
-    def __init__(
-        self,
-        source: MaskSource,
-        agreed: dict[str, np.ndarray],  # each [M]
-        power: float,
-    ) -> None:
-        """Takes a source, what `agreements` says of it, and the power of that by which masks count."""
-        self.description = source.description
-        self._source, self._agreed, self._power = source, agreed, power
-
-    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
-        """Returns the masks of a view, as the source has them. Raises SagaError."""
-        return self._source.masks(camera)
-
-    def has_features(self, camera: Camera) -> bool:
-        """Whether the source has features of a view."""
-        return self._source.has_features(camera)
-
-    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
-        """Returns the features of a view, as the source has them. Raises SagaError."""
-        return self._source.features(camera)
-
-    def weights(self, camera: Camera) -> np.ndarray | None:  # [M]
-        """Returns the weight of each mask of a view: the source's own, times a power of the agreement; float32."""
-        own = self._source.weights(camera) if isinstance(self._source, WeightedMasks) else None
-        agreed = self._agreed.get(camera.name)
-        if agreed is None:
-            return own
-        weights: np.ndarray = np.maximum(agreed**self._power, _LEAST_WEIGHT).astype(np.float32)
-        return weights if own is None else own * weights

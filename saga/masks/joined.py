@@ -8,7 +8,7 @@ import numpy as np
 
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.scene.labels import Kind
-from saga.masks.source import MaskSource, ViewMasks, WeightedMasks
+from saga.masks.source import MaskSource, ViewMasks, WrappedMasks
 from saga.scene.camera import Camera
 from saga.scene.scene import Scene
 
@@ -78,31 +78,26 @@ class MissedObjects:
         return ViewMasks(self._own.wholes(camera, self._labels))
 
 
-class JoinedMasks:
-    """Masks that were given, and those of objects that they miss."""
+class JoinedMasks(WrappedMasks):
+    """Masks that were given, and those of objects that they miss; features are those of the given ones."""
 
     def __init__(self, given: MaskSource, missed: MaskSource, own: SceneGenerator) -> None:
         """Joins masks of both; `own` knows the objects of the scene."""
-        self.description = f"{given.description}; {missed.description}"
-        self.own = own
-        self.given, self._missed = given, missed
+        self.source, self._missed, self.own = given, missed, own
+
+    @property
+    def description(self) -> str:
+        """As MaskSource: those of both."""
+        return f"{self.source.description}; {self._missed.description}"
 
     def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
         """Returns the masks of a view, first those that were given; none for a view without these. Raises SagaError."""
-        given = self.given.masks(camera)
+        given = self.source.masks(camera)
         return given if len(given) == 0 else np.concatenate([given, self._missed.masks(camera)])
-
-    def has_features(self, camera: Camera) -> bool:
-        """Whether the given ones come with an encoder's features of a view."""
-        return self.given.has_features(camera)
-
-    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
-        """Returns the features of a view that come with the given ones. Raises SagaError."""
-        return self.given.features(camera)
 
     def weights(self, camera: Camera) -> np.ndarray | None:  # [M]
         """Returns the weights of the given masks, and for each of the others as much as the heaviest of them."""
-        own = self.given.weights(camera) if isinstance(self.given, WeightedMasks) else None
+        own = super().weights(camera)
         if own is None:
             return None
         more = len(self.masks(camera)) - len(own)

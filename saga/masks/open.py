@@ -65,10 +65,10 @@ def open_masks(
     if masks is not None:
         own_masks = FolderMasks(masks, scene.cameras, kind)
         return joined(scene, own_masks, cache, device, progress) if join else own_masks
-    folders = _folders(scene) if cache is None else [Path(cache)]
+    folders = mask_folders(scene) if cache is None else [Path(cache)]
     if sam is not None and not propagate:
         announce_unknown(scene, sam, device, say)
-    made = _filled(scene, _generator(scene, sam, folders, device, progress, propagate), folders, progress, say)
+    made = _filled(scene, _generator(scene, sam, folders, device, progress, propagate, say), folders, progress, say)
     return joined(scene, made, cache, device, progress) if join and sam is not None else made
 
 
@@ -97,19 +97,26 @@ def make_masks(
     Raises:
         SagaError: as `open_masks`.
     """
-    folders = _folders(scene) if cache is None else [Path(cache)]
+    folders = mask_folders(scene) if cache is None else [Path(cache)]
     part = Scene(scene.gaussians, scene.cameras[share[0] :: share[1]], scene.path)
     _filled(part, _generator(scene, sam, folders, device, progress, propagate), folders, progress)
     return len(part.cameras)
 
 
 def _generator(
-    scene: Scene, sam: str | Path | None, folders: Sequence[Path], device: str, progress: bool, propagate: bool
+    scene: Scene,
+    sam: str | Path | None,
+    folders: Sequence[Path],
+    device: str,
+    progress: bool,
+    propagate: bool,
+    say: Callable[[str], None] | None = None,
 ) -> MaskGenerator | ViewGenerator:
     """Returns what makes the masks where none are given: a model, the scene itself, or colors and textures."""
     if sam is not None and propagate:
         model = resolve_model(sam)
-        return propagated_generator(scene, ModelGenerator(model, device), model.path, folders, device, progress)
+        images = ModelGenerator(model, device)
+        return propagated_generator(scene, images, model.path, folders, device, progress, say=say)
     if sam is not None:
         return ModelGenerator(resolve_model(sam), device)
     own = SceneGenerator(scene, folders, device)
@@ -138,7 +145,7 @@ def joined(
         SagaError: a photograph or masks cannot be read, or a file cannot be written.
     """
     placed = DeviceScene.of(scene, device)
-    folders = _folders(placed.scene) if cache is None else [Path(cache)]
+    folders = mask_folders(placed.scene) if cache is None else [Path(cache)]
     own = SceneGenerator(placed, folders)
     labels = missed_objects(own, given, progress)
     if not labels:
@@ -156,11 +163,15 @@ def scene_generator(scene: DeviceScene, cache: str | Path | None = None) -> Scen
     Raises:
         SagaError: the scene was not read from a file and no cache is given.
     """
-    return SceneGenerator(scene, _folders(scene.scene) if cache is None else [Path(cache)])
+    return SceneGenerator(scene, mask_folders(scene.scene) if cache is None else [Path(cache)])
 
 
-def _folders(scene: Scene) -> list[Path]:
-    """Tells where the masks of a scene may lie: beside it or in the user's cache, the place for new ones first."""
+def mask_folders(scene: Scene) -> list[Path]:
+    """Return where the masks of a scene may lie: beside it or in the user's cache, the place for new ones first.
+
+    Raises:
+        SagaError: the scene was not read from a file.
+    """
     if scene.path is None:
         raise SagaError(
             "masks: expected a scene that was read from a file, beside which masks are kept; give masks or cache"

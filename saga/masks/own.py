@@ -8,25 +8,34 @@ from saga.masks.models.generator import ModelGenerator
 from saga.masks.open import scene_generator
 from saga.masks.scene.generator import SceneGenerator
 from saga.masks.scene.structure import SceneStructure
-from saga.masks.source import MaskSource
+from saga.masks.source import MaskSource, WrappedMasks
 from saga.raster import DeviceScene
 
 
 def are_given(masks: MaskSource) -> bool:
     """Whether masks come from a person or a model, not from the scene or its photographs alone."""
-    return not isinstance(getattr(masks, "generator", None), (SceneGenerator, ClassicalGenerator))
+    return not isinstance(getattr(_innermost(masks), "generator", None), (SceneGenerator, ClassicalGenerator))
 
 
 def generator_of(masks: MaskSource | None) -> SceneGenerator | None:
     """Returns what makes the masks, if they are the scene's own, or joined given ones; None for all others."""
+    while isinstance(masks, WrappedMasks) and not isinstance(masks, JoinedMasks):
+        masks = masks.source
     generator = masks.own if isinstance(masks, JoinedMasks) else getattr(masks, "generator", None)
     return generator if isinstance(generator, SceneGenerator) else None
 
 
 def model_of(masks: MaskSource) -> str | None:
     """Returns the digest of the model that made masks and handed out its features; None where no model did."""
-    generator = getattr(masks.given if isinstance(masks, JoinedMasks) else masks, "generator", None)
+    generator = getattr(_innermost(masks), "generator", None)
     return generator.digest if isinstance(generator, ModelGenerator) else None
+
+
+def _innermost(masks: MaskSource) -> MaskSource:
+    """Returns what masks were wrapped again and again; of joined ones, those that were given."""
+    while isinstance(masks, WrappedMasks):
+        masks = masks.source
+    return masks
 
 
 def scene_structure(

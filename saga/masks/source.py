@@ -50,6 +50,33 @@ class IdentifiedMasks(Protocol):
         ...
 
 
+class WrappedMasks:
+    """Masks of another source, which a class changes in one respect; `source` says which."""
+
+    source: MaskSource
+
+    @property
+    def description(self) -> str:
+        """As MaskSource."""
+        return self.source.description
+
+    def masks(self, camera: Camera) -> np.ndarray:  # [M, H, W]
+        """As MaskSource."""
+        return self.source.masks(camera)
+
+    def has_features(self, camera: Camera) -> bool:
+        """As MaskSource."""
+        return self.source.has_features(camera)
+
+    def features(self, camera: Camera) -> np.ndarray | None:  # [256, 64, 64]
+        """As MaskSource."""
+        return self.source.features(camera)
+
+    def weights(self, camera: Camera) -> np.ndarray | None:  # [M]
+        """As WeightedMasks; None of a source without weights."""
+        return self.source.weights(camera) if isinstance(self.source, WeightedMasks) else None
+
+
 @dataclass(frozen=True)
 class ViewMasks:
     """What a generator makes of one view."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.files.interruption import uninterrupted
 from saga.masks import MaskSource
-from saga.masks.agreement import AgreedMasks, agreements
+from saga.masks.agreed import AgreedMasks, kept_agreements
 from saga.masks.own import are_given, model_of
 from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
@@ -199,7 +199,7 @@ def train(
     learned = masks
     if config.agreement > 0:
         clock = time.perf_counter()
-        agreed = agreements(geometry, training_views(scene.cameras, config), masks, progress)
+        agreed = kept_agreements(placed, training_views(scene.cameras, config), masks, progress)
         learned = AgreedMasks(masks, agreed, config.agreement)
         seconds["agreement"] = time.perf_counter() - clock
     with progress_bar(progress) as bar:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from saga.errors import SagaError
 from saga.masks.models.checkpoint import checkpoint_digest
+from saga.masks.models.quiet import quiet
 
 PACKAGE = 'pip install "saga-splat[sam]"'
 
@@ -35,13 +35,8 @@ def loading(folder: Path) -> Iterator[Any]:
         import transformers
     except ImportError as error:
         raise SagaError(f"{folder}: expected the package transformers, found none ({error}); {PACKAGE}.") from error
-    log: Any = transformers.utils.logging
-    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     try:
-        log.set_verbosity_error()  # the rest is about how to load faster; what is wrong is raised
-        log.disable_progress_bar()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet(transformers):
             yield transformers
     except Exception as error:  # a file of another kind makes the libraries raise anything
         first = " ".join(str(error).split())[:300]
@@ -49,7 +44,3 @@ def loading(folder: Path) -> Iterator[Any]:
             f"{folder}: expected a whole model of transformers with its processor, found that it cannot be loaded "
             f"({first}); copy all files of its hub page."
         ) from error
-    finally:
-        log.set_verbosity(verbosity)
-        if bars:
-            log.enable_progress_bar()

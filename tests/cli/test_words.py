@@ -150,7 +150,10 @@ def test_mistakes_are_one_line(saga_segment, saga_discover, scene: Path, tmp_pat
     saga_segment(scene, "--text", " ").assert_mistake("text: expected a name")
     saga_segment(scene, "--text-model", "siglip2").assert_mistake("--text-model", "--text too")
     saga_segment(scene, "--text", "mug", "--method", "sa3d").assert_mistake("--method: expected", "'sa3d'")
-    saga_segment(scene, "--text", "mug", "--text-model", tmp_path / "no").assert_mistake(str(tmp_path / "no"))
+    saga_segment(scene, "--text", "mug", "--text-model", tmp_path / "no").assert_mistake(
+        str(tmp_path / "no"), "a model of words"
+    )
+    saga_segment(scene, "--text", "mug", "--propagate").assert_mistake("--propagate: expected it where masks of all")
     own = (scene, "--method", "saga")
     saga_discover(*own, "--names", names).assert_mistake(str(names), "expected 1 to 1,000 names, found 0")
     saga_discover(*own, "--names", tmp_path / "no").assert_mistake("no", "a text file with a name in each line")

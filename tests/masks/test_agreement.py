@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from saga.masks import ArrayMasks
-from saga.masks.agreement import AgreedMasks, MaskedView, agreement, agreements, likeness, overlaps
-from saga.raster import Geometry
-from saga.scene import Camera, Gaussians
+from saga.masks.agreed import AgreedMasks, kept_agreements
+from saga.masks.agreement import MaskedView, agreement, agreements, likeness, overlaps
+from saga.raster import DeviceScene, Geometry
+from saga.scene import Camera, Gaussians, load_scene
 
 DEPTH, SIZE, FOCAL = 4.0, (48, 64), 40.0
 LEFT, RIGHT, BELOW = (-1.2, 0.0, -1.2, 0.0), (0.0, 1.2, -1.2, 0.0), (-0.8, 0.8, 0.4, 1.2)
@@ -159,3 +163,29 @@ def test_weights_are_a_power_of_the_agreement_times_those_of_the_source():
     assert AgreedMasks(weighted, agreed, 2.0).weights(CAMERAS[0]) == pytest.approx([4, 0.25, 0.05])
     assert AgreedMasks(plain, agreed, 2.0).weights(CAMERAS[1]) is None
     assert np.array_equal(AgreedMasks(plain, agreed, 2.0).masks(CAMERAS[0]), plain.masks(CAMERAS[0]))
+
+
+def test_what_was_found_is_kept_beside_the_scene_until_a_mask_is_another(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(tiny_folder / "scene.ply", tmp_path / "scene.ply")
+    shutil.copy(tiny_folder / "transforms.json", tmp_path / "transforms.json")
+    shutil.copytree(tiny_folder / "images", tmp_path / "images")
+    placed = DeviceScene(load_scene(tmp_path / "scene.ply"), "cpu")
+    cameras = placed.scene.cameras
+    rng = np.random.default_rng(0)
+    masks = {each.name: rng.random((2, each.height, each.width)) < 0.5 for each in cameras[:-1]}
+    found = kept_agreements(placed, cameras, ArrayMasks(masks), progress=False)
+    (path,) = (tmp_path / "scene.masks").glob("agreement-*.npz")
+    monkeypatch.setattr("saga.masks.agreed.agreements", lambda *_: pytest.fail("it is kept"))
+    again = kept_agreements(placed, cameras, ArrayMasks(masks), progress=False)
+    assert list(again) == [each.name for each in cameras] and len(again[cameras[-1].name]) == 0
+    assert all(np.array_equal(again[name], found[name]) for name in found)
+    monkeypatch.setattr("saga.masks.agreed.agreements", agreements)
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.warns(UserWarning, match="how far masks agree.*it is found again"):
+        mended = kept_agreements(placed, cameras, ArrayMasks(masks), progress=False)
+    assert all(np.array_equal(mended[name], found[name]) for name in found)
+    masks[cameras[0].name][0, 0, 0] ^= True
+    kept_agreements(placed, cameras, ArrayMasks(masks), progress=False)
+    assert len(list((tmp_path / "scene.masks").glob("agreement-*.npz"))) == 2

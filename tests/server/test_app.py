@@ -381,6 +381,7 @@ def test_opening_a_scene_keeps_no_other_waiting(served: Served, monkeypatch: pyt
     assert one.notes == ["of the slow one"]
 
 
+@pytest.mark.filterwarnings("ignore:.*the run starts afresh")  # which is meant: it is given others
 def test_features_are_trained_by_request_and_answer_then(served: Served, middle_of: Middle) -> None:
     (served.folder / "scene.saga").unlink()
     scene = served.open()

@@ -390,6 +390,7 @@ def test_a_browser_without_webgl_gets_pictures_and_answers_clicks(without_webgl,
     assert iou_with(viewed.session.selection, "ball") == 1
 
 
+@pytest.mark.filterwarnings("ignore:.*the run starts afresh")  # which is meant: it is given others
 def test_features_and_regions_are_made_from_the_page(chromium, kinds, tiny_folder, tmp_path, place_of):
     viewed_kind, page_kind = kinds
 

@@ -6,16 +6,14 @@ with masks is the toolkit's own and the same for all models (`saga.masks.models.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from torch import Tensor
 from transformers import AutoConfig, AutoImageProcessor, AutoModelForMaskGeneration
-from transformers.utils import logging as library_logging
 
 from saga.errors import SagaError
 from saga.files.reading import reading
@@ -23,6 +21,7 @@ from saga.masks.config import SamConfig
 from saga.masks.models.folders import model_type
 from saga.masks.models.hub_decoder import share_image
 from saga.masks.models.model import Encoded, MaskModel, Prompts
+from saga.masks.models.quiet import quiet
 
 FAMILIES = {
     "sam": "SAM", "sam_hq": "SAM-HQ", "sam2": "SAM 2", "sam2_video": "SAM 2", "sam3_tracker": "SAM 3",
@@ -67,7 +66,7 @@ class HubModel(MaskModel):
             raise SagaError(
                 f"{folder}: expected a model of masks ({', '.join(FAMILIES)}), found {kind}; give one of those."
             )
-        with _quiet(), reading(folder, f"a model of the kind {kind}", "download the whole folder again"):
+        with quiet(transformers), reading(folder, f"a model of the kind {kind}", "download the whole folder again"):
             settings = AutoConfig.from_pretrained(folder, local_files_only=True)
             model, info = AutoModelForMaskGeneration.from_pretrained(
                 folder, config=settings, local_files_only=True, dtype=torch.float32, output_loading_info=True
@@ -143,17 +142,3 @@ class HubModel(MaskModel):
         if not self.padded:
             return {"image_embeddings": [*reversed(others), first]}
         return {"image_embeddings": first}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's bars and warnings: it warns that parts of a video model are left out, as is meant."""
-    before, bars = library_logging.get_verbosity(), library_logging.is_progress_bar_enabled()
-    library_logging.set_verbosity_error()
-    library_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        library_logging.set_verbosity(before)
-        if bars:
-            library_logging.enable_progress_bar()

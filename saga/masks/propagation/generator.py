@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,12 +13,15 @@ import numpy as np
 
 from saga.errors import SagaError
 from saga.masks.cache import image_key
+from saga.masks.models.announcing import announce
+from saga.masks.models.estimate import spoken
+from saga.masks.models.generator import ModelGenerator
 from saga.masks.propagation.choosing import masks_at
 from saga.masks.propagation.config import PropagationConfig
 from saga.masks.propagation.route import Route, Span, differences, plan_route
 from saga.masks.propagation.sights import Sights
 from saga.masks.propagation.store import TrackStore
-from saga.masks.propagation.things import Things, find_things
+from saga.masks.propagation.things import Judged, Things, find_things, judged
 from saga.masks.propagation.tracker import Tracker
 from saga.masks.source import MaskGenerator, ViewMasks
 from saga.raster import DeviceScene
@@ -111,11 +115,12 @@ class PropagatedGenerator:
             self.store.write_route(self._route)
         return self._route
 
-    def things(self, progress: bool = True) -> Things:
+    def things(self, progress: bool = True, say: Callable[[str], None] | None = None) -> Things:
         """Returns what was tracked, judged by geometry; what is missing is tracked now.
 
         Args:
             progress: whether to show bars on standard error, with the time left.
+            say: is told, in one line each, how long the models are going to take.
 
         Raises:
             SagaError: a photograph cannot be read, a file cannot be written, or the models fail.
@@ -124,10 +129,10 @@ class PropagatedGenerator:
             self._things = self.store.things(self.sights.count)
         if self._things is None:
             route = self.route()
-            self._make_prompts(route, progress)
-            self._track(route, progress)
+            self._make_prompts(route, progress, say)
+            self._track(route, progress, say)
             with ticking(progress, "judging tracks", len(route.keyframes), "keyframes", transient=True) as tick:
-                self._things = find_things(self.sights, route, self._read, self.config, tick)
+                self._things = find_things(self.sights, route, self._read, self._judge, self.config, tick)
             self.store.write_things(self._things)
         return self._things
 
@@ -139,8 +144,10 @@ class PropagatedGenerator:
         found = masks_at(self.sights, route, things, position, self._read, self.config)
         return ViewMasks(found.masks, ids=found.ids)
 
-    def _make_prompts(self, route: Route, progress: bool) -> None:
+    def _make_prompts(self, route: Route, progress: bool, say: Callable[[str], None] | None = None) -> None:
         missing = [each for each in route.keyframes if not self.store.holds(self.store.prompts_of(each))]
+        if say is not None and missing and isinstance(self.images, ModelGenerator):
+            announce(self._scene.scene, self.images, [self.cameras[route.views[each]] for each in missing], say)
         with ticking(progress and bool(missing), "masks of keyframes", len(missing), "views", transient=True) as tick:
             for keyframe in missing:
                 camera = self.cameras[route.views[keyframe]]
@@ -148,15 +155,25 @@ class PropagatedGenerator:
                 self.store.write_prompts(keyframe, prompts(masks, self.config))
                 tick()
 
-    def _track(self, route: Route, progress: bool) -> None:
+    def _track(self, route: Route, progress: bool, say: Callable[[str], None] | None = None) -> None:
         missing = [span for span in route.spans() if not self.store.holds(self.store.path(span))]
-        steps = sum(len(span.positions) for span in missing)
-        with ticking(progress and bool(missing), "tracking", steps, "views", transient=True) as tick:
+        work = _Work(
+            [(span, len(self.store.read(self.store.prompts_of(span.keyframe), span.keyframe))) for span in missing], say
+        )
+        with ticking(progress and bool(missing), "tracking", work.views, "views", transient=True) as tick:
             for span in missing:
                 masks = self.store.read(self.store.prompts_of(span.keyframe), span.keyframe)
                 cameras = [self.cameras[route.views[each]] for each in (span.keyframe, *span.positions)]
                 found = self.tracker.track(self._scene.scene, cameras, masks)
-                self.store.write(span, _counted(found, tick))
+                self.store.write(span, work.timed(found, len(masks), tick))
+
+    def _judge(self, keyframe: int) -> Judged:
+        """How the tracks of a keyframe are cut, from before where that is known: it takes long."""
+        found = self.store.judged(keyframe, self.sights.count)
+        if found is None:
+            found = judged(self.sights, self.route(), keyframe, self._read, self.config)
+            self.store.write_judged(keyframe, found)
+        return found
 
     def _read(self, keyframe: int, position: int) -> np.ndarray:  # [T, H, W]
         if position == keyframe:
@@ -167,10 +184,28 @@ class PropagatedGenerator:
         return next(span for span in self.route().spans() if span.keyframe == keyframe and position in span.positions)
 
 
-def _counted(found: Iterator[np.ndarray], tick: Callable[[], None]) -> Iterator[np.ndarray]:
-    for at in found:
-        yield at
-        tick()
+class _Work:
+    """What there is to track; says how long it takes as soon as two views of the first run tell."""
+
+    def __init__(self, spans: Sequence[tuple[Span, int]], say: Callable[[str], None] | None) -> None:
+        """Takes the runs with the number of masks that each follows."""
+        self.views = sum(len(span.positions) for span, _ in spans)
+        self._steps = sum(len(span.positions) * masks for span, masks in spans)
+        """Masks carried on to a photograph: what a model's time grows with."""
+        self._say = say
+
+    def timed(self, found: Iterator[np.ndarray], masks: int, tick: Callable[[], None]) -> Iterator[np.ndarray]:
+        """Yields what the tracker finds."""
+        began = time.perf_counter()
+        for number, at in enumerate(found):
+            if number == 0:  # which loads the model, and gives it the masks
+                began = time.perf_counter()
+            elif number == 1 and masks and self._say is not None:
+                seconds = (time.perf_counter() - began) * self._steps / masks
+                self._say(f"{self._steps} masks to carry on to the next photograph, about {spoken(seconds)} in all")
+                self._say = None
+            yield at
+            tick()
 
 
 def prompts(

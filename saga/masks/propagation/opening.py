@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from saga.masks.cache import MaskCache
@@ -21,6 +21,7 @@ def propagated_generator(
     device: str = "auto",
     progress: bool = True,
     config: PropagationConfig | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> PropagatedGenerator:
     """Return the generator of propagated masks, with everything tracked and judged unless all views have masks already.
 
@@ -32,11 +33,12 @@ def propagated_generator(
         device: where models run and the scene is rendered.
         progress: whether to show bars on standard error.
         config: settings; None takes the defaults.
+        say: is told, in one line each, how long the models are going to take.
 
     Raises:
         SagaError: as `VideoModel` and `PropagatedGenerator`.
     """
     generator = PropagatedGenerator(scene, folders[0], images, VideoModel(model, device), device, config)
     if all(MaskCache(folder, generator).missing(scene.cameras) for folder in folders):
-        generator.things(progress)
+        generator.things(progress, say)
     return generator

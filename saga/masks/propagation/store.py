@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from saga.files.reading import reading
 from saga.files.transaction import atomic_path
 from saga.masks.packed import PackedMasks
 from saga.masks.propagation.route import Route, Span
-from saga.masks.propagation.things import Run, Things
+from saga.masks.propagation.things import Judged, Run, Things
 
 _ADVICE = "remove the folder, and the masks are tracked again"
 _Kept = TypeVar("_Kept")
@@ -47,7 +47,7 @@ class TrackStore:
 
     def clear(self) -> None:
         """Removes what was tracked on a route that is not known any more."""
-        for pattern in ("keyframe-*.npz", "tracked-*.npz", "things.npz"):
+        for pattern in ("keyframe-*.npz", "tracked-*.npz", "judged-*.npz", "things.npz"):
             for path in self.folder.glob(pattern):
                 path.unlink()
 
@@ -61,17 +61,33 @@ class TrackStore:
 
     def write_things(self, things: Things) -> None:
         """Writes what geometry made of the tracks. Raises SagaError when the disk refuses."""
-        positions = [position for run in things.runs for position in run.positions]
         with atomic_path(self.folder / "things.npz") as temporary:
-            np.savez_compressed(
-                temporary,
-                runs=np.array([(run.keyframe, run.track, len(run.positions)) for run in things.runs]).reshape(-1, 3),
-                positions=np.array(positions, np.int64),
-                owner=things.owner,
-                starts=things.members.indptr.astype(np.int64),
-                members=things.members.indices.astype(np.int64),
-                known=things.known,
-            )
+            arrays = _of_runs(things.runs) | {
+                "owner": things.owner,
+                "starts": things.members.indptr.astype(np.int64),
+                "members": things.members.indices.astype(np.int64),
+                "known": things.known,
+            }
+            np.savez_compressed(temporary, allow_pickle=False, **arrays)
+
+    def judged(self, keyframe: int, gaussians: int) -> Judged | None:
+        """Returns how the tracks of a keyframe were cut; None where that is not known, or the file is damaged."""
+        return self._kept(self._judged(keyframe), lambda path: _judged(path, gaussians))
+
+    def write_judged(self, keyframe: int, judged: Judged) -> None:
+        """Writes how the tracks of a keyframe were cut. Raises SagaError when the disk refuses."""
+        votes = judged.votes
+        with atomic_path(self._judged(keyframe)) as temporary:
+            arrays = _of_runs(judged.runs) | {
+                "starts": votes.indptr.astype(np.int64),
+                "members": votes.indices.astype(np.int64),
+                "counts": votes.data,
+                "known": judged.known,
+            }
+            np.savez_compressed(temporary, allow_pickle=False, **arrays)
+
+    def _judged(self, keyframe: int) -> Path:
+        return self.folder / f"judged-{keyframe:05d}.npz"
 
     def _kept(self, path: Path, read: Callable[[Path], _Kept]) -> _Kept | None:
         if not path.exists():
@@ -152,15 +168,38 @@ def _route(path: Path, views: int) -> Route:
     return route
 
 
-def _things(path: Path, gaussians: int) -> Things:
-    """Reads things; call it inside `reading`."""
-    kept = read_npz(path)
+def _of_runs(runs: list[Run]) -> dict[str, np.ndarray]:
+    """Returns runs as arrays: keyframe, track and number of positions of each, and all positions."""
+    positions = [position for run in runs for position in run.positions]
+    numbers = [(run.keyframe, run.track, len(run.positions)) for run in runs]
+    return {"runs": np.array(numbers, np.int64).reshape(-1, 3), "positions": np.array(positions, np.int64)}
+
+
+def _runs(kept: Mapping[str, np.ndarray]) -> list[Run]:
+    """Returns the runs of such arrays."""
     ends = np.cumsum(kept["runs"][:, 2])
     parts = np.split(kept["positions"], ends[:-1]) if len(ends) else []
-    runs = [
+    return [
         Run(int(keyframe), int(track), tuple(part.tolist()))
         for (keyframe, track, _), part in zip(kept["runs"], parts, strict=True)
     ]
+
+
+def _judged(path: Path, gaussians: int) -> Judged:
+    """Reads how tracks were cut; call it inside `reading`."""
+    kept = read_npz(path)
+    runs, known = _runs(kept), kept["known"]
+    if len(kept["starts"]) != len(runs) + 1 or known.shape != (len(runs), -(-gaussians // 8)):
+        raise ValueError(f"{len(runs)} runs, with {list(known.shape)} bytes of what is known")
+    votes = csr_matrix((kept["counts"], kept["members"], kept["starts"]), shape=(len(runs), gaussians))
+    votes.check_format()
+    return Judged(runs, votes, known)
+
+
+def _things(path: Path, gaussians: int) -> Things:
+    """Reads things; call it inside `reading`."""
+    kept = read_npz(path)
+    runs = _runs(kept)
     starts, indices, known = kept["starts"], kept["members"], kept["known"]
     shape = (len(starts) - 1, gaussians)
     if kept["owner"].shape != (len(runs),) or known.shape != (shape[0], -(-gaussians // 8)) or known.dtype != np.uint8:

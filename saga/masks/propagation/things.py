@@ -21,6 +21,8 @@ _BEST_PAIRS = 0.9
 
 Reader = Callable[[int, int], np.ndarray]
 """Gives the masks bool [T, H, W] of a keyframe's tracks at a position on the route."""
+Judge = Callable[[int], "Judged"]
+"""Cuts the tracks of a keyframe, by its position on the route."""
 
 
 class Run(NamedTuple):
@@ -37,6 +39,16 @@ class Run(NamedTuple):
     def anchored(self) -> bool:
         """Whether the mask of the keyframe is among them, which a model gave and no tracker."""
         return self.keyframe in self.positions
+
+
+class Judged(NamedTuple):
+    """The tracks of one keyframe, cut where they disagree with the scene."""
+
+    runs: list[Run]
+    votes: csr_matrix  # [R, N]
+    """How many views put each Gaussian into each run."""
+    known: np.ndarray  # [R, ceil(N / 8)]
+    """Which Gaussians these views see, packed bits."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,12 @@ def reach(route: Route, keyframe: int) -> list[int]:
 
 
 def find_things(
-    sights: Sights, route: Route, read: Reader, config: PropagationConfig, tick: Callable[[], None] = lambda: None
+    sights: Sights,
+    route: Route,
+    read: Reader,
+    judge: Judge,
+    config: PropagationConfig,
+    tick: Callable[[], None] = lambda: None,
 ) -> Things:
     """Cuts tracks, joins their runs, and leaves out what no keyframe's mask confirms.
 
@@ -77,6 +94,7 @@ def find_things(
         sights: the views, by their numbers.
         route: the order in which they were gone through.
         read: hands out the tracked masks.
+        judge: cuts the tracks of a keyframe, as `judged` does.
         config: settings.
         tick: called after each keyframe.
     """
@@ -84,10 +102,10 @@ def find_things(
     votes: list[csr_matrix] = []
     known: list[np.ndarray] = []
     for keyframe in route.keyframes:
-        own, counted, seen = _judged(sights, route, keyframe, read, config)
-        runs += own
-        votes += counted
-        known += seen
+        found = judge(keyframe)
+        runs += found.runs
+        votes += [found.votes[index] for index in range(len(found.runs))]
+        known += list(found.known)
         tick()
     if not runs:
         nothing = csr_matrix((0, sights.count), dtype=np.float32)
@@ -104,9 +122,7 @@ def find_things(
     return _confirmed(sights, route, runs, votes, known, group, mass)
 
 
-def _judged(
-    sights: Sights, route: Route, keyframe: int, read: Reader, config: PropagationConfig
-) -> tuple[list[Run], list[csr_matrix], list[np.ndarray]]:
+def judged(sights: Sights, route: Route, keyframe: int, read: Reader, config: PropagationConfig) -> Judged:
     """Returns the runs of a keyframe's tracks, how many views put each Gaussian into each, and what these views see."""
     positions = reach(route, keyframe)
     views = [route.views[position] for position in positions]
@@ -123,7 +139,7 @@ def _judged(
         if here:
             votes[here] += sights.lift(view, at[[runs[index].track for index in here]]).T
     seen = [np.packbits(_sightings(sights, route, run.positions) > 0) for run in runs]
-    return runs, [csr_matrix(row) for row in votes], seen
+    return Judged(runs, csr_matrix(votes), np.array(seen, np.uint8).reshape(len(runs), -(-sights.count // 8)))
 
 
 def _shared_views(

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from saga.errors import SagaError
 from saga.files.reading import reading
+from saga.masks.models.quiet import quiet
 from saga.runtime.shortage import memory_shortage
 from saga.scene.camera import Camera
 from saga.scene.scene import Scene
@@ -107,14 +108,17 @@ class VideoModel:
     @cached_property
     def _model(self) -> Any:
         name = f"{self.family}Model"
-        with reading(self.folder, f"a {name} of transformers", _advice()):
-            model = getattr(_transformers(), name).from_pretrained(self.folder, dtype=self.dtype, local_files_only=True)
+        with reading(self.folder, f"a {name} of transformers", _advice()), quiet(library := _transformers()):
+            model = getattr(library, name).from_pretrained(self.folder, dtype=self.dtype, local_files_only=True)
             return model.to(self.device).eval().requires_grad_(False)
 
     @cached_property
     def _processor(self) -> Any:
-        with reading(self.folder, "a preprocessor_config.json of a video model", _advice()):
-            return _transformers().AutoImageProcessor.from_pretrained(self.folder, local_files_only=True)
+        with (
+            reading(self.folder, "a preprocessor_config.json of a video model", _advice()),
+            quiet(library := _transformers()),
+        ):
+            return library.AutoImageProcessor.from_pretrained(self.folder, local_files_only=True)
 
     def _session(self) -> Any:
         session = getattr(_transformers(), f"{self.family}InferenceSession")

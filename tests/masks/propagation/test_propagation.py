@@ -157,6 +157,38 @@ def test_an_interrupted_run_goes_on_where_it_stopped(propagated: Make) -> None:
     assert again.tracker.asked == sum(len(span.positions) for span in again.route().spans() if span not in done)
 
 
+def test_judging_goes_on_where_it_was_interrupted_and_how_long_tracking_takes_is_said(
+    propagated: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saga.masks.propagation import generator as module
+
+    judged, done, said = module.judged, [], list[str]()
+
+    def interrupted(*given: object) -> object:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(given[2])
+        return judged(*given)  # type: ignore[arg-type]
+
+    generator = propagated()
+    monkeypatch.setattr(module, "judged", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        generator.things(progress=False, say=said.append)
+    assert len(said) == 1 and "masks to carry on to the next photograph, about" in said[0]
+    again, more = propagated(), list[object]()
+    monkeypatch.setattr(module, "judged", lambda *given: more.append(given[2]) or judged(*given))  # type: ignore[arg-type,func-returns-value]
+    found = again.things(progress=False, say=said.append)
+    assert len(said) == 1, "everything is tracked"
+    assert len(more) == len(again.route().keyframes) - 2 and not set(more) & set(done)
+    monkeypatch.setattr(module, "judged", judged)
+    undisturbed = module.find_things(
+        again.sights, again.route(), again._read,
+        lambda keyframe: judged(again.sights, again.route(), keyframe, again._read, again.config), again.config,
+    )  # fmt: skip
+    assert found.runs == undisturbed.runs and (found.members != undisturbed.members).nnz == 0
+    np.testing.assert_array_equal(found.owner, undisturbed.owner)
+
+
 def test_a_damaged_file_is_made_again(propagated: Make) -> None:
     generator = propagated()
     route = generator.route()
