@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
+import importlib.util
+import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -15,23 +18,45 @@ sys.path.insert(0, str(ROOT / "tests" / "masks" / "models"))
 from hub_models import small_folder  # noqa: E402
 
 
-def check(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "examples" / "check_models.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    """The script, in this process: another would only import the libraries again."""
+    spec = importlib.util.spec_from_file_location("check_models", ROOT / "examples" / "check_models.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_every_model_gets_a_row_and_one_that_sees_nothing_is_doubtful(tmp_path: Path) -> None:
+@pytest.fixture
+def check(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs the script with arguments; returns its code."""
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["check_models.py", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        code: int = script.main()
+        return code
+
+    return run
+
+
+def test_every_model_gets_a_row_and_one_that_sees_nothing_is_doubtful(
+    check: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     folder = small_folder("sam", tmp_path / "small")
-    done = check(folder, tmp_path / "nothing.pth", "--device", "cpu", "--points-per-side", 2)
-    assert done.returncode == 1, done.stderr
-    rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| /")]
+    assert check(folder, tmp_path / "nothing.pth", "--device", "cpu", "--points-per-side", 2) == 1
+    said = capsys.readouterr().out
+    rows = [line.split(" | ") for line in said.splitlines() if line.startswith("| /")]
     assert len(rows) == 2 and all(len(row) == 8 for row in rows)
     assert rows[0][1] == "sam" and rows[0][2] == "**doubtful**" and "of 3" in rows[0][3]
     assert rows[0][5] == "256x64x64" and len(rows[0][6].split(" / ")) == 4
     assert rows[1][2].startswith("not opened:") and "expected a mask model" in rows[1][2]
-    assert "transformers 5" in done.stdout
+    assert "transformers 5" in said
 
 
-def test_the_names_are_listed() -> None:
-    done = check("--list")
-    assert done.returncode == 0 and "mobile (41 MB, Apache-2.0)" in done.stdout and "sam3" in done.stdout
+def test_the_names_are_listed(check: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert check("--list") == 0
+    said = capsys.readouterr().out
+    assert "mobile (41 MB, Apache-2.0)" in said and "sam3" in said
