@@ -72,11 +72,11 @@ def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_malformed_inputs_are_refused_in_one_line_or_give_whole_results(tmp_path: Path) -> None:
-    done = _python("-m", "tests.robustness.inputs", "--count", "50", "--seed", "3", "--work", str(tmp_path / "work"))
+    done = _python("-m", "tests.robustness.inputs", "--count", "20", "--seed", "3", "--work", str(tmp_path / "work"))
     assert done.returncode == 0, done.stdout + done.stderr
     total = next(line for line in done.stdout.splitlines() if line.startswith("all ")).split()[1:]
     tried, refused, accepted, *_ = map(int, total)
-    assert tried == 50 and refused > 10 and accepted > 5
+    assert tried == 20 and refused > 5 and accepted > 2
 
 
 def test_every_kind_of_fault_would_be_seen(tmp_path: Path) -> None:
