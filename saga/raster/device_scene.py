@@ -10,11 +10,11 @@ from torch import Tensor
 
 from saga.raster.geometry import Geometry
 from saga.raster.operator import BlendOperator, Surface
-from saga.raster.window import LARGEST, Bounds, WindowOperator
+from saga.raster.window import LARGEST, Bounds, WindowOperator, view_operator
 from saga.runtime.device import choose_device
 from saga.scene import Camera, Scene
 
-_REMEMBERED_BYTES, _FEWEST_REMEMBERED = 2 * 10**9, 8
+_REMEMBERED_BYTES, _FEWEST_REMEMBERED = 2 * 10**9, 2
 _BYTES_PER_GAUSSIAN, _BYTES_PER_PIXEL = 84, 40
 """What a projected view takes, about: splats, sorted tiles and weight; alpha, depth and tile offsets."""
 _PICTURE_BYTES = 256 << 20
@@ -90,7 +90,7 @@ class DeviceScene:
     def _projected(self, name: str) -> BlendOperator:
         camera = self.scene.camera(name)
         if self.scene.is_view(camera) or camera.width * camera.height > LARGEST:
-            return BlendOperator(self.geometry, camera)
+            return view_operator(self.geometry, camera, self._bounds)
         return WindowOperator(self.geometry, camera, self._bounds.reaching(camera))
 
     @cached_property

@@ -81,6 +81,13 @@ class Geometry:
         """Returns the same Gaussians in units of the rasterizer."""
         return self if self.unit == 1 else replace(self, means=self.means * self.unit, scales=self.scales * self.unit)
 
+    def of_rows(
+        self,
+        rows: Tensor,  # [n] int64
+    ) -> Geometry:
+        """Returns some of the Gaussians."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in TENSORS})
+
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Geometry:
         """Returns the same Gaussians on another device or in another floating type."""
         moved = {name: getattr(self, name).to(device=device, dtype=dtype) for name in TENSORS}

@@ -44,6 +44,15 @@ class SparseRows:
         entries = torch.arange(int(indptr[-1]), device=order.device) + shift
         return SparseRows(indptr, self.indices[entries], self.weights[entries], self.columns)
 
+    def compacted(self) -> tuple[SparseRows, Tensor]:
+        """Returns the rows over those columns alone that have an entry, and which these are, int64 [T] ascending."""
+        has_entry = torch.zeros(self.columns, dtype=torch.bool, device=self.indices.device)
+        has_entry[self.indices.long()] = True
+        columns = has_entry.nonzero()[:, 0]
+        place = torch.empty(self.columns, dtype=torch.int32, device=self.indices.device)
+        place[columns] = torch.arange(len(columns), dtype=torch.int32, device=place.device)
+        return SparseRows(self.indptr, place[self.indices.long()], self.weights, len(columns)), columns
+
     @staticmethod
     def concatenated(parts: list[SparseRows]) -> SparseRows:
         """Returns the rows of all parts, one after another; the parts share their columns."""

@@ -1,17 +1,15 @@
-"""The operator of a small picture: only the Gaussians that can reach it are projected.
+"""The operator of a picture that shows a small part of a scene: only the Gaussians that can reach it are projected.
 
-A click from a camera that nobody looked through before needs a few pixels, and projecting and sorting all of a large
-scene for them would take most of its time.
+A click from a camera that nobody looked through before needs a few pixels, and a view of a city shows a street:
+projecting and sorting all of a large scene for them would take most of the time, and of the memory.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
-from saga.raster.geometry import TENSORS, Geometry
+from saga.raster.geometry import Geometry
 from saga.raster.operator import BlendOperator
 from saga.raster.reference import NEAR
 from saga.raster.sparse import SparseRows
@@ -20,6 +18,10 @@ from saga.scene.camera import Camera
 
 LARGEST = 128 * 128
 """Pixels of a picture that it is worth it for."""
+_LARGE_SCENE = 1 << 19
+"""Gaussians from which a view is worth looking for those that reach it."""
+_FEW = 0.5
+"""Share of the Gaussians that reach a view below which the others are left out."""
 _DEVIATIONS = 3.34
 """Standard deviations at which the most opaque Gaussian falls below an alpha of 1/255, rounded up."""
 _SLACK = 3.0
@@ -64,13 +66,27 @@ class Bounds:
         return rows_of(torch.cat(inside))
 
 
+def view_operator(geometry: Geometry, camera: Camera, bounds: Bounds | None) -> BlendOperator:
+    """Returns the operator of a view, which projects what can reach it where that is a small part of a large scene.
+
+    Args:
+        geometry: the scene.
+        camera: the view.
+        bounds: those of the scene; None projects all.
+    """
+    if bounds is not None and len(geometry) >= _LARGE_SCENE:
+        rows = bounds.reaching(camera)
+        if len(rows) < _FEW * len(geometry):
+            return WindowOperator(geometry, camera, rows)
+    return BlendOperator(geometry, camera)
+
+
 class WindowOperator(BlendOperator):
     """A BlendOperator that has projected some of the Gaussians; rows and products are those of all of them."""
 
     def __init__(self, geometry: Geometry, camera: Camera, rows: Tensor) -> None:  # [n] int64
         """Projects the Gaussians of some rows, all that reach the picture."""
-        parts = {name: getattr(geometry, name)[rows] for name in TENSORS}
-        super().__init__(replace(geometry, **parts), camera)
+        super().__init__(geometry.of_rows(rows), camera)
         self._rows, self._count = rows, len(geometry)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from saga.masks.patterns import patterns
 from saga.masks.rules import grid_coverage, trained_masks, with_rest
 from saga.masks.source import WeightedMasks
 from saga.raster import BlendOperator, Geometry, SparseRows
+from saga.raster.window import Bounds, view_operator
 from saga.scene import Camera
 from saga.scene.camera import spread
 from saga.train.config import TrainConfig
@@ -48,10 +50,12 @@ class CachedView:
 
 @dataclass(frozen=True)
 class PixelCache:
-    """The cached views and the rows of A of all their pixels."""
+    """The cached views and the rows of A of all their pixels, over the Gaussians that any of these pixels shows."""
 
     views: list[CachedView]
     rows: SparseRows
+    touched: Tensor  # [T] int64
+    """The Gaussians that are the columns of `rows`: all that steps can change, often few of a large scene."""
 
 
 def build_cache(
@@ -75,8 +79,10 @@ def build_cache(
     views: list[CachedView] = []
     rows: list[SparseRows] = []
     first = 0
+    bounds = Bounds(geometry)
     for camera in cameras:
-        sampled = _sample_view(geometry, camera, masks, per_view, rng, first)
+        operator = partial(view_operator, geometry, camera, bounds)
+        sampled = _sample_view(operator, camera, masks, per_view, rng, first)
         tick()
         if sampled is not None:
             views.append(sampled[0])
@@ -86,8 +92,9 @@ def build_cache(
         raise SagaError(
             f"no mask covers the scene in any of {len(cameras)} views; check that masks and cameras belong together."
         )
-    joined = SparseRows.concatenated(rows)
-    return PixelCache(views, joined.placed(geometry.device, config.gpu_cache_megabytes * 10**6))
+    joined, touched = SparseRows.concatenated(rows).compacted()
+    placed = joined.placed(geometry.device, config.gpu_cache_megabytes * 10**6)
+    return PixelCache(views, placed, touched.to(geometry.device))
 
 
 def training_views(cameras: list[Camera], config: TrainConfig) -> list[Camera]:
@@ -96,12 +103,17 @@ def training_views(cameras: list[Camera], config: TrainConfig) -> list[Camera]:
 
 
 def _sample_view(
-    geometry: Geometry, camera: Camera, source: MaskSource, count: int, rng: np.random.Generator, first: int
+    project: Callable[[], BlendOperator],
+    camera: Camera,
+    source: MaskSource,
+    count: int,
+    rng: np.random.Generator,
+    first: int,
 ) -> tuple[CachedView, SparseRows] | None:
     masks = source.masks(camera)  # [M, H, W]
     if not masks.any():
         return None
-    operator = BlendOperator(geometry, camera)
+    operator = project()
     kept = trained_masks(masks, operator)
     flat = with_rest(masks[kept])
     weights = _weights(source, camera, kept, len(flat))
@@ -114,7 +126,7 @@ def _sample_view(
         return None
     hits = shown.nonzero()[:, 0]
     members, pattern = (torch.from_numpy(each) for each in patterns(flat[:, pixels[hits.numpy()]]))
-    device = geometry.means.device
+    device = operator.geometry.device
     coverage = None
     if source.has_features(camera):
         coverage = grid_coverage(flat.reshape(-1, camera.height, camera.width)).to(device)

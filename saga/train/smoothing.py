@@ -13,6 +13,10 @@ from saga.postprocess import nearest_neighbors
 from saga.raster import Geometry, SparseRows
 
 _COMPARED = 1 << 22  # neighbors of neighbors held in memory at a time
+_PIECE = 1 << 18
+"""Gaussians whose neighbors are put in order at a time."""
+_COLUMNS = 16
+"""Columns that are averaged at a time: a cache line of each Gaussian."""
 
 
 def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:
@@ -32,10 +36,34 @@ def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:
     counts = torch.ones(n, dtype=torch.int64, device=device)
     counts[places] = mutual.sum(1)
     indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    rows = torch.arange(n, device=device).repeat_interleave(counts)
-    indices = rows.to(torch.int32)  # right for the invisible
-    indices[visible[rows]] = places[found[mutual].long()].to(torch.int32)
-    return SparseRows(indptr, indices, (1.0 / counts)[rows], columns=n)
+    indices = torch.empty(int(indptr[-1]), dtype=torch.int32, device=device)
+    hidden = (~visible).nonzero()[:, 0]
+    indices[indptr[hidden]] = hidden.to(torch.int32)
+    # In pieces, since what lies between is several times as large as the result. A piece's entries lie in order, with
+    # those of the invisible, which are right already, among them.
+    for first in range(0, len(places), _PIECE):
+        own = places[first : first + _PIECE]
+        entries = indptr[own].repeat_interleave(counts[own]) + _within(counts[own])
+        piece = slice(first, first + _PIECE)
+        indices[entries] = places[found[piece][mutual[piece]].long()].to(torch.int32)
+    return SparseRows(indptr, indices, (1.0 / counts).repeat_interleave(counts), columns=n)
+
+
+def smoothed(
+    average: SparseRows,
+    values: Tensor,  # [N, C]
+) -> None:
+    """Replaces values by their averages, some columns at a time, so that no second array is as large."""
+    for part in values.split(_COLUMNS, dim=1):
+        part.copy_(average.render(part.contiguous()))
+
+
+def _within(
+    counts: Tensor,  # [n] int64
+) -> Tensor:  # [sum of counts] int64
+    """Returns 0, 1, ... for the entries of each row."""
+    starts = counts.cumsum(0) - counts
+    return torch.arange(int(counts.sum()), device=counts.device) - starts.repeat_interleave(counts)
 
 
 def _mutual(

@@ -9,11 +9,14 @@ over many masks and fade what only a few masks tell apart (diffusion maps: Coifm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from saga.train.sampler import CachedView, PixelCache
+from saga.raster import SparseRows
+from saga.train.sampler import CachedView
 
 _ITERATIONS = 6
 """Subspace iterations; the leading eigenvalues lie apart enough for few."""
@@ -24,18 +27,19 @@ _DIFFUSION = 4
 
 
 def spectral_start(
-    cache: PixelCache,
+    views: Sequence[CachedView],
+    rows: SparseRows,
     dimensions: int,
     generator: torch.Generator,
-) -> Tensor:  # [N, C]
-    """Features of unit length, float32 [N, C], 0 for Gaussians that no mask shows. Uses no iteration of training."""
-    operator = _MaskOperator(cache)
+) -> Tensor:  # [T, C]
+    """Features of unit length of the columns of `rows`, float32 [T, C], 0 for Gaussians that no mask shows."""
+    operator = _MaskOperator(views, rows)
     masks = operator.masks
     wanted = min(dimensions, masks)
     probes = torch.randn(masks, min(wanted + _SPARE, masks), generator=generator).to(operator.device)
     for _ in range(_ITERATIONS):
         probes = torch.linalg.qr(operator.masks_of(operator.gaussians_of(probes))).Q
-    spread = operator.gaussians_of(probes)  # [N, wanted + spare]
+    spread = operator.gaussians_of(probes)  # [T, wanted + spare]
     values, vectors = torch.linalg.eigh(probes.T @ operator.masks_of(spread))
     values, vectors = values.flip(0)[:wanted].clamp(min=1e-9), vectors.flip(1)[:, :wanted]
     features = (spread @ vectors) * values ** (_DIFFUSION - 0.5) * operator.balance[:, None]
@@ -45,22 +49,20 @@ def spectral_start(
 class _MaskOperator:
     """The normalized H and its transpose, applied view by view; never formed."""
 
-    def __init__(self, cache: PixelCache) -> None:
-        self.rows, self.views = cache.rows, cache.views
-        self.device = cache.views[0].pattern.device
-        self.masks = sum(view.members.shape[1] for view in cache.views)
+    def __init__(self, views: Sequence[CachedView], rows: SparseRows) -> None:
+        self.rows, self.views = rows, views
+        self.device = views[0].pattern.device
+        self.masks = sum(view.members.shape[1] for view in views)
         # A mask of weight w counts as w masks do: the square root of w on either side of H^T H.
-        self._size = torch.cat(
-            [_members(view).sum(0).clamp(min=1).rsqrt() * _root(view) for view in cache.views]
-        )  # [M]
-        self.balance = torch.ones(self.rows.columns, device=self.device)  # [N]
+        self._size = torch.cat([_members(view).sum(0).clamp(min=1).rsqrt() * _root(view) for view in views])  # [M]
+        self.balance = torch.ones(self.rows.columns, device=self.device)  # [T]
         ones = torch.ones(self.rows.columns, 1, device=self.device)
         degree = self.gaussians_of(self.masks_of(ones))[:, 0]
         self.balance = torch.where(degree > 1e-6, degree.clamp(min=1e-6).rsqrt(), 0.0)
 
     def masks_of(
         self,
-        x: Tensor,  # [N, K]
+        x: Tensor,  # [T, K]
     ) -> Tensor:  # [M, K]
         rendered = self.rows.render(self.balance[:, None] * x)
         parts = []
@@ -73,7 +75,7 @@ class _MaskOperator:
     def gaussians_of(
         self,
         y: Tensor,  # [M, K]
-    ) -> Tensor:  # [N, K]
+    ) -> Tensor:  # [T, K]
         parts = []
         for view, own in zip(
             self.views, (self._size[:, None] * y).split([v.members.shape[1] for v in self.views]), strict=True

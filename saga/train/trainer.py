@@ -34,7 +34,8 @@ from saga.train.losses import (
 )
 from saga.train.sam_projection import SamProjection
 from saga.train.sampler import CachedView, PixelCache, build_cache, training_views
-from saga.train.smoothing import neighbor_average
+from saga.train.shown import shown_rows
+from saga.train.smoothing import neighbor_average, smoothed
 from saga.train.spectral import spectral_start
 
 _INITIAL_SCALE = 1e-3
@@ -54,8 +55,9 @@ class Trainer:
         device = geometry.means.device
         self.config, self.cache, self.average, self.masks = config, cache, average, masks
         self.random = torch.Generator().manual_seed(config.seed)
-        self.features = self._start(len(geometry)).to(device)
-        self.adam = RowsAdam(self.features, config.learning_rate)
+        self._features = self._start(len(geometry)).to(device)
+        # Steps change what sampled pixels show, and nothing else: the state of the optimizer is of that alone.
+        self.adam = RowsAdam(self._features[cache.touched], config.learning_rate)
         self.phi: SamProjection | None = None
         self.phi_adam: torch.optim.Adam | None = None
         # Without a step of SAM guidance phi would stay random, and prompts by SAM's features would mean nothing.
@@ -74,11 +76,26 @@ class Trainer:
         if self.config.start == "random":
             return torch.randn(count, self.config.dimensions, generator=self.random) * _INITIAL_SCALE
         scales = scale_columns(self.config)
-        features = torch.zeros(count, self.config.dimensions, device=self.cache.rows.weights.device)
-        start = spectral_start(self.cache, scales[0].stop, self.random) * _SPECTRAL_SCALE
+        touched = self.cache.touched
+        features = torch.zeros(count, self.config.dimensions, device=touched.device)
+        start = spectral_start(self.cache.views, self.cache.rows, scales[0].stop, self.random) * _SPECTRAL_SCALE
         for columns in scales:
-            features[:, columns] = start[:, : columns.stop - columns.start]
-        return features if self.average is None else self.average.render(features)
+            features[touched, columns] = start[:, : columns.stop - columns.start]
+        if self.average is not None:
+            smoothed(self.average, features)
+        return features
+
+    @property
+    def features(self) -> Tensor:  # [N, C]
+        """Features of all Gaussians as they are now."""
+        self._features[self.cache.touched] = self.adam.x
+        return self._features
+
+    @features.setter
+    def features(self, features: Tensor) -> None:  # [N, C]
+        if features is not self._features:
+            self._features.copy_(features)
+        self.adam.x.copy_(self._features[self.cache.touched])
 
     @property
     def losses(self) -> dict[str, float]:
@@ -87,17 +104,17 @@ class Trainer:
 
     @losses.setter
     def losses(self, means: dict[str, float]) -> None:
-        self._losses = {name: torch.tensor(mean, device=self.features.device) for name, mean in means.items()}
+        self._losses = {name: torch.tensor(mean, device=self.adam.x.device) for name, mean in means.items()}
 
     def step(self) -> None:
         """One update of the features (and phi) on sampled pixels of one random view."""
         view = self.cache.views[int(torch.randint(len(self.cache.views), (1,), generator=self.random))]
         chosen = torch.randint(len(view.pattern), (self.config.pixels,), generator=self.random).to(view.pattern.device)
         selected = chosen + view.first
-        rendered = self.cache.rows.render(self.features, selected).requires_grad_()
+        rendered = self.cache.rows.render(self.adam.x, selected).requires_grad_()
         lengths = None
         if self.config.norm_regularization > 0:
-            lengths = self.cache.rows.render(self.features.norm(dim=1, keepdim=True), selected)[:, 0]
+            lengths = self.cache.rows.render(self.adam.x.norm(dim=1, keepdim=True), selected)[:, 0]
         loss = self._loss(rendered, view, view.pattern[chosen], lengths)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
@@ -109,7 +126,9 @@ class Trainer:
         self.iteration += 1
         every = self.config.smooth_every
         if self.average is not None and every > 0 and self.iteration % every == 0:
-            self.features.copy_(self.average.render(self.features))
+            features = self.features
+            smoothed(self.average, features)
+            self.features = features
 
     def _loss(self, rendered: Tensor, view: CachedView, pattern: Tensor, lengths: Tensor | None) -> Tensor:
         config = self.config
@@ -188,7 +207,7 @@ def train(
     """
     config = config or TrainConfig()
     placed = DeviceScene.of(scene, device)
-    scene, geometry = placed.scene, placed.geometry
+    scene = placed.scene
     if not scene.cameras:
         raise SagaError(
             f"{scene.path}: expected cameras to train with, found none; give --cameras, or --render-views N to make "
@@ -196,10 +215,13 @@ def train(
         )
     masks = masks if masks is not None else _default_masks(scene, progress)
     seconds: dict[str, float] = {}
+    views = training_views(scene.cameras, config)
+    shown = shown_rows(placed.geometry, views)
+    geometry = placed.geometry if shown is None else placed.geometry.of_rows(shown)
     learned = masks
     if config.agreement > 0:
         clock = time.perf_counter()
-        agreed = kept_agreements(placed, training_views(scene.cameras, config), masks, progress)
+        agreed = kept_agreements(placed, views, masks, progress)
         learned = AgreedMasks(masks, agreed, config.agreement)
         seconds["agreement"] = time.perf_counter() - clock
     with progress_bar(progress) as bar:
@@ -230,7 +252,11 @@ def train(
         "cache_megabytes": round(cache.rows.nbytes / 1e6, 1),
         "peak_memory_megabytes": peak_memory_megabytes(),
     }
-    return FeatureField(trainer.features, scene.gaussians.digest(), config, scene.cameras, trainer.phi, report)
+    features, phi = trainer.features, trainer.phi
+    del trainer, average  # their memory is wanted
+    if shown is not None:
+        features = features.new_zeros(len(placed.geometry), features.shape[1]).index_copy_(0, shown, features)
+    return FeatureField(features, scene.gaussians.digest(), config, scene.cameras, phi, report)
 
 
 def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None:
@@ -258,7 +284,7 @@ def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None
 
 def _require_finite(trainer: Trainer, checkpoint: Checkpoint | None) -> None:
     """Raises SagaError where training diverged: such features never become a field."""
-    if trainer.features.isfinite().all():
+    if trainer.adam.x.isfinite().all():
         return
     resumed = "" if checkpoint is None or not checkpoint.path.exists() else f", and delete {checkpoint.path}"
     raise SagaError(

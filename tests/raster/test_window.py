@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from saga.raster import BlendOperator, DeviceScene, Geometry
-from saga.raster.window import Bounds, WindowOperator
+from saga.raster import BlendOperator, DeviceScene, Geometry, window
+from saga.raster.window import Bounds, WindowOperator, view_operator
 from saga.scene import Camera, Scene
 
 
@@ -33,18 +33,18 @@ def _scene(seed: int, unit: float) -> tuple[Geometry, Camera]:
 def test_a_window_shows_what_all_gaussians_show(seed: int, unit: float):
     geometry, camera = _scene(seed, unit)
     rows = Bounds(geometry).reaching(camera)
-    window, whole = WindowOperator(geometry, camera, rows), BlendOperator(geometry, camera)
+    part, whole = WindowOperator(geometry, camera, rows), BlendOperator(geometry, camera)
     pixels = whole.pixels().reshape(-1, 2)
-    one, other = window.rows(pixels), whole.rows(pixels)
+    one, other = part.rows(pixels), whole.rows(pixels)
     assert len(rows) < 0.7 * len(geometry) and len(one.indices) > 0
     assert torch.equal(one.indptr, other.indptr) and torch.equal(one.indices, other.indices)
     assert torch.equal(one.weights, other.weights) and one.columns == other.columns
     x, y = torch.rand(len(geometry), 3), torch.rand(24, 40, 2)
-    torch.testing.assert_close(window.render(x), whole.render(x))
-    torch.testing.assert_close(window.lift(y), whole.lift(y))
-    torch.testing.assert_close(window.depth(), whole.depth())
-    torch.testing.assert_close(window.alpha(), whole.alpha())
-    torch.testing.assert_close(window.surface().depth, whole.surface().depth)
+    torch.testing.assert_close(part.render(x), whole.render(x))
+    torch.testing.assert_close(part.lift(y), whole.lift(y))
+    torch.testing.assert_close(part.depth(), whole.depth())
+    torch.testing.assert_close(part.alpha(), whole.alpha())
+    torch.testing.assert_close(part.surface().depth, whole.surface().depth)
 
 
 def test_a_scene_takes_it_for_small_pictures_of_free_cameras(wall):
@@ -55,3 +55,16 @@ def test_a_scene_takes_it_for_small_pictures_of_free_cameras(wall):
     assert isinstance(placed.operator(small), WindowOperator)
     assert not isinstance(placed.operator(large), WindowOperator)
     assert not isinstance(placed.operator(view), WindowOperator)
+
+
+def test_a_view_of_a_part_of_a_large_scene_projects_that_part(monkeypatch: pytest.MonkeyPatch):
+    geometry, camera = _scene(0, 1.0)
+    bounds = Bounds(geometry)
+    assert not isinstance(view_operator(geometry, camera, bounds), WindowOperator), "the scene is small"
+    monkeypatch.setattr(window, "_LARGE_SCENE", 1000)
+    part = view_operator(geometry, camera, bounds)
+    assert isinstance(part, WindowOperator)
+    pixels = part.pixels().reshape(-1, 2)
+    assert torch.equal(part.rows(pixels).weights, BlendOperator(geometry, camera).rows(pixels).weights)
+    monkeypatch.setattr(window, "_FEW", 0.01)
+    assert not isinstance(view_operator(geometry, camera, bounds), WindowOperator), "most of it is shown"

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent.parent
 CAMPAIGNS = {
     "kills": ("--count", "4"),
     "signals": ("--count", "4"),
-    "writes": ("--every", "15"),
-    "inputs": ("--count", "300", "--intact"),
+    "writes": ("--every", "40"),
+    "inputs": ("--count", "150", "--intact"),
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from saga.raster import Geometry
+from saga.train import smoothing
 from saga.train.smoothing import neighbor_average
 
 
@@ -45,3 +46,28 @@ def test_mutual_neighbors_are_averaged():
     geometry = Geometry(means, torch.ones(5, 3), torch.eye(4)[:1].repeat(5, 1), torch.ones(5))
     averaged = neighbor_average(geometry, 2).render(torch.tensor([[0.0], [2.0], [10.0], [20.0], [7.0]]))
     assert averaged[:, 0].tolist() == [1.0, 1.0, 15.0, 15.0, 7.0]
+
+
+def test_pieces_are_put_together_in_order(monkeypatch):
+    torch.manual_seed(0)
+    n = 200
+    opacities = torch.rand(n) + 0.01
+    opacities[torch.randperm(n)[:40]] = 0.0
+    geometry = Geometry(torch.randn(n, 3), torch.ones(n, 3), torch.eye(4)[:1].repeat(n, 1), opacities)
+    whole = neighbor_average(geometry, 8)
+    monkeypatch.setattr(smoothing, "_PIECE", 7)
+    pieces = neighbor_average(geometry, 8)
+    assert torch.equal(pieces.indices, whole.indices) and torch.equal(pieces.weights, whole.weights)
+    own = torch.arange(n).repeat_interleave(whole.indptr.diff())
+    pairs = set(zip(own.tolist(), whole.indices.tolist(), strict=True))
+    assert pairs == {(b, a) for a, b in pairs} >= {(a, a) for a in range(n)}, "neighbors are mutual"
+
+
+def test_values_are_averaged_in_place():
+    torch.manual_seed(0)
+    n = 50
+    geometry = Geometry(torch.randn(n, 3), torch.ones(n, 3), torch.eye(4)[:1].repeat(n, 1), torch.ones(n))
+    average, values = neighbor_average(geometry, 8), torch.randn(n, 37)
+    expected = average.render(values)
+    smoothing.smoothed(average, values)
+    assert torch.equal(values, expected)

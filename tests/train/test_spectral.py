@@ -10,7 +10,7 @@ import torch
 
 from saga.raster import Geometry, SparseRows
 from saga.train import train
-from saga.train.sampler import CachedView, PixelCache
+from saga.train.sampler import CachedView
 from saga.train.spectral import spectral_start
 
 
@@ -23,12 +23,12 @@ def cache_of(camera, pixels_per_group=5, groups=3, views=4):
     seen = torch.cat([group * 4 + torch.randint(4, (per_view,), generator=generator) for _ in range(views)])
     count = len(seen)
     rows = SparseRows(torch.arange(count + 1), seen.int(), torch.ones(count), columns=groups * 4 + 1)
-    return PixelCache(cached, rows)
+    return cached, rows
 
 
 @pytest.mark.parametrize("dimensions", [8, 32])
 def test_gaussians_of_one_mask_are_alike_and_of_different_ones_are_not(tiny_scene, dimensions):
-    features = spectral_start(cache_of(tiny_scene.cameras[0]), dimensions, torch.Generator().manual_seed(0))
+    features = spectral_start(*cache_of(tiny_scene.cameras[0]), dimensions, torch.Generator().manual_seed(0))
     assert features.shape == (13, dimensions)
     similarity = features[:12] @ features[:12].T
     group = torch.arange(12) // 4
@@ -47,7 +47,7 @@ def test_what_one_view_of_many_tells_apart_stays_alike(tiny_scene):
     cached.append(CachedView(camera, (views - 1) * len(gaussian), split, halves, None))
     count = views * len(gaussian)
     rows = SparseRows(torch.arange(count + 1), gaussian.repeat(views).int(), torch.ones(count), columns=8)
-    features = spectral_start(PixelCache(cached, rows), 8, torch.Generator().manual_seed(0))
+    features = spectral_start(cached, rows, 8, torch.Generator().manual_seed(0))
     assert float(features[0] @ features[3]) > 0.99
     assert abs(float(features[0] @ features[4])) < 0.01
 
@@ -72,12 +72,12 @@ def test_training_goes_on_from_it(tiny_scene, instances, quick):
 
 
 def test_a_mask_of_weight_two_counts_as_two_masks(tiny_scene):
-    plain = cache_of(tiny_scene.cameras[0], views=2)
+    plain, rows = cache_of(tiny_scene.cameras[0], views=2)
     members = torch.eye(3).bool()
     twice = torch.cat([members, members[:, :1]], dim=1)
     weighted, repeated = (
-        PixelCache([replace(view, **change) for view in plain.views], plain.rows)
+        [replace(view, **change) for view in plain]
         for change in ({"weights": torch.tensor([2.0, 1.0, 1.0])}, {"members": twice})
     )
-    start = [spectral_start(cache, 3, torch.Generator().manual_seed(0)) for cache in (weighted, repeated)]
+    start = [spectral_start(views, rows, 3, torch.Generator().manual_seed(0)) for views in (weighted, repeated)]
     torch.testing.assert_close(*(features @ features.T for features in start), atol=1e-3, rtol=0)

@@ -10,7 +10,7 @@ from saga.masks.patterns import patterns
 from saga.methods.disconerf.config import DiscoNerfConfig
 from saga.methods.disconerf.sampling import MaskedPixels, Supervision
 from saga.raster import SparseRows
-from saga.train.sampler import CachedView, PixelCache
+from saga.train.sampler import CachedView
 from saga.train.spectral import spectral_start
 
 _NOISE = 1e-3
@@ -29,8 +29,8 @@ def start_features(
     noise = torch.randn(rows.columns, config.dimensions, generator=random).to(rows.weights.device) * _NOISE
     if config.start == "random":
         return noise
-    cache = PixelCache([_as_patterns(view) for view in supervision.views], rows)
-    groups = spectral_start(cache, config.dimensions, random)
+    views = [_as_patterns(view) for view in supervision.views]
+    groups = spectral_start(views, rows, config.dimensions, random)
     return noise + (groups if average is None else average.render(groups))
 
 
