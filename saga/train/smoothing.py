@@ -72,5 +72,7 @@ def _mutual(
     """Tells which neighbors have the point among theirs, as it has itself."""
     chunk = max(1, _COMPARED // found.shape[1] ** 2)
     points = torch.arange(len(found), dtype=found.dtype, device=found.device)[:, None, None]
-    chunks = zip(points.split(chunk), found.split(chunk), strict=True)
-    return torch.cat([(found[others.long()] == own).any(2) for own, others in chunks])
+    mutual = torch.empty(found.shape, dtype=torch.bool, device=found.device)  # small parts would hold large holes open
+    for own, others, part in zip(points.split(chunk), found.split(chunk), mutual.split(chunk), strict=True):
+        part.copy_((found[others.long()] == own).any(2))
+    return mutual

@@ -34,7 +34,7 @@ def test_what_no_view_shows_is_left_out(tiny_scene, instances, quick):
     alone = replace(city, gaussians=Gaussians.from_arrays(*(part[rows.numpy()] for part in parts)))
     field = train(city, instances(), quick(), progress=False)
     expected = train(alone, instances(), quick(), progress=False).features
-    torch.testing.assert_close(field.features[rows], expected, atol=1e-4, rtol=1e-3)  # logarithms were taken twice
+    torch.testing.assert_close(field.features[rows], expected, atol=2e-3, rtol=0)  # logarithms were taken twice
     field.features[rows] = 0
     assert not field.features.any()
     field.check(city)
