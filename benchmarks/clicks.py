@@ -163,7 +163,7 @@ ABLATIONS: dict[str, tuple[Callable[[Trained], Segmenter], Callable[[], object]]
 
 def _coarse(field: FeatureField) -> FeatureField:
     features = field.scales[0].contiguous()
-    return replace(field, features=features, config=replace(field.config, scales=1, dimensions=features.shape[1]))
+    return replace(field, stored=features, config=replace(field.config, scales=1, dimensions=features.shape[1]))
 
 
 def main(

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from saga.query.matching import lengths_of
+
 _SAMPLE = 50_000
 _SEEDS = 128
 _CHUNK = 1 << 18
@@ -29,13 +31,13 @@ def cluster(
     """
     from sklearn.cluster import MiniBatchKMeans  # loaded when needed, as in queries.kmeans_centers
 
-    candidates = candidates & (field.norm(dim=1) > _NO_LENGTH)
+    candidates = candidates & (lengths_of(field) > _NO_LENGTH)
     rows = candidates.nonzero()[:, 0]
     if len(rows) == 0:
         return []
     rng = np.random.default_rng(seed)
     sampled = rows[torch.from_numpy(rng.choice(len(rows), min(_SAMPLE, len(rows)), replace=False)).to(rows.device)]
-    features = F.normalize(field[sampled], dim=1).cpu().numpy()
+    features = F.normalize(field[sampled].float(), dim=1).cpu().numpy()
     fitted = MiniBatchKMeans(min(_SEEDS, len(features)), n_init=1, batch_size=4096, random_state=seed).fit(features)
     centers = _merge(fitted.cluster_centers_, np.bincount(fitted.labels_), similarity)
     if len(centers) == 0:
@@ -68,6 +70,6 @@ def _merge(centers: np.ndarray, sizes: np.ndarray, similarity: float) -> np.ndar
 def _assign(field: Tensor, centers: Tensor, similarity: float) -> Tensor:  # [N] int64, -1 = none
     parts = []
     for part in field.split(_CHUNK):
-        best, index = (F.normalize(part, dim=1) @ centers.T).max(1)
+        best, index = (F.normalize(part.float(), dim=1) @ centers.T).max(1)
         parts.append(torch.where(best >= similarity, index, -1))
     return torch.cat(parts)

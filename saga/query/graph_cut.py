@@ -65,7 +65,9 @@ def _edges(
     other = part.indices.long()
     edge = other != nodes[near]
     near, other = near[edge], other[edge]
-    similarity = F.cosine_similarity(features[nodes[near]], features[other], dim=1).clamp(min=0).square()
+    similarity = (
+        F.cosine_similarity(features[nodes[near]].float(), features[other].float(), dim=1).clamp(min=0).square()
+    )
     return near, other, smoothness * similarity
 
 

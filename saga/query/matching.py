@@ -12,6 +12,8 @@ from saga.native import bindings
 
 _BLOCK = bindings.MATCH_BLOCK
 """Gaussians of a block lie side by side, channel by channel."""
+_PIECE = 1 << 16
+"""Gaussians that are made ready at a time, so that no second copy of all features is held."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,17 @@ class Matcher:
     def build(
         features: Tensor,  # [N, C]
     ) -> Matcher:
-        """Splits features into direction and length."""
-        lengths = features.norm(dim=1)
-        directions = (features / lengths.clamp(min=1e-12)[:, None]).half()
-        padded = F.pad(directions, (0, 0, 0, -len(features) % _BLOCK))
-        blocks = padded.reshape(-1, _BLOCK, features.shape[1]).transpose(1, 2).contiguous()
+        """Splits features of any floating type into direction and length, a piece at a time."""
+        count, channels = features.shape
+        blocks = torch.empty(-(-count // _BLOCK), channels, _BLOCK, dtype=torch.float16, device=features.device)
+        lengths = torch.empty(count, device=features.device)
+        pieces = zip(features.split(_PIECE), lengths.split(_PIECE), blocks.split(_PIECE // _BLOCK), strict=True)
+        for part, length, block in pieces:
+            part = part.float()
+            torch.norm(part, dim=1, out=length)
+            directions = part / length.clamp(min=1e-12)[:, None]
+            padded = F.pad(directions, (0, 0, 0, -len(part) % _BLOCK))
+            block.copy_(padded.reshape(-1, _BLOCK, channels).transpose(1, 2))
         return Matcher(blocks, lengths)
 
     def cosine(
@@ -71,3 +79,10 @@ def max_product_reference(
 ) -> Tensor:  # [B * 16]
     """Returns the same as `max_product`, in plain PyTorch."""
     return (queries @ blocks.float()).amax(1).flatten()
+
+
+def lengths_of(
+    features: Tensor,  # [N, C]
+) -> Tensor:  # [N]
+    """Returns the length of each feature, float32, of features of any floating type."""
+    return torch.cat([part.float().norm(dim=1) for part in features.split(_PIECE)])

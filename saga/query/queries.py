@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from saga.errors import SagaError
 from saga.query.matching import Matcher
 from saga.query.prompts import CheckedPrompt
-from saga.raster import BlendOperator
+from saga.raster import BlendOperator, SparseRows
 from saga.runtime.sets import rows_of
 
 _MOST_PIXELS = 4096
@@ -34,8 +34,11 @@ def rendered_features(
     features: Tensor,  # [N, C]
     pixels: np.ndarray,  # [P, 2]
 ) -> Tensor:  # [P, C]
-    """Returns rendered features at pixels (x, y), by single rows of A; 0 where nothing is shown."""
-    return operator.rows(torch.from_numpy(np.ascontiguousarray(pixels))).render(features)
+    """Returns rendered features at pixels (x, y), by single rows of A, float32; 0 where nothing is shown."""
+    rows = operator.rows(torch.from_numpy(np.ascontiguousarray(pixels)))
+    columns, places = torch.unique(rows.indices, return_inverse=True)  # few of a large scene
+    few = SparseRows(rows.indptr, places.to(torch.int32), rows.weights, len(columns))
+    return few.render(features[columns.long()].float())
 
 
 def onto_the_scene(
@@ -181,7 +184,7 @@ def centered(
             alike = rows_of(matcher.cosine(query[None]) > _ALIKE)
             if len(alike) == 0:
                 break
-            query = F.normalize(features.index_select(0, alike), dim=1).mean(0)
+            query = F.normalize(features[alike].float(), dim=1).mean(0)
         moved.append(query)
     return torch.stack(moved) if moved else queries
 

@@ -59,10 +59,10 @@ def queries(
         raise SagaError(
             f"prompt: expected an object there in {operator.camera.name}, found none by SAM; click on the object."
         )
-    device = field.features.device
+    device = field.stored.device
     with torch.no_grad():
         low = field.phi(torch.from_numpy(sam_features).to(device, torch.float32))  # [64 * 64, C]
-    rendered = rendered_features(operator, field.features, sample_pixels(mask, config.seed))
+    rendered = rendered_features(operator, field.stored, sample_pixels(mask, config.seed))
     coverage = grid_coverage(mask[None]).T.to(low)  # [64 * 64, 1]
     mean = mask_queries(low, coverage)
     if float((rendered @ mean[0] > 0).float().mean()) >= config.accept_overlap:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import math
 import warnings
@@ -20,7 +19,7 @@ from saga.files.transaction import atomic_path
 from saga.scene.format_names import SplatFormat
 from saga.scene.formats import format_by_name, format_of, highest_degree, written_converted
 from saga.scene.ply import DC, FILTER, MEANS, OPACITY, QUATERNION, SCALES, Layout, layout_of, read_ply
-from saga.scene.ply_header import write_any_header
+from saga.scene.ply_header import write_some_rows
 from saga.scene.spherical_harmonics import C0, MAX_EVALUATED, evaluate_basis
 
 # A block of rows of the widest layout (62 floats) stays in the processor's cache while its columns are taken
@@ -235,11 +234,8 @@ class Gaussians:
             with atomic_path(path) as temporary:
                 temporary.write_bytes(written_converted(Path(path), self._plain(kept, format), format))
             return
-        rows = self.vertices if mask is None else self.vertices[mask]
-        elements = [_with_rows(e, rows) if e.name == "vertex" else e for e in self.ply.elements]
-        ply = PlyData(elements, self.ply.text, self.ply.byte_order, self.ply.comments, self.ply.obj_info)
         with atomic_path(path) as temporary:
-            write_any_header(ply, temporary)
+            write_some_rows(self.ply, self.vertices, mask, temporary)
 
     def _plain(self, kept: np.ndarray, format: SplatFormat) -> PlyData:
         """The rows `kept` in the INRIA layout for a format that knows no other: filtered, three scales, its degree."""
@@ -334,10 +330,3 @@ def _check_shapes(
     if math.isqrt(coefficients) ** 2 != coefficients:
         raise ValueError(f"sh must be [N, K, 3] with K = 1, 4, 9, 16 or 25, got K = {coefficients}")
     return count, coefficients
-
-
-def _with_rows(element: PlyElement, rows: np.ndarray) -> PlyElement:
-    """Returns the element with other rows; properties and comments, which numpy does not know of, stay."""
-    changed = copy.copy(element)
-    changed.data = rows
-    return changed

@@ -6,18 +6,22 @@ are written as they were read.
 
 from __future__ import annotations
 
+import copy
 import io
 import re
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from plyfile import PlyData
+import numpy as np
+from plyfile import PlyData, PlyListProperty
 
 _ESCAPE = b"\x1a"
 _ESCAPED = re.compile(rb"\x1a([0-9a-f]{2})")
 _HEADER_END = re.compile(rb"^end_header\s*?(\r\n|\n|\r)", re.MULTILINE)
 _COMMENT = re.compile(rb"^(comment|obj_info)\b[^\r\n]*", re.MULTILINE)
 _LONGEST_HEADER_BYTES = 1 << 20
+_PIECE = 1 << 16
+"""Rows that are written at a time."""
 _BYTES = {
     name.encode(): size
     for size, names in (
@@ -69,10 +73,46 @@ def _check_counts(header: bytes, size: int) -> None:
         raise ValueError(f"its header counts at least {least} bytes of rows, where {size} follow")
 
 
-def write_any_header(ply: PlyData, path: Path) -> None:
-    """Write a PLY with the bytes that its comments were read with."""
+def write_some_rows(
+    ply: PlyData,
+    vertices: np.ndarray,  # [N]
+    mask: np.ndarray | None,  # [N]
+    path: Path,
+) -> None:
+    """Write a PLY with some of these vertices (bool [N]; None for all) in the place of its own.
+
+    Comments get the bytes that they were read with.
+
+    Rows of fixed size are copied a piece at a time: a city's are many gigabytes.
+    """
+    count = len(vertices) if mask is None else int(np.count_nonzero(mask))
+    has_lists = any(isinstance(prop, PlyListProperty) for element in ply.elements for prop in element.properties)
     with path.open("wb") as stream:
-        ply.write(_Unescaped(stream))
+        unescaped = _Unescaped(stream)
+        if ply.text or has_lists:
+            _with_vertices(ply, vertices if mask is None else vertices[mask]).write(unescaped)
+            return
+        # A row that stands for all of them gives the header its count.
+        header = _with_vertices(ply, np.broadcast_to(vertices[:1], count)).header
+        unescaped.write(f"{header}\n".encode("ascii"))
+        for element in ply.elements:
+            data, chosen = (vertices, mask) if element.name == "vertex" else (element.data, None)
+            kind = element.dtype(ply.byte_order)
+            for first in range(0, len(data), _PIECE):
+                piece = slice(first, first + _PIECE)
+                rows = data[piece] if chosen is None else data[piece][chosen[piece]]
+                stream.write(rows.astype(kind, copy=False).tobytes())
+
+
+def _with_vertices(ply: PlyData, rows: np.ndarray) -> PlyData:
+    """Returns the PLY with other vertices; properties and comments, which numpy does not know of, stay."""
+    elements = []
+    for element in ply.elements:
+        changed = copy.copy(element)
+        if element.name == "vertex":
+            changed.data = rows
+        elements.append(changed)
+    return PlyData(elements, ply.text, ply.byte_order, ply.comments, ply.obj_info)
 
 
 def _escape(line: bytes) -> bytes:

@@ -20,8 +20,10 @@ from saga.train.config import TrainConfig
 from saga.train.sam_projection import SamProjection
 from saga.train.tensor_file import read_tensors, write_tensors
 
-FORMAT_VERSION = 2
-"""2 stores cameras with their lens and photographs relative to the file; a field of version 1 is trained again."""
+FORMAT_VERSION = 3
+"""2 stores cameras with their lens and photographs relative to the file, 3 features in 16 bits. A field of version 1 is
+trained again."""
+_READ = (2, FORMAT_VERSION)
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -36,8 +38,9 @@ def scale_columns(config: TrainConfig) -> list[slice]:
 class FeatureField:
     """Features of every Gaussian of one scene, with what is needed to query them."""
 
-    features: Tensor  # [N, C]
-    """Features float32 [N, C], in the PLY's order."""
+    stored: Tensor  # [N, C]
+    """Features [N, C] as they are held, in the PLY's order: float16 from training and from a file, which is half the
+    memory. Zero rows have no direction in it: `features` is what to compute with."""
     scene_digest: str
     """Digest of the geometry the field was trained for (Gaussians.digest)."""
     config: TrainConfig
@@ -49,13 +52,19 @@ class FeatureField:
     report: dict[str, Any] | None = None
     """Seconds of each stage, losses, memory: JSON-ready."""
 
+    @property
+    def features(self) -> Tensor:  # [N, C]
+        """Features float32 [N, C], in the PLY's order. Whoever asks once has them in this type from then on."""
+        self.stored = self.stored.float()
+        return self.stored
+
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file, under a temporary name first.
 
         Raises:
             SagaError: the place cannot be written.
         """
-        tensors = {"features": self.features}
+        tensors = {"features": self.stored.half()}
         if self.phi is not None:
             tensors |= {f"phi.{k}": v for k, v in self.phi.state_dict().items()}
         metadata = {
@@ -86,7 +95,7 @@ class FeatureField:
         with reading(path, "a feature field of saga-train", "train again with saga-train SCENE.ply IMAGES"):
             tensors, metadata = read_tensors(path)
             version = metadata["format_version"]
-            if version != FORMAT_VERSION:
+            if version not in _READ:
                 raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; train again.")
             field = _assembled(tensors, metadata, path)
             lost = [lost_photograph(*pair) for pair in zip(metadata["cameras"], field.cameras, strict=True)]
@@ -97,19 +106,19 @@ class FeatureField:
 
     @property
     def scales(self) -> list[Tensor]:  # [N, C / S] each
-        """The features of each scale, the coarsest first."""
-        return [self.features[:, columns] for columns in scale_columns(self.config)]
+        """The features of each scale as they are held, the coarsest first."""
+        return [self.stored[:, columns] for columns in scale_columns(self.config)]
 
     def to(self, device: str | torch.device) -> FeatureField:
         """Returns the field with its tensors on a device; this one stays where it is."""
         phi = None if self.phi is None else copy.deepcopy(self.phi).to(device)
-        return replace(self, features=self.features.to(device), phi=phi)
+        return replace(self, stored=self.stored.to(device), phi=phi)
 
     def check(self, scene: Scene, path: str | Path | None = None) -> None:
         """Raises SagaError when the field was trained for another scene; `path` is named then."""
-        if self.scene_digest != scene.gaussians.digest() or len(self.features) != len(scene.gaussians):
+        if self.scene_digest != scene.gaussians.digest() or len(self.stored) != len(scene.gaussians):
             raise SagaError(
-                f"{path or 'field'}: this field was trained for another scene ({len(self.features)} Gaussians, "
+                f"{path or 'field'}: this field was trained for another scene ({len(self.stored)} Gaussians, "
                 f"{scene.path} has {len(scene.gaussians)}); train one for it with saga-train."
             )
 
@@ -125,7 +134,7 @@ def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path)
     _check_report(report)
     cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
     phi = _network(SamProjection, "phi.", config, tensors)
-    return FeatureField(features, digest, config, cameras, phi, report)
+    return FeatureField(features.half(), digest, config, cameras, phi, report)
 
 
 def _check_report(report: Any) -> None:

@@ -15,8 +15,8 @@ from saga.raster import Geometry, SparseRows
 _COMPARED = 1 << 22  # neighbors of neighbors held in memory at a time
 _PIECE = 1 << 18
 """Gaussians whose neighbors are put in order at a time."""
-_COLUMNS = 16
-"""Columns that are averaged at a time: a cache line of each Gaussian."""
+_COLUMNS = 8
+"""Columns that are averaged at a time."""
 
 
 def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:

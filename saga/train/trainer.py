@@ -17,7 +17,7 @@ from saga.masks.agreed import AgreedMasks, kept_agreements
 from saga.masks.own import are_given, model_of
 from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
-from saga.runtime.memory import peak_memory_megabytes
+from saga.runtime.memory import give_back, peak_memory_megabytes
 from saga.runtime.progress import progress_bar
 from saga.scene import Scene
 from saga.train.checkpoint import Checkpoint
@@ -231,11 +231,14 @@ def train(
         cache = build_cache(geometry, scene.cameras, learned, config, rng, lambda: bar.advance(cache_task))
         bar.update(cache_task, total=len(scene.cameras), completed=len(scene.cameras))
         synchronize(placed.device)
+        give_back()
         seconds["rows"] = time.perf_counter() - clock
         clock = time.perf_counter()
         average = neighbor_average(geometry, config.smooth_neighbors) if config.smooth_every > 0 else None
+        give_back()
         seconds["neighbors"] = time.perf_counter() - clock
         trainer = Trainer(geometry, cache, average, learned, config)
+        give_back()
         clock = time.perf_counter()
         kept = None if checkpoint is None else Checkpoint(Path(checkpoint), run_identity(scene, trainer))
         _run(trainer, kept, bar)
@@ -252,7 +255,7 @@ def train(
         "cache_megabytes": round(cache.rows.nbytes / 1e6, 1),
         "peak_memory_megabytes": peak_memory_megabytes(),
     }
-    features, phi = trainer.features, trainer.phi
+    features, phi = trainer.features.half(), trainer.phi
     del trainer, average  # their memory is wanted
     if shown is not None:
         features = features.new_zeros(len(placed.geometry), features.shape[1]).index_copy_(0, shown, features)
@@ -284,7 +287,7 @@ def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None
 
 def _require_finite(trainer: Trainer, checkpoint: Checkpoint | None) -> None:
     """Raises SagaError where training diverged: such features never become a field."""
-    if trainer.adam.x.isfinite().all():
+    if trainer.adam.x.half().isfinite().all():  # as they will be stored
         return
     resumed = "" if checkpoint is None or not checkpoint.path.exists() else f", and delete {checkpoint.path}"
     raise SagaError(

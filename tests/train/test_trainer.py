@@ -146,8 +146,8 @@ def test_smoothing_averages_the_features_of_neighbors(tiny_scene, instances, qui
         for every in (13, 12)
     )
     average = neighbor_average(Geometry.from_gaussians(tiny_scene.gaussians), quick().smooth_neighbors)
-    assert torch.equal(smooth, average.render(rough))
-    assert not torch.allclose(smooth, rough)
+    torch.testing.assert_close(smooth, average.render(rough), rtol=2e-3, atol=1e-5)  # both are stored in 16 bits
+    assert not torch.allclose(smooth, rough, rtol=1e-2)
 
 
 def test_norm_regularization_turns_features_along_a_ray_the_same_way(tiny_scene, instances, quick):

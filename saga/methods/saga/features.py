@@ -60,7 +60,7 @@ class _Scale:
         self,
         features: Tensor,  # [N, C]
     ) -> None:
-        self.features = features.contiguous()
+        self.features = features
 
     @cached_property
     def matcher(self) -> Matcher:
@@ -74,7 +74,7 @@ class FeatureQueries:
         """Keeps the features on the scene's device; `sam` turns points and boxes into masks first."""
         self._scene, self.field, self.config, self.sam = scene, field, config, sam
         self._scales = [_Scale(features) for features in field.scales]
-        self._whole = _Scale(field.features) if len(self._scales) > 1 else self._scales[0]
+        self._whole = _Scale(field.stored) if len(self._scales) > 1 else self._scales[0]
 
     @property
     def matcher(self) -> Matcher:

@@ -94,7 +94,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
 
     @property
     def features(self) -> Tensor:  # [N, C]
-        """The field's features. Raises SagaError where there is no field."""
+        """The field's features, float32. Raises SagaError where there is no field."""
         return self._asked.field.features
 
     @property
@@ -252,7 +252,7 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
             return
         with report.timed("cluster"):
             candidates = self.device_scene.valid & (self.matcher.lengths > 0)
-            objects = cluster(self.features, candidates, similarity, smallest, seed)
+            objects = cluster(self.field.stored, candidates, similarity, smallest, seed)
         for center, members in objects:
             yield members, self.matcher.cosine(center[None])
 

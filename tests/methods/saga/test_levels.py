@@ -101,7 +101,7 @@ def alike(tiny_scene, tiny_demo, own_masks, known_regions, clicked):
         closed = known_regions.closed.clip(max=0.9)  # not so closed that the two are told apart
         regions = replace(known_regions, shares=shares, members=members, own=own, closed=closed)
         config = QueryConfig(statistical_filter=False, region_growing=False, ball_query=False)
-        one_scale = replace(own_masks, features=features, config=replace(own_masks.config, scales=1))
+        one_scale = replace(own_masks, stored=features, config=replace(own_masks.config, scales=1))
         return Segmenter(tiny_scene, one_scale, config, "cpu", regions=regions)
 
     return segmenter, both
@@ -175,7 +175,7 @@ def test_a_mask_of_a_heap_does_not_blur_the_things_in_it(tiny_scene, tiny_demo, 
 def of_one_scale(field: FeatureField, index: int) -> FeatureField:
     features = field.scales[index]
     config = replace(field.config, scales=1, dimensions=features.shape[1])
-    return replace(field, features=features, config=config)
+    return replace(field, stored=features, config=config)
 
 
 def test_given_masks_rank_the_answers(tiny_scene, tiny_demo, heaped, known_regions, clicked):
