@@ -23,6 +23,8 @@ IN_MEMORY = {
     "saga/masks/cache.py": "digests",
     "saga/masks/scene/generator.py": "digests",
     "saga/masks/propagation/generator.py": "digests",
+    "saga/batch/storage.py": "digests",
+    "saga/batch/task.py": "digests",
     "saga/words/store.py": "digests",
     "saga/alignment/frames.py": "a message",
     "saga/scene/camera.py": "a name",
