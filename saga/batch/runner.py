@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from saga.batch.engine import Engine, EngineName, open_engine
 from saga.batch.events import Event, EventLog, Kind, Watcher, now
@@ -151,7 +152,7 @@ class _Batch:
             return False
         report.seconds, report.host = float(record["seconds"]), str(record.get("host", ""))
         report.peak_megabytes, report.facts = float(record.get("peak_megabytes", 0)), record.get("facts", {})
-        self._settle(task.name, "kept")
+        self._settle(task.name, "kept", _doubts(report.facts))
         return True
 
     def _make_ready(self, task: Task, digest: str) -> None:
@@ -181,7 +182,7 @@ class _Batch:
         report.peak_megabytes = outcome.peak_megabytes
         if not outcome.error:
             self._records.write(task, digest, outcome)
-            self._settle(task.name, "done", "; ".join(outcome.facts.get("warnings", ())), outcome)
+            self._settle(task.name, "done", _doubts(outcome.facts), outcome)
         elif report.attempts <= self._retries:
             self._tell("retried", task, outcome, report.attempts, outcome.error + _trace(outcome))
             self._make_ready(task, digest)
@@ -219,6 +220,11 @@ class _Batch:
 def staging_folder() -> Path:
     """Returns the folder in the user's cache (XDG_CACHE_HOME, or ~/.cache) for copies of what lies in storage."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "saga" / "staged"
+
+
+def _doubts(facts: Mapping[str, Any]) -> str:
+    """Returns what a command warned of."""
+    return "; ".join(map(str, facts.get("warnings", ())))
 
 
 def _trace(outcome: Outcome) -> str:

@@ -21,7 +21,7 @@ COLUMNS = (
 )  # fmt: skip
 _MOST_PICTURES = 12
 """Pictures of a scene: a page of hundreds of scenes is still opened."""
-_WIDTH, _QUALITY = 260, 82
+_WIDTH, _QUALITY = 370, 82
 _COLORS = {"done": "#1a7f4b", "kept": "#5b6470", "failed": "#c02b2b", "not run": "#b26a00"}
 _INK = "#23272e"
 _STYLE = """
@@ -38,11 +38,13 @@ section { background: #fff; border: 1px solid #dddcd6; border-left: 5px solid #1
 section.bad { border-left-color: #c02b2b; } section.open { border-left-color: #b26a00; }
 .head { display: flex; justify-content: space-between; gap: 16px; align-items: baseline; }
 .sheet { display: flex; flex-wrap: wrap; gap: 10px; margin: 10px 0 4px; }
-figure { margin: 0; width: 260px; } figure img { width: 100%; border-radius: 4px; display: block; }
+figure { margin: 0; width: 370px; } figure img { width: 100%; border-radius: 4px; display: block; }
 figcaption { font-size: 12.5px; color: #5b6470; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; } td, th { text-align: left; padding: 3px 12px 3px 0;
   vertical-align: top; overflow-wrap: anywhere; } th { font-weight: 500; color: #5b6470; }
-.wrong td { color: #c02b2b; } details summary { cursor: pointer; color: #5b6470; font-size: 13.5px; margin-top: 6px; }
+.wrong td { color: #c02b2b; }
+.fixed { white-space: nowrap; width: 1%; }
+details summary { cursor: pointer; color: #5b6470; font-size: 13.5px; margin-top: 6px; }
 """
 
 
@@ -105,7 +107,7 @@ def _section(name: str, tasks: list[TaskReport]) -> str:
     shown = [(each, made) for each in tasks if each.is_well and (made := _picture(each)) is not None]
     figures = "".join(
         f'<figure><img loading="lazy" alt="" src="data:image/jpeg;base64,{made}">'
-        f"<figcaption>{escape(printable(_short(each)))}</figcaption></figure>"
+        f"<figcaption>{escape(printable(_caption(each)))}</figcaption></figure>"
         for each, made in shown[:_MOST_PICTURES]
     )
     more = f'<p class="quiet">and {len(shown) - _MOST_PICTURES} more</p>' if len(shown) > _MOST_PICTURES else ""
@@ -127,9 +129,15 @@ def _rows(tasks: list[TaskReport]) -> str:
         attempts = f", {each.attempts} attempts" if each.attempts > 1 else ""
         took = duration(each.seconds) if each.seconds else ""
         said = escape(printable(first_line(each.message)))
-        state = f'<td class="state" style="color:{_COLORS.get(each.state, _INK)}">{each.state}{attempts}</td>'
-        rows.append(f"<tr{wrong}><td>{escape(printable(_short(each)))}</td>{state}<td>{took}</td><td>{said}</td></tr>")
+        state = f'<td class="state fixed" style="color:{_COLORS.get(each.state, _INK)}">{each.state}{attempts}</td>'
+        name = f'<td class="fixed">{escape(printable(_short(each)))}</td>'
+        rows.append(f'<tr{wrong}>{name}{state}<td class="fixed">{took}</td><td>{said}</td></tr>')
     return f"<table>{''.join(rows)}</table>"
+
+
+def _caption(report: TaskReport) -> str:
+    """Names a result, and says what is doubtful of it."""
+    return _short(report) + (f": {first_line(report.message)}" if report.message else "")
 
 
 def _short(report: TaskReport) -> str:

@@ -44,6 +44,8 @@ class Progress:
         """Takes an event."""
         if event.event == "submitted":
             self.submitted[event.task] = self._clock()
+        if event.event == "retried":  # it waits in the line again
+            self.submitted.pop(event.task, None)
         if event.event in ("failed", "retried", "not run"):
             self.troubles.append(f"{event.task}: {event.event}: {first_line(event.message)}")
         if event.event in _SETTLED:

@@ -22,7 +22,7 @@ def test_killed_workers_lose_their_own_task_alone(make: Make, tmp_path: Path) ->
         make("killed", "die_until", tries=str(tmp_path / "t1")),
         make("poisoned", "die_until", tries=str(tmp_path / "t2"), times=9),
         make("behind", inputs=("poisoned",)),
-        *(make(f"good{number}", "threads") for number in range(4)),
+        *(make(f"good{number}", "threads_at_import" if number % 2 else "threads") for number in range(4)),
     ]
     pool = ProcessPool(workers=2, threads=3)
     try:

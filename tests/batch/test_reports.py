@@ -48,7 +48,7 @@ def report(tmp_path: Path) -> Report:
     bad, behind = Task("<b>/train", print, group="<b>"), Task("<b>/objects/x", print, group="<b>")
     return Report(
         [
-            TaskReport(train, "kept", seconds=3.0), TaskReport(mug, "done", 2, 1.5, "host", 700.0),
+            TaskReport(train, "kept", seconds=3.0), TaskReport(mug, "done", 2, 1.5, "host", 700.0, "a doubt"),
             TaskReport(bad, "failed", 2, 0.5, message="scene.ply: expected <more>, found less.\nTraceback"),
             TaskReport(behind, "not run", message="waits for <b>/train"),
         ],
@@ -72,12 +72,13 @@ def test_the_page_for_people_is_whole_in_itself(report: Report) -> None:
     assert "1 of 2 scenes are well" in page.text
     assert "scene.ply: expected <more>, found less." in page.text and "Traceback" not in page.text
     assert page.classes == ["bad", ""]  # what went wrong comes first
+    assert "objects/mug: a doubt" in page.text
     assert "waits for <b>/train" in page.text and "done, 2 attempts" in page.text
     (source,) = page.sources
     prefix = "data:image/jpeg;base64,"
     assert source.startswith(prefix) and "http" not in text
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(source.removeprefix(prefix)))))
-    assert shown.shape[1] <= 520 and shown[5, 20, 0] > 150 and shown[5, -20].max() < 60
+    assert shown.shape[1] <= 740 and shown[5, 20, 0] > 150 and shown[5, -20].max() < 60
 
 
 def test_pictures_that_are_gone_or_damaged_are_left_out(report: Report) -> None:

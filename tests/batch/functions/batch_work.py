@@ -12,6 +12,8 @@ from saga.errors import SagaError
 from saga.files.transaction import atomic_path
 
 Places = dict[str, Path]
+THREADS_AT_IMPORT = os.environ.get("OMP_NUM_THREADS", "none")
+"""What libraries that were loaded with this module would compute with."""
 
 
 def write(places: Places, text: str = "", log: str = "") -> dict[str, Any]:
@@ -58,6 +60,11 @@ def threads(places: Places) -> None:
     write(places, os.environ.get("OMP_NUM_THREADS", "none"))
 
 
+def threads_at_import(places: Places) -> None:
+    """Writes how many threads libraries were told to compute with when this module was loaded."""
+    write(places, THREADS_AT_IMPORT)
+
+
 def nothing(places: Places) -> None:
     """Makes nothing."""
 
@@ -72,3 +79,11 @@ def _count(tries: str) -> int:
     with Path(tries).open("a") as file:
         file.write("x")
     return len(Path(tries).read_text())
+
+
+def hold(places: Places, began: str, go: str) -> None:
+    """Says that it has begun, and goes on once a file is there."""
+    Path(began).write_text(str(os.getpid()))
+    while not Path(go).exists():
+        time.sleep(0.05)
+    write(places, "held")
