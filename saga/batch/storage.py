@@ -51,7 +51,7 @@ def identity(place: str) -> str | None:
 def _local_files(path: Path) -> list[list[object]] | None:
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # names with zero bytes are none
         return None
     if not stat.S_ISDIR(found.st_mode):
         return [["", found.st_size, found.st_mtime_ns]]

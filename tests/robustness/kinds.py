@@ -74,6 +74,11 @@ def discover(*more: str) -> Step:
     return "discover", ["scene.ply", *given, *more, "--device", "cpu", "--out", "out"]
 
 
+def batch(manifest: str) -> Step:
+    """saga-batch, as far as it goes without doing anything."""
+    return "batch", [manifest, "--dry-run"]
+
+
 def evaluate(*more: str) -> Step:
     """saga-eval on the one scene that there is."""
     return "eval", [*EVALUATION, *more, "--out", "out"]
@@ -235,6 +240,9 @@ FILES: tuple[Kind, ...] = (
     Kind("strokes", (*EARLIER, "strokes.png"), one_of("strokes.png", containers.damaged_picture),
          tuple(((name, [each for each in words if each not in ("--points", "48,24")]),)
                for name, words in (segment("--scribble", "strokes.png"), segment("--mask", "strokes.png")))),
+    Kind("manifest", (*SCENE, "batch.yaml"), one_of("batch.yaml", mutations.damaged_text), ((batch("batch.yaml"),),)),
+    Kind("table of scenes", (*SCENE, "batch.csv"), one_of("batch.csv", mutations.damaged_text),
+         ((batch("batch.csv"),),)),
     Kind("earlier object", (*EARLIER, "earlier/object"), one_of("earlier/object/**/*", mutations.damaged_bytes),
          ((("segment", [*segment()[1][:-1], "earlier/object"]),),), ("earlier*",)),
     Kind("earlier objects", (*EARLIER, "earlier/objects"), one_of("earlier/objects/*.json", mutations.damaged_json),

@@ -58,6 +58,7 @@ def write_world(folder: Path) -> None:
     strokes[23:25, 44:52] = 255
     Image.fromarray(strokes).save(folder / "strokes.png")
     torch.save({"image_encoder.pos_embed": torch.zeros(1, 4, 4, 8)}, folder / "sam.pth")
+    _write_manifests(folder)
     programs.write_programs(folder)
     programs.load_programs()
     _train(folder)
@@ -70,6 +71,20 @@ def hurry() -> None:
 
     preview._PANEL = (96, 72)
     contact_sheets._PANEL = 64
+
+
+def _write_manifests(folder: Path) -> None:
+    """Writes a manifest of each kind."""
+    (folder / "batch.yaml").write_text(
+        "out: out\ndefaults: {device: cpu, train: {iterations: 3, regions: false}}\nscenes:\n- scene.ply\n"
+        "- name: other\n  scene: scene.ply\n  images: images\n  masks: instances\n  blocks: 2\n  objects:\n"
+        "  - {name: mug, view: 000.png, points: [[48, 24]], also: {001.png: [[3, 4.5]]}}\n"
+        "  - {name: box, view: 000.png, box: [8, 8, 56, 40]}\n  - everything\n  export: {labels_in_ply: true}\n"
+    )
+    (folder / "batch.csv").write_text(
+        "name,scene,images,object,view,points,text,train.iterations\n"
+        'hall,scene.ply,images,mug,000.png,"48,24 3,4",,3\nhall,,,plant,,,a plant,\n,scene.ply,,everything,,,,\n'
+    )
 
 
 def _train(folder: Path) -> None:
