@@ -12,6 +12,11 @@ from torch import Tensor, nn
 
 from saga.masks.models.two_way import SharedImage, SharedPositions, TwoWay
 
+_OF_THE_IMAGE = (
+    "encoder_conv1", "encoder_norm", "encoder_conv2", "compress_vit_conv1", "compress_vit_norm", "compress_vit_conv2",
+)  # fmt: skip
+"""What SAM-HQ's decoder makes of an image alone, and the library makes again for every batch of prompts."""
+
 
 def share_image(model: Any, kind: str) -> None:
     """Lets a model of transformers compute once what the prompts of an image share; its weights stay as they are.
@@ -21,6 +26,8 @@ def share_image(model: Any, kind: str) -> None:
     """
     decoder = model.mask_decoder
     decoder.transformer = _SharedTransformer(decoder.transformer, mended=kind == "sam_hq")
+    for name in _OF_THE_IMAGE if kind == "sam_hq" else ():
+        setattr(decoder, name, _Remembered(getattr(decoder, name)))
 
 
 class _SharedTransformer(nn.Module):
@@ -63,6 +70,24 @@ class _SharedTransformer(nn.Module):
         if self._shared is None or not _same(cells, self._given_cells):
             self._given_cells, self._shared = cells.clone(), self._two_way.image(cells, self._positions)
         return self._shared
+
+
+class _Remembered(nn.Module):
+    """Stands for a module that is given the same again and again."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self._own = module
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def forward(
+        self,
+        given: Tensor,  # [1, C, h, w]
+    ) -> Tensor:  # [1, c, h', w']
+        """Returns what the module makes of it, from before where it is the same."""
+        if self._last is None or not (given is self._last[0] or _same(given, self._last[0])):
+            self._last = given, self._own(given)
+        return self._last[1]
 
 
 def _same(

@@ -16,7 +16,7 @@ KINDS = ("sam", "sam_hq", "sam2", "sam2_video", "sam3_tracker", "sam3_video", "e
 def _sam_config(kind: type) -> Any:
     vision = {
         "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "mlp_dim": 32, "image_size": SIDE,
-        "patch_size": 8, "window_size": 3, "global_attn_indexes": [1], "output_channels": 256,
+        "patch_size": 8, "window_size": 3, "global_attn_indexes": [1], "output_channels": 256, "initializer_range": 0.1,
     }  # fmt: skip
     prompts = {"image_size": SIDE, "patch_size": 8, "image_embedding_size": SIDE // 8}
     decoder = {"mlp_dim": 32} | ({"vit_dim": 16} if "HQ" in kind.__name__ else {})

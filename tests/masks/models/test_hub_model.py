@@ -105,7 +105,7 @@ def test_masks_of_sam_hq_are_made_of_what_the_transformer_leaves(folders: dict[s
     for part in decoder.hq_mask_mlp.proj_out.parameters():
         torch.nn.init.zeros_(part)
     sam = SamMaskDecoder(model.model.config.mask_decoder_config).eval()
-    state = {name.replace("transformer._own.", "transformer."): value for name, value in decoder.state_dict().items()}
+    state = {name.replace("._own.", "."): value for name, value in decoder.state_dict().items()}
     assert not sam.load_state_dict(state, strict=False).missing_keys
     encoded = model.encode(image)
     points = np.array([[30.0, 20.0], [70.0, 40.0], [5.0, 5.0]])
@@ -121,6 +121,27 @@ def test_masks_of_sam_hq_are_made_of_what_the_transformer_leaves(folders: dict[s
     sorted_masks = masks[0][torch.arange(3)[:, None], order].flatten(0, 1)
     torch.testing.assert_close(logits, sorted_masks, atol=1e-5, rtol=1e-4)
     assert (sorted_masks - sorted_masks.transpose(1, 2)).abs().max() > 0.01, "rows and columns differ"
+
+
+def test_sam_hq_looks_at_an_image_once_for_all_prompts_and_at_every_image(
+    folders: dict[str, Path], image: np.ndarray
+) -> None:
+    model: Any = open_model(folders["sam_hq"], "cpu", EVERYTHING)
+    point, seen = np.array([[30.0, 20.0]]), list[int]()
+    decoder = model.model.mask_decoder
+    decoder.encoder_conv1._own.register_forward_hook(lambda *_: seen.append(1))
+    first, _ = model.decode_points(model.encode(image), point)
+    again, _ = model.decode_points(model.encode(image), point)
+    assert len(seen) == 1 and torch.equal(first, again)
+    encoded = model.encode(image)
+    brighter = replace(
+        encoded, embeddings=[part + torch.linspace(-1, 1, part.shape[-1]) for part in encoded.embeddings]
+    )
+    other, _ = model.decode_points(brighter, point)
+    assert len(seen) == 2
+    fresh: Any = open_model(folders["sam_hq"], "cpu", EVERYTHING)
+    torch.testing.assert_close(other, fresh.decode_points(brighter, point)[0])
+    assert not torch.allclose(other, first)
 
 
 def test_a_mask_prompt_changes_the_answer(folder: Path, image: np.ndarray) -> None:
@@ -163,13 +184,16 @@ def test_an_image_is_encoded_once_and_features_lie_on_sams_grid(folder: Path, im
     assert features is not None and features.shape == (256, 64, 64) and features.dtype == np.float16
     rows = round(64 * 48 / 80)
     assert features[:, :rows].any() and not features[:, rows:].any()
-    # A picture that is bright on the right has its features there, whichever way the model fits it into its square.
-    halves = np.zeros((48, 80, 3), np.uint8)
-    halves[:, 40:] = 255
-    other = model.features(halves)
+    # What changes at the top right changes the features there most, whichever way a model fits it into its square.
+    spotted = image.copy()
+    spotted[2:14, 66:78] = 255 - spotted[2:14, 66:78]
+    other = model.features(spotted)
     assert other is not None
-    left, right = other[:, :rows, :8].mean(axis=(1, 2)), other[:, :rows, -8:].mean(axis=(1, 2))
-    assert np.abs(left - right).max() > 10 * np.abs(other[:, 2, :4] - other[:, rows - 3, :4]).mean() or not model.padded  # type: ignore[attr-defined]
+    change = np.abs(other.astype(np.float32) - features).sum(axis=0)
+    row, column = np.unravel_index(change.argmax(), change.shape)
+    assert change.max() > 0
+    if model.model_type != "edgetam":  # whose backbone hardly sees anything with random weights
+        assert change.max() > 0.01 and row < rows / 2 and column >= 40
 
 
 def test_the_encoder_may_run_in_half_precision(folder: Path, image: np.ndarray) -> None:
