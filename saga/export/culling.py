@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from saga.raster import Geometry
+from saga.raster.window import Bounds
 from saga.scene import Camera
 
 _CELL = 16
@@ -30,34 +31,37 @@ class Surroundings:
         self,
         geometry: Geometry,
         member: Tensor,  # [N] bool
+        bounds: Bounds | None = None,
     ) -> None:
-        """Bounds what is visible of every Gaussian."""
-        self._member = member
-        self._means, self._near = geometry.means, _NEAR / geometry.unit
-        # A Gaussian fades below the least visible alpha at sqrt(2 ln(255 opacity)) standard deviations.
-        deviations = (2 * (geometry.opacities / _MIN_ALPHA).clamp_min(1).log()).sqrt()
-        self._extent = geometry.scales.amax(1) * deviations  # in world units
-        self._margin = deviations * _DILATION**0.5 + 1  # in pixels
-        self._margin[geometry.opacities < _MIN_ALPHA] = -torch.inf
+        """Takes the members, and bounds of the geometry where they are known."""
+        self._geometry, self._near = geometry, _NEAR / geometry.unit
+        self._own = member.nonzero()[:, 0]
+        self._bounds = Bounds(geometry) if bounds is None else bounds
 
     def seen_by(self, camera: Camera) -> Tensor:  # [N]
         """Returns the members and their surroundings in one view, bool [N]; all False when it shows no member."""
-        own = self._circles(camera, self._means[self._member], self._extent[self._member], self._margin[self._member])
-        touched = _touched_cells(camera, *own)
-        found = torch.zeros_like(self._member)
+        touched = _touched_cells(camera, *self._circles(camera, self._own))
+        found = torch.zeros(len(self._geometry), dtype=torch.bool, device=touched.device)
         if bool(touched.any()):
             table = torch.zeros(touched.shape[0] + 1, touched.shape[1] + 1, dtype=torch.int32, device=found.device)
             table[1:, 1:] = touched.cumsum(0).cumsum(1)
-            for start in range(0, len(found), _BLOCK):
-                rows = slice(start, start + _BLOCK)
-                circles = self._circles(camera, self._means[rows], self._extent[rows], self._margin[rows])
-                found[rows] = _share_cells(table, *circles)
+            for rows in self._bounds.reaching(camera, _window(camera, touched)).split(_BLOCK):
+                found[rows] = _share_cells(table, *self._circles(camera, rows))
         return found
 
     def _circles(
-        self, camera: Camera, means: Tensor, extent: Tensor, margin: Tensor
+        self,
+        camera: Camera,
+        rows: Tensor,  # [n] int64
     ) -> tuple[Tensor, Tensor, Tensor]:  # each [n]
-        """Centers x, y and radii in cells; the radius is -inf where there is nothing to see."""
+        """Centers x, y and radii in cells, which bound what is visible; the radius is -inf where nothing is."""
+        geometry = self._geometry
+        means, opacities = geometry.means[rows], geometry.opacities[rows]
+        # A Gaussian fades below the least visible alpha at sqrt(2 ln(255 opacity)) standard deviations.
+        deviations = (2 * (opacities / _MIN_ALPHA).clamp_min(1).log()).sqrt()
+        extent = geometry.scales[rows].amax(1) * deviations  # in world units
+        margin = deviations * _DILATION**0.5 + 1  # in pixels
+        margin[opacities < _MIN_ALPHA] = -torch.inf
         pose = torch.from_numpy(camera.world_to_camera).to(means)
         local = means @ pose[:3, :3].T + pose[:3, 3]
         inverse = 1 / local[:, 2].clamp_min(self._near)
@@ -66,6 +70,16 @@ class Surroundings:
         stretch = max(camera.fx, camera.fy) * inverse * (1 + x * x + y * y).sqrt()
         radius = torch.where(local[:, 2] > self._near, stretch * extent + margin, -torch.inf)
         return (x * camera.fx + camera.cx) / _CELL, (y * camera.fy + camera.cy) / _CELL, radius / _CELL
+
+
+def _window(
+    camera: Camera,
+    touched: Tensor,  # [rows, columns] bool
+) -> tuple[int, int, int, int]:
+    """Returns the pixels x0, y0, x1, y1, the last excluded, around all cells that are touched."""
+    first = touched.nonzero().amin(0) * _CELL
+    end = (touched.nonzero().amax(0) + 1) * _CELL
+    return int(first[1]), int(first[0]), min(int(end[1]), camera.width), min(int(end[0]), camera.height)
 
 
 def _touched_cells(camera: Camera, x: Tensor, y: Tensor, radius: Tensor) -> Tensor:  # [rows, columns]

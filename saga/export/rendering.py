@@ -41,18 +41,19 @@ def render_masks(
     where alpha > 0.5. So members hidden behind others do not count. Costs what the Gaussians in front
     of, behind and around the members cost to render, not the scene.
     """
-    geometry = DeviceScene.of(scene).geometry
+    placed = DeviceScene.of(scene)
+    geometry = placed.geometry
     member = torch.as_tensor(member).to(geometry.device)
-    surroundings = Surroundings(geometry, member)
+    surroundings = Surroundings(geometry, member, placed.bounds)
     for camera in cameras:
         pinhole = pinhole_around(camera)
-        around = surroundings.seen_by(pinhole)
-        if not bool(around.any()):
+        around = surroundings.seen_by(pinhole).nonzero()[:, 0]
+        if len(around) == 0:
             yield np.zeros((camera.height, camera.width), bool)
             continue
         own = member[around].to(torch.float32)
         both = torch.stack([own, torch.ones_like(own)], dim=1)
-        inside, alpha = BlendOperator(select(geometry, around), pinhole).render(both).unbind(-1)
+        inside, alpha = BlendOperator(geometry.of_rows(around), pinhole).render(both).unbind(-1)
         mask = ((inside > 0.5 * alpha) & (alpha > MIN_ALPHA)).cpu().numpy()
         yield image_to_photograph(camera, pinhole, mask, order=0)
 
@@ -108,22 +109,19 @@ def render_color(
         background: shows where the Gaussians are not opaque, and at the rim that no pinhole reaches.
         member: render these only, as if the others did not exist.
     """
-    placed = DeviceScene.of(scene)
-    geometry = placed.geometry
-    colors = torch.from_numpy(placed.scene.gaussians.colors(camera.position)).to(geometry.device)
+    placed, pinhole = DeviceScene.of(scene), pinhole_around(camera)
+    shown = placed.bounds.reaching(pinhole)
     if member is not None:
-        member = torch.as_tensor(member).to(geometry.device)
-        geometry = select(geometry, member)
-        colors = colors[member]
-    rgba = torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1)
-    pinhole = pinhole_around(camera)
-    image = BlendOperator(geometry, pinhole).render(rgba)
+        shown = shown[torch.as_tensor(member).to(shown.device)[shown]]
+    colors = placed.scene.gaussians.colors(camera.position, shown.cpu().numpy())
+    rgba = torch.from_numpy(np.pad(colors, ((0, 0), (0, 1)), constant_values=1)).to(placed.device)
+    image = BlendOperator(placed.geometry.of_rows(shown), pinhole).render(rgba)
     picture = over_background(image[..., :3], image[..., 3], background)
     if camera.lens is None:
         return picture
     seen = image_to_photograph(camera, pinhole, np.ones(picture.shape[:2], bool), order=0)
-    shown = image_to_photograph(camera, pinhole, picture)
-    return np.where(seen[..., None], shown, np.round(255 * np.array(background)).astype(np.uint8))
+    through_lens = image_to_photograph(camera, pinhole, picture)
+    return np.where(seen[..., None], through_lens, np.round(255 * np.array(background)).astype(np.uint8))
 
 
 def over_background(

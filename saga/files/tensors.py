@@ -11,6 +11,9 @@ from safetensors import SafetensorError, safe_open
 
 from saga.files.reading import require_memory
 
+_PIECE = 26
+"""Logarithm of the bytes of a tensor that are looked at at a time."""
+
 
 def read_tensors(
     path: Path, header: str, framework: Literal["pt", "np"] = "pt"
@@ -35,7 +38,8 @@ def read_tensors(
     if not isinstance(facts, dict):
         raise ValueError(f"a header of {type(facts).__name__}")
     for name, tensor in tensors.items():
-        if not np.isfinite(np.asarray(tensor)).all():
+        parts = np.array_split(np.asarray(tensor), max(1, tensor.nbytes >> _PIECE))
+        if not all(np.isfinite(part).all() for part in parts):
             raise ValueError(f"numbers in {name} that are not finite")
     return tensors, facts
 

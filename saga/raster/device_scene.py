@@ -90,11 +90,12 @@ class DeviceScene:
     def _projected(self, name: str) -> BlendOperator:
         camera = self.scene.camera(name)
         if self.scene.is_view(camera) or camera.width * camera.height > LARGEST:
-            return view_operator(self.geometry, camera, self._bounds)
-        return WindowOperator(self.geometry, camera, self._bounds.reaching(camera))
+            return view_operator(self.geometry, camera, self.bounds)
+        return WindowOperator(self.geometry, camera, self.bounds.reaching(camera))
 
     @cached_property
-    def _bounds(self) -> Bounds:
+    def bounds(self) -> Bounds:
+        """What tells which Gaussians reach a picture."""
         return Bounds(self.geometry)
 
     def _surface_of(self, name: str, step: int) -> Surface:

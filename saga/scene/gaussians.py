@@ -15,6 +15,7 @@ import numpy as np
 from plyfile import PlyData, PlyElement
 
 from saga.errors import SagaError
+from saga.files.mapped import let_go
 from saga.files.transaction import atomic_path
 from saga.scene.format_names import SplatFormat
 from saga.scene.formats import format_by_name, format_of, highest_degree, written_converted
@@ -25,6 +26,8 @@ from saga.scene.spherical_harmonics import C0, MAX_EVALUATED, evaluate_basis
 # A block of rows of the widest layout (62 floats) stays in the processor's cache while its columns are taken
 # one by one; taking whole columns would walk the file once per property.
 _BLOCK = 8192
+_LET_GO = 64 * _BLOCK
+"""Rows after which what was read of the file is no longer held in memory."""
 _FLATNESS = 0.01
 """The third scale of a flat surfel, as a share of its smaller other one."""
 _SMALLEST_SCALE = 1e-6
@@ -146,6 +149,9 @@ class Gaussians:
             block[~good] = (0, 0, 0, *[_SMALLEST_SCALE] * 3, 1, 0, 0, 0, 0)
             means[rows], scales[rows] = block[:, 0:3], block[:, 3:6]
             quaternions[rows], opacities[rows], valid[rows] = block[:, 6:10], block[:, 10], good
+            if rows.start % _LET_GO == 0:
+                let_go(vertices)
+        let_go(vertices)
         return cls(means, scales, quaternions, opacities, valid, vertices, ply, layout)
 
     @cached_property
@@ -162,21 +168,26 @@ class Gaussians:
     def colors(
         self,
         viewpoint: np.ndarray,  # [3]
-    ) -> np.ndarray:  # [N, 3]
+        rows: np.ndarray | None = None,  # [n] int64
+    ) -> np.ndarray:  # [N or n, 3]
         """Returns RGB of every Gaussian seen from `viewpoint` (world coordinates), float32 [N, 3], not below 0.
+
+        With `rows`, of these alone.
 
         0.5 plus the spherical harmonics in the direction from the viewpoint to the mean, clipped below at 0:
         1 is white, a trained scene may exceed it slightly. Degrees above 4 are left out. Works in blocks
         straight from the stored rows; memory is that of the result.
         """
-        out = np.empty((len(self), 3), np.float32)
+        size = len(self) if rows is None else len(rows)
+        out = np.empty((size, 3), np.float32)
         origin = np.asarray(viewpoint, np.float32)
         count = min(self.layout.coefficients, MAX_EVALUATED)
-        for rows in _blocks(len(self)):
-            direction = self.means[rows] - origin
+        for place in _blocks(size):
+            block = place if rows is None else rows[place]
+            direction = self.means[block] - origin
             direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-12)
             basis = evaluate_basis(direction, count)
-            out[rows] = np.einsum("nk,nck->nc", basis, self._read_sh(rows)[:, :, :count])
+            out[place] = np.einsum("nk,nck->nc", basis, self._read_sh(block)[:, :, :count])
         out += 0.5
         return np.maximum(out, 0, out=out)
 
@@ -185,7 +196,7 @@ class Gaussians:
         parts = [self._read_sh(rows)[:, :, 0] for rows in _blocks(len(self))]
         return np.clip(0.5 + C0 * np.concatenate(parts), 0, 1)
 
-    def _read_sh(self, rows: slice) -> np.ndarray:  # [n, 3, K]
+    def _read_sh(self, rows: slice | np.ndarray) -> np.ndarray:  # [n, 3, K]
         """Returns spherical harmonics of some rows, channel-major as the file has them; zeros for invalid rows."""
         block = self.vertices[rows]
         constant = _columns(block, self.layout.dc)

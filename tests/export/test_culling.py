@@ -8,6 +8,7 @@ import torch
 
 from saga.export.culling import Surroundings
 from saga.raster import BlendOperator, Geometry
+from saga.raster.window import Bounds
 from saga.scene import Camera
 
 
@@ -38,3 +39,16 @@ def test_all_that_touch_a_pixel_of_a_member_are_found(seed: int) -> None:
     assert int(needed.sum()) > int(member.sum())
     assert not bool((needed & ~found).any())
     assert int(found.sum()) < len(geometry), "and not simply all"
+
+
+def test_what_cannot_reach_the_members_cells_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    geometry, camera = needles(0), Camera("a", 96, 64, 60, 60, 48, 32, np.eye(4))
+    member = torch.zeros(len(geometry), dtype=torch.bool)
+    ahead = geometry.means[:, 2] > 2
+    member[(geometry.means[:, :2].norm(dim=1) + 10 * ~ahead).argmin()] = True
+    bounds = Bounds(geometry)
+    looked = []
+    reaching = bounds.reaching
+    monkeypatch.setattr(bounds, "reaching", lambda *given: looked.append(reaching(*given)) or looked[-1])
+    found = Surroundings(geometry, member, bounds).seen_by(camera)
+    assert 0 < int(found.sum()) <= len(looked[0]) < len(reaching(camera))

@@ -293,3 +293,9 @@ def test_odd_headers_keep_every_property_element_and_comment(tmp_path, make_tabl
     assert sorted(line.rstrip() for line in lines) == sorted(expected.splitlines())
     declared = [line for line in expected.splitlines() if line.startswith(("element", "property"))]
     assert [line for line in lines if line.startswith(("element", "property"))] == declared
+
+
+def test_colors_of_some_rows_are_those_of_all(tiny_scene):
+    gaussians, eye = tiny_scene.gaussians, np.array([0.5, 1, -3])
+    rows = np.array([700, 3, 3999, 3])
+    assert np.array_equal(gaussians.colors(eye, rows), gaussians.colors(eye)[rows])
