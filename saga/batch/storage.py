@@ -60,7 +60,10 @@ def _local_files(path: Path) -> list[list[object]] | None:
         folders[:] = sorted(name for name in folders if not is_leftover(name))
         for name in sorted(names):
             file = os.path.join(folder, name)
-            each = os.stat(file, follow_symlinks=os.path.exists(file))  # a link to nothing is one too
+            try:
+                each = os.stat(file, follow_symlinks=os.path.exists(file))  # a link to nothing is one too
+            except OSError:  # it has just been removed, or may not be looked at
+                continue
             files.append([os.path.relpath(file, path), each.st_size, each.st_mtime_ns])
     return files
 
@@ -85,7 +88,9 @@ def _storage(url: str) -> Iterator[tuple[Any, str]]:
     try:
         import fsspec
 
-        yield fsspec.core.url_to_fs(url)
+        system, path = fsspec.core.url_to_fs(url)
+        system.invalidate_cache()  # other processes write there too
+        yield system, path
     except SagaError:
         raise
     except (ImportError, ValueError) as error:

@@ -124,6 +124,19 @@ def test_a_batch_whose_files_are_all_elsewhere(memory: fsspec.AbstractFileSystem
     assert read_bytes("memory://made/b") == b"329"
 
 
+def test_what_other_processes_wrote_meanwhile_is_seen(
+    memory: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: dict[str, bool] = {}  # listings are remembered, as object storage does it
+    exists = type(memory).exists
+    monkeypatch.setattr(type(memory), "exists", lambda self, path: known.setdefault(path, exists(self, path)))
+    monkeypatch.setattr(type(memory), "invalidate_cache", lambda self, path=None: known.clear())
+
+    assert identity("memory://s/a") is None
+    memory.pipe("/s/a", b"by another process")
+    assert identity("memory://s/a") is not None
+
+
 def test_what_no_storage_has_is_one_line(memory: fsspec.AbstractFileSystem, work, tmp_path: Path) -> None:
     with pytest.raises(SagaError, match="a storage that fsspec knows"):
         identity("nonsense://a/b")
