@@ -251,21 +251,20 @@ SAGA_CLONES bool fill(const saga_camera *camera, const Tile &tile, int64_t c, in
     return any;
 }
 
-// Gaussians whose tiles fall into more than one span, numbered; -1 for the others.
-int32_t number_shared(const saga_camera *camera, int64_t n, const float *splats, const std::vector<int64_t> &bounds,
+// Gaussians that more than one span lists, numbered; others have a negative number.
+int32_t number_shared(int64_t n, const int64_t *tile_offsets, const int32_t *ids, const std::vector<int64_t> &bounds,
                       int32_t *slots) {
-    const int columns = saga::tile_columns(camera);
+    constexpr int32_t kNone = -1;
+    std::fill(slots, slots + n, kNone);
     int32_t shared = 0;
-    for (int64_t i = 0; i < n; ++i) {
-        slots[i] = -1;
-        const saga_tile_box box = saga_tiles_of(camera, splats + i * SAGA_SPLAT);
-        if (splats[i * SAGA_SPLAT + 5] == 0.0f || box.x1 == box.x0) continue;
-        const int64_t first = int64_t(box.y0) * columns + box.x0, last = int64_t(box.y1 - 1) * columns + box.x1 - 1;
-        for (size_t s = 1; s + 1 < bounds.size(); ++s)
-            if (first < bounds[s] && last >= bounds[s]) {
-                slots[i] = shared++;
-                break;
-            }
+    const int count_spans = int(bounds.size()) - 1;
+    for (int s = 0; s < count_spans && count_spans > 1; ++s) {
+        const int32_t here = kNone - 1 - s;
+        for (int64_t k = tile_offsets[bounds[s]]; k < tile_offsets[bounds[s + 1]]; ++k) {
+            int32_t &slot = slots[ids[k]];
+            if (slot == kNone) slot = here;
+            if (slot < 0 && slot != here) slot = shared++;
+        }
     }
     return shared;
 }
@@ -304,7 +303,7 @@ extern "C" int saga_lift(const saga_camera *camera, int64_t n, const float *spla
     const std::vector<int64_t> bounds = spans(tile_offsets, tiles, omp_get_max_threads());
     const int count_spans = int(bounds.size()) - 1;
     int32_t *slots = static_cast<int32_t *>(workspace);
-    const int32_t shared = number_shared(camera, n, splats, bounds, slots);
+    const int32_t shared = number_shared(n, tile_offsets, ids, bounds, slots);
     std::fill(out, out + n * c, 0.0f);
     std::vector<float> shelves(size_t(count_spans) * shared * std::min<int64_t>(c, kChannels));
     for (int64_t first = 0; first < c; first += kChannels) {

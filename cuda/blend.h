@@ -52,6 +52,33 @@ SAGA_INLINE float saga_exp(float x) {
 #endif
 }
 
+/* log(x) for positive normal x, absolute error below 1e-6; branch-free. */
+SAGA_INLINE float saga_log(float x) {
+#ifdef __CUDA_ARCH__
+    return logf(x);
+#else
+    union {
+        float f;
+        int32_t i;
+    } value;
+    value.f = x;
+    const int32_t from = 0x3f3504f3; /* the square root of 1/2: the mantissa is brought to between that and twice it */
+    const int32_t exponent = (value.i - from) >> 23;
+    value.i -= exponent << 23;
+    const float r = value.f - 1.0f;
+    float poly = 7.0376836292e-2f;
+    poly = poly * r - 1.1514610310e-1f;
+    poly = poly * r + 1.1676998740e-1f;
+    poly = poly * r - 1.2420140846e-1f;
+    poly = poly * r + 1.4249322787e-1f;
+    poly = poly * r - 1.6668057665e-1f;
+    poly = poly * r + 2.0000714765e-1f;
+    poly = poly * r - 2.4999993993e-1f;
+    poly = poly * r + 3.3333331174e-1f;
+    return poly * r * r * r - 0.5f * r * r + r + exponent * 0.69314718f;
+#endif
+}
+
 /* alpha of a splat at offset (dx, dy) from its center; 0 where it is skipped. */
 SAGA_INLINE float saga_alpha(float a, float b, float c, float opacity, float dx, float dy) {
     float sigma = 0.5f * (a * dx * dx + c * dy * dy) + b * dx * dy;
@@ -114,10 +141,12 @@ SAGA_INLINE saga_tile_box saga_tiles_of(const saga_camera *camera, const float *
     return box;
 }
 
-/* Whether the splat reaches alpha 1/255 somewhere in the tile. */
-SAGA_INLINE bool saga_touches_tile(const float *splat, int32_t tx, int32_t ty) {
+/* The largest sigma at which a splat of some opacity has alpha 1/255, and a bit more. */
+SAGA_INLINE float saga_reach(float opacity) { return saga_log(255.0f * opacity) + SAGA_SIGMA_SLACK; }
+
+/* Whether the splat has a sigma of at most `reach` somewhere in the tile. */
+SAGA_INLINE bool saga_touches_tile(const float *splat, float reach, int32_t tx, int32_t ty) {
     const float x0 = tx * SAGA_TILE + 0.5f, y0 = ty * SAGA_TILE + 0.5f;
-    const float reach = logf(255.0f * splat[5]) + SAGA_SIGMA_SLACK;
     return saga_min_sigma(splat, x0, y0, x0 + (SAGA_TILE - 1), y0 + (SAGA_TILE - 1)) <= reach;
 }
 
@@ -135,15 +164,13 @@ SAGA_INLINE void saga_rotation(const float *q, float *rot) {
     rot[8] = 1 - s * (q[1] * q[1] + q[2] * q[2]);
 }
 
-/* EWA projection of one Gaussian; false when it is culled. */
+/* EWA projection of one Gaussian; false when it is culled. Branch-free, so that compilers vectorize it. */
 SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, const float *q, const float *scale,
                                   float opacity, float *splat, float *depth) {
     const float *v = cam->view;
     const float x = v[0] * mean[0] + v[1] * mean[1] + v[2] * mean[2] + v[3];
     const float y = v[4] * mean[0] + v[5] * mean[1] + v[6] * mean[2] + v[7];
     const float z = v[8] * mean[0] + v[9] * mean[1] + v[10] * mean[2] + v[11];
-    if (!(z >= SAGA_NEAR) || !(opacity >= SAGA_ALPHA_MIN)) return false;
-
     float rot[9];
     saga_rotation(q, rot);
 
@@ -168,8 +195,7 @@ SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, con
     /* xx * yy - xy * xy by Lagrange's identity, without its cancellation for long thin Gaussians. */
     const float c01 = u[0] * w[1] - u[1] * w[0], c12 = u[1] * w[2] - u[2] * w[1], c20 = u[2] * w[0] - u[0] * w[2];
     const float det = c01 * c01 + c12 * c12 + c20 * c20 + SAGA_DILATION * (xx + yy - SAGA_DILATION);
-    if (!(det > 0.0f)) return false;
-    const float reach = 2.0f * (logf(255.0f * opacity) + SAGA_SIGMA_SLACK);
+    const float reach = 2.0f * saga_reach(opacity);
     splat[0] = fx * x + cam->cx;
     splat[1] = fy * y + cam->cy;
     splat[2] = yy / det;
@@ -181,7 +207,7 @@ SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, con
     *depth = z;
     float sum = 0.0f;
     for (int k = 0; k < SAGA_SPLAT; ++k) sum += splat[k] * 0.0f; /* NaN when any is not finite */
-    return sum == 0.0f;
+    return (z >= SAGA_NEAR) & (opacity >= SAGA_ALPHA_MIN) & (det > 0.0f) & (sum == 0.0f);
 }
 
 /* ---- Depth along a pixel's ray ----

@@ -16,10 +16,11 @@ constexpr int kOwn = 16;  // tiles that a thread tests alone; more are shared by
 template <class Emit>
 __device__ int for_each_tile(const saga_camera &camera, const float *splat, saga_tile_box box, Emit emit) {
     const int columns = saga::tile_columns(camera), width = box.x1 - box.x0, area = width * (box.y1 - box.y0);
+    const float reach = saga_reach(splat[5]);
     int count = 0;
     for (int i = 0; i < area && area <= kOwn; ++i) {
         const int tx = box.x0 + i % width, ty = box.y0 + i / width;
-        if (area == 1 || saga_touches_tile(splat, tx, ty)) emit(saga::lane_id(), ty * columns + tx, count++);
+        if (area == 1 || saga_touches_tile(splat, reach, tx, ty)) emit(saga::lane_id(), ty * columns + tx, count++);
     }
     for (unsigned large = __ballot_sync(saga::kAllLanes, area > kOwn); large != 0; large &= large - 1) {
         const int owner = __ffs(large) - 1;
@@ -30,7 +31,7 @@ __device__ int for_each_tile(const saga_camera &camera, const float *splat, saga
         int found = 0;
         for (int begin = 0; begin < all; begin += saga::kWarp) {
             const int i = begin + saga::lane_id(), tx = x0 + i % wide, ty = y0 + i / wide;
-            const bool touched = i < all && saga_touches_tile(other, tx, ty);
+            const bool touched = i < all && saga_touches_tile(other, saga_reach(other[5]), tx, ty);
             const unsigned hits = __ballot_sync(saga::kAllLanes, touched);
             if (touched) emit(owner, ty * columns + tx, found + __popc(hits & ((1u << saga::lane_id()) - 1)));
             found += __popc(hits);
@@ -53,15 +54,12 @@ __global__ void __launch_bounds__(kThreads)
         box = saga_tiles_of(&camera, splat);
     const int count = for_each_tile(camera, splat, box, [](int, int, int) {});
     if (i >= n) return;
-    if (count == 0) {
-        for (int k = 0; k < SAGA_SPLAT; ++k) splat[k] = 0.0f;
-        depth = 0.0f;
-    }
+    tile_counts[i] = count;
+    if (count == 0) return;
     float4 *out = reinterpret_cast<float4 *>(splats) + 2 * i;
     out[0] = make_float4(splat[0], splat[1], splat[2], splat[3]);
     out[1] = make_float4(splat[4], splat[5], splat[6], splat[7]);
     depths[i] = depth;
-    tile_counts[i] = count;
 }
 
 // One (tile, depth) key a pair, in the order of Gaussians, which the stable sort keeps among equal keys.

@@ -47,7 +47,8 @@ int saga_threads(void);
 /* ---- Rasterizer -------------------------------------------------------------------------------- */
 
 /* EWA projection. splats [n, 8]: x, y (px), conic a, b, c, opacity, half width, half height (px) of the
- * region with alpha >= 1/255; depths [n]: camera z; tile_counts [n]: tiles touched, 0 when culled. */
+ * region with alpha >= 1/255; depths [n]: camera z; tile_counts [n]: tiles touched, 0 when culled. The splats and
+ * depths of culled Gaussians are not written, so that memory which is 0 on entry need not exist. */
 int saga_project(const saga_camera *camera, int64_t n, const float *means, const float *quaternions,
                  const float *scales, const float *opacities, float *splats, float *depths, int32_t *tile_counts,
                  void *stream);

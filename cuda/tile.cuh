@@ -52,8 +52,7 @@ struct Patch {
 
 // Whether a splat reaches alpha 1/255 on any pixel of a rectangle of pixel centers.
 __device__ __forceinline__ bool reaches(const float *splat, float left, float top, float right, float bottom) {
-    const float reach = logf(255.0f * splat[5]) + SAGA_SIGMA_SLACK;
-    return saga_min_sigma(splat, left, top, right, bottom) <= reach;
+    return saga_min_sigma(splat, left, top, right, bottom) <= saga_reach(splat[5]);
 }
 
 __device__ __forceinline__ float splat_alpha(const float *splat, float x, float y) {

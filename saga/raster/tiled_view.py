@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ctypes import byref
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,8 +31,7 @@ class TiledView:
         """Projects, culls, and sorts the scene for one camera."""
         means, n, device = geometry.means, len(geometry.means), geometry.means.device
         struct, stream, kind = c.camera_struct(camera), c.stream(geometry.means), device.type
-        splats = torch.empty(n, c.SPLAT, device=device)
-        depths = torch.empty(n, device=device)
+        splats, depths = _zeros(device, n, c.SPLAT), _zeros(device, n)
         counts = torch.empty(n, dtype=torch.int32, device=device)
         attributes = [c.pointer(a) for a in (means, geometry.quaternions, geometry.scales, geometry.opacities)]
         c.call(kind, "saga_project", byref(struct), n, *attributes, c.pointer(splats), c.pointer(depths),
@@ -45,6 +45,11 @@ class TiledView:
                c.pointer(counts, torch.int32), pairs, c.pointer(offsets, torch.int64),
                c.pointer(ids, torch.int32), c.pointer(workspace, torch.uint8), stream)  # fmt: skip
         return TiledView(camera.width, camera.height, splats, depths, offsets, ids)
+
+
+def _zeros(device: torch.device, *shape: int) -> Tensor:
+    """Returns float32 zeros. On the CPU they take no memory until they are written, which PyTorch's do."""
+    return torch.from_numpy(np.zeros(shape, np.float32)) if device.type == "cpu" else torch.zeros(shape, device=device)
 
 
 def _flags(exact: bool) -> int:

@@ -1,0 +1,31 @@
+// The tiles that a splat touches.
+#pragma once
+
+#include <algorithm>
+
+#include "common.hpp"
+
+namespace saga {
+
+// visit(tile) for the tiles of rows [row_begin, row_end) in which the splat reaches alpha 1/255.
+template <class Visit>
+SAGA_INLINE void for_each_tile(const saga_camera *camera, const float *splat, int row_begin, int row_end, Visit visit) {
+    const saga_tile_box box = saga_tiles_of(camera, splat);
+    const int columns = tile_columns(camera), top = std::max(box.y0, row_begin), bottom = std::min(box.y1, row_end);
+    if (box.x1 - box.x0 <= 1 && box.y1 - box.y0 <= 1) {
+        if (top < bottom && box.x0 < box.x1) visit(int64_t(top) * columns + box.x0);
+        return;
+    }
+    const float reach = saga_reach(splat[5]);
+    for (int ty = top; ty < bottom; ++ty)
+        for (int tx = box.x0; tx < box.x1; ++tx)
+            if (saga_touches_tile(splat, reach, tx, ty)) visit(int64_t(ty) * columns + tx);
+}
+
+inline int32_t count_tiles(const saga_camera *camera, const float *splat) {
+    int32_t count = 0;
+    for_each_tile(camera, splat, 0, tile_rows(camera), [&](int64_t) { ++count; });
+    return count;
+}
+
+}  // namespace saga
