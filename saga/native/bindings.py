@@ -69,6 +69,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "saga_neighbors_workspace": (_SIZE, [_SIZE]),
     "saga_nearest_distance": (c_int, [_SIZE, *[_POINTER] * 4]),
     "saga_nearest_neighbors": (c_int, [_SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
+    "saga_mutual_neighbors": (c_int, [_SIZE, _SIZE, *[_POINTER] * 3]),
     "saga_mean_distance": (c_int, [_SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
     "saga_within_radius": (c_int, [_SIZE, _POINTER, _SIZE, _POINTER, c_double, *[_POINTER] * 3]),
     "saga_grow_region": (c_int, [_SIZE, _POINTER, c_double, *[_POINTER] * 3]),

@@ -65,6 +65,18 @@ def nearest_neighbors(
     return result
 
 
+def mutual_neighbors(
+    found: Tensor,  # [n, k] int32
+) -> Tensor:  # [n, k] bool
+    """Tells which neighbors have the point among theirs, as it has itself.
+
+    Args:
+        found: As `nearest_neighbors` returns it.
+    """
+    result: Tensor = implementation(found).mutual_neighbors(found.contiguous())
+    return result
+
+
 def implementation(
     points: Tensor,  # [n, 3]
 ) -> ModuleType:

@@ -56,6 +56,15 @@ def _neighbors_of(
     return nearest
 
 
+def mutual_neighbors(
+    found: Tensor,  # [n, k] int32
+) -> Tensor:  # [n, k] bool
+    """Tells which neighbors have the point among theirs."""
+    points = torch.arange(len(found), dtype=found.dtype, device=found.device)[:, None, None]
+    parts = zip(points.split(ROWS), found.split(ROWS), strict=True)
+    return torch.cat([(found[others.long()] == own).any(2) for own, others in parts])
+
+
 def mean_distance(
     points: Tensor,  # [n, 3]
     neighbors: int,

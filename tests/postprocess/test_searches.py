@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from saga.errors import SagaError
 from saga.native import searches
 from saga.native.bindings import MOST_NEIGHBORS, library
-from saga.postprocess import nearest_neighbor_distance, nearest_neighbors, reference
+from saga.postprocess import mutual_neighbors, nearest_neighbor_distance, nearest_neighbors, reference
 from saga.postprocess.neighbors import reach_of
 
 # Coordinates on a lattice are exact in float32 and full of ties and duplicates.
@@ -53,6 +53,21 @@ def test_nearest_distance(native, cloud):
 @pytest.mark.parametrize("count", [1, 2, 16, 32])
 def test_nearest_neighbors(native, cloud, count):
     assert torch.equal(native.nearest_neighbors(cloud, count), reference.nearest_neighbors(cloud, count))
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 32, 40])
+def test_mutual_neighbors(native, cloud, count):
+    found = reference.nearest_neighbors(cloud, count)
+    mutual = native.mutual_neighbors(found)
+    assert torch.equal(mutual, reference.mutual_neighbors(found))
+    rows = torch.arange(len(found))[:, None].expand_as(found)[mutual]
+    pairs = torch.stack([rows, found[mutual].long()], 1)
+    assert torch.equal(pairs.unique(dim=0), pairs.flip(1).unique(dim=0))  # of each pair both say so
+    assert bool(mutual[:, 0].all())
+
+
+def test_mutual_neighbors_of_none():
+    assert mutual_neighbors(torch.zeros(0, 4, dtype=torch.int32)).shape == (0, 4)
 
 
 def test_nearest_neighbors_beside_many_at_one_place(native):
