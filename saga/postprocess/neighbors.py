@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.native import searches
+from saga.native import bindings, searches
 from saga.native.bindings import MOST_NEIGHBORS
 from saga.postprocess import reference
 
@@ -73,8 +73,8 @@ def mutual_neighbors(
     Args:
         found: As `nearest_neighbors` returns it.
     """
-    result: Tensor = implementation(found).mutual_neighbors(found.contiguous())
-    return result
+    native = bindings.has(found.device.type, "saga_mutual_neighbors")
+    return (searches if native else reference).mutual_neighbors(found.contiguous())
 
 
 def implementation(

@@ -1,0 +1,27 @@
+// The kernel of match.cpp, which includes this once for each level of instructions: no guard, and no includes.
+
+// Raises best to the products of one block with q queries.
+template <int q>
+void match_block(const uint16_t *block, int64_t c, const float *queries, Floats *best) {
+    Floats feature, sums[q] = {};
+    for (int64_t j = 0; j < c; ++j) {
+        __builtin_prefetch(block + j * kLanes + kAhead);
+        widen(block + j * kLanes, &feature);
+        for (int k = 0; k < q; ++k) sums[k] += feature * queries[k * c + j];
+    }
+    for (int k = 0; k < q; ++k) *best = sums[k] > *best ? sums[k] : *best;
+}
+
+void match(const Job &job, int64_t begin, int64_t end) {
+    using Kernel = void (*)(const uint16_t *, int64_t, const float *, Floats *);
+    static_assert(kQueries == 8);
+    constexpr Kernel kernels[kQueries] = {match_block<1>, match_block<2>, match_block<3>, match_block<4>,
+                                          match_block<5>, match_block<6>, match_block<7>, match_block<8>};
+    for (int64_t b = begin; b < end; ++b) {
+        Floats best = Floats{} - 3.4e38f;
+        for (int64_t k = 0; k < job.q; k += kQueries)
+            kernels[std::min<int64_t>(kQueries, job.q - k) - 1](job.features + b * job.c * kLanes, job.c,
+                                                                job.queries + k * job.c, &best);
+        *(Scores *)(job.scores + b * kLanes) = best;
+    }
+}
