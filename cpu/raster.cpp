@@ -2,7 +2,8 @@
 //
 // A tile's transmittances live in one 16 x 16 block. For each Gaussian, front to back, the alphas of the
 // rows it reaches are computed 16 pixels at a time; render scatters weight * x into the tile's
-// accumulator, lift gathers weight * y into the Gaussian's.
+// accumulator, lift gathers weight * y into the Gaussian's. All weights of a Gaussian are found before the first is used:
+// the processor then finds those of the next while it waits for these products.
 // Each kernel fusing other products and sums would give render, lift and rows different weights.
 #ifdef __clang__
 #pragma clang fp contract(off)
@@ -52,12 +53,24 @@ SAGA_INLINE void blend_row(const float *splat, float dx0, float dy, float *__res
     for (int l = 0; l < T; ++l) weights[l] = saga_blend(saga_alpha(a, b, c, opacity, dx0 + l, dy), transmittance + l);
 }
 
-// Bit l is set where pixel l of a row has a weight.
-SAGA_INLINE uint32_t weighted(const float *weights) {
-    uint32_t mask = 0;
-#pragma omp simd reduction(| : mask)
-    for (int l = 0; l < T; ++l) mask |= uint32_t(weights[l] > 0.0f) << l;
-    return mask;
+// The weights of one Gaussian in a tile, and a bit for each pixel that has one: four rows in a word.
+struct Weights {
+    alignas(64) float values[T * T];
+    Rows rows;
+};
+
+// visit(pixel, weight) for the pixels that have a weight.
+template <class Visit>
+SAGA_INLINE void for_each_weight(const Weights &weights, Visit visit) {
+    constexpr int kRows = 64 / T;
+    uint64_t some[T / kRows] = {};
+    for (int r = weights.rows.top; r < weights.rows.bottom; ++r)
+        some[r / kRows] |= saga::positive(weights.values + r * T) << r % kRows * T;
+    for (int w = weights.rows.top / kRows; w * kRows < weights.rows.bottom; ++w)
+        for (uint64_t left = some[w]; left != 0; left &= left - 1) {
+            const int pixel = w * 64 + __builtin_ctzll(left);
+            visit(pixel, weights.values[pixel]);
+        }
 }
 
 SAGA_INLINE bool finished(const float *transmittance) {
@@ -67,11 +80,12 @@ SAGA_INLINE bool finished(const float *transmittance) {
     return sum == 0.0f;
 }
 
-// Walks the tile's Gaussians front to back; row(id, r, weights) sees each row of weights, done(id) each Gaussian.
-template <class Row, class Done>
-SAGA_INLINE void walk(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end, Row row,
-                      Done done) {
-    alignas(64) float transmittance[T * T], weights[T];
+// Walks the tile's Gaussians front to back: visit(id, weights).
+template <class Visit>
+SAGA_INLINE void walk(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
+                      Visit visit) {
+    alignas(64) float transmittance[T * T];
+    Weights weights;
     // Pixels outside the image have ended before the first Gaussian.
     for (int r = 0; r < T; ++r)
         for (int l = 0; l < T; ++l) transmittance[r * T + l] = r < tile.height && l < tile.width ? 1.0f : 0.0f;
@@ -80,11 +94,10 @@ SAGA_INLINE void walk(const Tile &tile, const float *splats, const int32_t *ids,
         const float *splat = splats + int64_t(ids[k]) * SAGA_SPLAT;
         const Rows rows = rows_of(splat, tile);
         const float dx0 = tile.x0 + 0.5f - splat[0];
-        for (int r = rows.top; r < rows.bottom; ++r) {
-            blend_row(splat, dx0, tile.y0 + r + 0.5f - splat[1], transmittance + r * T, weights);
-            row(ids[k], r, weights);
-        }
-        done(ids[k]);
+        for (int r = rows.top; r < rows.bottom; ++r)
+            blend_row(splat, dx0, tile.y0 + r + 0.5f - splat[1], transmittance + r * T, weights.values + r * T);
+        weights.rows = rows;
+        visit(ids[k], weights);
         if ((k - begin) % kPoll == kPoll - 1 && finished(transmittance)) break;
     }
 }
@@ -102,39 +115,39 @@ SAGA_INLINE int place_of(int count, int pixel, int channel) {
 SAGA_INLINE void render_tile(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
                              int64_t c, int count, const float *__restrict x, float *__restrict sums) {
     std::memset(sums, 0, sizeof(float) * T * T * count);
-    walk(tile, splats, ids, begin, end, [&](int32_t id, int r, const float *weights) __attribute__((always_inline)) {
+    walk(tile, splats, ids, begin, end, [&](int32_t id, const Weights &weights) __attribute__((always_inline)) {
         const float *value = x + int64_t(id) * c;
-        for (int j = 0; planar(count) && j < count; ++j) {
-            float *__restrict sum = sums + place_of(count, r * T, j);
+        for (int r = weights.rows.top; planar(count) && r < weights.rows.bottom; ++r)
+            for (int j = 0; j < count; ++j) {
+                float *__restrict sum = sums + place_of(count, r * T, j);
 #pragma omp simd
-            for (int l = 0; l < T; ++l) sum[l] += weights[l] * value[j];
-        }
+                for (int l = 0; l < T; ++l) sum[l] += weights.values[r * T + l] * value[j];
+            }
         if (planar(count)) return;
-        for (uint32_t mask = weighted(weights); mask != 0; mask &= mask - 1) {
-            const int l = __builtin_ctz(mask);
-            float *__restrict sum = sums + place_of(count, r * T + l, 0);
+        for_each_weight(weights, [&](int pixel, float weight) __attribute__((always_inline)) {
+            float *__restrict sum = sums + place_of(count, pixel, 0);
 #pragma omp simd
-            for (int j = 0; j < count; ++j) sum[j] += weights[l] * value[j];
-        }
-    }, [](int32_t) {});
+            for (int j = 0; j < count; ++j) sum[j] += weight * value[j];
+        });
+    });
 }
 
 // add(id, gradient) receives the count channels of each Gaussian once per tile.
 template <class Add>
 SAGA_INLINE void lift_tile_planes(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
                                   int count, const float *block, Add add) {
-    alignas(64) float lanes[kPlanes * T] = {};
-    walk(tile, splats, ids, begin, end, [&](int32_t, int r, const float *weights) __attribute__((always_inline)) {
-        for (int j = 0; j < count; ++j) {
-            const float *value = block + place_of(count, r * T, j);
-            float *__restrict lane = lanes + j * T;
+    walk(tile, splats, ids, begin, end, [&](int32_t id, const Weights &weights) __attribute__((always_inline)) {
+        alignas(64) float lanes[kPlanes * T] = {};
+        for (int r = weights.rows.top; r < weights.rows.bottom; ++r)
+            for (int j = 0; j < count; ++j) {
+                const float *value = block + place_of(count, r * T, j), *weight = weights.values + r * T;
+                float *__restrict lane = lanes + j * T;
 #pragma omp simd
-            for (int l = 0; l < T; ++l) {
-                // Pixels without a weight hold anything, and must not turn it into NaN.
-                lane[l] += weights[l] > 0.0f ? weights[l] * value[l] : 0.0f;
+                for (int l = 0; l < T; ++l) {
+                    // Pixels without a weight hold anything, and must not turn it into NaN.
+                    lane[l] += weight[l] > 0.0f ? weight[l] * value[l] : 0.0f;
+                }
             }
-        }
-    }, [&](int32_t id) __attribute__((always_inline)) {
         float gradient[kPlanes];
         for (int j = 0; j < count; ++j) {
             float sum = 0.0f;
@@ -143,29 +156,22 @@ SAGA_INLINE void lift_tile_planes(const Tile &tile, const float *splats, const i
             gradient[j] = sum;
         }
         add(id, gradient);
-        for (int j = 0; j < count * T; ++j) lanes[j] = 0.0f;
     });
 }
 
 template <class Add>
 SAGA_INLINE void lift_tile_pixels(const Tile &tile, const float *splats, const int32_t *ids, int64_t begin, int64_t end,
                                   int count, const float *block, Add add) {
-    alignas(64) float gradient[kChannels] = {};
-    bool any = false;
-    walk(tile, splats, ids, begin, end, [&](int32_t, int r, const float *weights) __attribute__((always_inline)) {
-        const uint32_t covered = weighted(weights);
-        any |= covered != 0;
-        for (uint32_t mask = covered; mask != 0; mask &= mask - 1) {
-            const int l = __builtin_ctz(mask);
-            const float *value = block + place_of(count, r * T + l, 0);
+    walk(tile, splats, ids, begin, end, [&](int32_t id, const Weights &weights) __attribute__((always_inline)) {
+        alignas(64) float gradient[kChannels] = {};
+        bool any = false;
+        for_each_weight(weights, [&](int pixel, float weight) __attribute__((always_inline)) {
+            const float *value = block + place_of(count, pixel, 0);
+            any = true;
 #pragma omp simd
-            for (int j = 0; j < count; ++j) gradient[j] += weights[l] * value[j];
-        }
-    }, [&](int32_t id) __attribute__((always_inline)) {
-        if (!any) return;
-        add(id, gradient);
-        for (int j = 0; j < count; ++j) gradient[j] = 0.0f;
-        any = false;
+            for (int j = 0; j < count; ++j) gradient[j] += weight * value[j];
+        });
+        if (any) add(id, gradient);
     });
 }
 

@@ -7,10 +7,6 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "pixels.hpp"
 
 namespace {
@@ -44,20 +40,6 @@ struct Alphas {
     alignas(64) float values[kBatch];
     uint64_t some[kBatch / kWord];
 };
-
-// Bit l is set where value l of kLanes is above 0.
-SAGA_INLINE uint64_t positive(const float *values) {
-#ifdef __SSE2__
-    const auto above = [&](int l) { return _mm_castps_si128(_mm_cmpgt_ps(_mm_load_ps(values + l), _mm_setzero_ps())); };
-    const __m128i low = _mm_packs_epi32(above(0), above(4)), high = _mm_packs_epi32(above(8), above(12));
-    return uint32_t(_mm_movemask_epi8(_mm_packs_epi16(low, high)));
-#else
-    uint32_t mask = 0;
-#pragma omp simd reduction(| : mask)
-    for (int l = 0; l < kLanes; ++l) mask |= uint32_t(values[l] > 0.0f) << l;
-    return mask;
-#endif
-}
 
 SAGA_INLINE void find_alphas(const Batch &batch, int count, const int32_t *pixel, Alphas &alphas) {
     const float x = pixel[0] + 0.5f, y = pixel[1] + 0.5f;

@@ -74,7 +74,8 @@ def mutual_neighbors(
         found: As `nearest_neighbors` returns it.
     """
     native = bindings.has(found.device.type, "saga_mutual_neighbors")
-    return (searches if native else reference).mutual_neighbors(found.contiguous())
+    result: Tensor = (searches if native else reference).mutual_neighbors(found.contiguous())
+    return result
 
 
 def implementation(

@@ -9,10 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from saga.postprocess import nearest_neighbors
+from saga.postprocess import mutual_neighbors, nearest_neighbors
 from saga.raster import Geometry, SparseRows
 
-_COMPARED = 1 << 22  # neighbors of neighbors held in memory at a time
 _PIECE = 1 << 18
 """Gaussians whose neighbors are put in order at a time."""
 _COLUMNS = 8
@@ -32,7 +31,7 @@ def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:
     places = visible.nonzero()[:, 0]  # [V]
     k = max(1, min(neighbors, len(places)))
     found = nearest_neighbors(geometry.means[places], k)  # [V, k]
-    mutual = _mutual(found)
+    mutual = mutual_neighbors(found)
     counts = torch.ones(n, dtype=torch.int64, device=device)
     counts[places] = mutual.sum(1)
     indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
@@ -64,15 +63,3 @@ def _within(
     """Returns 0, 1, ... for the entries of each row."""
     starts = counts.cumsum(0) - counts
     return torch.arange(int(counts.sum()), device=counts.device) - starts.repeat_interleave(counts)
-
-
-def _mutual(
-    found: Tensor,  # [n, k] int32
-) -> Tensor:  # [n, k] bool
-    """Tells which neighbors have the point among theirs, as it has itself."""
-    chunk = max(1, _COMPARED // found.shape[1] ** 2)
-    points = torch.arange(len(found), dtype=found.dtype, device=found.device)[:, None, None]
-    mutual = torch.empty(found.shape, dtype=torch.bool, device=found.device)  # small parts would hold large holes open
-    for own, others, part in zip(points.split(chunk), found.split(chunk), mutual.split(chunk), strict=True):
-        part.copy_((found[others.long()] == own).any(2))
-    return mutual
