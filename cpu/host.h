@@ -47,6 +47,10 @@ int saga_merge(int64_t l, int64_t d, int64_t k, int64_t b, const saga_merge_cost
                const double *borders, int64_t *children, double *heights, double *seams, double *around,
                int64_t *merged);
 
+/* mutual [n, k]: 1 where the neighbor at this place of indices [n, k], as saga_nearest_neighbors finds them, has the point
+ * in its own row. */
+int saga_mutual_neighbors(int64_t n, int64_t k, const int32_t *indices, uint8_t *mutual);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common.hpp"
+#include "host.h"
 
 namespace {
 
@@ -35,7 +36,7 @@ SAGA_CLONES void pair_points(int64_t begin, int64_t end, int64_t n, int32_t k, c
 
 }  // namespace
 
-extern "C" int saga_mutual_neighbors(int64_t n, int64_t k, const int32_t *indices, uint8_t *mutual, void *) {
+extern "C" int saga_mutual_neighbors(int64_t n, int64_t k, const int32_t *indices, uint8_t *mutual) {
     std::fill(mutual, mutual + n * k, uint8_t(0));
 #pragma omp parallel for schedule(dynamic)
     for (int64_t begin = 0; begin < n; begin += kShare)

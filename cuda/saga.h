@@ -127,9 +127,6 @@ int saga_nearest_distance(int64_t n, const float *points, float *distances, void
 #define SAGA_MOST_NEIGHBORS 32
 int saga_nearest_neighbors(int64_t n, const float *points, int64_t k, int32_t *indices, void *workspace, void *stream);
 
-/* mutual [n, k]: 1 where the neighbor at this place of `indices` [n, k], rows as above, has the point in its row. */
-int saga_mutual_neighbors(int64_t n, int64_t k, const int32_t *indices, uint8_t *mutual, void *stream);
-
 /* distances [n]: approximate mean distance to the k nearest points, itself included, 1 <= k <= n. */
 int saga_mean_distance(int64_t n, const float *points, int64_t k, float *distances, void *workspace, void *stream);
 

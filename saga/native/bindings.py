@@ -69,7 +69,6 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "saga_neighbors_workspace": (_SIZE, [_SIZE]),
     "saga_nearest_distance": (c_int, [_SIZE, *[_POINTER] * 4]),
     "saga_nearest_neighbors": (c_int, [_SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
-    "saga_mutual_neighbors": (c_int, [_SIZE, _SIZE, *[_POINTER] * 3]),
     "saga_mean_distance": (c_int, [_SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
     "saga_within_radius": (c_int, [_SIZE, _POINTER, _SIZE, _POINTER, c_double, *[_POINTER] * 3]),
     "saga_grow_region": (c_int, [_SIZE, _POINTER, c_double, *[_POINTER] * 3]),
@@ -90,23 +89,11 @@ def library(device_type: str) -> ctypes.CDLL | None:
 
 
 def described(lib: ctypes.CDLL) -> ctypes.CDLL:
-    """Returns the library, with its functions' types told to ctypes; an older build may lack some of them."""
+    """Returns the library, with its functions' types told to ctypes."""
     for name, (result, arguments) in _SIGNATURES.items():
-        function = getattr(lib, name, None)
-        if function is not None:
-            function.restype, function.argtypes = result, arguments
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
     return lib
-
-
-def has(device_type: str, name: str) -> bool:
-    """Whether there is a library for a device with this function, which an older build may lack (with a warning)."""
-    lib = library(device_type)
-    found = lib is not None and hasattr(lib, name)
-    if lib is not None and not found:
-        warnings.warn(
-            f"saga's {device_type} library was built before {name} was written; install saga-splat again.", stacklevel=3
-        )
-    return found
 
 
 def workspace(tensor: Tensor, name: str, *arguments: Any) -> Tensor:

@@ -37,16 +37,6 @@ def nearest_neighbors(
     return indices
 
 
-def mutual_neighbors(
-    found: Tensor,  # [n, k] int32
-) -> Tensor:
-    """Returns which neighbors have the point among theirs, bool [n, k]."""
-    mutual = torch.empty(found.shape, dtype=torch.bool, device=found.device)
-    pointers = bindings.pointer(found, torch.int32), bindings.pointer(mutual, torch.bool)
-    bindings.call(found.device.type, "saga_mutual_neighbors", *found.shape, *pointers, bindings.stream(found))
-    return mutual
-
-
 def mean_distance(
     points: Tensor,  # [n, 3]
     neighbors: int,

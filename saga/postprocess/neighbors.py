@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.native import bindings, searches
+from saga.native import bindings, host, searches
 from saga.native.bindings import MOST_NEIGHBORS
 from saga.postprocess import reference
 
@@ -73,9 +73,13 @@ def mutual_neighbors(
     Args:
         found: As `nearest_neighbors` returns it.
     """
-    native = bindings.has(found.device.type, "saga_mutual_neighbors")
-    result: Tensor = (searches if native else reference).mutual_neighbors(found.contiguous())
-    return result
+    native = None if found.is_cuda else host.function("saga_mutual_neighbors")
+    if native is None:
+        return reference.mutual_neighbors(found)
+    dense = found.contiguous()
+    mutual = torch.empty(found.shape, dtype=torch.bool)
+    native(*found.shape, bindings.pointer(dense, torch.int32), bindings.pointer(mutual, torch.bool))
+    return mutual
 
 
 def implementation(

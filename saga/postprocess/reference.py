@@ -59,10 +59,12 @@ def _neighbors_of(
 def mutual_neighbors(
     found: Tensor,  # [n, k] int32
 ) -> Tensor:  # [n, k] bool
-    """Tells which neighbors have the point among theirs."""
+    """Tells which neighbors have the point among theirs, on the device where they are."""
     points = torch.arange(len(found), dtype=found.dtype, device=found.device)[:, None, None]
-    parts = zip(points.split(ROWS), found.split(ROWS), strict=True)
-    return torch.cat([(found[others.long()] == own).any(2) for own, others in parts])
+    mutual = torch.empty(found.shape, dtype=torch.bool, device=found.device)  # small parts would hold large holes open
+    for own, others, part in zip(points.split(ROWS), found.split(ROWS), mutual.split(ROWS), strict=True):
+        part.copy_((found[others.long()] == own).any(2))
+    return mutual
 
 
 def mean_distance(

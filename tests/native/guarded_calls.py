@@ -157,7 +157,7 @@ def _searches(call: Library, guarded: Guarded, rng: np.random.Generator, n: int,
         k = int(rng.integers(1, min(n, bindings.MOST_NEIGHBORS) + 1))
         found = guarded(np.zeros((n, k), np.int32))
         call("saga_nearest_neighbors", n, points, k, found, space, None)
-        call("saga_mutual_neighbors", n, k, found, guarded(np.zeros((n, k), np.uint8)), None)
+        call("saga_mutual_neighbors", n, k, found, guarded(np.zeros((n, k), np.uint8)))
         call("saga_mean_distance", n, points, int(rng.integers(1, n + 1)), distances, space, None)
     queries, within = guarded(rng.normal(size=(q, 3)).astype(np.float32)), guarded(np.zeros(q, np.uint8))
     call("saga_within_radius", n, points, q, queries, 0.5, within, space, None)
