@@ -40,7 +40,9 @@ class ProcessPool:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.workers = workers or gpus or max(1, min(cores, memory_limit() // _MEMORY_OF_A_WORKER))
         self.threads = threads or max(1, cores // self.workers)
-        self.description = f"{self.workers} processes of {self.threads} threads" + (f" on {gpus} GPUs" if gpus else "")
+        processes, each = self.workers, self.threads
+        self.description = f"{processes} process{'es' * (processes != 1)} of {each} thread{'s' * (each != 1)}"
+        self.description += f" on {gpus} GPU{'s' * (gpus != 1)}" if gpus else ""
         self.capacity = self.workers
         self._queue: queue.SimpleQueue[tuple[Future[Outcome], Work] | None] = queue.SimpleQueue()
         self._closing = threading.Event()

@@ -11,7 +11,7 @@ from html import escape
 
 from saga.batch.report import Report, TaskReport
 from saga.batch.storage import join, read_bytes
-from saga.batch.table import duration, first_line
+from saga.batch.table import counted, duration, first_line
 from saga.errors import SagaError
 from saga.files.names import printable
 from saga.files.transaction import atomic_path
@@ -76,7 +76,11 @@ def _page(report: Report) -> str:
     groups = report.groups()
     broken = [name for name, tasks in groups.items() if not all(each.is_well for each in tasks)]
     well = len(groups) - len(broken)
-    title = f"{len(groups)} scenes, all is well" if not broken else f"{well} of {len(groups)} scenes are well"
+    title = (
+        f"{counted(len(groups), 'scene')}, all is well"
+        if not broken
+        else f"{well} of {counted(len(groups), 'scene')} well"
+    )
     tally = "".join(
         f'<span style="color:{_COLORS.get(state, _INK)}"><b>{count}</b>{escape(state)}</span>'
         for state, count in report.counts().items()
@@ -89,7 +93,7 @@ def _page(report: Report) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{escape(title)}</h1>",
-            f'<p class="quiet">{len(report.tasks)} tasks in {duration(report.seconds)}, written {when} into '
+            f'<p class="quiet">{counted(len(report.tasks), "task")} in {duration(report.seconds)}, written {when} into '
             f"{escape(printable(str(report.folder)))}</p>",
             f'<div class="tally">{tally}</div>',
             *(_section(name, groups[name]) for name in ordered),
@@ -117,7 +121,7 @@ def _section(name: str, tasks: list[TaskReport]) -> str:
             f'<span class="quiet">{said}</span></div>',
             _rows(wrong) if wrong else "",
             f'<div class="sheet">{figures}</div>{more}' if figures else "",
-            f"<details><summary>{len(tasks)} steps</summary>{_rows(tasks)}</details></section>",
+            f"<details><summary>{counted(len(tasks), 'step')}</summary>{_rows(tasks)}</details></section>",
         ]
     )
 
@@ -171,5 +175,5 @@ def _picture(report: TaskReport) -> str | None:
 def summary_lines(report: Report) -> list[str]:
     """Returns what to print at the end: one line for each task that failed, and how many are in each state."""
     lines = [f"{each.task.name}: failed: {first_line(each.message)}" for each in report.of("failed")]
-    counted = ", ".join(f"{count} {state}" for state, count in report.counts().items())
-    return [*lines, f"{report.folder / 'summary.html'}: {counted}, in {duration(report.seconds)}"]
+    states = ", ".join(f"{count} {state}" for state, count in report.counts().items())
+    return [*lines, f"{report.folder / 'summary.html'}: {states}, in {duration(report.seconds)}"]

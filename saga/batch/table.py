@@ -92,6 +92,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole} s" if whole < 60 else f"{minutes} min {whole % 60} s" if not hours else f"{hours} h {minutes} min"
 
 
+def counted(number: int, what: str) -> str:
+    """Returns how many there are of something, e.g. "1 scene" or "20 scenes"."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def first_line(message: str) -> str:
     """Returns a message without a traceback."""
     return message.partition("\n")[0]

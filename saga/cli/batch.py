@@ -61,7 +61,7 @@ def batch(
     from saga.batch.runner import run as run_tasks
     from saga.batch.storage import is_remote
     from saga.batch.summary import summary_lines
-    from saga.batch.table import shown
+    from saga.batch.table import counted, shown
     from saga.cli.batch_plan import plan
 
     wanted = _chosen(read_manifest(manifest), joined(only))
@@ -78,7 +78,7 @@ def batch(
     )
     try:
         tasks = plan(wanted, place, opened.workers, None if device == "auto" else device)
-        say(f"{manifest}: {len(wanted.scenes)} scenes, {len(tasks)} tasks; {opened.description}")
+        say(f"{manifest}: {counted(len(wanted.scenes), 'scene')}, {counted(len(tasks), 'task')}; {opened.description}")
         with shown(tasks, opened.workers, opened.description, say) as watcher:
             report = run_tasks(
                 tasks, engine=opened, folder=folder, retries=retries, staging=staging, watchers=[watcher]
@@ -143,6 +143,7 @@ def _gpus(device: str, engine: str) -> int:
 
 def _print_plan(tasks: Sequence[object]) -> None:
     from saga.batch.storage import identity
+    from saga.batch.table import counted
     from saga.batch.task import Task, dependencies
     from saga.cli.batch_plan import described
 
@@ -157,7 +158,8 @@ def _print_plan(tasks: Sequence[object]) -> None:
         missing += [place for place in wanted if place not in missing and identity(place) is None]
     for place in missing:
         say(f"missing: {place}")
-    say(f"{len(planned)} tasks of {len({task.group for task in planned})} scenes; nothing was done.")
+    scenes = counted(len({task.group for task in planned}), "scene")
+    say(f"{counted(len(planned), 'task')} of {scenes}; nothing was done.")
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ def test_the_page_for_people_is_whole_in_itself(report: Report) -> None:
     text = (report.folder / "summary.html").read_text()
     page = Page(text)
 
-    assert "1 of 2 scenes are well" in page.text
+    assert "1 of 2 scenes well" in page.text
     assert "scene.ply: expected <more>, found less." in page.text and "Traceback" not in page.text
     assert page.classes == ["bad", ""]  # what went wrong comes first
     assert "objects/mug: a doubt" in page.text
