@@ -156,9 +156,8 @@ class Method(ABC, Generic[ConfigT]):
         mask, scores = self._segment(checked, report)
         return self._answer(mask, scores, report, checked)
 
-    @property
-    def reads_pixels_alone(self) -> bool:
-        """Whether points are answered from what their pixels show: then a window around them does for the view."""
+    def reads_pixels_alone(self, prompts: Sequence[Prompt]) -> bool:
+        """Whether prompts are answered from what their pixels show: then a window around them does for the view."""
         return False
 
     def masks_or_own(self) -> MaskSource:

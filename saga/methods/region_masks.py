@@ -8,8 +8,10 @@ from torch import Tensor
 
 from saga.methods.fusion import probability
 from saga.raster.device_scene import DeviceScene
-from saga.regions.answers import nested_answers
+from saga.regions.answers import corrected_answers, nested_answers
+from saga.regions.clicks import view_clicks
 from saga.regions.evidence import Evidence
+from saga.regions.judgment import Judgment
 from saga.regions.membership import pixel_cells
 from saga.regions.scene_regions import SceneRegions
 from saga.scene import Camera
@@ -40,12 +42,21 @@ class RegionMasks:
             Masks bool [A, H, W] on the CPU, and the index of the best; none and -1 where no region fits.
         """
         operator = self.device_scene.operator(camera.name)
-        shown = pixel_cells(operator, self._cells, self.regions.count, torch.from_numpy(np.ascontiguousarray(points)))
-        known = [(each, label) for each, label in zip(shown.cpu().numpy(), labels, strict=True) if each.any()]
-        evidence = Evidence([each for each, label in known if label], [each for each, label in known if not label])
-        answers, best = nested_answers(self.regions, evidence) if evidence.inside else ([], -1)
+        first = int(np.argmax(labels > 0)) if (labels > 0).any() else -1
+        if first < 0:
+            return self._none(camera)
+        count, rest = self.regions.count, np.arange(len(points)) != first
+        shown = pixel_cells(operator, self._cells, count, torch.from_numpy(points[first : first + 1].copy()))[0]
+        judgment = Judgment(self.regions, Evidence([shown.cpu().numpy()] if shown.any() else []))
+        answers, best = nested_answers(judgment) if judgment.evidence.inside else ([], -1)
         if not answers:
-            return torch.zeros(0, camera.height, camera.width, dtype=torch.bool), -1
+            return self._none(camera)
+        clicks = view_clicks(operator, self._cells, count, points[rest], labels[rest] > 0)
+        if clicks:
+            answers, best = corrected_answers(judgment, answers, answers[best], clicks)
         members = np.stack([self.regions.gaussians(each.members) for each in answers], axis=1)
         values = torch.from_numpy(members).to(self.device_scene.device, torch.float32)
         return (probability(operator, values) > 0.5).permute(2, 0, 1).cpu(), best
+
+    def _none(self, camera: Camera) -> tuple[Tensor, int]:  # [0, H, W]
+        return torch.zeros(0, camera.height, camera.width, dtype=torch.bool), -1

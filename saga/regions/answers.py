@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from saga.regions.edits import corrected
-from saga.regions.evidence import Evidence
+from saga.regions.clicks import Click
+from saga.regions.corrections import corrected
+from saga.regions.judgment import Judgment
 from saga.regions.scene_regions import SceneRegions
-from saga.regions.worth import overlaps, worths
 
 NAMES = ("part", "object", "group")
 _APART = 1.25
 """Least ratio of the sizes of two answers."""
 _MOST_ANSWERS = 3
-_UNLIKE = 0.2
-"""Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
-_WRONG = 0.8
-"""What points on the wrong side, one or many, leave of an answer's score in the choice of the one that is corrected:
-the first answer stays the likeliest however often it is corrected."""
 _NEARLY = 0.95
 """Answers whose score is at least this share of the best one's are worth as much."""
 
@@ -39,47 +34,59 @@ class Answer:
     """Its cells, bool [L]."""
 
 
-def nested_answers(
-    regions: SceneRegions,
-    evidence: Evidence,
-    alike: np.ndarray | None = None,  # [F, L]
-    confirmed: bool = False,
-    most: float = 0.7,
-) -> tuple[list[Answer], int]:
-    """Up to three answers, smallest first, and which of them is best.
+def nested_answers(judgment: Judgment, most: float = 0.7) -> tuple[list[Answer], int]:
+    """Up to three answers to what the judgment's prompts say, smallest first, and which of them is best.
 
     Args:
-        regions: the scene's.
-        evidence: what the prompts say.
-        alike: what is alike by other judgments, bool [F, L]: each is a candidate too, and raises the score of answers
-            by their IoU with it.
-        confirmed: whether answers are ranked by how well masks that were given confirm them, too.
+        judgment: what sets of cells are worth, and the regions to choose from.
         most: largest answer, as a share of a picture.
 
     Returns:
-        The answers and the index of the best; none and -1 when no region fits the evidence.
+        The answers and the index of the best; none and -1 when no region fits.
     """
-    members = regions.members if alike is None else np.concatenate([regions.members, alike])
-    agrees, drawn = evidence.agrees(members), evidence.drawings(members)
-    positive = len(evidence.inside)
-    asked = (drawn > 0) & (agrees[:, :positive].any(1) | (positive == 0))
-    members, agrees = members[asked], agrees[asked]
-    likely = worths(regions, members, confirmed) * drawn[asked]
-    if alike is not None and len(alike) > 0:
-        likeness = np.max([overlaps(regions, members, each) for each in alike], axis=0)
-        likely *= (_UNLIKE + likeness) / (_UNLIKE + 1)
-    scores = likely * agrees.all(1)
-    correction = _correction(regions, members, likely, agrees, evidence)
-    if correction is not None:
-        members, scores = np.concatenate([members, correction[0][None]]), np.append(scores, correction[1])
+    members = judgment.pool[judgment.evidence.agrees(judgment.pool).all(1)]
+    scores = judgment.worth(members) * judgment.likeness(members)
+    scores[members @ judgment.regions.shares > most] = 0
+    return _apart(judgment.regions, members, scores)
+
+
+def corrected_answers(
+    judgment: Judgment, answers: Sequence[Answer], shown: Answer, clicks: Sequence[Click]
+) -> tuple[list[Answer], int]:
+    """What further points make of nested answers: the one shown, corrected, and those of the others that they allow.
+
+    Args:
+        judgment: by which the answers were found.
+        answers: the answers.
+        shown: the one of them that a person saw, and corrects.
+        clicks: the further points.
+
+    Returns:
+        Up to three answers, smallest first, and the index of the corrected one.
+    """
+    cells = corrected(judgment, shown.members, judgment.evidence.inside, clicks)
+    others = [each for each in answers if each is not shown]
+    allowed = [each for each in others if not any(click.wrong(each.members[None])[0] for click in clicks)]
+    members = np.stack([cells, *(each.members for each in allowed)])
+    scores = judgment.worth(members) * judgment.likeness(members)
+    found, best = _apart(judgment.regions, members, np.append(np.inf, scores[1:]))
+    found[best] = replace(found[best], score=float(scores[0]))
+    return found, best
+
+
+def _apart(
+    regions: SceneRegions,
+    members: np.ndarray,  # [A, L]
+    scores: np.ndarray,  # [A]
+) -> tuple[list[Answer], int]:
+    """The three answers with the highest scores that are apart in size, smallest first, and the best of them."""
     shares = members @ regions.shares
     chosen: list[int] = []
     for index in np.argsort(-scores, kind="stable").tolist():
         if len(chosen) == _MOST_ANSWERS or scores[index] <= 0:
             break
         others = shares[chosen]
-        apart = np.maximum(others, shares[index]) > _APART * np.minimum(others, shares[index])
-        if shares[index] <= most and apart.all():
+        if (np.maximum(others, shares[index]) > _APART * np.minimum(others, shares[index])).all():
             chosen.append(index)
     if not chosen:
         return [], -1
@@ -91,24 +98,6 @@ def nested_answers(
         for name, index in zip(names, ordered, strict=True)
     ]
     return answers, best
-
-
-def _correction(
-    regions: SceneRegions,
-    members: np.ndarray,  # [A, L]
-    likely: np.ndarray,  # [A]
-    agrees: np.ndarray,  # [A, P]
-    evidence: Evidence,
-) -> tuple[np.ndarray, float] | None:  # [L]
-    """What further points make of the likeliest of the answers to some of them, and its score.
-
-    None where every point is on its right side already: then nothing is to be corrected.
-    """
-    hopes = likely * np.where(agrees.all(1), 1.0, _WRONG)
-    best = int(hopes.argmax()) if len(hopes) > 0 else -1
-    if best < 0 or hopes[best] <= 0 or agrees[best].all():
-        return None
-    return corrected(regions, members, members[best], evidence), float(likely[best])
 
 
 def _names(count: int, best: int) -> tuple[str, ...]:

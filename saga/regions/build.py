@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_array
 from scipy.spatial import cKDTree
 
 from saga.errors import SagaError
@@ -19,8 +21,8 @@ from saga.regions.cells import STRONGEST_EDGE, cell_boxes, gaussian_cells, surfa
 from saga.regions.config import RegionConfig
 from saga.regions.given import given_masks
 from saga.regions.graph import SurfaceGraph, image_gradient, surface_graph
-from saga.regions.hierarchy import build_hierarchy, cell_descriptors
-from saga.regions.pool import pool
+from saga.regions.hierarchy import Descriptors, build_hierarchy, cell_descriptors
+from saga.regions.pool import distinct, pool
 from saga.regions.scene_regions import SceneRegions
 from saga.runtime.progress import tracked
 from saga.scene import Scene
@@ -29,6 +31,8 @@ from saga.scene.camera import spread
 _LABEL_VOXELS = 2.0
 """A voxel takes the label of the scene's structure within this distance, in voxels."""
 _MAJORITY = 0.5
+_COARSER = 2
+"""Hierarchies start from the cells, and from so many times fewer: fine ones lose large things that color divides."""
 
 
 def build_regions(
@@ -87,11 +91,11 @@ def regions_of_surface(
 ) -> SceneRegions:
     """Finds the cells and regions of a fused surface; `gradients` are its views' (see `image_gradient`)."""
     graph = surface_graph(surface, gradients, config)
-    cells = surface_cells(graph, config.cells)
-    borders = cell_borders(graph, cells)
-    descriptors = cell_descriptors(graph, cells)
-    hierarchies = [build_hierarchy(descriptors, borders, cues) for cues in config.hierarchies]
-    members = pool(hierarchies, graph.samples, config)
+    fine, coarse = (_proposed(graph, count, config) for count in (config.cells, max(1, config.cells // _COARSER)))
+    cells, borders, descriptors = fine.cells, fine.borders, fine.descriptors
+    members = np.concatenate([fine.members, _carried_over(graph, coarse, cells)])
+    weights = descriptors.leaves.areas.astype(np.float32)
+    members = members[distinct(members, np.arange(len(members)), weights, config.duplicate, config.regions)]
     found = np.zeros((0, members.shape[1]), bool)
     if structure is not None and structure.found:
         found = _labeled(graph, cells, structure)
@@ -108,6 +112,38 @@ def regions_of_surface(
         closed=_closed(borders, config),
         given=None if masks is None else given_masks(masks, surface.grids, graph.views, cells),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Proposed:
+    """Regions of hierarchies that start from so many cells."""
+
+    cells: np.ndarray  # [V]
+    borders: Borders
+    descriptors: Descriptors
+    members: np.ndarray  # [R, L]
+
+
+def _proposed(graph: SurfaceGraph, count: int, config: RegionConfig) -> _Proposed:
+    """Divides a surface into about `count` cells and pools the regions that hierarchies of them find."""
+    cells = surface_cells(graph, count)
+    borders, descriptors = cell_borders(graph, cells), cell_descriptors(graph, cells)
+    hierarchies = [build_hierarchy(descriptors, borders, cues) for cues in config.hierarchies]
+    return _Proposed(cells, borders, descriptors, pool(hierarchies, graph.samples, config))
+
+
+def _carried_over(
+    graph: SurfaceGraph,
+    proposed: _Proposed,
+    cells: np.ndarray,  # [V]
+) -> np.ndarray:  # [R, L]
+    """Regions of some cells as sets of others, bool [R, L]: of each cell that lies in a region by most of its area."""
+    weights = np.maximum(graph.areas, 1e-6)
+    shape = (int(cells.max()) + 1, proposed.members.shape[1])
+    shared = coo_array((weights, (cells, proposed.cells)), shape).tocsr()
+    held = (shared @ proposed.members.T.astype(np.float64)).T
+    carried: np.ndarray = held > _MAJORITY * shared.sum(1)
+    return carried[carried.any(1)]
 
 
 def _closed(borders: Borders, config: RegionConfig) -> np.ndarray:  # [B]

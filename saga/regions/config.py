@@ -31,8 +31,8 @@ class RegionConfig(Config):
 
     voxels: PositiveInt = 120_000
     """The surface is made coarser until it has no more voxels than this."""
-    cells: PositiveInt = 2_500
-    """About how many cells the surface is divided into."""
+    cells: PositiveInt = 5_000
+    """About how many cells the surface is divided into; half as many are looked at, too, for regions."""
     hierarchies: tuple[Cues, ...] = (
         Cues(color=2.0, emptiness=0.0, depth=1.0, concavity=1.0, pictures=False),
         Cues(color=2.0, emptiness=0.0, depth=1.0, concavity=1.0, pictures=True),

@@ -1,7 +1,8 @@
-"""Which cells a pixel shows."""
+"""Which cells pixels show."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,3 +26,22 @@ def pixel_cells(
     shown = torch.zeros(len(rows) * count, device=owner.device)
     shown.index_add_(0, row[known] * count + owner[known], rows.weights[known])
     return shown.reshape(len(rows), count)
+
+
+def cell_picture(
+    operator: BlendOperator,
+    cells: Tensor,  # [N] int64
+    step: int,
+) -> np.ndarray:  # [h, w]
+    """The cell that every `step`-th pixel of a view shows most, int64 [h, w]; -1 where it is none."""
+    pixels = operator.pixels(step)
+    rows = operator.rows(pixels.reshape(-1, 2))
+    owner = cells[rows.indices.long()].cpu().numpy() + 1
+    pixel = np.repeat(np.arange(len(rows)), rows.indptr.diff().cpu().numpy())
+    count = int(owner.max(initial=0)) + 1
+    key, place = np.unique(pixel * count + owner, return_inverse=True)
+    weight = np.bincount(place, rows.weights.cpu().numpy(), len(key))
+    order = np.lexsort((weight, key // count))
+    most = np.zeros(len(rows), np.int64)
+    most[key[order] // count] = key[order] % count  # the heaviest comes last and stays
+    return most.reshape(pixels.shape[:2]) - 1

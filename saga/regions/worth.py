@@ -17,9 +17,11 @@ _EXPLAINED = 0.8
 """What a set of cells loses when regions inside it, worth as much, fill it: it is a group of them."""
 _AS_WELL = 0.9
 """Of two sets of cells, how well masks confirm one to how well they confirm the other, from which it is as well."""
-_CLOSED = 0.93
+_CLOSED = 0.9
 """How closed the borders of regions are that make what they fill a group, where no masks say so. A part of a thing has
 an open place in its border somewhere."""
+_NEARLY_AS_CLOSED = 0.95
+"""The same, as a share of how closed the border is of what they fill."""
 _FILLED = 0.8
 """Share of a set that two such regions fill, from which it is a group."""
 _BULGED = 1.06
@@ -55,8 +57,19 @@ def worths(
         worth: np.ndarray = closures * by_masks**2 * (1 - _EXPLAINED * explained)
         return worth
     worth = (closures + _OWN * _own(regions, members) ** 2) / (1 + _OWN)
-    group: np.ndarray = worth * (1 - _EXPLAINED * _parted(regions, members, closures))
-    return group
+    single: np.ndarray = worth * singleness(regions, members, closures)
+    return single
+
+
+def singleness(
+    regions: SceneRegions,
+    members: np.ndarray,  # [A, L]
+    closures: np.ndarray | None = None,  # [A]
+) -> np.ndarray:  # [A]
+    """How far sets of cells are one thing and not two closed ones side by side, from a fifth to 1."""
+    closures = regions.closures(members) if closures is None else closures
+    single: np.ndarray = 1 - _EXPLAINED * _parted(regions, members, closures)
+    return single
 
 
 def _own(
@@ -105,7 +118,7 @@ def _parted(
     It is 0 where they do not fill most of it, or where their shapes are those of pieces of one thing: see `_bulge`. Two
     things that touch are one object to whatever looks at borders alone.
     """
-    least = np.maximum(closures, _CLOSED)[:, None]
+    least = np.maximum(_NEARLY_AS_CLOSED * closures, _CLOSED)[:, None]
     inside = _inside(regions, members, _LARGER) & (regions.region_closures >= least)
     areas = regions.members @ regions.shares
     two = np.zeros_like(inside)

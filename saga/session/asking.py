@@ -97,7 +97,8 @@ def ask(method: Method[Any], prompts: Sequence[Prompt]) -> tuple[Answer, ...]:
         EmptySelectionError: nothing is selected.
     """
     scene = method.scene
-    asked = [windowed(scene.camera(each.view), each) for each in prompts] if method.reads_pixels_alone else prompts
+    windows = method.reads_pixels_alone(prompts)
+    asked = [windowed(scene.camera(each.view), each) for each in prompts] if windows else prompts
     nested = getattr(method, "candidates_of", None)
     found = [method.segment_prompts(asked)] if nested is None else nested(asked)
     found = [each for each in found if len(each)]

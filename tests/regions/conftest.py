@@ -12,6 +12,7 @@ from saga.regions import RegionConfig, SceneRegions, build_regions
 from saga.scene import Camera, Gaussians, Scene
 from saga.scene.orbit import look_at
 from saga.scene.spherical_harmonics import C0
+from tests.regions.rows import cells, side_by_side
 
 SPACING = 0.02
 _THINGS = (
@@ -100,3 +101,20 @@ def on_device(known: Known) -> DeviceScene:
 @pytest.fixture(scope="session")
 def regions(on_device: DeviceScene) -> SceneRegions:
     return build_regions(on_device, RegionConfig(cells=250), progress=False)
+
+
+@pytest.fixture
+def row() -> SceneRegions:
+    """Cells 0 to 5 side by side, with regions around 1 to 3, and one of 5 alone."""
+    return SceneRegions(
+        scene_digest="row",
+        config=RegionConfig(),
+        cells=np.array([0, 1, 2, 3, 4, 5, -1], np.int32),
+        shares=np.full(6, 0.1, np.float32),
+        members=np.stack([cells(1), cells(1, 2, 3), cells(0, 1, 2, 3), cells(0, 1, 2, 3, 4), cells(5)]),
+        own=np.zeros(5, bool),
+        borders=np.array([[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]], np.int32),
+        lengths=np.ones(5, np.float32),
+        closed=np.array([0.8, 0.5, 0.1, 0.98, 0.2], np.float32),
+        boxes=side_by_side(1, 1, 1, 1, 1, 1),
+    )

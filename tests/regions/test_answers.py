@@ -8,135 +8,67 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from saga.regions import Evidence, RegionConfig, SceneRegions, nested_answers
+from saga.regions import Evidence, Judgment, nested_answers
 from saga.regions.answers import equal_worth
-from saga.regions.edits import corrected
 from saga.regions.given import GivenMasks
 from saga.regions.worth import worths
-
-
-def cells(*indices: int) -> np.ndarray:
-    return np.isin(np.arange(6), indices)
-
-
-def one(index: int) -> np.ndarray:
-    return np.eye(6, dtype=np.float32)[index]
-
-
-def side_by_side(*heights: float) -> np.ndarray:  # [L, 2, 3]
-    """Boxes of these heights in a row, each one wide and deep."""
-    return np.array([[[x, 0, 0], [x + 1, 1, height]] for x, height in enumerate(heights)], np.float32)
-
-
-@pytest.fixture
-def row() -> SceneRegions:
-    """Cells 0 to 5 side by side, with regions around 1 to 3, and one of 5 alone."""
-    return SceneRegions(
-        scene_digest="row",
-        config=RegionConfig(),
-        cells=np.array([0, 1, 2, 3, 4, 5, -1], np.int32),
-        shares=np.full(6, 0.1, np.float32),
-        members=np.stack([cells(1), cells(1, 2, 3), cells(0, 1, 2, 3), cells(0, 1, 2, 3, 4), cells(5)]),
-        own=np.zeros(5, bool),
-        borders=np.array([[0, 1, 2, 3, 4], [1, 2, 3, 4, 5]], np.int32),
-        lengths=np.ones(5, np.float32),
-        closed=np.array([0.8, 0.5, 0.1, 0.98, 0.2], np.float32),
-        boxes=side_by_side(1, 1, 1, 1, 1, 1),
-    )
+from tests.regions.rows import cells, one, side_by_side
 
 
 def test_answers_are_part_object_and_group_by_size(row):
-    answers, best = nested_answers(row, Evidence(inside=[one(1)]))
+    answers, best = nested_answers(Judgment(row, Evidence(inside=[one(1)])))
     assert [answer.name for answer in answers] == ["part", "object", "group"]
     assert [answer.members.sum() for answer in answers] == [1, 3, 4]
     assert best == 2
 
 
 def test_answers_are_apart_in_size(row):
-    answers, _ = nested_answers(row, Evidence(inside=[one(2)]), alike=cells(0, 1, 2, 3, 5)[None])
+    answers, _ = nested_answers(Judgment(row, Evidence(inside=[one(2)]), alike=cells(0, 1, 2, 3, 5)[None]))
     assert [answer.members.sum() for answer in answers] == [3, 4]
 
 
 def test_the_best_answer_has_the_most_closed_border(row):
-    answers, best = nested_answers(row, Evidence(inside=[one(2)]))
+    answers, best = nested_answers(Judgment(row, Evidence(inside=[one(2)])))
     assert answers[best].members.tolist() == cells(0, 1, 2, 3).tolist()
     assert answers[best].score == pytest.approx(0.98 / 1.5)
 
 
 def test_of_fewer_answers_the_best_is_the_object(row):
-    answers, best = nested_answers(row, Evidence(inside=[one(0)]))
+    answers, best = nested_answers(Judgment(row, Evidence(inside=[one(0)])))
     assert answers[best].name == "object"
 
 
 def test_a_second_point_is_in_every_answer(row):
-    answers, _ = nested_answers(row, Evidence(inside=[one(1), one(4)]))
+    answers, _ = nested_answers(Judgment(row, Evidence(inside=[one(1), one(4)])))
     assert len(answers) > 0
     assert all(answer.members[[1, 4]].all() for answer in answers)
 
 
-def test_a_point_beside_the_answer_adds_to_it_and_takes_nothing_away(row):
-    first, best = nested_answers(row, Evidence(inside=[one(1)]))
-    second, corrected = nested_answers(row, Evidence(inside=[one(1), one(5)]))
-    assert second[corrected].members.tolist() == (first[best].members | cells(5)).tolist()
-    assert second[corrected].score == first[best].score
-
-
-def test_a_negative_point_takes_away_what_ends_where_a_border_is_closed(row):
-    """Of the cells 0 to 3 those go that a closed border parts from the rest, and no more."""
-    first, best = nested_answers(row, Evidence(inside=[one(1)]))
-    answers, corrected = nested_answers(row, Evidence(inside=[one(1)], outside=[one(0)]))
-    assert first[best].members.tolist() == cells(0, 1, 2, 3).tolist()
-    assert answers[corrected].members.tolist() == cells(1, 2, 3).tolist()
-    assert not any(answer.members[0] for answer in answers)
-
-
-def test_corrections_do_not_add_up_against_the_first_answer(row):
-    evidence = Evidence(inside=[one(2), one(5)], outside=[one(0), one(1)])
-    answers, best = nested_answers(row, evidence)
-    assert answers[best].members.tolist() == cells(2, 3, 5).tolist()
-
-
-def test_a_correction_adds_no_region_that_is_large_beside_what_is_corrected(row):
-    """Cell 5 is in a region of four further cells: two cells become three, and not six."""
-    pool = np.stack([cells(2, 3, 4, 5), cells(5)])
-    added = corrected(row, pool, cells(0, 1), Evidence(inside=[one(0), one(5)]))
-    assert added is not None
-    assert added.tolist() == cells(0, 1, 5).tolist()
-
-
-def test_a_point_that_contradicts_others_corrects_nothing(row):
-    """Of points on both sides at one place the first, the positive one, stands."""
-    twice = Evidence(inside=[one(5)], outside=[one(5)])
-    assert corrected(row, row.members, cells(0, 1, 5), twice).tolist() == cells(0, 1, 5).tolist()
-    answers, best = nested_answers(row, twice)
-    assert answers[best].members.tolist() == cells(5).tolist()
-
-
 def test_a_mask_takes_the_answer_most_like_it(row):
     inside = np.array([0, 1, 1, 0.8, 0, 0], np.float32)
-    answers, best = nested_answers(row, Evidence(drawn=[(inside, 1 - inside)]))
+    answers, best = nested_answers(Judgment(row, Evidence(drawn=[(inside, 1 - inside)])))
     assert answers[best].members.tolist() == cells(1, 2, 3).tolist()
 
 
 def test_a_scribble_takes_the_answer_that_holds_most_of_it(row):
     stroke = np.array([0, 0, 1, 1, 5, 0], np.float32)
-    answers, best = nested_answers(row, Evidence(stroked=[stroke]))
+    answers, best = nested_answers(Judgment(row, Evidence(stroked=[stroke])))
     assert answers[best].members.tolist() != cells(0, 1, 2, 3).tolist()
     assert answers[best].members[4]
 
 
 def test_answers_larger_than_the_limit_are_left_out(row):
-    answers, _ = nested_answers(row, Evidence(inside=[one(1)]), most=0.35)
+    answers, _ = nested_answers(Judgment(row, Evidence(inside=[one(1)])), most=0.35)
     assert max(answer.share for answer in answers) == pytest.approx(0.3)
 
 
 def test_further_candidates_compete(row):
-    answers, best = nested_answers(row, Evidence(inside=[one(4)]), alike=cells(4)[None])
+    answers, best = nested_answers(Judgment(row, Evidence(inside=[one(4)]), alike=cells(4)[None]))
     assert answers[best].members.tolist() == cells(4).tolist()
 
 
 def test_answers_of_about_the_same_score_are_of_equal_worth(row):
-    answers, best = nested_answers(row, Evidence(inside=[one(1)]))
+    answers, best = nested_answers(Judgment(row, Evidence(inside=[one(1)])))
     assert equal_worth(answers, best) == []
     assert equal_worth([answers[best], answers[best]], 0) == [answers[best].name]
 
@@ -154,14 +86,15 @@ def test_closure_is_the_mean_of_the_whole_border_and_its_openest_quarter(row):
 
 def test_what_the_scene_itself_holds_for_an_object_comes_first(row):
     own = replace(row, own=np.array([False, True, False, False, False]))
-    answers, best = nested_answers(own, Evidence(inside=[one(2)]))
+    answers, best = nested_answers(Judgment(own, Evidence(inside=[one(2)])))
     assert answers[best].members.tolist() == cells(1, 2, 3).tolist()
 
 
 def test_what_is_alike_decides_between_closed_borders(row):
-    without, best = nested_answers(row, Evidence(inside=[one(2)]))
+    even = replace(row, closed=np.array([0.8, 0.7, 0.1, 0.85, 0.2], np.float32))
+    without, best = nested_answers(Judgment(even, Evidence(inside=[one(2)])))
     assert without[best].members.tolist() == cells(0, 1, 2, 3).tolist()
-    alike, best = nested_answers(row, Evidence(inside=[one(2)]), alike=cells(1, 2, 3)[None])
+    alike, best = nested_answers(Judgment(even, Evidence(inside=[one(2)]), alike=cells(1, 2, 3)[None]))
     assert alike[best].members.tolist() == cells(1, 2, 3).tolist()
 
 
@@ -172,7 +105,7 @@ def test_a_group_of_what_masks_confirm_is_worth_less_than_its_members(row):
     together, click = cells(1, 2, 3)[None], Evidence(inside=[one(2)])
     for vouched, size in ((members, 1), (together, 3)):
         parted = replace(row, members=members, closed=closed, own=np.zeros(4, bool), given=vouching(vouched))
-        answers, best = nested_answers(parted, click, alike=together, confirmed=True)
+        answers, best = nested_answers(Judgment(parted, click, alike=together, confirmed=True))
         assert answers[best].members.sum() == size
 
 
@@ -194,7 +127,7 @@ def test_two_closed_regions_that_fill_an_object_of_the_scene_are_what_is_meant(r
     low, high = heights
     shapes = side_by_side(1, low, low, high, high, 1)
     boxes = replace(row, members=members, closed=closed, boxes=shapes, own=np.array([False, False, True]))
-    answers, best = nested_answers(boxes, Evidence(inside=[one(1)]))
+    answers, best = nested_answers(Judgment(boxes, Evidence(inside=[one(1)])))
     assert answers[best].members.sum() == size
 
 

@@ -12,7 +12,7 @@ from saga.errors import SagaError
 from saga.masks.scene.labels import Kind, Labels
 from saga.masks.scene.structure import SceneStructure
 from saga.masks.scene.surface import Lattice
-from saga.regions import Evidence, build_regions, nested_answers
+from saga.regions import Evidence, Judgment, build_regions, nested_answers
 from saga.regions.membership import pixel_cells
 from saga.scene import Scene
 
@@ -38,12 +38,12 @@ def test_gaussians_in_view_have_a_cell_and_cells_are_of_one_thing(known, regions
 
 
 def test_a_plain_thing_is_the_best_answer_to_a_click_on_it(known, on_device, regions):
-    answers, best = nested_answers(regions, click(on_device, regions, TOP_OF_PLAIN))
+    answers, best = nested_answers(Judgment(regions, click(on_device, regions, TOP_OF_PLAIN)))
     assert known.iou(regions.gaussians(answers[best].members), PLAIN) > 0.85
 
 
 def test_a_click_on_a_thing_of_two_parts_answers_the_part_and_the_whole(known, on_device, regions):
-    answers, _ = nested_answers(regions, click(on_device, regions, TOP_OF_TWO_COLORED))
+    answers, _ = nested_answers(Judgment(regions, click(on_device, regions, TOP_OF_TWO_COLORED)))
     chosen = [regions.gaussians(answer.members) for answer in answers]
     assert max(known.iou(each, UPPER) for each in chosen) > 0.8
     assert max(known.iou(each, UPPER, LOWER) for each in chosen) > 0.8
@@ -73,7 +73,7 @@ def test_a_scene_without_views_has_no_regions(known):
 
 def test_a_coarser_surface_still_has_the_things(known, on_device, regions):
     coarse = build_regions(on_device, replace(regions.config, voxels=9000), progress=False)
-    answers, best = nested_answers(coarse, click(on_device, coarse, TOP_OF_PLAIN))
+    answers, best = nested_answers(Judgment(coarse, click(on_device, coarse, TOP_OF_PLAIN)))
     assert known.iou(coarse.gaussians(answers[best].members), PLAIN) > 0.8
 
 

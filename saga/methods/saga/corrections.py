@@ -1,4 +1,4 @@
-"""Further points correct what the first one means."""
+"""Further points correct what the first one, or what was drawn, means."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from dataclasses import replace
 
 from saga.methods.base import ViewPrompt
 
-_SCRAP = 0.05
-"""Share of what the first point selects, below which what is selected for all points is a scrap."""
-_SPREAD = 1.3
-"""The same, above which it has spread to something else."""
-
 
 def is_corrected(prompts: Sequence[ViewPrompt]) -> bool:
-    """Whether there are points after the first positive one, and nothing drawn, which says all by itself."""
-    points = sum(len(prompt.parts.points) for prompt in prompts)
-    negative = sum(len(prompt.parts.negative) for prompt in prompts)
-    return points > 0 and points + negative > 1 and not any(_drawn(prompt) for prompt in prompts)
+    """Whether there are points besides the first positive one, or besides what was drawn."""
+    points = sum(len(prompt.parts.points) + len(prompt.parts.negative) for prompt in prompts)
+    return points > (0 if any(_drawn(prompt) for prompt in prompts) else 1)
 
 
-def first_of(prompts: Sequence[ViewPrompt]) -> ViewPrompt:
-    """The first positive point of prompts that have one, alone."""
-    first = next(prompt for prompt in prompts if len(prompt.parts.points) > 0)
-    parts = replace(first.parts, points=first.parts.points[:1], negative=first.parts.negative[:0])
-    return replace(first, parts=parts)
+def parted(prompts: Sequence[ViewPrompt]) -> tuple[list[ViewPrompt], list[ViewPrompt]]:
+    """What an answer starts from, and the points that correct it.
+
+    It starts from all that was drawn, or else from the first positive point alone.
+    """
+    drawn = [prompt for prompt in prompts if _drawn(prompt)]
+    if drawn:
+        return [_with_points(prompt, 0) for prompt in drawn], list(prompts)
+    start = next(index for index, prompt in enumerate(prompts) if len(prompt.parts.points) > 0)
+    first = prompts[start]
+    rest = replace(first, parts=replace(first.parts, points=first.parts.points[1:]))
+    return [_with_points(first, 1)], [*prompts[:start], rest, *prompts[start + 1 :]]
 
 
-def is_correction(share: float, first: float) -> bool:
-    """Whether a selection for all points, by its share of what views show, is one of the first point's, corrected."""
-    return _SCRAP * first <= share <= _SPREAD * first
+def _with_points(prompt: ViewPrompt, positive: int) -> ViewPrompt:
+    parts = prompt.parts
+    return replace(prompt, parts=replace(parts, points=parts.points[:positive], negative=parts.negative[:0]))
 
 
 def _drawn(prompt: ViewPrompt) -> bool:

@@ -14,8 +14,10 @@ from saga.methods.base import ViewPrompt
 from saga.methods.saga.features import Selection
 from saga.query.report import Report
 from saga.raster.device_scene import DeviceScene
-from saga.regions.answers import Answer, equal_worth, nested_answers
+from saga.regions.answers import Answer, corrected_answers, equal_worth, nested_answers
+from saga.regions.clicks import Click, view_clicks
 from saga.regions.evidence import Evidence
+from saga.regions.judgment import Judgment
 from saga.regions.membership import pixel_cells
 from saga.regions.reach import cells_held, reachable
 from saga.regions.scene_regions import SceneRegions
@@ -33,7 +35,7 @@ _CERTAIN = 0.75
 """IoU of the features' selection and a region from which the two confirm each other."""
 _ALIKE = 0.6
 """IoU from which the features' selection is the detail of a region that given masks vouch for."""
-_EQUAL = 0.9
+_EQUAL = 0.88
 """IoU from which they are the same but for details, in which both must agree."""
 _MOST_DRAWN = 4096
 """Pixels of a mask, and of a picture around it, that are looked at."""
@@ -51,6 +53,19 @@ class Level:
     """The features' selection most like it, whose scores are its own; None without features."""
     likeness: float = 0.0
     """IoU with that selection."""
+    changed: tuple[Tensor, Tensor] | None = None  # [N] bool each
+    """Gaussians that corrections brought in and took out, whatever features select; None without corrections."""
+
+    def detailed(self, selection: Selection, likeness: float, trust: Trust) -> Level:
+        """This answer with the details of a selection of features that is like it: all of it, or what both hold."""
+        mask = self.mask
+        if trust == "masks" and likeness >= _ALIKE:
+            mask = selection.mask
+        elif trust == "regions" and likeness >= _EQUAL:
+            mask = self.mask & selection.mask
+        if self.changed is not None:
+            mask = (mask | self.changed[0]) & ~self.changed[1]
+        return replace(self, mask=mask, selection=selection, likeness=likeness)
 
 
 class Levels:
@@ -99,6 +114,7 @@ class Levels:
         selections: Sequence[Selection],
         trust: Trust,
         report: Report,
+        further: Sequence[ViewPrompt] = (),
     ) -> list[Level]:
         """The nested answers to prompts, smallest first; none where no region fits.
 
@@ -109,6 +125,7 @@ class Levels:
                 region like it. "masks": answers are ranked by how well masks that were given confirm them, and what
                 the features select is the detail of the answer like it. "regions": by their borders.
             report: gets the answers, and warnings about large or equal ones.
+            further: points that correct the answer to the prompts.
         """
         cells = [self.cells_of(each.mask) for each in selections]
         usable = [index for index, alike in enumerate(cells) if self._usable(alike, trust)]
@@ -116,26 +133,32 @@ class Levels:
         if trust == "masks" and any(bool(each.mask.any()) for each in selections) and not usable:
             return []  # smaller than any cell: only the features know it
         alike = np.stack([cells[index] for index in usable]) if usable else None
-        evidence = self.evidence(prompts)
-        answers, best = nested_answers(self.regions, evidence, alike, trust == "masks")
+        judgment = Judgment(self.regions, self.evidence(prompts), alike, trust == "masks")
+        answers, best = nested_answers(judgment)
         if not answers:
             return []
-        members = np.stack([each.members for each in answers])
+        clicks, shown = self._clicks(further), answers[self._not_most(answers, best, alike)]
+        if clicks:
+            answers, best = corrected_answers(judgment, answers, shown, clicks)
         device = self._cells.device
         levels = [
             Level(each, torch.from_numpy(self.regions.gaussians(each.members)).to(device), False) for each in answers
         ]
+        if clicks:
+            levels[best] = replace(levels[best], changed=self._changed(shown, answers[best], clicks))
+        members = np.stack([each.members for each in answers])
         for index in usable:
             iou = overlaps(self.regions, members, cells[index])
             if trust == "selection":
                 share = float(self.regions.shares @ cells[index])
                 best = _with_selection(levels, iou, selections[index], share)
             else:
-                _detailed(levels, iou, selections[index], trust)
-        best = self._not_most(levels, best, alike, report)
+                nearer = zip(levels, iou.tolist(), strict=True)
+                levels = [_nearer(level, selections[index], same, trust) for level, same in nearer]
+        best = self._large([level.answer for level in levels], best, alike, bool(clicks), report)
         answers = [level.answer for level in levels]
-        wrong = int((~evidence.agrees(answers[best].members[None])).sum())
-        if wrong > 0 and trust != "selection":
+        wrong = sum(bool(each.wrong(answers[best].members[None])[0]) for each in clicks)
+        if wrong > 0:
             report.warnings.append(f"{wrong} of the points could not be followed: others on the other side are as near")
         same = equal_worth(answers, best)
         if same:
@@ -177,25 +200,56 @@ class Levels:
         """Whether a region confirms what features select."""
         return bool(overlaps(self.regions, self.regions.members, alike).max(initial=0.0) >= _CERTAIN)
 
-    def _not_most(
+    def _large(
         self,
-        levels: Sequence[Level],
+        answers: Sequence[Answer],
         best: int,
         alike: np.ndarray | None,  # [F, L]
+        corrected: bool,
         report: Report,
     ) -> int:
-        """The best answer, or the next smaller one where it would be most of what views show and features disagree."""
-        chosen = levels[best].answer
-        share = self.share(chosen.members)
+        """As `_not_most`, but for an answer that a person corrected, which stays; warns of all that is large."""
+        share = self.share(answers[best].members)
         if share <= MOST_OF_VIEWS:
             return best
         large = f"{share:.0%} of all that the views show"
-        agreed = alike is not None and overlaps(self.regions, alike, chosen.members).max() >= _CERTAIN
-        if agreed or best == 0:
+        given = best if corrected else self._not_most(answers, best, alike)
+        if given == best:
             report.warnings.append(f"the selection is {large}: give a negative point, or a granularity, for less")
-            return best
-        report.warnings.append(f"the best answer would be {large}; the next smaller one is given")
-        return best - 1
+        else:
+            report.warnings.append(f"the best answer would be {large}; the next smaller one is given")
+        return given
+
+    def _not_most(
+        self,
+        answers: Sequence[Answer],
+        best: int,
+        alike: np.ndarray | None,  # [F, L]
+    ) -> int:
+        """The best answer, or the next smaller one where it would be most of what views show and features disagree."""
+        members = answers[best].members
+        agreed = alike is not None and overlaps(self.regions, alike, members).max() >= _CERTAIN
+        return best if agreed or best == 0 or self.share(members) <= MOST_OF_VIEWS else best - 1
+
+    def _clicks(self, prompts: Sequence[ViewPrompt]) -> list[Click]:
+        """The points of prompts, each with its picture."""
+        clicks = []
+        for prompt in prompts:
+            parts, operator = prompt.parts, self._scene.operator(prompt.camera.name)
+            points = np.concatenate([parts.points, parts.negative])
+            positive = np.arange(len(points)) < len(parts.points)
+            clicks += view_clicks(operator, self._cells, self.regions.count, points, positive)
+        return clicks
+
+    def _changed(self, shown: Answer, corrected: Answer, clicks: Sequence[Click]) -> tuple[Tensor, Tensor]:
+        """Gaussians that corrections bring in and take out: those of changed cells, and of cells that they point at."""
+        before, after = shown.members, corrected.members
+        pointed = np.zeros_like(after)
+        for click in clicks:
+            if click.positive:
+                pointed |= click.pointed
+        brought, taken = (self.regions.gaussians(each) for each in (after & (pointed | ~before), before & ~after))
+        return torch.from_numpy(brought).to(self._cells.device), torch.from_numpy(taken).to(self._cells.device)
 
     def _shown(
         self,
@@ -250,23 +304,11 @@ def _with_selection(
     return order.index(place)
 
 
-def _detailed(
-    levels: list[Level],
-    iou: np.ndarray,  # [A]
-    selection: Selection,
-    trust: Trust,
-) -> None:
-    """Gives answers the details of a selection of features that is like them: all of it, or what both hold."""
-    for index, same in enumerate(iou.tolist()):
-        level = levels[index]
-        if level.selection is not None and level.likeness >= same:
-            continue
-        mask = level.mask
-        if trust == "masks" and same >= _ALIKE:
-            mask = selection.mask
-        elif trust == "regions" and same >= _EQUAL:
-            mask = level.mask & selection.mask
-        levels[index] = replace(level, mask=mask, selection=selection, likeness=same)
+def _nearer(level: Level, selection: Selection, likeness: float, trust: Trust) -> Level:
+    """An answer with the details of a selection, unless it has those of one that is more like it."""
+    if level.selection is not None and level.likeness >= likeness:
+        return level
+    return level.detailed(selection, likeness, trust)
 
 
 def _pixels(

@@ -11,7 +11,7 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.masks import MaskModel, MaskSource
 from saga.methods.base import DiscoveringMethod, ViewPrompt
-from saga.methods.saga.corrections import first_of, is_corrected, is_correction
+from saga.methods.saga.corrections import is_corrected, parted
 from saga.methods.saga.features import FeatureQueries, Selection
 from saga.methods.saga.levels import MOST_OF_VIEWS, Level, Levels, Trust
 from saga.query.config import QueryConfig
@@ -87,10 +87,10 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
             self.queries = FeatureQueries(self.device_scene, self.field, self.config, sam)
         self.levels = None if self.regions is None else Levels(self.device_scene, self.regions)
 
-    @property
-    def reads_pixels_alone(self) -> bool:
-        """As in Method: Segment Anything looks at whole pictures, features and regions do not."""
-        return self.sam is None
+    def reads_pixels_alone(self, prompts: Sequence[Prompt]) -> bool:
+        """As in Method: Segment Anything, and corrections, look at whole pictures; features and regions do not."""
+        points = sum(len(prompt.points) + len(prompt.negative) for prompt in prompts)
+        return self.sam is None and points <= 1
 
     @property
     def features(self) -> Tensor:  # [N, C]
@@ -129,13 +129,11 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
     def candidates_of(self, prompts: Sequence[Prompt]) -> list[Segmentation]:
         """As `candidates`, from prompts of one or several views. Raises SagaError as `segment_prompts` does."""
         checked, report = self._checked(prompts), Report()
-        selections = self._by_features(checked, report)
-        found = self._nested(checked, selections, report)
-        if not found:
-            alone = self._alone(selections)
-            own = _joined(report, alone)
+        found = self._nested(checked, report)
+        if isinstance(found, Selection):
+            own = _joined(report, found)
             own.extra |= {"name": "object", "score": None, "default": True}
-            return [self._answer(alone.mask, alone.scores, own, checked)]
+            return [self._answer(found.mask, found.scores, own, checked)]
         answers = []
         for level in found:
             own = _joined(report, level.selection)
@@ -145,15 +143,13 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
 
     def _segment(self, prompts: Sequence[ViewPrompt], report: Report) -> tuple[Tensor, Tensor]:  # [N] bool, [N]
         """Selects the best of the nested answers, or the one of the granularity asked for."""
-        selections = self._by_features(prompts, report)
         wanted = self.config.granularity
-        found = self._nested(prompts, selections, report)
-        if not found:
+        found = self._nested(prompts, report)
+        if isinstance(found, Selection):
             if wanted is not None:
                 report.warnings.append(f"granularity {wanted}: there is one answer only, for want of regions that fit")
-            alone = self._alone(selections)
-            report.take(alone.report)
-            return alone.mask, alone.scores
+            report.take(found.report)
+            return found.mask, found.scores
         chosen = next(level for level in found if level.best)
         if wanted is not None:
             chosen = next((level for level in found if level.answer.name == wanted), chosen)
@@ -165,36 +161,30 @@ class Segmenter(DiscoveringMethod[QueryConfig]):
         report.count("after_regions", chosen.mask)
         return chosen.mask, _scores(chosen)
 
-    def _nested(self, prompts: Sequence[ViewPrompt], selections: Sequence[Selection], report: Report) -> list[Level]:
-        """The nested answers; a selection of most of what views show is never given without a word."""
-        if self.levels is None:
-            return []
-        selections = self._meant(prompts, selections, report)
-        with report.timed("regions"):
-            found = self.levels.answer(prompts, selections, self._trust(), report)
-            if not found and selections:
-                share = self.levels.share(self.levels.cells_of(self._alone(selections).mask))
-                if share > MOST_OF_VIEWS:
-                    report.warnings.append(
-                        f"the selection is {share:.0%} of all that the views show: give a negative point, or a "
-                        "higher threshold"
-                    )
-        return found
+    def _nested(self, prompts: Sequence[ViewPrompt], report: Report) -> list[Level] | Selection:
+        """The nested answers, or where no region fits, what the features select for all prompts.
 
-    def _meant(
-        self, prompts: Sequence[ViewPrompt], selections: Sequence[Selection], report: Report
-    ) -> Sequence[Selection]:
-        """What the features say for regions to go by: with several points, what they say of the first one alone.
-
-        Further points correct. They often lie where features tell little apart, at a border, and then what features
-        select for all of them is a scrap or half of the scene: it has a say where it is neither, beside the first's.
+        Further points correct what the first one, or what was drawn, gives. They often lie where features tell little
+        apart, at a border: features have a say for the first alone. Most of what views show is never given in silence.
         """
-        if self.queries is None or self.levels is None or self._trust() != "regions" or not is_corrected(prompts):
-            return selections
-        first = self.queries.select([first_of(prompts)], report.copy(), self.levels.reachable)
-        share = {id(each): self.levels.share(self.levels.cells_of(each.mask)) for each in [*first, *selections]}
-        largest = max(share[id(each)] for each in first)
-        return [*first, *(each for each in selections if is_correction(share[id(each)], largest))]
+        start, further = list(prompts), list[ViewPrompt]()
+        if self.levels is not None and self._trust() != "selection" and is_corrected(prompts):
+            start, further = parted(prompts)
+        selections = self._by_features(start, report)
+        if self.levels is not None:
+            for prompt in further:
+                require_shown(self.device_scene.operator(prompt.camera.name), prompt.parts.points)
+            with report.timed("regions"):
+                found = self.levels.answer(start, selections, self._trust(), report, further)
+            if found:
+                return found
+        alone = self._alone(self._by_features(prompts, report) if further else selections)
+        share = 0.0 if self.levels is None else self.levels.share(self.levels.cells_of(alone.mask))
+        if share > MOST_OF_VIEWS:
+            report.warnings.append(
+                f"the selection is {share:.0%} of all that the views show: give a negative point, or a higher threshold"
+            )
+        return alone
 
     def _trust(self) -> Trust:
         """What knows where things end: SAM's mask of the prompt, masks that were given, or else the regions."""

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from saga.methods.saga import Segmenter
-from saga.methods.saga.corrections import is_correction
 from saga.methods.saga.features import FeatureQueries
 
 
@@ -52,5 +51,14 @@ def test_points_that_cannot_all_be_followed_are_said(segmenter, tiny_demo, middl
     assert any("could not be followed" in warning for warning in answer.report["warnings"])
 
 
-def test_a_correction_is_neither_a_scrap_nor_a_spread():
-    assert [is_correction(share, 0.1) for share in (0.001, 0.02, 0.1, 0.12, 0.2)] == [False, True, True, True, False]
+def test_what_was_drawn_is_corrected_by_points(segmenter, known_regions, tiny_masks, tiny_demo, middle):
+    """A mask of a thing, and a negative point on its upper half: the lower half is left."""
+    label = tiny_demo.names["ball"]
+    x, y = middle(label)
+    (mask,) = (each for each in tiny_masks["000.png"] if each[y, x])
+    whole = segmenter.segment("000.png", mask=mask)
+    top = int(np.flatnonzero(mask[:, x]).min()) + 1
+    halves = segmenter.segment("000.png", mask=mask, negative=[(x, top)])
+    cells = set(np.unique(known_regions.cells[whole.mask]))
+    assert len(cells) == 2
+    assert set(np.unique(known_regions.cells[halves.mask])) == {min(cells)}

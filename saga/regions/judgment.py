@@ -1,0 +1,63 @@
+"""What sets of cells are worth as answers to a prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from saga.regions.evidence import Evidence
+from saga.regions.scene_regions import SceneRegions
+from saga.regions.worth import overlaps, singleness, worths
+
+_UNLIKE = 2.0
+"""Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judgment:
+    """Judges sets of cells by their borders, by what a person drew, and by what is alike."""
+
+    regions: SceneRegions
+    evidence: Evidence
+    """What the prompts say, of which what was drawn counts here."""
+    alike: np.ndarray | None = None  # [F, L]
+    """What is alike by other judgments, bool [F, L]: candidates too, which raise the worth of what is like them."""
+    confirmed: bool = False
+    """Whether masks that were given decide, too."""
+
+    @cached_property
+    def pool(self) -> np.ndarray:  # [P, L]
+        """The regions to choose from, bool [P, L]."""
+        regions = self.regions.members
+        return regions if self.alike is None else np.concatenate([regions, self.alike])
+
+    @cached_property
+    def _telling(self) -> np.ndarray:  # [F]
+        """How far each of what is alike is one thing; all of it where masks that were given decide."""
+        assert self.alike is not None
+        return np.ones(len(self.alike)) if self.confirmed else singleness(self.regions, self.alike)
+
+    def worth(
+        self,
+        members: np.ndarray,  # [R, L]
+    ) -> np.ndarray:  # [R]
+        """What sets of cells are worth by their borders, what is known of the scene, and what was drawn, in [0, 1]."""
+        worth: np.ndarray = worths(self.regions, members, self.confirmed) * self.evidence.drawings(members)
+        return worth
+
+    def likeness(
+        self,
+        members: np.ndarray,  # [R, L]
+    ) -> np.ndarray:  # [R]
+        """How like sets of cells are to what is alike, from two thirds to 1; 1 where nothing is said to be alike.
+
+        What is alike and two things side by side does not say which of them is meant, and counts less.
+        """
+        if self.alike is None or len(self.alike) == 0:
+            return np.ones(len(members))
+        overlap = np.stack([overlaps(self.regions, members, each) for each in self.alike])
+        likest = (overlap * self._telling[:, None]).max(0)
+        likeness: np.ndarray = (_UNLIKE + likest) / (_UNLIKE + 1)
+        return likeness
