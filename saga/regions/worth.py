@@ -27,6 +27,9 @@ _FILLED = 0.8
 _BULGED = 1.06
 """Volume of the convex hull around two such regions, relative to the sum of their own hulls', from which they are two
 things and not two pieces of one."""
+_ENCLOSED = 0.9
+"""Share of a region's border that lies against another one, from which it is a part of what the two make: things side
+by side have borders of their own, too."""
 _WITHIN = 0.95
 """Share of a region that lies in another, from which it is inside."""
 _SMALLER = 0.7
@@ -115,7 +118,8 @@ def _parted(
 ) -> np.ndarray:  # [A]
     """Share of each set of cells that two regions beside each other fill whose borders are at least as closed.
 
-    It is 0 where they do not fill most of it, or where their shapes are those of pieces of one thing: see `_bulge`. Two
+    It is 0 where they do not fill most of it, where their shapes are those of pieces of one thing (see `_bulge`), or
+    where one has all of its border against the other. Two
     things that touch are one object to whatever looks at borders alone.
     """
     least = np.maximum(_NEARLY_AS_CLOSED * closures, _CLOSED)[:, None]
@@ -129,10 +133,23 @@ def _parted(
         first = regions.members[largest[0]]
         beside = regions.members[largest] @ (regions.shares * ~first) >= _BESIDE * areas[largest]
         if beside.any():
-            second = largest[beside][0]
-            chosen[[largest[0], second]] = _bulge(regions, first, regions.members[second]) >= _BULGED
+            second = regions.members[largest[beside][0]]
+            two_things = _bulge(regions, first, second) >= _BULGED and _against(regions, first, second) < _ENCLOSED
+            chosen[[largest[0], largest[beside][0]]] = two_things
     filled = _filled(regions, members, two) * two.any(1)
     return np.where(filled >= _FILLED, filled, 0.0)
+
+
+def _against(
+    regions: SceneRegions,
+    one: np.ndarray,  # [L]
+    other: np.ndarray,  # [L]
+) -> float:
+    """Share of the shorter of the borders of two sets of cells that lies between them."""
+    a, b = regions.borders
+    between = (one[a] & other[b]) | (one[b] & other[a])
+    shortest = min(regions.lengths[each[a] != each[b]].sum() for each in (one, other))
+    return float(regions.lengths[between].sum() / max(shortest, 1e-9))
 
 
 def _bulge(
