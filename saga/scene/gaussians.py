@@ -54,7 +54,8 @@ class Gaussians:
     valid: np.ndarray  # [N]
     """Whether every attribute of the row is finite, bool [N]."""
     vertices: np.ndarray  # [N]
-    """The PLY's vertex rows as stored, a structured array with every property; memory-mapped when binary."""
+    """The PLY's vertex rows as stored, a structured array with every property; memory-mapped when binary, and then
+    they cannot be changed."""
     ply: PlyData
     """The PLY that was read: format, comments and elements beside the vertices."""
     layout: Layout
@@ -278,6 +279,9 @@ class Gaussians:
         sha = hashlib.sha256()
         for rows in _blocks(len(self)):
             sha.update(_columns(self.vertices[rows], self.layout.geometry).astype("<f4", copy=False).tobytes())
+            if rows.start % _LET_GO == 0:
+                let_go(self.vertices)
+        let_go(self.vertices)
         return sha.hexdigest()
 
 

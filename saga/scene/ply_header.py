@@ -35,7 +35,9 @@ _BYTES = {
 
 
 def read_any_header(path: Path) -> PlyData:
-    """Read a PLY whose comments may hold any bytes; binary elements without lists are memory-mapped.
+    """Read a PLY whose comments may hold any bytes.
+
+    Binary elements without lists are memory-mapped, and cannot be changed.
 
     Raises what `PlyData.read` raises, and ValueError when the header counts more than the file holds.
     """
@@ -45,13 +47,13 @@ def read_any_header(path: Path) -> PlyData:
     if end is not None:
         _check_counts(start[: end.end()], path.stat().st_size - end.end())
     if end is None or start[: end.end()].isascii():
-        return PlyData.read(str(path))
+        return PlyData.read(str(path), mmap="r")
     header = _COMMENT.sub(lambda line: _escape(line[0]), start[: end.end()])
     with path.open("rb") as stream:
         stream.seek(end.end())
         if re.search(rb"^format ascii", header, re.MULTILINE):
             return PlyData.read(io.BytesIO(header + stream.read()))
-        return PlyData.read(_HeaderThenFile(header, stream))
+        return PlyData.read(_HeaderThenFile(header, stream), mmap="r")
 
 
 def _check_counts(header: bytes, size: int) -> None:
