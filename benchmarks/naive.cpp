@@ -76,3 +76,20 @@ extern "C" void naive_rows(int width, int64_t count, const int32_t *pixels, cons
         if (!indices) indptr[p + 1] = cursor;
     }
 }
+
+// Multiply-adds in registers, by every thread: the most that a processor does. Returns how many of them one thread makes in
+// a round, and makes none of them disappear.
+extern "C" int64_t multiply_adds(int64_t rounds) {
+    typedef float Vector __attribute__((vector_size(64)));
+    constexpr int kSums = 16;
+#pragma omp parallel
+    {
+        Vector sums[kSums] = {};
+        for (Vector &sum : sums) asm volatile("" : "+m"(sum));  // no longer known to be alike
+        for (int64_t r = 0; r < rounds; ++r)
+#pragma GCC unroll 16
+            for (int k = 0; k < kSums; ++k) sums[k] = sums[k] * 0.5f + 1.0f;
+        for (Vector &sum : sums) asm volatile("" : : "m"(sum));
+    }
+    return kSums * 16;
+}

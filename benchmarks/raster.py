@@ -1,10 +1,14 @@
 """Throughput of render, lift and rows, against a per-pixel loop and against plain PyTorch.
 
     python benchmarks/raster.py [--device cpu|cuda] [--gaussians 100000 1000000]
+        [--clock elapsed|processor] [--no-pytorch]
 
 On a GPU the comparison is with gsplat and with the memory's bandwidth: see raster_cuda.py. On the CPU:
 
-All figures of a row come from one run on one machine. The per-pixel loop (benchmarks/naive.cpp, compiled
+All figures of a row come from one run on one machine, saga and the per-pixel loop in turn; medians of the repeats. The
+second table says how far render and lift are from what the processor can do: 32 multiply-adds for each weight that is
+not 0, per second, against independent multiply-adds in registers (naive.cpp); and the bytes that must move (inputs that
+matter and outputs, once) against a copy in memory. The per-pixel loop (benchmarks/naive.cpp, compiled
 here with g++ -O3 -march=native) gets the same projected Gaussians and tile lists, ready made. PyTorch is
 saga.raster.reference, run once, less the time of its projection.
 """
@@ -12,6 +16,7 @@ saga.raster.reference, run once, less the time of its projection.
 from __future__ import annotations
 
 import ctypes
+import statistics
 import subprocess
 import tempfile
 import time
@@ -43,16 +48,42 @@ class Measurement(NamedTuple):
     ours: float
     naive: float | None
     pytorch: float | None
+    multiply_adds: int = 0
+    size: int = 0  # bytes that must move
+
+
+now: Callable[[], float] = time.perf_counter
+CLOCKS = {"elapsed": time.perf_counter, "processor": time.process_time}
+
+
+def seconds_in_turn(works: list[Callable[[], object]], repeats: int) -> list[float]:
+    """Medians of some runs of each, one after the other, so that what else the machine does strikes all alike."""
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(repeats):
+        for own, work in zip(times, works, strict=True):
+            start = now()
+            work()
+            own.append(now() - start)
+    return [statistics.median(own) for own in times]
 
 
 def seconds(work: Callable[[], object], repeats: int) -> float:
-    """The fastest of some runs."""
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best
+    """The median of some runs."""
+    return seconds_in_turn([work], repeats)[0]
+
+
+def peak(library: ctypes.CDLL) -> tuple[float, float]:
+    """Multiply-adds per second of all threads in registers, and bytes per second of a copy, read and written."""
+    rounds, source = 20_000_000, torch.ones(1 << 26)
+    target = torch.empty_like(source)
+    count = torch.get_num_threads() * rounds * library.multiply_adds(ctypes.c_int64(1))
+    arithmetic = count / seconds(lambda: library.multiply_adds(ctypes.c_int64(rounds)), 5)
+    return arithmetic, 2 * 4 * len(source) / seconds(lambda: target.copy_(source), 5)
+
+
+def entries(operator: BlendOperator) -> int:
+    """Weights that are not 0, of all pixels."""
+    return sum(int(operator.rows(part).indptr[-1]) for part in operator.pixels().reshape(-1, 2).split(1 << 18))
 
 
 class Naive:
@@ -133,7 +164,9 @@ def pytorch(geometry: Geometry, camera: Camera, x: Tensor, y: Tensor, pixels: Te
     return [seconds(work, 1) - project for work in works]
 
 
-def measure(library: ctypes.CDLL, count: int, size: tuple[int, int], repeats: int) -> Iterator[Measurement]:
+def measure(
+    library: ctypes.CDLL, count: int, size: tuple[int, int], repeats: int, with_pytorch: bool
+) -> Iterator[Measurement]:
     """The lines of one scene in one image size."""
     geometry, camera = surfels(count, "cpu"), view(*size)
     generator = torch.Generator().manual_seed(0)
@@ -142,25 +175,25 @@ def measure(library: ctypes.CDLL, count: int, size: tuple[int, int], repeats: in
     pixels = torch.stack([torch.randint(s, (SAMPLES,), generator=generator) for s in size], 1)
     image, area = f"{size[0]} x {size[1]}", size[0] * size[1]
 
-    operator = BlendOperator(geometry, camera)
-    works: list[tuple[str, int, Callable[[], object]]] = [
-        ("render", area, lambda: operator.render(x)),
-        ("lift", area, lambda: operator.lift(y)),
-        (f"rows, {SAMPLES} pixels", SAMPLES, lambda: operator.rows(pixels)),
-    ]
-    naive = Naive(library, tiled_view.TiledView.build(geometry, camera))
+    operator, tiled = BlendOperator(geometry, camera), tiled_view.TiledView.build(geometry, camera)
+    naive = Naive(library, tiled)
     check(naive, operator, x, y, pixels)
-    loops = [
-        seconds(lambda: naive.render(x), repeats),
-        seconds(lambda: naive.lift(y), repeats),
-        seconds(lambda: naive.rows(pixels), repeats),
+    weights, seen = entries(operator), int((tiled.depths > 0).sum())
+    lists = 32 * seen + tiled.ids.nbytes + tiled.tile_offsets.nbytes
+    products, moved = CHANNELS * weights, (lists + 4 * CHANNELS * (seen + area), lists + 4 * CHANNELS * (area + count))
+    works: list[tuple[str, int, Callable[[], object], Callable[[], object], int, int]] = [
+        ("render", area, lambda: operator.render(x), lambda: naive.render(x), products, moved[0]),
+        ("lift", area, lambda: operator.lift(y), lambda: naive.lift(y), products, moved[1]),
+        (f"rows, {SAMPLES} pixels", SAMPLES, lambda: operator.rows(pixels), lambda: naive.rows(pixels), 0, 0),
     ]
-    slow = pytorch(geometry, camera, x, y, pixels)
+    slow: list[float | None] = [None] * len(works)
+    if with_pytorch:
+        slow = list(pytorch(geometry, camera, x, y, pixels))
     build = seconds(lambda: BlendOperator(geometry, camera), repeats)
     yield Measurement(count, image, "project + sort", area, build, None, None)
-    for (name, number, work), loop, torch_time in zip(works, loops, slow, strict=True):
-        work()
-        yield Measurement(count, image, name, number, seconds(work, repeats), loop, torch_time)
+    for (name, number, work, loop, work_done, bytes_moved), torch_time in zip(works, slow, strict=True):
+        ours, theirs = seconds_in_turn([work, loop], repeats)
+        yield Measurement(count, image, name, number, ours, theirs, torch_time, work_done, bytes_moved)
     grid = operator.pixels(max(1, size[0] // SURFACE_WIDTH))
     surface = seconds(lambda: operator.surface(grid), repeats)
     yield Measurement(count, image, f"surface, {len(grid[0])} x {len(grid)}", grid[..., 0].numel(), surface, None, None)
@@ -176,34 +209,58 @@ def line(m: Measurement) -> str:
     return f"| {m.gaussians} | {m.image} | {m.operation} | {speed} | {compared(m.naive)} | {compared(m.pytorch)} |"
 
 
+def share_of_peak(m: Measurement, arithmetic: float, copying: float) -> str:
+    """Returns one row of the second table, in Markdown."""
+    rate, bandwidth = m.multiply_adds / m.ours, m.size / m.ours
+    return (
+        f"| {m.gaussians} | {m.image} | {m.operation} | {m.multiply_adds / 1e9:.2f} | {rate / 1e9:.1f} | "
+        f"{100 * rate / arithmetic:.0f} % | {m.size / 1e6:.0f} | {100 * bandwidth / copying:.0f} % |"
+    )
+
+
 def main(
     device: Literal["cpu", "cuda"] = "cpu",
     gaussians: tuple[int, ...] | None = None,
     repeats: int | None = None,
+    clock: Literal["elapsed", "processor"] = "elapsed",
+    pytorch: bool = True,
 ) -> None:
     """Measure the rasterizer.
 
     Args:
         device: where to run, and with what to compare: see above.
         gaussians: scene sizes; 0.1 and 1 million by default, on a GPU 3 million too.
-        repeats: runs of each measurement: 5 by default, of which the fastest counts; on a GPU 100 and their median.
+        repeats: runs of each measurement, of which the median counts: 5 by default, on a GPU 100.
+        clock: "processor" counts the processor's time of all threads, where others use the machine; set
+            OMP_NUM_THREADS=1 with it.
+        pytorch: whether to compare with plain PyTorch, which takes most of the time.
     """
     if device == "cuda":
         import raster_cuda
 
         raster_cuda.report(gaussians or (100_000, 1_000_000, 3_000_000), repeats or 100)
         return
-    gaussians, repeats = gaussians or (100_000, 1_000_000), repeats or 5
-    print(f"{CHANNELS} channels, float32, cpu, {torch.get_num_threads()} CPU threads, best of {repeats} runs")
+    global now
+    now, gaussians, repeats = CLOCKS[clock], gaussians or (100_000, 1_000_000), repeats or 5
+    print(f"{CHANNELS} channels, float32, {torch.get_num_threads()} CPU threads, {clock} time, median of {repeats}")
     print("(PyTorch: one run). Projection and sorting have a line of their own and are in no other.\n")
     print("| Gaussians | image | operation | ms | Mpix/s | per-pixel loop, ms | ratio | PyTorch, ms | ratio |")
     print("| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    done: list[Measurement] = []
     with tempfile.TemporaryDirectory() as folder:
         library = Naive.compiled(Path(folder))
         for count in gaussians:
             for size in IMAGES:
-                for measurement in measure(library, count, size, repeats):
+                for measurement in measure(library, count, size, repeats, pytorch):
                     print(line(measurement), flush=True)
+                    done.append(measurement)
+        arithmetic, copying = peak(library)
+    print(f"\nPeak: {arithmetic / 1e9:.1f} billion multiply-adds a second, {copying / 1e9:.1f} GB/s copied.\n")
+    print("| Gaussians | image | operation | multiply-adds, billions | a second | of peak | MB | of copying |")
+    print("| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |")
+    for measurement in done:
+        if measurement.multiply_adds:
+            print(share_of_peak(measurement, arithmetic, copying))
 
 
 if __name__ == "__main__":

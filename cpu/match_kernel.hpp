@@ -1,14 +1,25 @@
 // The kernel of match.cpp, which includes this once for each level of instructions: no guard, and no includes.
 
+// Adds the products of one channel of a block with q queries.
+template <int q>
+SAGA_INLINE void match_channel(const uint16_t *halves, int64_t c, const float *queries, Floats *sums) {
+    Floats feature;
+    widen(halves, &feature);
+#pragma GCC unroll 8
+    for (int k = 0; k < q; ++k) sums[k] += feature * queries[k * c];
+}
+
 // Raises best to the products of one block with q queries.
 template <int q>
 void match_block(const uint16_t *block, int64_t c, const float *queries, Floats *best) {
-    Floats feature, sums[q] = {};
-    for (int64_t j = 0; j < c; ++j) {
-        __builtin_prefetch(block + j * kLanes + kAhead);
-        widen(block + j * kLanes, &feature);
-        for (int k = 0; k < q; ++k) sums[k] += feature * queries[k * c + j];
+    Floats sums[q] = {};
+    int64_t j = 0;
+    for (; j + 2 <= c; j += 2) {
+        __builtin_prefetch(block + j * kLanes + kAhead);  // two channels lie in a cache line
+        match_channel<q>(block + j * kLanes, c, queries + j, sums);
+        match_channel<q>(block + (j + 1) * kLanes, c, queries + j + 1, sums);
     }
+    if (j < c) match_channel<q>(block + j * kLanes, c, queries + j, sums);
     for (int k = 0; k < q; ++k) *best = sums[k] > *best ? sums[k] : *best;
 }
 
