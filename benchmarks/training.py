@@ -51,7 +51,7 @@ def prepare(scene: Scene, geometry: Geometry, folder: Path, config: TrainConfig,
     masks = open_masks(scene, given, None, folder / "benchmark.masks", device, progress=False)
     cache = build_cache(geometry, scene.cameras, masks, config, np.random.default_rng(config.seed))
     average = neighbor_average(geometry, config.smooth_neighbors) if config.smooth_every > 0 else None
-    return Trainer(geometry, cache, average, masks, config)
+    return Trainer(len(geometry), cache, average, masks, config)
 
 
 def main(

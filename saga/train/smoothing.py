@@ -33,19 +33,23 @@ def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:
     found = nearest_neighbors(geometry.means[places], k)  # [V, k]
     mutual = mutual_neighbors(found)
     counts = torch.ones(n, dtype=torch.int64, device=device)
-    counts[places] = mutual.sum(1)
+    for rows, part in zip(places.split(_PIECE), mutual.split(_PIECE), strict=True):
+        counts[rows] = part.sum(1)
     indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     indices = torch.empty(int(indptr[-1]), dtype=torch.int32, device=device)
+    weights = torch.empty(len(indices), device=device)
+    shares = 1.0 / counts
+    for first in range(0, n, _PIECE):
+        end = min(first + _PIECE, n)
+        weights[int(indptr[first]) : int(indptr[end])] = shares[first:end].repeat_interleave(counts[first:end])
     hidden = (~visible).nonzero()[:, 0]
     indices[indptr[hidden]] = hidden.to(torch.int32)
-    # In pieces, since what lies between is several times as large as the result. A piece's entries lie in order, with
-    # those of the invisible, which are right already, among them.
+    # In pieces, since what lies between is several times as large as the result.
     for first in range(0, len(places), _PIECE):
-        own = places[first : first + _PIECE]
-        entries = indptr[own].repeat_interleave(counts[own]) + _within(counts[own])
         piece = slice(first, first + _PIECE)
-        indices[entries] = places[found[piece][mutual[piece]].long()].to(torch.int32)
-    return SparseRows(indptr, indices, (1.0 / counts).repeat_interleave(counts), columns=n)
+        neighbors_in_order = places[found[piece][mutual[piece]].long()].to(torch.int32)
+        indices[_entries(places[piece], indptr, counts)] = neighbors_in_order
+    return SparseRows(indptr, indices, weights, columns=n)
 
 
 def smoothed(
@@ -57,9 +61,15 @@ def smoothed(
         part.copy_(average.render(part.contiguous()))
 
 
-def _within(
-    counts: Tensor,  # [n] int64
-) -> Tensor:  # [sum of counts] int64
-    """Returns 0, 1, ... for the entries of each row."""
-    starts = counts.cumsum(0) - counts
-    return torch.arange(int(counts.sum()), device=counts.device) - starts.repeat_interleave(counts)
+def _entries(
+    rows: Tensor,  # [n] int64, ascending
+    indptr: Tensor,  # [N + 1] int64
+    counts: Tensor,  # [N] int64
+) -> Tensor | slice:  # [sum of counts] int64
+    """Returns where the entries of some rows are: one behind the other, unless other rows are among them."""
+    first, last = int(rows[0]), int(rows[-1])
+    if last - first + 1 == len(rows):
+        return slice(int(indptr[first]), int(indptr[last + 1]))
+    own = counts[rows]
+    starts = indptr[rows] - (own.cumsum(0) - own)
+    return torch.arange(int(own.sum()), device=rows.device) + starts.repeat_interleave(own)

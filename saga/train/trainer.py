@@ -15,7 +15,7 @@ from saga.files.interruption import uninterrupted
 from saga.masks import MaskSource
 from saga.masks.agreed import AgreedMasks, kept_agreements
 from saga.masks.own import are_given, model_of
-from saga.raster import DeviceScene, Geometry, RowsAdam, SparseRows
+from saga.raster import DeviceScene, RowsAdam, SparseRows
 from saga.runtime.device import synchronize
 from saga.runtime.memory import give_back, peak_memory_megabytes
 from saga.runtime.progress import progress_bar
@@ -49,13 +49,13 @@ class Trainer:
     """State of one training run; `step` does one update."""
 
     def __init__(
-        self, geometry: Geometry, cache: PixelCache, average: SparseRows | None, masks: MaskSource, config: TrainConfig
+        self, count: int, cache: PixelCache, average: SparseRows | None, masks: MaskSource, config: TrainConfig
     ) -> None:
         """Makes the features to start from, and everything that is trained along with them."""
-        device = geometry.means.device
+        device = cache.touched.device
         self.config, self.cache, self.average, self.masks = config, cache, average, masks
         self.random = torch.Generator().manual_seed(config.seed)
-        self._features = self._start(len(geometry)).to(device)
+        self._features = self._start(count).to(device)
         # Steps change what sampled pixels show, and nothing else: the state of the optimizer is of that alone.
         self.adam = RowsAdam(self._features[cache.touched], config.learning_rate)
         self.phi: SamProjection | None = None
@@ -83,6 +83,7 @@ class Trainer:
             features[touched, columns] = start[:, : columns.stop - columns.start]
         if self.average is not None:
             smoothed(self.average, features)
+        give_back()
         return features
 
     @property
@@ -235,9 +236,11 @@ def train(
         seconds["rows"] = time.perf_counter() - clock
         clock = time.perf_counter()
         average = neighbor_average(geometry, config.smooth_neighbors) if config.smooth_every > 0 else None
+        count = len(geometry)
+        del geometry  # a part of a scene takes memory of its own
         give_back()
         seconds["neighbors"] = time.perf_counter() - clock
-        trainer = Trainer(geometry, cache, average, learned, config)
+        trainer = Trainer(count, cache, average, learned, config)
         give_back()
         clock = time.perf_counter()
         kept = None if checkpoint is None else Checkpoint(Path(checkpoint), run_identity(scene, trainer))
