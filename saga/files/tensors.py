@@ -38,7 +38,7 @@ def read_tensors(
     if not isinstance(facts, dict):
         raise ValueError(f"a header of {type(facts).__name__}")
     for name, tensor in tensors.items():
-        parts = np.array_split(np.asarray(tensor), max(1, tensor.nbytes >> _PIECE))
+        parts = np.array_split(np.asarray(tensor).reshape(-1), max(1, tensor.nbytes >> _PIECE))
         if not all(np.isfinite(part).all() for part in parts):
             raise ValueError(f"numbers in {name} that are not finite")
     return tensors, facts
