@@ -42,8 +42,11 @@ def spectral_start(
     spread = operator.gaussians_of(probes)  # [T, wanted + spare]
     values, vectors = torch.linalg.eigh(probes.T @ operator.masks_of(spread))
     values, vectors = values.flip(0)[:wanted].clamp(min=1e-9), vectors.flip(1)[:, :wanted]
-    features = (spread @ vectors) * values ** (_DIFFUSION - 0.5) * operator.balance[:, None]
-    return F.pad(F.normalize(features, dim=1), (0, dimensions - wanted))
+    features = spread @ vectors
+    del spread  # of a large scene each of these is hundreds of megabytes
+    features.mul_(values ** (_DIFFUSION - 0.5)).mul_(operator.balance[:, None])
+    features = F.normalize(features, dim=1)
+    return features if wanted == dimensions else F.pad(features, (0, dimensions - wanted))
 
 
 class _MaskOperator:
@@ -81,7 +84,7 @@ class _MaskOperator:
             self.views, (self._size[:, None] * y).split([v.members.shape[1] for v in self.views]), strict=True
         ):
             parts.append((view.members.to(own) @ own)[view.pattern])
-        return self.balance[:, None] * self.rows.lift(torch.cat(parts))
+        return self.rows.lift(torch.cat(parts)).mul_(self.balance[:, None])
 
 
 def _members(view: CachedView) -> Tensor:  # [P, M]

@@ -78,9 +78,10 @@ class Trainer:
         scales = scale_columns(self.config)
         touched = self.cache.touched
         features = torch.zeros(count, self.config.dimensions, device=touched.device)
-        start = spectral_start(self.cache.views, self.cache.rows, scales[0].stop, self.random) * _SPECTRAL_SCALE
+        start = spectral_start(self.cache.views, self.cache.rows, scales[0].stop, self.random).mul_(_SPECTRAL_SCALE)
         for columns in scales:
             features[touched, columns] = start[:, : columns.stop - columns.start]
+        del start
         if self.average is not None:
             smoothed(self.average, features)
         give_back()
@@ -290,7 +291,7 @@ def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None
 
 def _require_finite(trainer: Trainer, checkpoint: Checkpoint | None) -> None:
     """Raises SagaError where training diverged: such features never become a field."""
-    if trainer.adam.x.half().isfinite().all():  # as they will be stored
+    if all(part.half().isfinite().all() for part in trainer.adam.x.split(1 << 16)):  # as they will be stored
         return
     resumed = "" if checkpoint is None or not checkpoint.path.exists() else f", and delete {checkpoint.path}"
     raise SagaError(
