@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from saga.methods import Segmenter
 from saga.methods.base import DiscoveringMethod
@@ -39,8 +40,8 @@ def _digest(made: Any) -> str | None:
     digest = hashlib.blake2b(digest_size=16)
     for each in fields(made):
         value = getattr(made, each.name)
-        if each.name == "features":
-            value = value.cpu().numpy()
+        if isinstance(value, Tensor):  # as it is stored, whatever type it is held in
+            value = value.half().cpu().numpy()
         if isinstance(value, np.ndarray):
             digest.update(np.ascontiguousarray(value).data)
     return digest.hexdigest()
