@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from saga.config import Config, Fraction, NonNegativeInt, PositiveInt
+from saga.masks.scene.config import SceneMaskConfig
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class RegionConfig(Config):
     """IoU from which the regions of two hierarchies are the same."""
     duplicate: Fraction = 0.85
     """Of two regions with a greater IoU, one is kept."""
-    views: PositiveInt = 48
-    """The most views that are looked at, evenly spread."""
+    views: PositiveInt = SceneMaskConfig.views
+    """The most views that are looked at, evenly spread: those of the scene's masks, whose surface serves where it is at
+    hand. Others would give other regions whenever the masks were kept."""
     long_side: PositiveInt = 640
     """Long side in pixels at which image edges are looked at."""

@@ -62,26 +62,25 @@ def corrected(
                 offered = offered[~holds(offered, shown)]
             if len(offered) > 0:
                 likeliest = offered[int(_likelihoods(judgment, cells, offered, click).argmax())]
-                cells = _as_far_as_seen(judgment, cells, likeliest, click)
+                cells = as_far_as_seen(judgment.regions.shares, cells, likeliest, click)
             else:
                 (inside if click.positive else outside).pop()
     return cells
 
 
-def _as_far_as_seen(
-    judgment: Judgment,
+def as_far_as_seen(
+    shares: np.ndarray,  # [L]
     before: np.ndarray,  # [L]
     after: np.ndarray,  # [L]
     click: Click,
 ) -> np.ndarray:  # [L]
-    """What becomes of an answer: what is added, and mostly not in the picture, must make it a better one.
+    """What becomes of an answer: where most of what is added is not in the picture, only what is in it.
 
-    Else it grows only by what the picture shows: a person who points at the edge of a picture has seen no more.
+    A person who points at the edge of a picture has seen no more.
     """
     seen = np.bincount(click.picture.ravel() + 1, minlength=len(before) + 1)[1:] > 0
-    added, shares = after & ~before, judgment.regions.shares
-    worth = judgment.worth(np.stack([before, after]))
-    if shares @ (added & seen) >= _MOST_SEEN * (shares @ added) or worth[1] > worth[0]:
+    added = after & ~before
+    if shares @ (added & seen) >= _MOST_SEEN * (shares @ added):
         return after
     return after & (before | seen)
 

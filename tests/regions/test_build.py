@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from saga.errors import SagaError
+from saga.masks.scene.generator import SceneGenerator
 from saga.masks.scene.labels import Kind, Labels
 from saga.masks.scene.structure import SceneStructure
 from saga.masks.scene.surface import Lattice
-from saga.regions import Evidence, Judgment, build_regions, nested_answers
+from saga.regions import Evidence, Judgment, RegionConfig, build_regions, nested_answers
 from saga.regions.membership import pixel_cells
 from saga.scene import Scene
+from saga.scene.camera import spread
 
 LOWER, UPPER, PLAIN = 1, 2, 3
 TOP_OF_TWO_COLORED, TOP_OF_PLAIN = np.array([-0.4, 0, 0.4]), np.array([0.45, 0.1, 0.2])
@@ -64,6 +66,13 @@ def test_objects_of_a_structure_are_regions(known, on_device, regions):
     built = build_regions(on_device, regions.config, structure, progress=False)
     assert len(built.members) == len(regions.members) + 1
     assert known.iou(built.gaussians(built.members[0]), LOWER) > 0.75
+
+
+def test_the_views_are_those_of_the_scenes_masks(known, tmp_path):
+    """Else regions would be others where the structure was kept, and its surface is not at hand."""
+    cameras = [replace(known.scene.cameras[0], name=f"{number:03d}.png") for number in range(150)]
+    many = replace(known.scene, cameras=cameras)
+    assert SceneGenerator(many, [tmp_path]).cameras == spread(cameras, RegionConfig().views)
 
 
 def test_a_scene_without_views_has_no_regions(known):

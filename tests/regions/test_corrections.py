@@ -11,7 +11,7 @@ import pytest
 from saga.regions import Evidence, Judgment, SceneRegions
 from saga.regions.answers import corrected_answers, nested_answers
 from saga.regions.clicks import Click
-from saga.regions.corrections import corrected, faults, opened
+from saga.regions.corrections import as_far_as_seen, corrected, faults, opened
 from tests.regions.rows import cells, one
 
 WIDTH, HEIGHT = 8, 12
@@ -77,6 +77,15 @@ def test_borders_that_open_are_told_from_those_that_close(row):
     assert gone.tolist() == pytest.approx([(0.8 - 0.02) / 2, 0.2])
 
 
+def test_an_answer_grows_out_of_the_picture_only_with_what_is_in_it(row):
+    """The picture shows the cells 0 to 2: a person has not seen the others."""
+    seen = replace(at(1, True), picture=np.array([[0, 1, 2]]))
+    shares = np.ones(6, np.float32)
+    assert as_far_as_seen(shares, cells(0), cells(0, 1, 3, 4), seen).tolist() == cells(0, 1).tolist()
+    assert as_far_as_seen(shares, cells(0), cells(0, 1, 2, 3), seen).tolist() == cells(0, 1, 2, 3).tolist()
+    assert as_far_as_seen(shares, cells(0, 4), cells(1, 4), seen).tolist() == cells(1, 4).tolist()
+
+
 def names(answers: Sequence[object]) -> list[str]:
     return [each.name for each in answers]  # type: ignore[attr-defined]
 
@@ -93,13 +102,13 @@ def test_of_the_other_answers_those_stay_that_have_all_points_on_their_side(row)
     assert found[shown].members.tolist() == cells(0, 1, 2, 3, 5).tolist()
 
 
-@pytest.mark.parametrize(("beyond", "grown"), [(0.8, (2, 3, 4, 5)), (1.0, (1, 2, 3, 4, 5))])
-def test_an_answer_grows_out_of_the_picture_only_where_that_makes_it_better(row, beyond, grown):
-    """A region of the cells 1 and 2, of which the picture shows 2: it ends at a border less or more closed than now."""
+def test_of_a_region_mostly_out_of_the_picture_what_is_in_it_is_added(row):
+    """A region of the cells 1 and 2, of which the picture shows 2, and which ends at a closed border."""
     shown = at(2, True)
     narrow = replace(shown, picture=np.where(shown.picture < 2, -1, shown.picture))
     shares = np.array([0.1, 0.1, 0.05, 0.1, 0.1, 0.1], np.float32)
-    closed = np.array([beyond, 0.1, 0.9, 0.5, 0.5], np.float32)
+    closed = np.array([1.0, 0.1, 0.9, 0.5, 0.5], np.float32)
     larger = replace(row, members=np.stack([cells(3, 4, 5), cells(1, 2)]), own=np.zeros(2, bool))
     larger = replace(larger, shares=shares, closed=closed)
-    assert follow(larger, cells(3, 4, 5), narrow, first=4) == cells(*grown).tolist()
+    assert follow(larger, cells(3, 4, 5), narrow, first=4) == cells(2, 3, 4, 5).tolist()
+    assert follow(larger, cells(3, 4, 5), shown, first=4) == cells(1, 2, 3, 4, 5).tolist()
