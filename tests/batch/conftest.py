@@ -10,9 +10,11 @@ from types import ModuleType
 
 import pytest
 
+import saga
 from saga.batch import Task
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(saga.__file__).parents[1]
+"""Of the saga that is tested, with its native library."""
 FUNCTIONS = Path(__file__).parent / "functions"
 
 

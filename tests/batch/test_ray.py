@@ -57,9 +57,10 @@ def started(workers: int) -> Any:
 
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """What the cluster's processes, and drivers, need to import saga and the functions of the tests."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("elsewhere"))  # workers import what lies in the driver's folder first
         patch.setenv("PYTHONPATH", os.pathsep.join([str(FUNCTIONS), str(ROOT), os.environ.get("PYTHONPATH", "")]))
         patch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "2")
         patch.setenv("RAY_worker_niceness", "0")  # of 15 by default, with which a test on a busy machine takes minutes
@@ -183,7 +184,7 @@ def test_after_the_head_is_restarted_the_same_call_goes_on(
         time.sleep(0.05)
     cluster.shutdown()  # the head and its workers, while "b" is at work
     first.communicate(timeout=60)
-    assert first.returncode != 0
+    assert not (tmp_path / "b").exists()
     (tmp_path / "go").touch()
     again = started(1)
     try:

@@ -18,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+import saga
 from tests.robustness import clients
 from tests.robustness.clients import PROGRAMS
 from tests.robustness.commands import LEFTOVER, Bench, Command, differences, end, options_of, torn
@@ -37,7 +38,8 @@ NAMES = (
 )
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 KILL = signal.SIGKILL
-ROOT = Path(__file__).parent.parent.parent
+PACKAGE = Path(saga.__file__).parents[1]
+"""Of the saga that is tried: another, without a native library, would find other bits."""
 _START = "from saga.cli import entry; getattr(entry, {name!r})()"
 _LATEST = 120.0
 """Seconds by the clock, of which a module that is loading takes many on a busy machine."""
@@ -141,7 +143,7 @@ def _process(step: Step, box: Box) -> subprocess.Popen[bytes]:
     name, arguments = step
     code = _START.format(name={"eval": "evaluate"}.get(name, name))
     own = {"HOME": str(box.root / "home"), "TMPDIR": str(box.root / "temporary")}
-    environment = os.environ | {"PYTHONPATH": str(ROOT)} | own
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE)} | own
     with box.root.with_suffix(".txt").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-c", f"import sys; sys.argv[0] = 'saga-{name}'; {code}", *arguments],

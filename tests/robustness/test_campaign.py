@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import saga
+
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forks are watched as Linux can")
 
@@ -67,7 +69,7 @@ EXPECTED = {
 
 def _python(*arguments: str) -> subprocess.CompletedProcess[str]:
     alone = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NO_COLOR")}
-    environment = os.environ | alone | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | alone | {"PYTHONPATH": os.pathsep.join([str(Path(saga.__file__).parents[1]), str(ROOT)])}
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
