@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from saga.files.interruption import done_anyway
+from saga.files.interruption import done_anyway, uninterrupted
 
 try:
     import fcntl
@@ -32,11 +32,14 @@ def temporary_folder(target: Path, parent: Path) -> Iterator[Path]:
     Leftovers of dead runs for the same target are removed first.
     """
     remove_leftovers(parent / target.name)
-    folder, handle = _made(target, parent)
+    made: list[tuple[Path, int]] = []
     try:
-        yield folder
+        with uninterrupted():  # an interruption comes when the folder is known, and is removed again
+            made.append(_made(target, parent))
+        yield made[0][0]
     finally:
-        done_anyway(partial(_discard, folder, [handle]))
+        for folder, handle in made:
+            done_anyway(partial(_discard, folder, [handle]))
 
 
 def _discard(folder: Path, handles: list[int]) -> None:

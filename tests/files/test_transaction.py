@@ -182,6 +182,21 @@ def test_an_interruption_while_a_temporary_folder_is_removed_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_an_interruption_while_a_temporary_folder_is_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Path.mkdir
+
+    def interrupted(path: Path, *arguments: Any, **options: Any) -> None:
+        make(path, *arguments, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Path, "mkdir", interrupted)
+    with pytest.raises(KeyboardInterrupt), temporary_folder(tmp_path / "out", tmp_path):
+        raise AssertionError("not interrupted")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_living_run_keeps_its_temporary_files(tmp_path: Path) -> None:
     with staged_folder(tmp_path / "out", OWNED, is_result) as stage:
         (stage / "result.txt").write_text("first")
