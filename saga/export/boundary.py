@@ -17,7 +17,7 @@ from torch import Tensor
 
 from saga.errors import SagaError
 from saga.export.culling import Surroundings
-from saga.export.rendering import MIN_ALPHA, select
+from saga.export.rendering import MIN_ALPHA
 from saga.raster import BlendOperator, DeviceScene, Geometry
 from saga.raster.geometry import TENSORS
 from saga.scene import Camera, Gaussians, Scene
@@ -89,7 +89,7 @@ def split_boundary(
     split = (owned_inside > 0) & (owned_inside < owned)
     used = split[owner]
     return Parts(
-        _replaced(gaussians, split.cpu().numpy(), owner[used].cpu().numpy(), select(leaves, used)),
+        _replaced(gaussians, split.cpu().numpy(), owner[used].cpu().numpy(), leaves.of_rows(used)),
         torch.cat([kept[~split], inside[used]]).cpu().numpy(),
         int(split.sum()),
         int((member & ~kept).sum()),
@@ -117,7 +117,7 @@ class Outline:
             if bool(around.any()):
                 own, spike = member[around], long[around]
                 kinds = torch.stack([own & ~spike, own & spike, ~own], dim=1).to(torch.float32)
-                short, long_ones, others = BlendOperator(select(geometry, around), camera).render(kinds).unbind(-1)
+                short, long_ones, others = BlendOperator(geometry.of_rows(around), camera).render(kinds).unbind(-1)
                 inside = torch.where(short + others < _FEW, short + long_ones > others, short > others)
                 solid = short + long_ones + others > MIN_ALPHA
                 self._views.append((camera, torch.stack([inside & solid, solid], dim=-1)))
@@ -137,7 +137,7 @@ class Outline:
         for camera, pixels in self._views:
             around = surroundings.seen_by(camera)
             if bool(around.any()):
-                sums[around] += BlendOperator(select(geometry, around), camera).lift(pixels.to(torch.float32))
+                sums[around] += BlendOperator(geometry.of_rows(around), camera).lift(pixels.to(torch.float32))
         judged = asked & (sums[:, 1] >= _LEAST_WEIGHT)
         return torch.where(judged, sums[:, 0] / sums[:, 1], torch.nan)
 
@@ -166,14 +166,14 @@ def _halve(
     outline: Outline,
 ) -> tuple[Geometry, Tensor, Tensor]:
     """Returns parts of the straddling Gaussians: their geometry, whose part each is, int64 [L], and bool [L] inside."""
-    whole = select(geometry, ~straddling)
-    leaves, owner = select(geometry, straddling), straddling.nonzero()[:, 0]
+    whole = geometry.of_rows(~straddling)
+    leaves, owner = geometry.of_rows(straddling), straddling.nonzero()[:, 0]
     inside, mixed = torch.ones_like(owner, dtype=torch.bool), torch.ones_like(owner, dtype=torch.bool)
     for _ in range(_LEVELS):
         if not bool(mixed.any()):
             break
-        fresh = halves(select(leaves, mixed))
-        leaves = _joined(select(leaves, ~mixed), fresh)
+        fresh = halves(leaves.of_rows(mixed))
+        leaves = _joined(leaves.of_rows(~mixed), fresh)
         owner = torch.cat([owner[~mixed], owner[mixed], owner[mixed]])
         inside = torch.cat([inside[~mixed], inside[mixed], inside[mixed]])
         scene = _joined(whole, leaves)

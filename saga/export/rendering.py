@@ -7,14 +7,13 @@ All of them are in the pixels of the camera's photograph: what is rendered is th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from saga.export.culling import Surroundings
-from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.raster import BlendOperator, DeviceScene
 from saga.scene.camera import Camera
 from saga.scene.lens import image_to_photograph, pinhole_around
 from saga.scene.scene import Scene
@@ -90,7 +89,7 @@ def render_alpha(
 ) -> np.ndarray:  # [H, W]
     """Returns the opacity float32 [H, W] of the members in pixels of the photograph, as if they were alone."""
     geometry, pinhole = DeviceScene.of(scene).geometry, pinhole_around(camera)
-    alone = select(geometry, torch.as_tensor(member).to(geometry.device))
+    alone = geometry.of_rows(torch.as_tensor(member).to(geometry.device))
     alpha = BlendOperator(alone, pinhole).alpha().cpu().numpy()
     return image_to_photograph(camera, pinhole, alpha)
 
@@ -132,17 +131,3 @@ def over_background(
     """Returns a rendered image over a plain color, uint8 RGB [H, W, 3]."""
     blended = image + (1 - alpha[..., None]) * torch.tensor(background, device=image.device)
     return (blended.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
-
-
-def select(
-    geometry: Geometry,
-    member: Tensor,  # [N] bool
-) -> Geometry:
-    """Returns the members' geometry alone."""
-    return replace(
-        geometry,
-        means=geometry.means[member],
-        scales=geometry.scales[member],
-        quaternions=geometry.quaternions[member],
-        opacities=geometry.opacities[member],
-    )

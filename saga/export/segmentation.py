@@ -20,7 +20,7 @@ from saga.export.labeled import FACTS, describe_objects, merge_labels, with_labe
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
 from saga.export.pruning import floating_members, hidden_members
-from saga.export.rendering import render_labels, render_masks, select
+from saga.export.rendering import render_labels, render_masks
 from saga.export.splats import ENDINGS, usable_format, write_splats
 from saga.export.usd import write_usd
 from saga.files.disk import require_room
@@ -225,9 +225,9 @@ def _clean(
         with _timed(timings, "prune"):
             whole = replace(scene.scene, gaussians=parts.gaussians)
             everything = DeviceScene(whole, str(scene.device)) if split else scene
-            own = select(everything.geometry, torch.from_numpy(parts.member).to(scene.device))
+            own = everything.geometry.of_rows(torch.from_numpy(parts.member).to(scene.device))
             hidden = hidden_members(own, scene.scene.cameras)
-            floating = floating_members(select(own, ~hidden))
+            floating = floating_members(own.of_rows(~hidden))
             kept = parts.member.copy()
             for useless in (hidden, floating):
                 kept[kept] = ~useless.cpu().numpy()

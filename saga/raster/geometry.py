@@ -83,9 +83,9 @@ class Geometry:
 
     def of_rows(
         self,
-        rows: Tensor,  # [n] int64
+        rows: Tensor,  # [n] int64, or [N] bool
     ) -> Geometry:
-        """Returns some of the Gaussians."""
+        """Returns some of the Gaussians, by their rows or by a mask."""
         return replace(self, **{name: getattr(self, name)[rows] for name in TENSORS})
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Geometry:

@@ -72,15 +72,15 @@ class Bounds:
         return rows_of(torch.cat(inside))
 
 
-def view_operator(geometry: Geometry, camera: Camera, bounds: Bounds | None) -> BlendOperator:
+def view_operator(geometry: Geometry, camera: Camera, bounds: Bounds) -> BlendOperator:
     """Returns the operator of a view, which projects what can reach it where that is a small part of a large scene.
 
     Args:
         geometry: the scene.
         camera: the view.
-        bounds: those of the scene; None projects all.
+        bounds: those of the scene.
     """
-    if bounds is not None and len(geometry) >= _LARGE_SCENE:
+    if len(geometry) >= _LARGE_SCENE:
         rows = bounds.reaching(camera)
         if len(rows) < _FEW * len(geometry):
             return WindowOperator(geometry, camera, rows)

@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 from scipy.ndimage import label
 from torch import Tensor
 
-from saga.export.rendering import Color, over_background, render_alpha, render_labels, select
+from saga.export.rendering import Color, over_background, render_alpha, render_labels
 from saga.raster import BlendOperator, DeviceScene
 from saga.runtime.progress import tracked
 from saga.scene import Camera
@@ -193,7 +193,7 @@ def _rendered(
     camera: Camera,
     member: Tensor,  # [N] bool
 ) -> Tensor:  # [H, W, 4]
-    geometry = select(scene.geometry, member.to(scene.device))
+    geometry = scene.geometry.of_rows(member.to(scene.device))
     colors = torch.from_numpy(scene.scene.gaussians.colors(camera.position)).to(scene.device)[member.to(scene.device)]
     return BlendOperator(geometry, camera).render(torch.cat([colors, torch.ones_like(colors[:, :1])], dim=1))
 
