@@ -62,8 +62,10 @@ def demo(
         masks: exact trains with the true masks of the objects; scene does what saga-train does without masks: they
             come from the scene itself, and so do regions.
         scene: What stands where: a table of objects, a shelf, a room, a crowded table, a wall with pictures, a garden,
-            or a single object.
-        capture: perfect, or handheld with blur, changing exposure, noise, pose errors and floaters.
+            a single object, dark things on a dark cloth, a toy on a table in a kitchen, a table outdoors, a bicycle
+            at a bench, or a fern.
+        capture: perfect, or handheld with blur, changing exposure, noise, pose errors and floaters; and handheld from
+            one side (forward), with nine views (sparse), or so near that the pictures' borders cut things (close).
         seed: Seed of everything random.
         device: Where to compute.
     """

@@ -25,14 +25,16 @@ def rectangle(corner: Vector, along: Vector, across: Vector) -> Surface:
 
 
 def room(name: str, width: float, depth: float, height: float, sides: int = 2) -> DemoObject:
-    """Builds a floor of planks with up to two walls at its back (y = depth / 2) and left (x = -width / 2)."""
+    """Builds a floor of planks with up to four walls: at its back (y = depth / 2), left, right and in front."""
     w, d = width / 2, depth / 2
     floor = rectangle((-w, -d, 0), (width, 0, 0), (0, depth, 0))
     back = rectangle((-w, d, 0), (width, 0, 0), (0, 0, height))
     left = rectangle((-w, -d, 0), (0, depth, 0), (0, 0, height))
+    right = rectangle((w, d, 0), (0, -depth, 0), (0, 0, height))
+    front = rectangle((w, -d, 0), (-width, 0, 0), (0, 0, height))
     planks = wood("b08a5e", "7a5230", 0.18)
     patches = [Patch(floor, planks, 0.04)]
-    patches += [Patch(wall, _plaster("d9d4c7"), 0.0) for wall in (back, left)[:sides]]
+    patches += [Patch(wall, _plaster("d9d4c7"), 0.0) for wall in (back, left, right, front)[:sides]]
     return DemoObject(name, patches, detail=0.1)
 
 

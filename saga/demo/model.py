@@ -34,3 +34,5 @@ class DemoObject:
     """Surfels per area, relative to the other objects."""
     scale: float = 1.0
     """Factor of all lengths, applied around the foot point."""
+    lit: bool = True
+    """Whether light falls on it and it casts shadows; the sky has its own light, and hides none."""

@@ -2,5 +2,7 @@
 
 from typing import Literal
 
-LayoutName = Literal["table", "shelf", "room", "clutter", "gallery", "garden", "single"]
-CaptureName = Literal["perfect", "handheld"]
+LayoutName = Literal[
+    "table", "shelf", "room", "clutter", "gallery", "garden", "single", "dark", "kitchen", "patio", "bicycle", "fern"
+]
+CaptureName = Literal["perfect", "handheld", "forward", "sparse", "close"]

@@ -1,11 +1,11 @@
-"""A garden for the demo's layouts: uneven ground, stones and bushes, in meters."""
+"""A garden for the demo's layouts: uneven ground, stones, bushes, a hedge far away and the sky, in meters."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from saga.demo.model import DemoObject, Patch
-from saga.demo.surfaces import Samples, Surface, ellipsoid, leaf, moved, tube
+from saga.demo.surfaces import Samples, Surface, ellipsoid, lathe, leaf, moved, tube
 from saga.demo.textures import Texture, hexed, mix, noise, plain
 
 _RELIEF = 0.10
@@ -32,6 +32,32 @@ def ground(name: str, radius: float) -> DemoObject:
         return mix(color, hexed("7d6342") * (1 + 0.2 * blades[:, None]), 3 * (soil - 0.35))
 
     return DemoObject(name, [Patch(surface, lawn, 0.0)], detail=0.12)
+
+
+def hedge(name: str, radius: float, height: float) -> DemoObject:
+    """Builds a ragged hedge all around."""
+    wall = lathe([(radius, 0.0), (radius, height)], smooth=False)
+
+    def surface(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        points = wall(u, v)
+        bulge = 0.4 * noise(points * 1.1, 3)[:, None]
+        return np.asarray(points * (1 + bulge * np.array([0.25, 0.25, 0.6])) - np.array([0.0, 0.0, 0.3]))
+
+    def leaves(s: Samples) -> np.ndarray:
+        return mix(hexed("22401f"), hexed("6f8f3e"), 0.5 + 0.6 * noise(s.points * 2.5, 4))
+
+    return DemoObject(name, [Patch(surface, leaves, 0.0)], detail=0.05)
+
+
+def sky(name: str, radius: float) -> DemoObject:
+    """Builds a dome of sky with clouds."""
+
+    def clouds(s: Samples) -> np.ndarray:
+        blue = mix(hexed("cfdfee"), hexed("6f9fd8"), s.points[:, 2] / radius)
+        return mix(blue, hexed("f5f6f7"), 2 * noise(s.points / radius * 3, 3))
+
+    dome = lathe([(radius * np.cos(t), radius * np.sin(t)) for t in np.linspace(0, np.pi / 2, 33)], smooth=False)
+    return DemoObject(name, [Patch(dome, clouds, 0.0)], detail=5e-4, lit=False)
 
 
 def stone(name: str, size: float, code: str, seed: int) -> DemoObject:
@@ -72,3 +98,22 @@ def _pitched(surface: Surface, angle: float) -> Surface:
 def _leaf_color(dark: str, light: str, share: float) -> Texture:
     base = hexed(dark) + share * (hexed(light) - hexed(dark))
     return lambda s: mix(base * (0.8 + 0.4 * s.v)[:, None], hexed(light), 0.4 * np.exp(-(((s.u - 0.5) / 0.08) ** 2)))
+
+
+def fern(name: str, size: float, seed: int) -> DemoObject:
+    """Builds a fern: fronds that bend outwards from one foot, each with two rows of leaflets."""
+    rng = np.random.default_rng(seed)
+    patches: list[Patch] = []
+    for k in range(12):
+        reach, rise = size * rng.uniform(0.45, 0.65), size * rng.uniform(0.55, 0.95)
+        place = [(0.02 * size, 0, 0), (0.4 * reach, 0, 0.9 * rise), (0.8 * reach, 0, rise), (reach, 0, 0.8 * rise)]
+        frond, yaw, tone = tube(place, 0.006 * size), 2.4 * k + rng.uniform(-0.3, 0.3), rng.uniform()
+        patches.append(Patch(moved(frond, (0, 0, 0), yaw), plain("4d5a2a", 0.1), 0.0))
+        for v in np.linspace(0.3, 0.98, 9):
+            foot = frond(np.zeros(1), np.array([v]))[0]
+            length = 0.16 * size * np.sin(np.pi * v) + 0.05 * size
+            for side in (-1, 1):
+                tip = foot + np.array([0.35 * length, side * length, -0.1 * length])
+                blade = leaf([foot, (foot + tip) / 2, tip], 0.026 * size)
+                patches.append(Patch(moved(blade, (0, 0, 0), yaw), _leaf_color("2c5a25", "86b04f", tone), 0.03))
+    return DemoObject(name, patches, detail=0.6)

@@ -56,6 +56,7 @@ class _Surfels:
     albedo: np.ndarray  # [N, 3] sRGB
     gloss: np.ndarray  # [N]
     glow: np.ndarray  # [N]
+    lit: np.ndarray  # [N] bool
     labels: np.ndarray  # [N] uint8
 
 
@@ -72,32 +73,42 @@ def make_scene(
     Args:
         gaussians: about how many Gaussians to make, without floaters.
         seed: places the surfels and decides the capture's errors; the objects themselves never change.
-        views: number of cameras.
+        views: number of cameras; captures of few views have their own.
         size: width and height of the cameras' images in pixels.
         layout: what stands where, one of `saga.demo.layouts.LAYOUTS`.
         capture: how it is photographed, one of `saga.demo.capture.CAPTURES`.
     """
-    plan = LAYOUTS[layout]
+    plan, taken = LAYOUTS[layout], CAPTURES[capture]
     objects = plan.objects()
     names = {name: label for label, name in enumerate(dict.fromkeys(thing.name for thing in objects))}
     rng = np.random.default_rng(seed)
     surfels, spacing = _sample_objects(objects, names, gaussians, rng)
-    lit, key = lighting.shade(surfels.albedo, surfels.points, surfels.normals, surfels.glow, spacing)
+    color, key = _light(surfels, spacing)
     made = DemoScene(
         gaussians=Gaussians.from_arrays(
             means=surfels.points.astype(np.float32),
             scales=_scales(surfels.extents),
             quaternions=_quaternions(surfels.tangents, surfels.normals),
-            opacities=np.full(len(lit), _OPACITY, np.float32),
-            sh=_harmonics(lit, surfels.gloss * np.sqrt(key), lighting.sheen(surfels.normals)),
+            opacities=np.full(len(color), _OPACITY, np.float32),
+            sh=_harmonics(color, surfels.gloss * np.sqrt(key), lighting.sheen(surfels.normals)),
         ),
         labels=surfels.labels,
         names=names,
-        cameras=plan.cameras(views, size),
-        capture=CAPTURES[capture],
+        cameras=taken.cameras(plan, views, size, seed),
+        capture=taken,
         seed=seed,
     )
     return made if made.capture.floaters <= 0 else _with_floaters(made, np.array(plan.target), spacing, rng)
+
+
+def _light(surfels: _Surfels, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the colors [N, 3] under the light, and the share [N] of the key light that arrives."""
+    color, key, lit = surfels.albedo.copy(), np.zeros(len(surfels.lit)), surfels.lit
+    albedo, points, normals, glow = (
+        values[lit] for values in (surfels.albedo, surfels.points, surfels.normals, surfels.glow)
+    )
+    color[lit], key[lit] = lighting.shade(albedo, points, normals, glow, spacing)
+    return color, key
 
 
 def _with_floaters(
@@ -150,6 +161,7 @@ def _sample_objects(
                     averaged(patch.texture, patch.surface, local),
                     np.full(n, patch.gloss),
                     np.full(n, patch.glow),
+                    np.full(n, thing.lit),
                     np.full(n, names[thing.name], np.uint8),
                 )
             )

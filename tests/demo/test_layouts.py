@@ -42,6 +42,44 @@ def test_things_stand_on_boards_and_on_uneven_ground() -> None:
     assert np.ptp(ground) > 0.2
 
 
+def test_the_sky_hides_no_light() -> None:
+    patio = make_scene(gaussians=4000, views=1, layout="patio")
+    color, means = patio.gaussians.colors(np.array([0.0, 0.0, 1.0])), patio.gaussians.means
+    table = means[patio.labels == patio.names["coffee_table"]]
+    top = color[patio.labels == patio.names["coffee_table"]][table[:, 2] > table[:, 2].max() - 0.02]
+    sky = color[np.linalg.norm(means, axis=1) > 12]
+    assert len(sky) > 20 and sky.mean() > 0.6
+    assert top.mean() > 0.25  # under a roof nothing but 0.06 of the linear color is left: 0.1
+
+
+def test_a_capture_of_one_side_looks_from_there_alone() -> None:
+    for layout in ("table", "room"):
+        around, front = (
+            CAPTURES[each].cameras(LAYOUTS[layout], 20, (80, 60), seed=0) for each in ("handheld", "forward")
+        )
+        axes = [np.stack([camera.world_to_camera[2, :3] for camera in each]) for each in (around, front)]
+        least = [float((axis @ axis.T).min()) for axis in axes]
+        assert len(front) == 20 and least[1] > np.cos(np.radians(36)) > least[0]
+    table = CAPTURES["forward"].cameras(LAYOUTS["table"], 20, (80, 60), seed=0)
+    middle = np.mean([camera.position for camera in table], axis=0)
+    assert abs(middle[0]) < 0.1 and middle[1] < -1  # what is seen from all around is seen from -y
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(24, 9), (4, 4)])
+def test_a_sparse_capture_has_few_views(asked: int, taken: int) -> None:
+    assert len(CAPTURES["sparse"].cameras(LAYOUTS["room"], asked, (80, 60), seed=0)) == taken
+
+
+def test_the_borders_of_close_pictures_cut_things_off(tmp_path: Path) -> None:
+    cut = {}
+    for capture in ("handheld", "close"):
+        folder = tmp_path / capture
+        write_scene(make_scene(4000, views=6, size=(80, 60), layout="clutter", capture=capture), folder / "scene")
+        border = [np.concatenate([i[0], i[-1], i[:, 0], i[:, -1]]) for i in map(_png, _pngs(folder))]
+        cut[capture] = sum(len(np.unique(each[each > 0])) for each in border)
+    assert cut["close"] > 2 * cut["handheld"] and cut["close"] >= 8
+
+
 def test_a_scaled_object_keeps_its_shape_and_its_number_of_surfels() -> None:
     room = make_scene(gaussians=20000, views=1, layout="room")
     ball = room.gaussians.means[room.labels == room.names["ball"]]
