@@ -57,6 +57,7 @@ def segment(
     images: OptionalPath = None,
     split_boundary: bool = False,
     prune: bool = False,
+    refit_boundary: bool = False,
     all_levels: bool = False,
     format: FormatName = None,
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
@@ -86,6 +87,8 @@ def segment(
         images: Folder of the photographs; with saga, those that the field was trained with by default.
         split_boundary: Split Gaussians that stick out of the object, and give the rest what lies outside.
         prune: Leave out of the object what is hidden inside it or floats apart from it.
+        refit_boundary: Fit colors and opacities at the object's border to what the photographs show inside it, for
+            less of a halo where it is shown alone.
         all_levels: Write all of the nested answers, into the folders part, object and group in --out.
         format: Format of object and rest; the one that the scene came in, by default. usd needs the package
             usd-core, all others but ply gaussforge.
@@ -130,7 +133,10 @@ def segment(
         say(f"warning: {warning}")
     for result in [each for each in results if len(each)] or results[:1]:
         own = folder / result.report["name"] if all_levels else folder
-        result.save(own, split_boundary=split_boundary, prune=prune, format=format, ranking=ranking)
+        result.save(
+            own, split_boundary=split_boundary, refit_boundary=refit_boundary, prune=prune, format=format,
+            ranking=ranking,
+        )  # fmt: skip
         times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
         default = " the default," if all_levels and result.report["default"] else ""
         say(f"{own}:{default} {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")

@@ -4,6 +4,7 @@ from .grid import write_grids as write_grids
 from .labeled import write_labeled as write_labeled
 from .pruning import floating_members as floating_members
 from .pruning import hidden_members as hidden_members
+from .refitting import refit_boundary as refit_boundary
 from .rendering import render_color as render_color
 from .rendering import render_labels as render_labels
 from .rendering import render_masks as render_masks

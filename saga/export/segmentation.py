@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import EmptySelectionError, SagaError
-from saga.export import boundary
+from saga.export import boundary, refitting
 from saga.export.labeled import FACTS, describe_objects, merge_labels, with_labels
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
@@ -51,6 +51,7 @@ def write_segmentation(
     masks: bool = True,
     split_boundary: bool = False,
     prune: bool = False,
+    refit_boundary: bool = False,
     format: ExportFormat | None = None,
     ranking: np.ndarray | None = None,  # [h, w, 3] uint8
 ) -> None:
@@ -65,8 +66,10 @@ def write_segmentation(
 
     A selection of the whole scene has no rest, and of nothing no files at all. The two files share the scene's rows
     between them, unless one asks for a clean object. `split_boundary` splits members across the object's border and
-    gives the rest what is seen there (`boundary.split_boundary`). `prune` leaves out of the object what is hidden
-    inside it or floats apart from it (`pruning`); the rest is not changed by it. Neither touches the other files;
+    gives the rest what is seen there (`boundary.split_boundary`). `refit_boundary` fits colors and opacities at the
+    border to what the photographs show inside the object (`refitting.refit_boundary`). `prune` leaves out of the object
+    what is hidden inside it or floats apart from it (`pruning`). Neither of these two changes the rest, none of the
+    three the other files;
     report.json counts what they did under "export".
 
     The files appear together when all are written; until then an earlier segmentation in `out` stays, and
@@ -74,7 +77,7 @@ def write_segmentation(
 
     Raises EmptySelectionError when nothing is selected, or nothing is left of it; SagaError when `out` holds anything
     but an earlier segmentation, or cannot be written, when a package is missing that writes the format, and with
-    `split_boundary` when the scene has no cameras.
+    `split_boundary` or `refit_boundary` when the scene has no cameras.
     """
     device_scene = DeviceScene.of(scene, segmentation.tensor.mask.device)
     scene = device_scene.scene
@@ -85,7 +88,7 @@ def write_segmentation(
     require_room(out, _bytes(scene.gaussians, written, len(rows)) + rows.nbytes + segmentation.scores.nbytes)
     with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, Background(1) as background:
         # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
-        parts, kept, cleaned = _clean(member, device_scene, split_boundary, prune, timings)
+        parts, kept, cleaned = _clean(member, device_scene, split_boundary, refit_boundary, prune, timings)
         _require_members(out, kept, "the object is gone when it is cleaned, write it as it was selected")
         if parts.member.all():
             warnings.warn(f"{out}: the whole scene is selected, so there is no rest", stacklevel=2)
@@ -211,6 +214,7 @@ def _clean(
     member: Tensor,  # [N] bool
     scene: DeviceScene,
     split: bool,
+    refit: bool,
     prune: bool,
     timings: dict[str, float],
 ) -> tuple[boundary.Parts, np.ndarray, dict[str, int]]:
@@ -221,10 +225,14 @@ def _clean(
         with _timed(timings, "split_boundary"):
             parts = boundary.split_boundary(scene, member)
         kept, counts = parts.member, {"split": parts.split, "moved": parts.moved}
+    if refit:
+        with _timed(timings, "refit_boundary"):
+            parts, changed = refitting.refit_boundary(scene, parts)
+        counts["refit"] = changed
     if prune:
         with _timed(timings, "prune"):
             whole = replace(scene.scene, gaussians=parts.gaussians)
-            everything = DeviceScene(whole, str(scene.device)) if split else scene
+            everything = DeviceScene(whole, str(scene.device)) if split or refit else scene
             own = everything.geometry.of_rows(torch.from_numpy(parts.member).to(scene.device))
             hidden = hidden_members(own, scene.scene.cameras)
             floating = floating_members(own.of_rows(~hidden))

@@ -71,6 +71,7 @@ class Segmentation:
         masks: bool = True,
         split_boundary: bool = False,
         prune: bool = False,
+        refit_boundary: bool = False,
         format: ExportFormat | None = None,
         ranking: np.ndarray | None = None,  # [h, w, 3] uint8
     ) -> None:
@@ -82,6 +83,7 @@ class Segmentation:
             masks: whether the object's mask is written for every view.
             split_boundary: whether Gaussians that stick out of the object are split.
             prune: whether hidden and stray Gaussians are left out of the object.
+            refit_boundary: whether colors and opacities at the border are fit anew, for less of a halo.
             format: what object and rest are written in; None takes the format that the scene came in.
             ranking: a contact sheet of what words found, which becomes ranking.png.
 
@@ -90,7 +92,7 @@ class Segmentation:
         """
         export = import_module("saga.export")  # a floor above, which queries do not import
         known = self._known(scene)
-        export.write_segmentation(self, known, folder, masks, split_boundary, prune, format, ranking)
+        export.write_segmentation(self, known, folder, masks, split_boundary, prune, refit_boundary, format, ranking)
 
     def to_open3d(self, scene: Scene | DeviceScene | None = None) -> Any:
         """Returns the object as an open3d.geometry.PointCloud, with colors and normals.

@@ -153,6 +153,8 @@ class ExportBody:
     masks: bool = True
     split_boundary: bool = False
     prune: bool = False
+    refit_boundary: bool = False
+    """Whether colors and opacities at the object's border are fit anew, for less of a halo."""
 
 
 @dataclass
