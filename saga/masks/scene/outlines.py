@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -16,6 +17,8 @@ _VIEWS = 16
 """Views that are asked, about."""
 _CLOSED_GRADIENT = 15.0
 """Color gradient, in Lab units per sample, of a fully closed border."""
+_SILHOUETTE = 0.03
+"""Difference in depth between neighboring samples, of their depth, from which one hides what is behind it."""
 LOOKUP_VOXELS = 3.0
 """Distance within which samples without a voxel take the label of the nearest one."""
 
@@ -76,14 +79,25 @@ class Lookup:
         return image
 
 
-def outline_strengths(surface: Surface, labels: Labels) -> np.ndarray:  # [L]
-    """Mean strength of image edges along the whole outline of each label, from 0 (none) to 1 (closed)."""
-    total, length = np.zeros(len(labels)), np.zeros(len(labels))
-    for one, other, strength in _borders(surface, labels):
-        for side in (one, other):
-            total += np.bincount(side, strength, len(labels))
+@dataclass(frozen=True, eq=False)
+class Outlines:
+    """What speaks for the outline of each label, as shares of its whole length in all views, from 0 to 1."""
+
+    strengths: np.ndarray  # [L]
+    """Mean strength of the image edges along it."""
+    silhouettes: np.ndarray  # [L]
+    """Share of it where the label hides what lies behind."""
+
+
+def outlines(surface: Surface, labels: Labels) -> Outlines:
+    """Looks at the whole outline of each label."""
+    total, hiding, length = (np.zeros(len(labels)) for _ in range(3))
+    for border in _borders(surface, labels):
+        for side, ahead in ((border.one, border.ahead), (border.other, -border.ahead)):
+            total += np.bincount(side, border.strength, len(labels))
+            hiding += np.bincount(side, ahead > _SILHOUETTE, len(labels))
             length += np.bincount(side, minlength=len(labels))
-    return total / np.maximum(length, 1)
+    return Outlines(total / np.maximum(length, 1), hiding / np.maximum(length, 1))
 
 
 def seam_strengths(
@@ -93,10 +107,11 @@ def seam_strengths(
 ) -> np.ndarray:  # [P]
     """Mean strength of image edges along the border between the two labels of each pair, from 0 to 1."""
     total, length = np.zeros(len(pairs)), np.zeros(len(pairs))
-    for one, other, strength in _borders(surface, labels):
+    for border in _borders(surface, labels):
+        one, other = border.one, border.other
         for number, (first, second) in enumerate(pairs):
             between = ((one == first) & (other == second)) | ((one == second) & (other == first))
-            total[number] += strength[between].sum()
+            total[number] += border.strength[between].sum()
             length[number] += between.sum()
     return total / np.maximum(length, 1)
 
@@ -107,12 +122,27 @@ def edge_strengths(grid: ViewGrid) -> np.ndarray:  # [h, w]
     return strengths
 
 
-def _borders(surface: Surface, labels: Labels) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Neighboring samples of different labels in some views: their two labels, and the edge between them."""
+@dataclass(frozen=True, eq=False)
+class _Border:
+    """B pairs of neighboring samples of different labels in a view."""
+
+    one: np.ndarray  # [B]
+    other: np.ndarray  # [B]
+    """Their labels."""
+    strength: np.ndarray  # [B]
+    """Strength of the image edge between them, from 0 to 1."""
+    ahead: np.ndarray  # [B]
+    """How much nearer to the camera the first one is, as a share of the lesser depth."""
+
+
+def _borders(surface: Surface, labels: Labels) -> Iterator[_Border]:
     for index, image in label_images(surface, labels):
-        strengths = edge_strengths(surface.grids[index])
+        grid = surface.grids[index]
+        strengths = edge_strengths(grid)
         sides: list[Callable[[np.ndarray], np.ndarray]]
         for sides in ([lambda a: a[:, 1:], lambda a: a[:, :-1]], [lambda a: a[1:], lambda a: a[:-1]]):
             one, other = (side(image) for side in sides)
             differ = (one != other) & (one >= 0) & (other >= 0)
-            yield one[differ], other[differ], sides[0](strengths)[differ]
+            near, far = (side(grid.depth)[differ] for side in sides)
+            ahead = (far - near) / np.maximum(np.minimum(near, far), 1e-12)
+            yield _Border(one[differ], other[differ], sides[0](strengths)[differ], ahead)

@@ -35,7 +35,10 @@ _LOAD_HEIGHT = 0.6
 _MOST_HEIGHT = 0.8
 """Height, in extents of the footprint, up to which things stand on a support."""
 _BACK_SHARE = 2.0
-"""Times as much matter in front of a support as behind it."""
+"""Times as much matter in front of a support as close behind it."""
+_BACK_DEPTH = 0.3
+"""Depth, in extents of the footprint, down to which matter lies close behind a plane: a facade has its recesses there,
+and the floor under a table lies deeper."""
 _ONE_SHEET = 0.5
 """Least share of a plane's points inside its largest connected footprint."""
 _SIDES = 3
@@ -102,7 +105,7 @@ def find_supports(
     """Finds the supports of a surface, those that hold most first; `say` gets one line for each plane looked at."""
     distance = config.inlier * surface.depth
     weight = np.sqrt(np.minimum(surface.samples, _SAMPLES_COUNTED)).astype(np.float64)
-    left = np.ones(len(surface), bool)
+    left, free = np.ones(len(surface), bool), np.ones(len(surface), bool)
     supports: list[Support] = []
     for number in range(config.planes):
         if weight[left].sum() < _LEAST_LEFT * weight.sum():
@@ -122,15 +125,15 @@ def find_supports(
         share = weight[support.on_plane & left].sum() / weight.sum()
         if share < _LEAST_SHARE:
             break
-        load = _load(surface, support, weight, left)
+        load = _load(surface, support, weight, left, free)
         is_support = _carries(load, config)
         say(f"plane {number}: share {share:.2f}, {load} -> {'support' if is_support else '-'}")
         if is_support:
             sides = _sides(surface, support, weight, left, config, rng, say)
             supports += [support, *sides]
             for each in (support, *sides):
-                left &= ~(each.on_plane | (each.around & (each.heights > 0) & (each.heights < each.tallest)))
-        left &= ~support.on_plane
+                free &= ~(each.on_plane | (each.around & (each.heights > 0) & (each.heights < each.tallest)))
+        left &= free & ~support.on_plane
     return supports
 
 
@@ -160,7 +163,7 @@ def _sides(
         if plane is None:
             break
         side = _patch(surface, _towards(plane, surface.centers), support.distance)
-        load = _load(surface, side, weight, left)
+        load = _load(surface, side, weight, left, left)
         upright = abs(float(side.plane.normal @ support.plane.normal)) < _RIGHT_ANGLE
         alone = load.behind < _NOTHING and load.cameras > config.cameras_in_front and load.sheet > _ONE_SHEET
         own = support.on_plane & support.inside
@@ -209,6 +212,7 @@ class _Load:
     """Share of the plane's points inside its footprint."""
     front: float
     behind: float
+    close_behind: float
     cameras: float
     """Share of the cameras in front of it."""
 
@@ -224,17 +228,24 @@ def _load(
     support: Support,
     weight: np.ndarray,  # [V]
     left: np.ndarray,  # [V]
+    free: np.ndarray,  # [V]
 ) -> _Load:
-    """Measures what a plane carries; `left` are the voxels that no earlier plane holds."""
-    clear, high = _CLEAR * support.distance, _LOAD_HEIGHT * support.extent
+    """Measures what a plane carries.
+
+    `left` are the voxels that no earlier plane holds, `free` those that are no support and stand on none: what is on
+    a table is no load of the floor's.
+    """
+    clear, high, deep = _CLEAR * support.distance, _LOAD_HEIGHT * support.extent, _BACK_DEPTH * support.extent
     heights, inside = support.heights, support.inside
     own = max(weight[support.on_plane & inside & left].sum(), 1e-9)
     sheet = max(weight[support.on_plane & left].sum(), 1e-9)
+    below = inside & (heights < -clear)
     return _Load(
         samples=float(surface.samples[support.on_plane & left].sum() / surface.samples.sum()),
         sheet=float(own / sheet),
-        front=float(weight[inside & (heights > clear) & (heights < high)].sum() / own),
-        behind=float(weight[inside & (heights < -clear) & (heights > -high)].sum() / own),
+        front=float(weight[inside & free & (heights > clear) & (heights < high)].sum() / own),
+        behind=float(weight[below & (heights > -high)].sum() / own),
+        close_behind=float(weight[below & (heights > -deep)].sum() / own),
         cameras=float(np.mean(support.plane.heights(surface.centers) > 0)),
     )
 
@@ -242,5 +253,5 @@ def _load(
 def _carries(load: _Load, config: SceneMaskConfig) -> bool:
     """Whether a plane is a support."""
     holds = load.samples > config.support_share and load.sheet > _ONE_SHEET
-    loaded = config.least_load < load.front < config.most_load and load.front > _BACK_SHARE * load.behind
+    loaded = config.least_load < load.front < config.most_load and load.front > _BACK_SHARE * load.close_behind
     return holds and loaded and load.cameras > config.cameras_in_front

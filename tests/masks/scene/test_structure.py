@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.labels import Kind
@@ -48,6 +49,14 @@ def test_a_bump_that_no_photograph_shows_is_the_table() -> None:
     structure = find_structure(surface, SceneMaskConfig())
     assert structure.description == "1 object on 1 support"
     assert _labels(surface, structure, bump)[0] == structure.labels.label_of_support(0)
+
+
+@pytest.mark.parametrize(("height", "found"), [(0.5, 2), (0.05, 1)])
+def test_what_hides_the_table_behind_it_is_a_thing_though_edges_around_it_are_weak(height: float, found: int) -> None:
+    """As a black ball on black cloth is; of a low bump, weaker edges still say nothing."""
+    thing = Box((0.45, 0.1, height / 2), (0.4, 0.3, height), (0.55, 0.55, 0.55))
+    structure = find_structure(make_surface([TABLE, FIRST, thing], elevation=35.0), SceneMaskConfig())
+    assert len(structure.labels.of(Kind.OBJECT)) == found
 
 
 def test_a_thing_on_a_thing_is_an_object_of_its_own() -> None:

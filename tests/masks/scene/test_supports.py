@@ -12,7 +12,7 @@ from saga.masks.scene.heights import ground
 from saga.masks.scene.supports import find_supports
 from saga.masks.scene.surface import Surface
 
-from .conftest import FIRST, PICTURE, SECOND, TABLE, WALL, Box, make_surface
+from .conftest import FIRST, PICTURE, RED, SECOND, TABLE, WALL, Box, make_surface
 
 
 def _supports(surface: Surface) -> list[np.ndarray]:
@@ -35,6 +35,14 @@ def test_a_facade_is_no_support() -> None:
     sills = [Box((x, y, 0.1), (0.2, 0.2, 0.2)) for x in (-0.9, 0.3) for y in (-0.9, 0.3)]
     behind = [Box((0, 0, -0.3), (2.4, 2.4, 0.02))]
     assert _supports(make_surface([*wall, *sills, *behind], elevation=70.0)) == []
+
+
+def test_a_table_over_a_floor_is_a_support_as_well_as_the_floor() -> None:
+    """The floor is seen under the table's edges, and is no recess of the table."""
+    floor = Box((0, 0, -0.92), (2.4, 2.4, 0.04), RED)
+    surface = make_surface([TABLE, floor, FIRST, SECOND], views=12, elevation=20.0)
+    found = find_supports(surface, SceneMaskConfig(), np.random.default_rng(0))
+    assert [round(float(each.plane.center[2]), 1) for each in found] == [0.0, -0.9]
 
 
 def test_a_floor_before_a_wall_is_a_support_as_well_as_the_wall() -> None:
