@@ -1,0 +1,177 @@
+"""Closing an opening: its appearance, and flat Gaussians that have it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+from skimage.morphology import convex_hull_image
+
+from saga.filling.holes import Places, holes_of, look_at_sheet
+from saga.filling.inpainting import Inpainter
+from saga.filling.openings import Opening
+from saga.filling.patches import diffused, seamless
+from saga.filling.sheets import Sheet
+from saga.filling.sights import Sight
+from saga.filling.splats import Flakes
+from saga.filling.texture import rectified
+from saga.raster import BlendOperator, DeviceScene
+from saga.scene import Camera
+
+_COVERED = 0.6
+"""Opacity of what is really seen from which a place is not filled any more."""
+_SEAM = 2
+"""Cells beside an opening that are filled where what is seen is not opaque there."""
+_STEADY = 2
+"""Times as many views show the surface at a place as look through it, for its color to be known."""
+_COVER = 0.65
+"""Standard deviation of new Gaussians along the surface, in distances between them."""
+_FLATNESS = 0.1
+"""The same along the normal, relative to it."""
+_OPACITIES = (0.7, 0.98)
+"""The least and the most opacity of new Gaussians; between them that of the surface."""
+_FEWEST_ACROSS = 10
+"""New Gaussians across the smaller side of an opening, about, at least."""
+_FEWEST_KNOWN = 12
+"""Cells and Gaussians of the surface from which something can be told about it."""
+_FAR = 20.0
+"""Distance from which a sheet is looked at from above, in its sides."""
+
+
+@dataclass(frozen=True, eq=False)
+class Closed:
+    """What closes an opening."""
+
+    flakes: Flakes
+    region: np.ndarray  # [rows, columns]
+    """Cells of the sheet that it lies on, bool."""
+
+
+def close(
+    opening: Opening,
+    sights: Sequence[Sight],
+    placed: DeviceScene,
+    seen: np.ndarray,  # [N] bool
+    inpaint: Inpainter,
+) -> Closed | None:
+    """Makes what closes an opening, None when too little of the surface is seen around it, or nothing is left open.
+
+    Args:
+        opening: where.
+        sights: what the views see around the object.
+        placed: the scene.
+        seen: Gaussians of the rest that the views show.
+        inpaint: fills the hole of the rectified picture.
+    """
+    sheet = opening.sheet
+    places = look_at_sheet(sheet, sights)
+    cells = holes_of(places, len(sights)) & opening.cells
+    cells = ndimage.binary_fill_holes(cells) & (places.seen <= places.free + 1)
+    texture = rectified(sheet, sights)
+    known = _connected(texture.known & _solid(places) & ~ndimage.binary_dilation(cells), cells)
+    means = placed.scene.gaussians.means
+    spots, heights, over = sheet.over(means)
+    surface = np.flatnonzero(seen & over & (np.abs(heights) < 1.5 * sheet.tolerance + sheet.cell))
+    if known.sum() < _FEWEST_KNOWN or len(surface) < _FEWEST_KNOWN:
+        return None
+    cells &= convex_hull_image(known)
+    if not cells.any():
+        return None
+    beside = ndimage.binary_dilation(cells, np.ones((3, 3)), iterations=_SEAM) & (places.free == 0)
+    region = cells | (beside & (_alpha_above(sheet, placed, surface) < _COVERED))
+    hole = region | (~known & ndimage.binary_dilation(region, iterations=_SEAM + 1))
+    filled = inpaint(diffused(texture.color, ~known), known, hole)
+    picture = np.clip(seamless(filled, texture.color, known, hole), 0, 1)
+    dense = known[tuple(spots[surface].T)].sum() / known.sum()  # Gaussians in a cell
+    spacing = float(np.clip(max(dense, 1e-9) ** -0.5, 0.8, max(0.8, np.sqrt(cells.sum()) / _FEWEST_ACROSS)))
+    return Closed(_lattice(sheet, region, spacing, picture, surface, placed), region)
+
+
+def _solid(places: Places) -> np.ndarray:  # [rows, columns]
+    """Tells where views show a surface, and not the border of one."""
+    return np.asarray(
+        (places.seen > _STEADY * places.free) & ~ndimage.binary_dilation(places.free > places.seen, iterations=2)
+    )
+
+
+def _connected(
+    known: np.ndarray,  # [rows, columns] bool
+    cells: np.ndarray,  # [rows, columns] bool
+) -> np.ndarray:  # [rows, columns]
+    """Returns what is known of the surface that goes on at an opening, not of others of the same height."""
+    labels, _ = ndimage.label(known, np.ones((3, 3)))
+    beside = np.unique(labels[ndimage.binary_dilation(cells, np.ones((3, 3)), iterations=5)])
+    return np.isin(labels, beside[beside > 0])
+
+
+def _alpha_above(
+    sheet: Sheet,
+    placed: DeviceScene,
+    rows: np.ndarray,  # [n]
+) -> np.ndarray:  # [rows, columns]
+    """Returns how opaque some Gaussians are over each cell, seen along the normal from far away."""
+    height, width = sheet.heights.shape
+    away = _FAR * max(height, width) * sheet.cell
+    middle = sheet.plane.center + (sheet.start + 0.5 * sheet.cell * np.array([height, width])) @ sheet.axes
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([sheet.axes[1], sheet.axes[0], -sheet.plane.normal])
+    pose[:3, 3] = -pose[:3, :3] @ (middle + away * sheet.plane.normal)
+    focal = away / sheet.cell
+    camera = Camera("above", width, height, focal, focal, width / 2, height / 2, pose)
+    geometry = placed.geometry.of_rows(torch.from_numpy(rows).to(placed.device))
+    return np.asarray(BlendOperator(geometry, camera).alpha().cpu().numpy())
+
+
+def _lattice(
+    sheet: Sheet,
+    region: np.ndarray,  # [rows, columns] bool
+    spacing: float,
+    picture: np.ndarray,  # [rows, columns, 3]
+    surface: np.ndarray,  # [n]
+    placed: DeviceScene,
+) -> Flakes:
+    """Returns flat Gaussians on a hexagonal lattice, `spacing` cells apart, with the colors of a picture.
+
+    They are as opaque as the Gaussians `surface` of the scene, the nearest of which are their parents.
+    """
+    gaussians = placed.scene.gaussians
+    places = _hexagons(region.shape, spacing)
+    places = places[region[tuple(np.floor(places).astype(int).T)]]
+    cells = tuple(np.floor(places).astype(int).T)
+    wide = max(0.0, 0.3 * spacing - 0.3)  # a Gaussian has the mean color of what it covers
+    channels = np.moveaxis(ndimage.gaussian_filter(picture, (wide, wide, 0)), -1, 0)
+    colors = [ndimage.map_coordinates(channel, places.T - 0.5, order=1, mode="nearest") for channel in channels]
+    means = sheet.plane.center + (places * sheet.cell + sheet.start) @ sheet.axes
+    means += sheet.heights[cells][:, None] * sheet.plane.normal
+    normals = sheet.normals[cells]
+    first = sheet.axes[0] - (normals @ sheet.axes[0])[:, None] * normals
+    first /= np.linalg.norm(first, axis=1, keepdims=True)
+    turns = Rotation.from_matrix(np.stack([first, np.cross(normals, first), normals], axis=2))
+    scale = _COVER * spacing * sheet.cell
+    opacity = np.clip(np.median(gaussians.opacities[surface]), *_OPACITIES)
+    return Flakes(
+        means=means,
+        scales=np.tile([scale, scale, _FLATNESS * scale], (len(means), 1)),
+        quaternions=turns.as_quat()[:, [3, 0, 1, 2]],
+        opacities=np.full(len(means), opacity),
+        colors=np.stack(colors, axis=-1),
+        parents=surface[cKDTree(gaussians.means[surface]).query(means)[1]],
+    )
+
+
+def _hexagons(
+    shape: tuple[int, ...],
+    spacing: float,
+) -> np.ndarray:  # [n, 2]
+    """Returns the places (row, column) of a hexagonal lattice inside a rectangle."""
+    rows = np.arange(0.5 * spacing, shape[0], spacing * 0.75**0.5)
+    columns = np.arange(0.25 * spacing, shape[1], spacing)
+    places = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1)
+    places[1::2, :, 1] += 0.5 * spacing
+    flat = places.reshape(-1, 2)
+    return np.asarray(flat[(flat < shape).all(1)])
