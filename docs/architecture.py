@@ -24,7 +24,7 @@ LAYERS: list[dict[str, str]] = [
         "regions": "where things end on the surface, without training",
     },
     {"train": "features of every Gaussian, from masks"},
-    {"query": "prompt, queries, scores, segmentation"},
+    {"query": "prompt, queries, scores, segmentation", "filling": "what an object hid"},
     {"export": "PLYs, masks, label maps, pictures", "demo": "embedded scenes with exact labels"},
     {"methods": "the base class, the registry, a folder for each method", "words": "objects by their names"},
     {
@@ -51,6 +51,7 @@ COLORS = {
     "regions": "#f6d9b8",
     "train": "#f3c6bd",
     "query": "#d5e3b5",
+    "filling": "#f6d9b8",
     "export": "#cfe3ef",
     "demo": "#cfe3ef",
     "methods": "#efd0e2",

@@ -95,6 +95,16 @@ def require_discovery(method: str) -> None:
         raise SagaError(f"--method: expected {either(able)}, found {method!r}; the others need a prompt.")
 
 
+def require_inpainter(name: str, fill: bool) -> None:
+    """Raises SagaError when there is no such inpainter, or when nothing is filled: known before the work."""
+    if not fill and name != "patches":
+        raise SagaError(f"--inpainter: expected --fill beside it, found {name!r} alone; give both, or none.")
+    if fill:
+        from saga.filling.inpainting import inpainter_by_name
+
+        inpainter_by_name(name)
+
+
 def show_views(scene: Path, images: Path | None, cameras: CameraInputs) -> NoReturn:
     """Writes pictures of all views with coordinates. Raises SagaError, which says how to go on with them."""
     loaded, folder = cameras.load(scene, images), beside(scene, "_grid")

@@ -25,7 +25,7 @@ from saga.cli.options import (
     joined,
     prefixed,
 )
-from saga.cli.prompted import open_other, open_segmenter, require_discovery, show_views
+from saga.cli.prompted import open_other, open_segmenter, require_discovery, require_inpainter, show_views
 from saga.cli.run import config_of, free_name, require_format, run, say
 from saga.cli.words import TextInputs
 from saga.config import Config, with_assignments
@@ -58,6 +58,8 @@ def segment(
     split_boundary: bool = False,
     prune: bool = False,
     refit_boundary: bool = False,
+    fill: bool = False,
+    inpainter: Annotated[str, tyro.conf.arg(metavar="NAME")] = "patches",
     all_levels: bool = False,
     format: FormatName = None,
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
@@ -89,6 +91,8 @@ def segment(
         prune: Leave out of the object what is hidden inside it or floats apart from it.
         refit_boundary: Fit colors and opacities at the object's border to what the photographs show inside it, for
             less of a halo where it is shown alone.
+        fill: Close the surfaces that the object leaves open in the rest: the table under it, the wall behind it.
+        inpainter: What fills their pictures: patches of what is around, or what an installed package brings.
         all_levels: Write all of the nested answers, into the folders part, object and group in --out.
         format: Format of object and rest; the one that the scene came in, by default. usd needs the package
             usd-core, all others but ply gaussforge.
@@ -98,6 +102,7 @@ def segment(
 
     device = cameras.choose_device()
     require_format(format)
+    require_inpainter(inpainter, fill)
     masks.refuse_propagation()
     if words.text is not None:
         require_discovery(method)
@@ -135,7 +140,7 @@ def segment(
         own = folder / result.report["name"] if all_levels else folder
         result.save(
             own, split_boundary=split_boundary, refit_boundary=refit_boundary, prune=prune, format=format,
-            ranking=ranking,
+            ranking=ranking, fill=fill, inpainter=inpainter,
         )  # fmt: skip
         times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
         default = " the default," if all_levels and result.report["default"] else ""

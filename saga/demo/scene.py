@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -67,6 +67,7 @@ def make_scene(
     size: tuple[int, int] = (480, 360),
     layout: LayoutName = "table",
     capture: CaptureName = "perfect",
+    without: str | None = None,
 ) -> DemoScene:
     """Builds a demo scene: surfaces sampled into flat surfels, lit once, colored with SH of degree 1.
 
@@ -77,12 +78,16 @@ def make_scene(
         size: width and height of the cameras' images in pixels.
         layout: what stands where, one of `saga.demo.layouts.LAYOUTS`.
         capture: how it is photographed, one of `saga.demo.capture.CAPTURES`.
+        without: the name of a thing that is left out. Everything else is where it is with it, but lit without it.
     """
     plan, taken = LAYOUTS[layout], CAPTURES[capture]
     objects = plan.objects()
     names = {name: label for label, name in enumerate(dict.fromkeys(thing.name for thing in objects))}
     rng = np.random.default_rng(seed)
     surfels, spacing = _sample_objects(objects, names, gaussians, rng)
+    if without is not None:
+        kept = surfels.labels != names[without]
+        surfels = _Surfels(*(getattr(surfels, field.name)[kept] for field in fields(surfels)))
     color, key = _light(surfels, spacing)
     made = DemoScene(
         gaussians=Gaussians.from_arrays(

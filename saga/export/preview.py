@@ -35,8 +35,11 @@ def draw_preview(
     camera: Camera,
     member: Tensor,  # [N] bool
     prompt: Mapping[str, Any],
+    filled: DeviceScene | None = None,
 ) -> np.ndarray:  # [h, w, 3]
     """Returns three labeled panels, uint8 RGB: what was asked, the object alone, the scene without it.
+
+    With the rest `filled`, that is a fourth.
 
     The first is the view's photograph (its rendering when there is none) with the mask tinted and
     outlined, and the prompt's "points" and "negative" (pixels x, y) and "box" (x0, y0, x1, y1) drawn in.
@@ -54,13 +57,14 @@ def draw_preview(
     alone = render_color(scene, close, _STUDIO, member)
     rest = render_color(scene, small, WHITE, ~member)
     count = int(member.sum())
-    return sheet(
-        [
-            (asked, f"{camera.name}: {_describe(prompt)}"),
-            (alone, f"object: {count:,} of {len(member):,} Gaussians"),
-            (rest, "scene without it"),
-        ]
-    )
+    panels = [
+        (asked, f"{camera.name}: {_describe(prompt)}"),
+        (alone, f"object: {count:,} of {len(member):,} Gaussians"),
+        (rest, "scene without it"),
+    ]
+    if filled is not None:
+        panels.append((render_color(filled, small), "the same, filled"))
+    return sheet(panels)
 
 
 def draw_overview(

@@ -33,6 +33,7 @@ from saga.scene import Camera, Gaussians, Scene
 from saga.scene.format_names import ExportFormat
 
 if TYPE_CHECKING:
+    from saga.filling import Filling, Inpainter
     from saga.query.segmentation import Segmentation
 
 _SPLATS = tuple(f"{name}{ending}" for name in ("object", "rest") for ending in ENDINGS)
@@ -54,6 +55,8 @@ def write_segmentation(
     refit_boundary: bool = False,
     format: ExportFormat | None = None,
     ranking: np.ndarray | None = None,  # [h, w, 3] uint8
+    fill: bool = False,
+    inpainter: Inpainter | str = "patches",
 ) -> None:
     """Writes one segmentation into the folder `out`.
 
@@ -68,16 +71,17 @@ def write_segmentation(
     between them, unless one asks for a clean object. `split_boundary` splits members across the object's border and
     gives the rest what is seen there (`boundary.split_boundary`). `refit_boundary` fits colors and opacities at the
     border to what the photographs show inside the object (`refitting.refit_boundary`). `prune` leaves out of the object
-    what is hidden inside it or floats apart from it (`pruning`). Neither of these two changes the rest, none of the
-    three the other files;
-    report.json counts what they did under "export".
+    what is hidden inside it or floats apart from it (`pruning`). Neither of these two changes the rest. `fill` closes
+    the surfaces that the object leaves open in the rest (`saga.filling.fill`), with an `inpainter`; the preview then
+    shows the rest with and without. None of the four touches the other files; report.json says what they did under
+    "export".
 
     The files appear together when all are written; until then an earlier segmentation in `out` stays, and
     other files there are never touched. Renders on the device of the scene, else on that of the segmentation.
 
     Raises EmptySelectionError when nothing is selected, or nothing is left of it; SagaError when `out` holds anything
     but an earlier segmentation, or cannot be written, when a package is missing that writes the format, and with
-    `split_boundary` or `refit_boundary` when the scene has no cameras.
+    `split_boundary`, `refit_boundary` or `fill` when the scene has no cameras.
     """
     device_scene = DeviceScene.of(scene, segmentation.tensor.mask.device)
     scene = device_scene.scene
@@ -92,7 +96,8 @@ def write_segmentation(
         _require_members(out, kept, "the object is gone when it is cleaned, write it as it was selected")
         if parts.member.all():
             warnings.warn(f"{out}: the whole scene is selected, so there is no rest", stacklevel=2)
-        plys = background.submit(_write_both, parts, kept, stage, written, scene, timings)
+        filling = _fill(parts, device_scene, inpainter, timings) if fill and not parts.member.all() else None
+        plys = background.submit(_write_both, parts, kept, filling, stage, written, scene, timings)
         np.savez(stage / "segmentation.npz", mask=rows, scores=segmentation.scores)
         if masks:
             with _timed(timings, "write_masks"), PngWriter() as pictures:
@@ -109,9 +114,13 @@ def write_segmentation(
                     scene.cameras, scene.gaussians.means, rows.astype(int)
                 )
                 prompt = segmentation.report.get("prompt") or {}
-                pictures.write(stage / "preview.png", draw_preview(device_scene, camera, member, prompt))
+                rest = None
+                if filling is not None:
+                    rest = DeviceScene(replace(scene, gaussians=filling.gaussians), str(device_scene.device))
+                pictures.write(stage / "preview.png", draw_preview(device_scene, camera, member, prompt, rest))
         plys.result()
-        _write_report(segmentation, timings, cleaned, stage / "report.json")
+        facts = {**cleaned, **({} if filling is None else {"fill": filling.report})}
+        _write_report(segmentation, timings, facts, stage / "report.json")
 
 
 def write_objects(
@@ -243,9 +252,20 @@ def _clean(
     return parts, kept, counts
 
 
+def _fill(parts: boundary.Parts, scene: DeviceScene, inpainter: Inpainter | str, timings: dict[str, float]) -> Filling:
+    """Returns the rest of what is written, filled."""
+    from saga.filling import fill  # loaded when needed: it takes a part of a second
+
+    whole = replace(scene.scene, gaussians=parts.gaussians)
+    placed = scene if parts.gaussians is scene.scene.gaussians else DeviceScene(whole, str(scene.device))
+    with _timed(timings, "fill"):
+        return fill(placed, torch.from_numpy(parts.member), inpainter)
+
+
 def _write_both(
     parts: boundary.Parts,
-    kept: np.ndarray,
+    kept: np.ndarray,  # [M] bool
+    filling: Filling | None,
     folder: Path,
     format: ExportFormat,
     scene: Scene,
@@ -253,11 +273,14 @@ def _write_both(
 ) -> None:
     with _timed(timings, "write_plys"):
         write_splats(parts.gaussians, kept, folder / "object", format, scene.cameras)
-        write_splats(parts.gaussians, ~parts.member, folder / "rest", format, scene.cameras)
+        rest = (
+            (parts.gaussians, ~parts.member) if filling is None else (filling.gaussians, np.ones_like(filling.filled))
+        )
+        write_splats(*rest, folder / "rest", format, scene.cameras)
 
 
 def _write_report(
-    segmentation: Segmentation, timings: Mapping[str, float], cleaned: Mapping[str, int], path: Path
+    segmentation: Segmentation, timings: Mapping[str, float], cleaned: Mapping[str, Any], path: Path
 ) -> None:
     report = dict(segmentation.report)
     report["timings_ms"] = {**report.get("timings_ms", {}), **timings}

@@ -23,8 +23,8 @@ from saga.filling.texture import rectified
 from saga.raster import BlendOperator, DeviceScene
 from saga.scene import Camera
 
-_COVERED = 0.6
-"""Opacity of what is really seen from which a place is not filled any more."""
+_COVERED = 0.75
+"""Opacity of what is really seen from which a place is not filled."""
 _SEAM = 2
 """Cells beside an opening that are filled where what is seen is not opaque there."""
 _STEADY = 2
@@ -72,23 +72,23 @@ def close(
     places = look_at_sheet(sheet, sights)
     cells = holes_of(places, len(sights)) & opening.cells
     cells = ndimage.binary_fill_holes(cells) & (places.seen <= places.free + 1)
-    texture = rectified(sheet, sights)
-    known = _connected(texture.known & _solid(places) & ~ndimage.binary_dilation(cells), cells)
     means = placed.scene.gaussians.means
     spots, heights, over = sheet.over(means)
     surface = np.flatnonzero(seen & over & (np.abs(heights) < 1.5 * sheet.tolerance + sheet.cell))
+    opaque = _alpha_above(sheet, placed, surface) > _COVERED
+    texture = rectified(sheet, sights)
+    known = _connected(texture.known & opaque & _solid(places) & ~ndimage.binary_dilation(cells), cells)
     if known.sum() < _FEWEST_KNOWN or len(surface) < _FEWEST_KNOWN:
         return None
-    cells &= convex_hull_image(known)
-    if not cells.any():
-        return None
     beside = ndimage.binary_dilation(cells, np.ones((3, 3)), iterations=_SEAM) & (places.free == 0)
-    region = cells | (beside & (_alpha_above(sheet, placed, surface) < _COVERED))
+    region = (cells | beside) & ~opaque & convex_hull_image(known)
+    if not region.any():
+        return None
     hole = region | (~known & ndimage.binary_dilation(region, iterations=_SEAM + 1))
     filled = inpaint(diffused(texture.color, ~known), known, hole)
     picture = np.clip(seamless(filled, texture.color, known, hole), 0, 1)
     dense = known[tuple(spots[surface].T)].sum() / known.sum()  # Gaussians in a cell
-    spacing = float(np.clip(max(dense, 1e-9) ** -0.5, 0.8, max(0.8, np.sqrt(cells.sum()) / _FEWEST_ACROSS)))
+    spacing = float(np.clip(max(dense, 1e-9) ** -0.5, 0.8, max(0.8, np.sqrt(region.sum()) / _FEWEST_ACROSS)))
     return Closed(_lattice(sheet, region, spacing, picture, surface, placed), region)
 
 

@@ -26,7 +26,7 @@ _SAMPLE = 800
 """Centers of the object's Gaussians that stand for it."""
 _STRAYS = 0.02
 """Share of them on each side that may lie outside its box."""
-_UNSEEN = 0.1
+_UNSEEN = 0.3
 """Share of what the views show of most Gaussians around the object, of which they show less where it is chance."""
 _UNDER, _OVER = 5.0, 0.25
 """How far such Gaussians lie behind a filled surface, in tolerances, and before it, in sizes of the object, that go."""

@@ -10,6 +10,7 @@ import numpy as np
 from plyfile import PlyData, PlyProperty
 
 from saga.scene import Gaussians
+from saga.scene.gaussians import FLATNESS
 from saga.scene.ply import FILTER, MEANS, OPACITY, QUATERNION, SCALES
 from saga.scene.spherical_harmonics import C0
 
@@ -40,7 +41,8 @@ class Flakes:
     @staticmethod
     def joined(parts: Sequence[Flakes]) -> Flakes:
         """Returns the Gaussians of all parts."""
-        none = Flakes(*(np.zeros((0, *shape)) for shape in ((3,), (3,), (4,), (), (3,))), np.zeros(0, np.int64))
+        rows, triples = np.zeros(0), np.zeros((0, 3))
+        none = Flakes(triples, triples, np.zeros((0, 4)), rows, triples, np.zeros(0, np.int64))
         names = [field.name for field in fields(Flakes)]
         return Flakes(*(np.concatenate([getattr(each, name) for each in (none, *parts)]) for name in names))
 
@@ -75,12 +77,15 @@ def with_flakes(
     element.data = rows
     if fresh_property:
         element.properties = (*element.properties, PlyProperty(PROPERTY, "u1"))
+    scales = flakes.scales.copy()
+    if SCALES[2] not in gaussians.layout.scales:  # the thin axis of a surfel is none of the file's
+        scales[:, 2] = FLATNESS * scales[:, :2].min(axis=1)
     ply = gaussians.ply
     elements = [element if each.name == "vertex" else each for each in ply.elements]
     return replace(
         gaussians,
         means=_joined(gaussians.means[kept], flakes.means),
-        scales=_joined(gaussians.scales[kept], flakes.scales),
+        scales=_joined(gaussians.scales[kept], scales),
         quaternions=_joined(gaussians.quaternions[kept], flakes.quaternions),
         opacities=_joined(gaussians.opacities[kept], flakes.opacities),
         valid=np.concatenate([gaussians.valid[kept], np.ones(len(flakes), bool)]),

@@ -15,6 +15,7 @@ from saga.errors import SagaError
 from saga.runtime.sets import size_of
 
 if TYPE_CHECKING:
+    from saga.filling import Inpainter
     from saga.raster.device_scene import DeviceScene
     from saga.scene import Scene
     from saga.scene.format_names import ExportFormat
@@ -74,6 +75,8 @@ class Segmentation:
         refit_boundary: bool = False,
         format: ExportFormat | None = None,
         ranking: np.ndarray | None = None,  # [h, w, 3] uint8
+        fill: bool = False,
+        inpainter: Inpainter | str = "patches",
     ) -> None:
         """Writes object.* and rest.*, segmentation.npz, masks, preview.png and report.json into a folder.
 
@@ -86,13 +89,17 @@ class Segmentation:
             refit_boundary: whether colors and opacities at the border are fit anew, for less of a halo.
             format: what object and rest are written in; None takes the format that the scene came in.
             ranking: a contact sheet of what words found, which becomes ranking.png.
+            fill: whether the surfaces that the object leaves open in the rest are closed (docs/fill.md).
+            inpainter: what fills their pictures then: a function (`saga.filling.Inpainter`), or the name of one.
 
         Raises:
             SagaError: no scene is known, or as `saga.export.write_segmentation`.
         """
         export = import_module("saga.export")  # a floor above, which queries do not import
         known = self._known(scene)
-        export.write_segmentation(self, known, folder, masks, split_boundary, prune, refit_boundary, format, ranking)
+        export.write_segmentation(
+            self, known, folder, masks, split_boundary, prune, refit_boundary, format, ranking, fill, inpainter
+        )
 
     def to_open3d(self, scene: Scene | DeviceScene | None = None) -> Any:
         """Returns the object as an open3d.geometry.PointCloud, with colors and normals.

@@ -28,7 +28,7 @@ from saga.scene.spherical_harmonics import C0, MAX_EVALUATED, evaluate_basis
 _BLOCK = 8192
 _LET_GO = 64 * _BLOCK
 """Rows after which what was read of the file is no longer held in memory."""
-_FLATNESS = 0.01
+FLATNESS = 0.01
 """The third scale of a flat surfel, as a share of its smaller other one."""
 _SMALLEST_SCALE = 1e-6
 _LARGEST_OPACITY = 1 - 2.0**-24
@@ -306,7 +306,7 @@ def _stored(rows: np.ndarray, layout: Layout) -> np.ndarray:  # [n, 11]
     if len(layout.scales) == len(SCALES):
         return _columns(rows, (*MEANS, *SCALES, *QUATERNION, *OPACITY))
     means, scales, others = (_columns(rows, names) for names in (MEANS, layout.scales, (*QUATERNION, *OPACITY)))
-    thin = scales.min(axis=1, keepdims=True) + np.float32(math.log(_FLATNESS))
+    thin = scales.min(axis=1, keepdims=True) + np.float32(math.log(FLATNESS))
     return np.concatenate([means, scales, thin, others], axis=1)
 
 

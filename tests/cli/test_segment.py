@@ -342,3 +342,16 @@ def test_a_scene_with_photographs_is_trained_by_the_first_click(saga_segment, fo
     assert done.code == 0, done.err
     assert "not there yet" in done.out and "trained in" in done.out
     assert (folder / "scene.saga").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--inpainter", "lama"], "--fill"), (["--fill", "--inpainter", "lama"], "expected one of patches")],
+)
+def test_inpainters_that_are_none_are_refused_first(
+    saga_segment, shared, click, tmp_path: Path, options: list[str], words: str
+) -> None:
+    done = saga_segment(*shared, "--view", click[0], "--points", click[1], "--out", tmp_path / "out", *options)
+    assert done.code == 2
+    assert words in done.err
+    assert not (tmp_path / "out").exists()

@@ -37,6 +37,19 @@ def test_the_same_seed_gives_the_same_scene_and_another_one_another(tiny_demo: D
     assert other.gaussians.digest() != tiny_demo.gaussians.digest()
 
 
+def test_a_thing_that_is_left_out_leaves_the_others_where_they_are_and_takes_its_shadow_along(
+    tiny_demo: DemoScene,
+) -> None:
+    without = make_scene(gaussians=4000, views=6, size=(160, 120), without="mug")
+    others = tiny_demo.labels != tiny_demo.names["mug"]
+    assert np.array_equal(without.labels, tiny_demo.labels[others])
+    assert np.array_equal(without.gaussians.means, tiny_demo.gaussians.means[others])
+    lighter = without.gaussians.base_colors() - tiny_demo.gaussians.base_colors()[others]
+    near = np.linalg.norm(without.gaussians.means - [0.27, -0.3, 0.0], axis=1) < 0.06
+    assert lighter[near].mean() > 0.2
+    assert abs(np.median(lighter)) < 0.01
+
+
 def test_things_stand_on_the_table_and_not_in_it(tiny_demo: DemoScene) -> None:
     lowest = tiny_demo.gaussians.means[tiny_demo.labels > 0, 2].min()
     highest = tiny_demo.gaussians.means[tiny_demo.labels == 0, 2].max()

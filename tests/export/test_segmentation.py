@@ -310,3 +310,27 @@ def test_rendered_views_never_replace_photographs(tiny_scene: Scene, tmp_path: P
     with pytest.raises(SagaError, match="found images"):
         render_views(tiny_scene, tmp_path)
     assert (tmp_path / "images" / "000.png").read_text() == "a photograph"
+
+
+def test_the_rest_is_filled_when_that_is_asked_for(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
+    atlas = segment(tiny_demo, "atlas", view="002.png", prompt={"points": [[80, 60]]})
+    for name, fill in (("empty", False), ("filled", True)):
+        write_segmentation(atlas, tiny_scene, tmp_path / name, masks=False, fill=fill)
+    bare, rest = (Gaussians.read(tmp_path / name / "rest.ply").vertices for name in ("empty", "filled"))
+    facts = json.loads((tmp_path / "filled" / "report.json").read_text())["export"]["fill"]
+    new = rest["filled"] == 1
+    assert new.sum() == facts["gaussians"] > 10
+    assert len(rest) == len(bare) - facts["dropped"] + facts["gaussians"]
+    assert np.isin(rest["x"][~new], bare["x"]).all()
+    assert "filled" not in bare.dtype.names
+    mine = [(tmp_path / name / "object.ply").read_bytes() for name in ("empty", "filled")]
+    assert mine[0] == mine[1]
+    shapes = [picture(tmp_path / name / "preview.png").shape for name in ("empty", "filled")]
+    assert shapes[1][1] > 1.3 * shapes[0][1]
+
+
+def test_formats_without_the_property_say_so(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
+    pytest.importorskip("gaussforge")
+    with pytest.warns(UserWarning, match="filled"):
+        write_segmentation(segment(tiny_demo, "atlas"), tiny_scene, tmp_path, masks=False, fill=True, format="spz")
+    assert (tmp_path / "rest.spz").is_file()
