@@ -24,20 +24,20 @@ from saga import Scene, Segmenter, TrainConfig
 from saga.evaluate import Case, DatasetPaths, PromptConfig, open_case
 from saga.evaluate.scoring import score_selection
 from saga.masks import open_masks
-from saga.raster import Geometry
 from saga.raster.device_scene import DeviceScene
 from saga.runtime.device import synchronize
+from saga.runtime.progress import progress_bar
 from saga.train import FeatureField
-from saga.train.sampler import build_cache
-from saga.train.smoothing import neighbor_average
-from saga.train.trainer import Trainer
+from saga.train.part import part_of
+from saga.train.trainer import Trainer, in_scene, prepared
 
 PLATEAU = 0.005
 
 
 def quality(case: Case, on_device: DeviceScene, trainer: Trainer) -> float:
     """Mean 2D IoU of one click on each object."""
-    scene, features = case.scene, trainer.features.clone()
+    scene = case.scene
+    features = in_scene(trainer.features, trainer.rows, len(scene.gaussians))
     field = FeatureField(features, scene.gaussians.digest(), trainer.config, scene.cameras, trainer.phi, None)
     segmenter = Segmenter(on_device, field)
     answers = [(task, segmenter.segment_prompt(task.prompts[0].prompt)) for task in case.tasks]
@@ -45,13 +45,12 @@ def quality(case: Case, on_device: DeviceScene, trainer: Trainer) -> float:
     return float(np.mean([each.iou for each in scores]))
 
 
-def prepare(scene: Scene, geometry: Geometry, folder: Path, config: TrainConfig, device: str) -> Trainer:
+def prepare(scene: Scene, placed: DeviceScene, folder: Path, config: TrainConfig, device: str) -> Trainer:
     """Everything before the first step."""
     given = next((folder / name for name in ("masks_samlike", "instances") if (folder / name).exists()), None)
     masks = open_masks(scene, given, None, folder / "benchmark.masks", device, progress=False)
-    cache = build_cache(geometry, scene.cameras, masks, config, np.random.default_rng(config.seed))
-    average = neighbor_average(geometry, config.smooth_neighbors) if config.smooth_every > 0 else None
-    return Trainer(len(geometry), cache, average, masks, config)
+    with progress_bar(False) as bar:
+        return prepared(placed, part_of(placed, scene.cameras, config), masks, config, bar, {})
 
 
 def main(
@@ -67,7 +66,7 @@ def main(
     case = open_case("folder", DatasetPaths(folder.parent), folder.name, PromptConfig(views=1))
     scene, on_device = case.scene, DeviceScene(case.scene, device)
     clock = time.perf_counter()
-    trainer = prepare(scene, on_device.geometry, folder, config, device)
+    trainer = prepare(scene, on_device, folder, config, device)
     synchronize(device)
     before = spent = time.perf_counter() - clock
     where = torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} threads"

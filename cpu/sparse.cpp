@@ -38,19 +38,18 @@ SAGA_CLONES void gather_any(const saga_rows *rows, int64_t begin, int64_t end, c
     gather(rows, begin, end, selected, c, x, out);
 }
 
-// Adds this thread's share of rows^T y to out; first(id) is called before each addition.
-template <class First>
+// Adds this thread's share of rows^T y to out, at the row that place(id) names.
+template <class Place>
 SAGA_INLINE void scatter(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
-                         float *out, uint32_t thread, uint32_t threads, First first) {
+                         float *out, uint32_t thread, uint32_t threads, Place place) {
     for (int64_t k = 0; k < s; ++k) {
         const int64_t row = selected[k];
         const float *value = y + k * c;
         for (int64_t e = rows->indptr[row]; e < rows->indptr[row + 1]; ++e) {
-            const int32_t id = rows->indices[e];
-            const int32_t ahead = rows->indices[std::min(e + kAhead, rows->indptr[row + 1] - 1)];
+            const int32_t id = place(rows->indices[e]);
+            const int32_t ahead = place(rows->indices[std::min(e + kAhead, rows->indptr[row + 1] - 1)]);
             if (uint32_t(ahead) % threads == thread) __builtin_prefetch(out + int64_t(ahead) * c, 1);
             if (uint32_t(id) % threads != thread) continue;
-            first(id);
             const float w = rows->weights[e];
             float *sum = out + int64_t(id) * c;
             for (int64_t j = 0; j < c; ++j) sum[j] += w * value[j];
@@ -60,7 +59,8 @@ SAGA_INLINE void scatter(const saga_rows *rows, int64_t s, const int64_t *select
 
 SAGA_CLONES void scatter_any(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
                              float *out, uint32_t thread, uint32_t threads) {
-    scatter(rows, s, selected, c, y, out, thread, threads, [](int32_t) {});
+    scatter(rows, s, selected, c, y, out, thread, threads,
+            [](int32_t id) __attribute__((always_inline)) { return id; });
 }
 
 struct Adam {
@@ -93,32 +93,49 @@ SAGA_INLINE void fetch_row(const Adam &adam, int64_t id, int64_t c) {
     __builtin_prefetch(adam.steps + id, 1);
 }
 
-SAGA_INLINE void scatter_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
-                              const Adam &adam, float *gradient, uint8_t *touched, int32_t *list, uint32_t thread,
-                              uint32_t threads) {
+// What a step touches: Gaussian list[k] has gradient row k, and slot[list[k]] = k + 1; all others have slot 0.
+struct Touched {
+    float *gradient;
+    int32_t *slot, *list;
+};
+
+int64_t find_touched(const saga_rows *rows, int64_t s, const int64_t *selected, const Touched &touched) {
     int64_t count = 0;
-    scatter(rows, s, selected, c, y, gradient, thread, threads, [&](int32_t id) __attribute__((always_inline)) {
-        if (touched[id]) return;
-        touched[id] = 1;
-        list[count++] = id;
-    });
-    for (int64_t k = 0; k < count; ++k) {
-        // Rows lie scattered over four large arrays: without fetching ahead each waits for memory.
-        if (k + kAhead < count) fetch_row(adam, list[k + kAhead], c);
-        adam_row(adam, list[k], c, gradient + int64_t(list[k]) * c);
-        touched[list[k]] = 0;
+    for (int64_t k = 0; k < s; ++k) {
+        const int64_t end = rows->indptr[selected[k] + 1];
+        for (int64_t e = rows->indptr[selected[k]]; e < end; ++e) {
+            __builtin_prefetch(touched.slot + rows->indices[std::min(e + kAhead, end - 1)], 1);
+            int32_t &slot = touched.slot[rows->indices[e]];
+            if (slot != 0) continue;
+            touched.list[count++] = rows->indices[e];
+            slot = int32_t(count);
+        }
+    }
+    return count;
+}
+
+SAGA_INLINE void adam_share(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
+                            const Adam &adam, const Touched &touched, int64_t count, uint32_t thread,
+                            uint32_t threads) {
+    const int32_t *slot = touched.slot;
+    scatter(rows, s, selected, c, y, touched.gradient, thread, threads,
+            [slot](int32_t id) __attribute__((always_inline)) { return slot[id] - 1; });
+    for (int64_t k = thread; k < count; k += threads) {
+        // Rows lie scattered over large arrays: without fetching ahead each waits for memory.
+        if (k + kAhead * threads < count) fetch_row(adam, touched.list[k + kAhead * threads], c);
+        adam_row(adam, touched.list[k], c, touched.gradient + k * c);
     }
 }
 
-SAGA_CLONES void scatter_adam_32(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t, const float *y,
-                                 const Adam &adam, float *gradient, uint8_t *touched, int32_t *list, uint32_t thread,
-                                 uint32_t threads) {
-    scatter_adam(rows, s, selected, 32, y, adam, gradient, touched, list, thread, threads);
+SAGA_CLONES void adam_share_32(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t, const float *y,
+                               const Adam &adam, const Touched &touched, int64_t count, uint32_t thread,
+                               uint32_t threads) {
+    adam_share(rows, s, selected, 32, y, adam, touched, count, thread, threads);
 }
-SAGA_CLONES void scatter_adam_any(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
-                                  const Adam &adam, float *gradient, uint8_t *touched, int32_t *list, uint32_t thread,
-                                  uint32_t threads) {
-    scatter_adam(rows, s, selected, c, y, adam, gradient, touched, list, thread, threads);
+SAGA_CLONES void adam_share_any(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t c, const float *y,
+                                const Adam &adam, const Touched &touched, int64_t count, uint32_t thread,
+                                uint32_t threads) {
+    adam_share(rows, s, selected, c, y, adam, touched, count, thread, threads);
 }
 
 }  // namespace
@@ -141,25 +158,23 @@ extern "C" int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *s
     return 0;
 }
 
-// Gradients [n, c], touched flags [n], then each thread's list of the touched Gaussians it owns.
-extern "C" int64_t saga_rows_adam_workspace(int64_t n, int64_t c) {
-    return n * c * int64_t(sizeof(float)) + (n + 3) / 4 * 4 + (n + saga_threads()) * int64_t(sizeof(int32_t));
+// Gradients [m, c], slots [n], list [m].
+extern "C" int64_t saga_rows_adam_workspace(int64_t n, int64_t c, int64_t m) {
+    return m * c * int64_t(sizeof(float)) + (n + m) * int64_t(sizeof(int32_t));
 }
 
 extern "C" int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
-                              const float *y, float *x, float *first, float *second, int32_t *steps, float rate,
-                              float beta1, float beta2, float epsilon, void *workspace, void *) {
+                              int64_t m, const float *y, float *x, float *first, float *second, int32_t *steps,
+                              float rate, float beta1, float beta2, float epsilon, void *workspace, void *) {
     float *gradient = static_cast<float *>(workspace);
-    uint8_t *touched = reinterpret_cast<uint8_t *>(gradient + n * c);
-    int32_t *lists = reinterpret_cast<int32_t *>(touched + (n + 3) / 4 * 4);
+    int32_t *slot = reinterpret_cast<int32_t *>(gradient + m * c);
+    const Touched touched{gradient, slot, slot + n};
     const Adam adam{x, first, second, steps, rate, beta1, beta2, epsilon};
-    const auto kernel = c == 32 ? scatter_adam_32 : scatter_adam_any;
+    const auto kernel = c == 32 ? adam_share_32 : adam_share_any;
+    const int64_t count = find_touched(rows, s, selected, touched);
 #pragma omp parallel
-    {
-        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
-        kernel(rows, s, selected, c, y, adam, gradient, touched, lists + thread * (n / threads + 1), uint32_t(thread),
-               uint32_t(threads));
-    }
+    kernel(rows, s, selected, c, y, adam, touched, count, omp_get_thread_num(), omp_get_num_threads());
+    for (int64_t k = 0; k < count; ++k) slot[touched.list[k]] = 0;
     return 0;
 }
 

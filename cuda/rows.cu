@@ -41,16 +41,15 @@ __global__ void __launch_bounds__(kThreads)
     }
 }
 
-// touch(id) is called once per entry, by one lane.
-template <class Touch>
+// Adds row k's share of rows^T y to sums, at the row that place(id) names.
+template <class Place>
 __device__ __forceinline__ void scatter(const saga_rows &rows, int64_t k, const int64_t *selected, int64_t c,
-                                        const float *y, double scale, unsigned long long *sums, Touch touch) {
+                                        const float *y, double scale, unsigned long long *sums, Place place) {
     for (int64_t first = 0; first < c; first += kWarp) {
         const int64_t channel = first + lane_id();
         const float value = channel < c ? y[k * c + channel] : 0.0f;
         for_each_entry(rows, selected[k], [&](int32_t id, float weight) {
-            if (channel < c) fixed_add(&sums[int64_t(id) * c + channel], weight * value, scale);
-            if (first == 0 && lane_id() == 0) touch(id);
+            if (channel < c) fixed_add(&sums[place(id) * c + channel], weight * value, scale);
         });
     }
 }
@@ -60,36 +59,54 @@ __global__ void __launch_bounds__(kThreads)
                    const float *__restrict__ y, const unsigned *__restrict__ largest,
                    unsigned long long *__restrict__ sums) {
     const int64_t k = warp_index();
-    if (k < s) scatter(rows, k, selected, c, y, fixed_scale(largest, s), sums, [](int32_t) {});
+    if (k < s) scatter(rows, k, selected, c, y, fixed_scale(largest, s), sums, [](int32_t id) { return int64_t(id); });
 }
 
-// Everything that a step needs beside the moments; all of it is zero between steps.
+// Everything that a step needs beside the moments. Gaussian list[k] has row k of the sums, and slot[list[k]] = k + 1; all
+// others have slot 0. All but the list is zero between steps.
 struct AdamWorkspace {
     unsigned *largest, *count;
     unsigned long long *sums;
     int32_t *list;
-    int32_t *touched;
+    int32_t *slot;
     int64_t bytes;
 
-    AdamWorkspace(int64_t n, int64_t c, void *workspace) {
+    AdamWorkspace(int64_t n, int64_t c, int64_t m, void *workspace) {
         Arena arena(workspace);
         largest = arena.take<unsigned>(1);
         count = arena.take<unsigned>(1);
-        sums = arena.take<unsigned long long>(n * c);
-        list = arena.take<int32_t>(n);
-        touched = arena.take<int32_t>(n);
+        sums = arena.take<unsigned long long>(m * c);
+        list = arena.take<int32_t>(m);
+        slot = arena.take<int32_t>(n);
         bytes = arena.size;
     }
 };
+
+// One lane for each entry.
+__global__ void __launch_bounds__(kThreads)
+    find_touched_kernel(saga_rows rows, int64_t s, const int64_t *__restrict__ selected, AdamWorkspace work) {
+    const int64_t k = warp_index();
+    if (k >= s) return;
+    for (int64_t e = rows.indptr[selected[k]] + lane_id(); e < rows.indptr[selected[k] + 1]; e += kWarp) {
+        const int32_t id = rows.indices[e];
+        if (atomicExch(&work.slot[id], -1) != 0) continue;
+        work.list[atomicAdd(work.count, 1u)] = id;
+    }
+}
+
+__global__ void __launch_bounds__(kThreads) number_touched_kernel(AdamWorkspace work) {
+    const int64_t count = *work.count;
+    for (int64_t k = int64_t(blockIdx.x) * kThreads + threadIdx.x; k < count; k += int64_t(gridDim.x) * kThreads)
+        work.slot[work.list[k]] = int32_t(k + 1);
+}
 
 __global__ void __launch_bounds__(kThreads)
     scatter_adam_kernel(saga_rows rows, int64_t s, const int64_t *__restrict__ selected, int64_t c,
                         const float *__restrict__ y, AdamWorkspace work) {
     const int64_t k = warp_index();
     if (k >= s) return;
-    scatter(rows, k, selected, c, y, fixed_scale(work.largest, s), work.sums, [&](int32_t id) {
-        if (atomicExch(&work.touched[id], 1) == 0) work.list[atomicAdd(work.count, 1u)] = id;
-    });
+    scatter(rows, k, selected, c, y, fixed_scale(work.largest, s), work.sums,
+            [&](int32_t id) { return int64_t(work.slot[id]) - 1; });
 }
 
 struct Adam {
@@ -106,9 +123,10 @@ __global__ void __launch_bounds__(kThreads) adam_kernel(Adam adam, int64_t s, in
         const int32_t step = adam.steps[id] + 1;
         const float rate = adam.rate / (1.0f - powf(adam.beta1, float(step)));
         const float inverse = 1.0f / (1.0f - powf(adam.beta2, float(step)));
-        for (int64_t at = id * c + lane_id(); at < (id + 1) * c; at += kWarp) {
-            const float gradient = fixed_value(work.sums[at], scale);
-            work.sums[at] = 0;
+        for (int64_t channel = lane_id(); channel < c; channel += kWarp) {
+            const int64_t at = id * c + channel;
+            const float gradient = fixed_value(work.sums[k * c + channel], scale);
+            work.sums[k * c + channel] = 0;
             const float first = adam.first[at] + (1.0f - adam.beta1) * (gradient - adam.first[at]);
             const float second = adam.second[at] + (1.0f - adam.beta2) * (gradient * gradient - adam.second[at]);
             adam.first[at] = first;
@@ -118,7 +136,7 @@ __global__ void __launch_bounds__(kThreads) adam_kernel(Adam adam, int64_t s, in
         __syncwarp();
         if (lane_id() > 0) continue;
         adam.steps[id] = step;
-        work.touched[id] = 0;
+        work.slot[id] = 0;
     }
 }
 
@@ -130,11 +148,11 @@ extern "C" int saga_rows_render(const saga_rows *rows, int64_t s, const int64_t 
     return 0;
 }
 
-extern "C" int64_t saga_rows_lift_workspace(int64_t n, int64_t c) { return AdamWorkspace(n, c, nullptr).bytes; }
+extern "C" int64_t saga_rows_lift_workspace(int64_t n, int64_t c) { return AdamWorkspace(0, c, n, nullptr).bytes; }
 
 extern "C" int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
                               const float *y, float *out, void *workspace, void *stream) {
-    const AdamWorkspace work(n, c, workspace);
+    const AdamWorkspace work(0, c, n, workspace);
     SAGA_TRY(cudaMemsetAsync(work.sums, 0, sizeof(unsigned long long) * n * c, static_cast<cudaStream_t>(stream)));
     SAGA_TRY(find_largest(s * c, y, work.largest, stream));
     SAGA_TRY(launch(scatter_kernel, blocks_of(s), kThreads, stream, *rows, s, selected, c, y, work.largest, work.sums));
@@ -142,18 +160,22 @@ extern "C" int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *s
     return 0;
 }
 
-extern "C" int64_t saga_rows_adam_workspace(int64_t n, int64_t c) { return AdamWorkspace(n, c, nullptr).bytes; }
+extern "C" int64_t saga_rows_adam_workspace(int64_t n, int64_t c, int64_t m) {
+    return AdamWorkspace(n, c, m, nullptr).bytes;
+}
 
 extern "C" int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c,
-                              const float *y, float *x, float *first, float *second, int32_t *steps, float rate,
-                              float beta1, float beta2, float epsilon, void *workspace, void *stream) {
-    const AdamWorkspace work(n, c, workspace);
+                              int64_t m, const float *y, float *x, float *first, float *second, int32_t *steps,
+                              float rate, float beta1, float beta2, float epsilon, void *workspace, void *stream) {
+    const AdamWorkspace work(n, c, m, workspace);
     const Adam adam{x, first, second, steps, rate, beta1, beta2, epsilon};
     // Enough warps for the Gaussians that the rows of one step usually touch; how many they are is known on the device only.
-    const int64_t blocks = blocks_of(n < 16 * s ? n : 16 * s);
+    const int64_t most = m < 16 * s ? m : 16 * s;
     SAGA_TRY(find_largest(s * c, y, work.largest, stream));
+    SAGA_TRY(launch(find_touched_kernel, blocks_of(s), kThreads, stream, *rows, s, selected, work));
+    SAGA_TRY(launch(number_touched_kernel, ceil_div(most, int64_t(kThreads)), kThreads, stream, work));
     SAGA_TRY(launch(scatter_adam_kernel, blocks_of(s), kThreads, stream, *rows, s, selected, c, y, work));
-    SAGA_TRY(launch(adam_kernel, blocks, kThreads, stream, adam, s, c, work));
+    SAGA_TRY(launch(adam_kernel, blocks_of(most), kThreads, stream, adam, s, c, work));
     SAGA_TRY(cudaMemsetAsync(work.count, 0, sizeof(unsigned), static_cast<cudaStream_t>(stream)));
     return 0;
 }

@@ -96,13 +96,13 @@ int64_t saga_rows_lift_workspace(int64_t n, int64_t c);
 int saga_rows_lift(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c, const float *y,
                    float *out, void *workspace, void *stream);
 
-/* One Adam step on the rows of x that the selected pixels touch, with gradient rows^T y.
- * first, second [n, c]: moments; steps [n]: updates of each row so far; workspace is zero on entry
- * and on return. */
-int64_t saga_rows_adam_workspace(int64_t n, int64_t c);
-int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c, const float *y,
-                   float *x, float *first, float *second, int32_t *steps, float rate, float beta1, float beta2,
-                   float epsilon, void *workspace, void *stream);
+/* One Adam step on the rows of x that the selected pixels touch, at most m of them, with gradient rows^T y.
+ * first, second [n, c]: moments; steps [n]: updates of each row so far; of the workspace, which grows with m and c and
+ * hardly with n, all is zero on entry and on return that matters between steps. */
+int64_t saga_rows_adam_workspace(int64_t n, int64_t c, int64_t m);
+int saga_rows_adam(const saga_rows *rows, int64_t s, const int64_t *selected, int64_t n, int64_t c, int64_t m,
+                   const float *y, float *x, float *first, float *second, int32_t *steps, float rate, float beta1,
+                   float beta2, float epsilon, void *workspace, void *stream);
 
 /* ---- Queries ----------------------------------------------------------------------------------- */
 

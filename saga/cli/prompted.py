@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from saga.cli.inputs import CameraInputs, MaskInputs
-from saga.cli.run import beside, require_writable, say
+from saga.cli.run import beside, field_beside, require_writable, say
 from saga.cli.views import write_views
 from saga.config import either
 from saga.errors import SagaError
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def open_segmenter(
-    scene: Path, field: Path | None, images: Path | None, cameras: CameraInputs, sam: MaskModel | None, config: Any
+    scene: Path,
+    field: Path | None,
+    images: Path | None,
+    cameras: CameraInputs,
+    sam: MaskModel | None,
+    config: Any,
+    region: str | None = None,
 ) -> tuple[Scene, Any]:
     """Opens a scene with the features and regions beside it; without features, makes what a prompt takes.
 
@@ -35,6 +41,7 @@ def open_segmenter(
         cameras: Where the cameras are.
         sam: Answers prompts; needs features.
         config: The config of queries.
+        region: The part of the scene that is asked, as `TrainConfig.region`; None for all of it.
 
     Returns:
         The scene and a Segmenter.
@@ -49,15 +56,15 @@ def open_segmenter(
     from saga.scene import Gaussians, Scene
     from saga.train import FeatureField
 
-    path, device = field or beside(scene, ".saga"), cameras.choose_device()
+    path, device = field or field_beside(scene, region), cameras.choose_device()
     if field is None and sam is None and scene.is_file() and not path.is_file():
         loaded = cameras.load(scene, images)
-        if not has_photographs(loaded):
+        if region is None and not has_photographs(loaded):
             say(f"{scene}: no photographs and no {path}: regions of the scene answer; saga-train makes features too")
             placed = DeviceScene(loaded, device)
             return loaded, Segmenter(placed, None, config, regions=_regions(placed, path, make=True))
         say(f"{path}: not there yet; it is made now, as saga-train makes it, and serves every further click")
-        train_opened(loaded, path, cameras, MaskInputs(), TrainConfig())
+        train_opened(loaded, path, cameras, MaskInputs(), TrainConfig(region=region))
     if cameras.cameras is None and images is None:
         gaussians, trained = Gaussians.read(scene), FeatureField.load(path)
         loaded = Scene(gaussians, trained.cameras, scene)

@@ -18,6 +18,7 @@ from saga.cli.parse import parse
 from saga.errors import EmptySelectionError, SagaError
 from saga.methods.registry import config_class
 from saga.runtime.shortage import memory_shortage
+from saga.scene.box import Box
 
 _OF_THE_SYSTEM = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.ENOSPC, errno.EFBIG,
@@ -104,6 +105,15 @@ def free_name(stem: str, ending: str = "") -> Path:
 def beside(scene: Path, ending: str) -> Path:
     """Returns the place beside a scene that has the scene's name with another ending."""
     return scene.parent / f"{scene.stem}{ending}"
+
+
+def field_beside(scene: Path, region: str | None = None) -> Path:
+    """Returns the place of a scene's features, which for a part of the scene (`TrainConfig.region`) has its box in it.
+
+    Raises:
+        SagaError: the region is no box.
+    """
+    return beside(scene, ".saga" if region is None else f".{str(Box.read(region, '--region')).replace(',', '_')}.saga")
 
 
 def require_format(format: str | None) -> None:

@@ -54,6 +54,7 @@ def segment(
     mask: OptionalPath = None,
     method: MethodName = "saga",
     field: OptionalPath = None,
+    region: Annotated[OptionalText, tyro.conf.arg(metavar="X0,Y0,Z0,X1,Y1,Z1")] = None,
     images: OptionalPath = None,
     split_boundary: bool = False,
     prune: bool = False,
@@ -86,6 +87,7 @@ def segment(
         method: saga matches the features of saga-train; the others need no training, but masks of the views.
             --method NAME --help lists the options of another method.
         field: Feature field of saga-train; beside the scene, with the suffix .saga, by default.
+        region: The part of the scene that saga-train --region trained: two corners of a box, in the scene's units.
         images: Folder of the photographs; with saga, those that the field was trained with by default.
         split_boundary: Split Gaussians that stick out of the object, and give the rest what lies outside.
         prune: Leave out of the object what is hidden inside it or floats apart from it.
@@ -101,6 +103,8 @@ def segment(
     from saga.query import Prompt
 
     device = cameras.choose_device()
+    if region is not None and field is not None:
+        raise SagaError(f"--field and --region: expected one of them, found {field} and {region}; leave one out.")
     require_format(format)
     require_inpainter(inpainter, fill)
     masks.refuse_propagation()
@@ -122,9 +126,10 @@ def segment(
     config = with_assignments(config, joined(assignments), "--set")
     if method == "saga":
         masks.refuse(method, "masks", "cache")
-        loaded, opened = open_segmenter(scene, field, images, cameras, masks.load_sam(device), config)
+        loaded, opened = open_segmenter(scene, field, images, cameras, masks.load_sam(device), config, region)
     else:
         refuse("--field", field, method)
+        refuse("--region", region, method)
         refuse("--all-levels", True if all_levels else None, method)
         loaded, opened = open_other(method, scene, images, cameras, masks, config)
     ranking = None

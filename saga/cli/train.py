@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from saga.cli.inputs import PLANNED_VIEWS, CameraInputs, MaskInputs
 from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, SceneFile
-from saga.cli.run import beside, require_writable, run, say
+from saga.cli.run import field_beside, require_writable, run, say
 from saga.errors import SagaError
 from saga.files.disk import require_room
 from saga.train.config import TrainConfig
@@ -39,13 +39,14 @@ def train(
     Args:
         scene: The trained Gaussian splatting scene.
         images: Folder of the photographs it was trained from.
-        out: Feature field to write; beside the scene, with the suffix .saga, by default.
+        out: Feature field to write; beside the scene, with the suffix .saga, by default, and of a region with its box
+            before that.
         render_views: Views to make from the scene itself where there are neither cameras nor photographs; 0 makes none.
         strict: Fail on Gaussians that are not finite instead of leaving them out.
         regions: Find the scene's regions too, which give a prompt nested answers; they are written beside the field.
         join: Have objects that the scene's geometry shows join --masks, or those of --sam, where these miss them.
     """
-    target = out or beside(scene, ".saga")
+    target = out or field_beside(scene, config.region)
     cameras.choose_device()
     loaded = cameras.load(scene, images, strict=strict, views=render_views, seed=config.seed)
     train_opened(loaded, target, cameras, masks, config, regions, join)
@@ -62,11 +63,16 @@ def train_opened(
 ) -> None:
     """Trains the features of a scene that is open, and writes them and its regions; the rest is as in `train`."""
     from saga.masks.own import are_given, generator_of
+    from saga.raster import DeviceScene
     from saga.train import train as train_field
+    from saga.train.part import within
 
     began, device = time.perf_counter(), cameras.choose_device()
     require_writable(target)
     say(f"{scene.path}: {len(scene.gaussians):,} Gaussians, {len(scene.cameras)} views")
+    if config.box is not None:
+        scene = within(DeviceScene(scene, device), config.box)
+        say(f"region {config.box}: {len(scene.cameras)} of the views show it")
     # The field, and beside it the state of the run: the features and the two moments of each.
     numbers = len(scene.gaussians) * config.dimensions
     require_room(target, 4 * numbers * (4 if config.iterations else 1))

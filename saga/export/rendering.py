@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga.export.culling import Surroundings
 from saga.raster import BlendOperator, DeviceScene
+from saga.raster.surroundings import Surroundings
 from saga.scene.camera import Camera
 from saga.scene.lens import image_to_photograph, pinhole_around
 from saga.scene.scene import Scene

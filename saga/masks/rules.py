@@ -34,21 +34,31 @@ def training_masks(
 def trained_masks(
     masks: np.ndarray,  # [M, H, W] bool
     operator: BlendOperator,
+    within: np.ndarray | None = None,  # [H, W] bool
 ) -> np.ndarray:  # [M] bool
-    """Tell which masks of a view training learns from: neither empty ones nor those of everything."""
+    """Tell which masks of a view training learns from: neither empty ones nor those of everything.
+
+    Where only a part of the view counts, `within` is that part, and the masks lie in it.
+    """
     flat = masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
     kept: np.ndarray = np.count_nonzero(flat, axis=1) > 0
     if kept.any():
-        kept[kept] = _apart(flat[kept], operator)
+        kept[kept] = _apart(flat[kept], operator, within)
     return kept
 
 
 def with_rest(
     masks: np.ndarray,  # [K, H, W] bool
+    within: np.ndarray | None = None,  # [H, W] bool
 ) -> np.ndarray:  # [K or K + 1, H * W] bool
-    """Return the masks, flat, and what none of them covers as one more; none when there are none to begin with."""
+    """Return the masks, flat, and what none of them covers as one more; none when there are none to begin with.
+
+    `within` is as for `trained_masks`.
+    """
     flat = masks.reshape(len(masks), masks.shape[1] * masks.shape[2])
     rest = np.logical_not(flat.any(axis=0))
+    if within is not None:
+        rest &= within.reshape(-1)
     return np.concatenate([flat, rest[None]]) if rest.any() and len(flat) > 0 else flat
 
 
@@ -67,6 +77,7 @@ def without_everything(
 def _apart(
     masks: np.ndarray,  # [M, H * W] bool
     operator: BlendOperator,
+    within: np.ndarray | None = None,  # [H, W] bool
 ) -> np.ndarray:  # [M] bool
     """Tells which masks do not hold nearly all that a view shows of the scene; all of them when no other is left."""
     width, height = operator.camera.width, operator.camera.height
@@ -74,6 +85,8 @@ def _apart(
     ys, xs = np.mgrid[every // 2 : height : every, every // 2 : width : every].reshape(2, -1)
     indptr = operator.rows(torch.from_numpy(np.stack([xs, ys], axis=1))).indptr.cpu()
     shown = (indptr[1:] > indptr[:-1]).numpy()
+    if within is not None:
+        shown &= within[ys, xs]
     if not shown.any():
         return np.ones(len(masks), bool)
     apart: np.ndarray = masks[:, (ys * width + xs)[shown]].mean(axis=1) <= _EVERYTHING_SHARE

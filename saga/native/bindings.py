@@ -9,6 +9,7 @@ from ctypes import POINTER, c_double, c_float, c_int, c_int32, c_int64, c_void_p
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -64,8 +65,8 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "saga_rows_lift_workspace": (_SIZE, [_SIZE, _SIZE]),
     "saga_rows_lift": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 4]),
     "saga_match": (c_int, [_SIZE, _SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
-    "saga_rows_adam_workspace": (_SIZE, [_SIZE, _SIZE]),
-    "saga_rows_adam": (c_int, [_ROWS, _SIZE, _POINTER, _SIZE, _SIZE, *[_POINTER] * 5, *[c_float] * 4, *[_POINTER] * 2]),
+    "saga_rows_adam_workspace": (_SIZE, [_SIZE, _SIZE, _SIZE]),
+    "saga_rows_adam": (c_int, [_ROWS, _SIZE, _POINTER, *[_SIZE] * 3, *[_POINTER] * 5, *[c_float] * 4, *[_POINTER] * 2]),
     "saga_neighbors_workspace": (_SIZE, [_SIZE]),
     "saga_nearest_distance": (c_int, [_SIZE, *[_POINTER] * 4]),
     "saga_nearest_neighbors": (c_int, [_SIZE, _POINTER, _SIZE, *[_POINTER] * 3]),
@@ -96,8 +97,10 @@ def described(lib: ctypes.CDLL) -> ctypes.CDLL:
     return lib
 
 
-def workspace(tensor: Tensor, name: str, *arguments: Any) -> Tensor:
+def workspace(tensor: Tensor, name: str, *arguments: Any, zero: bool = False) -> Tensor:
     """Returns the memory that the function `name` says it needs, on the tensor's device: uint8 [bytes].
+
+    With `zero` it is 0; on the CPU, it then takes no memory where nothing is written.
 
     Raises:
         RuntimeError: the size is unknown, because the device could not be asked.
@@ -107,7 +110,9 @@ def workspace(tensor: Tensor, name: str, *arguments: Any) -> Tensor:
     size = getattr(lib, name)(*arguments)
     if size < 0:
         raise RuntimeError(f"{name}: {lib.saga_error_string(-size).decode()}")
-    return torch.empty(size, dtype=torch.uint8, device=tensor.device)
+    if zero and tensor.device.type == "cpu":  # PyTorch's zeros are written
+        return torch.from_numpy(np.zeros(size, np.uint8))
+    return (torch.zeros if zero else torch.empty)(size, dtype=torch.uint8, device=tensor.device)
 
 
 def cuda_available() -> bool:

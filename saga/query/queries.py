@@ -14,6 +14,7 @@ from saga.query.matching import Matcher
 from saga.query.prompts import CheckedPrompt
 from saga.raster import BlendOperator, SparseRows
 from saga.runtime.sets import rows_of
+from saga.scene.box import Box
 
 _MOST_PIXELS = 4096
 """Pixels of a region that k-means looks at."""
@@ -71,6 +72,25 @@ def require_shown(
             raise SagaError(
                 f"point {x},{y}: expected a pixel that shows the scene, but no Gaussian reaches it in "
                 f"{operator.camera.name}; click on the object."
+            )
+
+
+def require_within(
+    operator: BlendOperator,
+    pixels: np.ndarray,  # [P, 2]
+    inside: Tensor,  # [N] bool
+    region: Box,
+) -> None:
+    """Raises SagaError when a point (x, y) shows less of a region, whose Gaussians are `inside`, than of the rest."""
+    rows = operator.rows(torch.from_numpy(np.ascontiguousarray(pixels)))
+    own = inside.index_select(0, rows.indices) * rows.weights
+    number = torch.arange(len(rows), device=own.device).repeat_interleave(rows.indptr.diff())
+    shown, total = (own.new_zeros(len(rows)).index_add_(0, number, each) for each in (own, rows.weights))
+    for (x, y), few in zip(pixels.tolist(), (shown <= _MOSTLY_INSIDE * total).tolist(), strict=True):
+        if few:
+            raise SagaError(
+                f"point {x},{y}: expected a pixel that shows the region {region}, which alone has features, found what "
+                "lies outside of it; click inside, or train that part with saga-train --region."
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ctypes import byref
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import torch
@@ -44,14 +45,34 @@ class SparseRows:
         entries = torch.arange(int(indptr[-1]), device=order.device) + shift
         return SparseRows(indptr, self.indices[entries], self.weights[entries], self.columns)
 
-    def compacted(self) -> tuple[SparseRows, Tensor]:
-        """Returns the rows over those columns alone that have an entry, and which these are, int64 [T] ascending."""
+    @cached_property
+    def longest(self) -> int:
+        """Entries of the row that has most."""
+        return int(self.indptr.diff().max()) if len(self) > 0 else 0
+
+    def touched(self) -> Tensor:  # [T] int64
+        """Returns the columns that have an entry, ascending."""
         has_entry = torch.zeros(self.columns, dtype=torch.bool, device=self.indices.device)
         has_entry[self.indices.long()] = True
-        columns = has_entry.nonzero()[:, 0]
+        return has_entry.nonzero()[:, 0]
+
+    def over(
+        self,
+        columns: Tensor,  # [T] int64, all different
+    ) -> SparseRows:
+        """Returns the rows over these columns alone, in this order; they hold every entry."""
         place = torch.empty(self.columns, dtype=torch.int32, device=self.indices.device)
         place[columns] = torch.arange(len(columns), dtype=torch.int32, device=place.device)
-        return SparseRows(self.indptr, place[self.indices.long()], self.weights, len(columns)), columns
+        return SparseRows(self.indptr, place.index_select(0, self.indices), self.weights, len(columns))
+
+    def masked(
+        self,
+        kept: Tensor,  # [N] bool
+    ) -> SparseRows:
+        """Returns the rows without the entries of the columns that are not kept."""
+        entries = kept.index_select(0, self.indices)
+        before = torch.cat([self.indptr.new_zeros(1), entries.cumsum(0)])
+        return SparseRows(before[self.indptr], self.indices[entries], self.weights[entries], self.columns)
 
     @staticmethod
     def concatenated(parts: list[SparseRows]) -> SparseRows:
@@ -134,12 +155,10 @@ class RowsAdam:
     steps: Tensor = field(init=False)  # [N] int32
 
     def __post_init__(self) -> None:
-        """Makes the moments, and the space in memory that the native step needs."""
+        """Makes the moments."""
         self.first, self.second = torch.zeros_like(self.x), torch.zeros_like(self.x)
         self.steps = torch.zeros(len(self.x), dtype=torch.int32, device=self.x.device)
-        self._workspace = torch.empty(0, dtype=torch.uint8)
-        if c.library(self.x.device.type) is not None:
-            self._workspace = c.workspace(self.x, "saga_rows_adam_workspace", *self.x.shape).zero_()
+        self._most, self._workspace = 0, torch.empty(0, dtype=torch.uint8)
 
     def step(
         self,
@@ -153,8 +172,12 @@ class RowsAdam:
             self._step_reference(rows, gradient, selected)
             return
         gradient = gradient.contiguous()
+        most = min(n, len(selected) * rows.longest)
+        if most > self._most:  # of the gradient, there is only the part that one step touches
+            self._workspace = c.workspace(self.x, "saga_rows_adam_workspace", n, channels, most, zero=True)
+            self._most = most
         c.call(self.x.device.type, "saga_rows_adam", byref(rows._struct()), len(selected),
-               c.pointer(selected, torch.int64), n, channels, c.pointer(gradient), c.pointer(self.x),
+               c.pointer(selected, torch.int64), n, channels, self._most, c.pointer(gradient), c.pointer(self.x),
                c.pointer(self.first), c.pointer(self.second), c.pointer(self.steps, torch.int32), self.rate,
                *self.betas, self.epsilon, c.pointer(self._workspace, torch.uint8), c.stream(self.x))  # fmt: skip
 

@@ -140,7 +140,6 @@ def _restore_state(trainer: Trainer, tensors: dict[str, torch.Tensor]) -> None:
     trainer.random.set_state(tensors["random"])
     for name, target in _targets(trainer).items():
         target.copy_(tensors[name])
-    trainer.features = tensors["features"]
     for name, network, optimizer in _networks(trainer):
         _restore_network(tensors, name, network, optimizer)
 

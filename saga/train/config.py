@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from saga.config import Config, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Seed
+from saga.scene.box import Box
 
 
 @dataclass(frozen=True)
@@ -46,5 +47,19 @@ class TrainConfig(Config):
     """Steps between two averagings of the features over nearest neighbors; 0 never averages."""
     smooth_neighbors: PositiveInt = 16
     """Gaussians that are averaged over, including the Gaussian itself."""
+    region: str | None = None
+    """Two corners x0,y0,z0,x1,y1,z1 of a box, in the scene's units: only Gaussians with their center in it get
+    features, and only views that show it are learned from. None trains the whole scene."""
     seed: Seed = 0
     """Seed of sampling and initialization. The same seed gives the same field on the same machine."""
+
+    def __post_init__(self) -> None:
+        """As Config, and puts the region's corners in order. Raises SagaError for a region that is no box."""
+        super().__post_init__()
+        if self.region is not None:
+            object.__setattr__(self, "region", str(Box.read(self.region)))
+
+    @property
+    def box(self) -> Box | None:
+        """The region as a box; None for the whole scene."""
+        return None if self.region is None else Box.read(self.region)

@@ -29,6 +29,7 @@ def run_identity(scene: Scene, trainer: Trainer) -> dict[str, Any]:
         "cameras": _digest_of_cameras(scene),
         "masks": _digest_of_masks(trainer),
         "settings": asdict(trainer.config),
+        "order": "touched first",  # of the features; earlier releases had the PLY's
     }
 
 

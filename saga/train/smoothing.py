@@ -18,23 +18,28 @@ _COLUMNS = 8
 """Columns that are averaged at a time."""
 
 
-def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:
+def neighbor_average(
+    geometry: Geometry,
+    neighbors: int,
+    rows: Tensor | None = None,  # [n] int64
+) -> SparseRows:
     """Returns a linear map that replaces each Gaussian's value by the mean over itself and its mutual neighbors.
 
     Row i of the result holds Gaussian i and those among its nearest `neighbors` (itself included) that have i
     among theirs. So the many Gaussians of a surface do not speak for a large stray one near it, which
     has them as its neighbors but is not one of theirs. Invisible Gaussians (opacity 0) are left alone.
-    Everything happens on the geometry's device, up to 32 neighbors.
+    Everything happens on the geometry's device, up to 32 neighbors. With `rows`, it is about these Gaussians alone, in
+    this order.
     """
-    n, device = len(geometry), geometry.device
-    visible = geometry.opacities > 0  # [n]
-    places = visible.nonzero()[:, 0]  # [V]
+    visible = geometry.opacities > 0
+    places = visible.nonzero()[:, 0] if rows is None else visible[rows].nonzero()[:, 0]  # [V]
+    n, device = len(geometry) if rows is None else len(rows), geometry.device
     k = max(1, min(neighbors, len(places)))
-    found = nearest_neighbors(geometry.means[places], k)  # [V, k]
+    found = nearest_neighbors(geometry.means[places if rows is None else rows[places]], k)  # [V, k]
     mutual = mutual_neighbors(found)
     counts = torch.ones(n, dtype=torch.int64, device=device)
-    for rows, part in zip(places.split(_PIECE), mutual.split(_PIECE), strict=True):
-        counts[rows] = part.sum(1)
+    for own, part in zip(places.split(_PIECE), mutual.split(_PIECE), strict=True):
+        counts[own] = part.sum(1)
     indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     indices = torch.empty(int(indptr[-1]), dtype=torch.int32, device=device)
     weights = torch.empty(len(indices), device=device)
@@ -42,7 +47,7 @@ def neighbor_average(geometry: Geometry, neighbors: int) -> SparseRows:
     for first in range(0, n, _PIECE):
         end = min(first + _PIECE, n)
         weights[int(indptr[first]) : int(indptr[end])] = shares[first:end].repeat_interleave(counts[first:end])
-    hidden = (~visible).nonzero()[:, 0]
+    hidden = torch.ones(n, dtype=torch.bool, device=device).index_fill_(0, places, False).nonzero()[:, 0]
     indices[indptr[hidden]] = hidden.to(torch.int32)
     # In pieces, since what lies between is several times as large as the result.
     for first in range(0, len(places), _PIECE):
@@ -56,9 +61,11 @@ def smoothed(
     average: SparseRows,
     values: Tensor,  # [N, C]
 ) -> None:
-    """Replaces values by their averages, some columns at a time, so that no second array is as large."""
+    """Replaces values by their averages, some columns and some rows at a time, so that no second array is as large."""
     for part in values.split(_COLUMNS, dim=1):
-        part.copy_(average.render(part.contiguous()))
+        before = part.contiguous() if part.shape[1] < values.shape[1] else part.clone()
+        for rows in torch.arange(len(values), device=values.device).split(_PIECE):
+            part[int(rows[0]) : int(rows[-1]) + 1] = average.render(before, rows)
 
 
 def _entries(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +34,9 @@ from saga.train.losses import (
     sam_guidance_loss,
     scaled_correspondence,
 )
+from saga.train.part import Part, part_of, within
 from saga.train.sam_projection import SamProjection
-from saga.train.sampler import CachedView, PixelCache, build_cache, training_views
-from saga.train.shown import shown_rows
+from saga.train.sampler import CachedView, PixelCache, build_cache
 from saga.train.smoothing import neighbor_average, smoothed
 from saga.train.spectral import spectral_start
 
@@ -43,21 +45,34 @@ _INITIAL_SCALE = 1e-3
 _SPECTRAL_SCALE = 0.05
 """Length of spectral features: about that of trained ones."""
 _CHECKPOINT_SECONDS = 20.0
+_CHECKPOINT_SHARE = 0.05
+"""Of the time that keeping the state may take, where that is gigabytes."""
+_PIECE = 1 << 18
+"""Gaussians whose features are put in the order of the PLY at a time."""
 
 
 class Trainer:
     """State of one training run; `step` does one update."""
 
     def __init__(
-        self, count: int, cache: PixelCache, average: SparseRows | None, masks: MaskSource, config: TrainConfig
+        self, rows: Tensor, cache: PixelCache, average: SparseRows | None, masks: MaskSource, config: TrainConfig
     ) -> None:
-        """Makes the features to start from, and everything that is trained along with them."""
+        """Makes the features to start from, and everything that is trained along with them.
+
+        Args:
+            rows: the Gaussians that have features, int64 [S], by their place in the scene; those that the cache
+                touches come first, in its order.
+            cache: what the steps learn from.
+            average: averages the features over neighbors; None never does.
+            masks: where the masks are from.
+            config: the settings.
+        """
         device = cache.touched.device
-        self.config, self.cache, self.average, self.masks = config, cache, average, masks
+        self.config, self.rows, self.cache, self.average, self.masks = config, rows, cache, average, masks
         self.random = torch.Generator().manual_seed(config.seed)
-        self._features = self._start(count).to(device)
+        self.features = self._start().to(device)  # [S, C]
         # Steps change what sampled pixels show, and nothing else: the state of the optimizer is of that alone.
-        self.adam = RowsAdam(self._features[cache.touched], config.learning_rate)
+        self.adam = RowsAdam(self.features[: cache.rows.columns], config.learning_rate)
         self.phi: SamProjection | None = None
         self.phi_adam: torch.optim.Adam | None = None
         # Without a step of SAM guidance phi would stay random, and prompts by SAM's features would mean nothing.
@@ -72,32 +87,21 @@ class Trainer:
         names = ("sam_guidance", "correspondence")
         self._losses = {name: torch.zeros((), device=device) for name in names}
 
-    def _start(self, count: int) -> Tensor:  # [N, C]
+    def _start(self) -> Tensor:  # [S, C]
+        count = len(self.rows)
         if self.config.start == "random":
-            return torch.randn(count, self.config.dimensions, generator=self.random) * _INITIAL_SCALE
-        scales = scale_columns(self.config)
-        touched = self.cache.touched
-        features = torch.zeros(count, self.config.dimensions, device=touched.device)
+            drawn = torch.randn(count, self.config.dimensions, generator=self.random) * _INITIAL_SCALE
+            return torch.empty_like(drawn).index_copy_(0, self.rows.cpu().argsort(), drawn)  # whatever touches them
+        scales, touched = scale_columns(self.config), self.cache.rows.columns
         start = spectral_start(self.cache.views, self.cache.rows, scales[0].stop, self.random).mul_(_SPECTRAL_SCALE)
+        features = torch.zeros(count, self.config.dimensions, device=start.device)
         for columns in scales:
-            features[touched, columns] = start[:, : columns.stop - columns.start]
+            features[:touched, columns] = start[:, : columns.stop - columns.start]
         del start
         if self.average is not None:
             smoothed(self.average, features)
         give_back()
         return features
-
-    @property
-    def features(self) -> Tensor:  # [N, C]
-        """Features of all Gaussians as they are now."""
-        self._features[self.cache.touched] = self.adam.x
-        return self._features
-
-    @features.setter
-    def features(self, features: Tensor) -> None:  # [N, C]
-        if features is not self._features:
-            self._features.copy_(features)
-        self.adam.x.copy_(self._features[self.cache.touched])
 
     @property
     def losses(self) -> dict[str, float]:
@@ -128,9 +132,7 @@ class Trainer:
         self.iteration += 1
         every = self.config.smooth_every
         if self.average is not None and every > 0 and self.iteration % every == 0:
-            features = self.features
-            smoothed(self.average, features)
-            self.features = features
+            smoothed(self.average, self.features)
 
     def _loss(self, rendered: Tensor, view: CachedView, pattern: Tensor, lengths: Tensor | None) -> Tensor:
         config = self.config
@@ -215,39 +217,23 @@ def train(
             f"{scene.path}: expected cameras to train with, found none; give --cameras, or --render-views N to make "
             "views."
         )
+    if config.box is not None:
+        scene = within(placed, config.box)
+    part = part_of(placed, scene.cameras, config)
     masks = masks if masks is not None else _default_masks(scene, progress)
     seconds: dict[str, float] = {}
-    views = training_views(scene.cameras, config)
-    shown = shown_rows(placed.geometry, views)
-    geometry = placed.geometry if shown is None else placed.geometry.of_rows(shown)
     learned = masks
     if config.agreement > 0:
-        clock = time.perf_counter()
-        agreed = kept_agreements(placed, views, masks, progress)
+        with _timed(seconds, "agreement"):
+            agreed = kept_agreements(placed, part.cameras, masks, progress)
         learned = AgreedMasks(masks, agreed, config.agreement)
-        seconds["agreement"] = time.perf_counter() - clock
     with progress_bar(progress) as bar:
-        clock = time.perf_counter()
-        cache_task = bar.add_task("sampling views", total=len(scene.cameras))
-        rng = np.random.default_rng(config.seed)
-        cache = build_cache(geometry, scene.cameras, learned, config, rng, lambda: bar.advance(cache_task))
-        bar.update(cache_task, total=len(scene.cameras), completed=len(scene.cameras))
-        synchronize(placed.device)
-        give_back()
-        seconds["rows"] = time.perf_counter() - clock
-        clock = time.perf_counter()
-        average = neighbor_average(geometry, config.smooth_neighbors) if config.smooth_every > 0 else None
-        count = len(geometry)
-        del geometry  # a part of a scene takes memory of its own
-        give_back()
-        seconds["neighbors"] = time.perf_counter() - clock
-        trainer = Trainer(count, cache, average, learned, config)
-        give_back()
-        clock = time.perf_counter()
+        trainer = prepared(placed, part, learned, config, bar, seconds)
         kept = None if checkpoint is None else Checkpoint(Path(checkpoint), run_identity(scene, trainer))
-        _run(trainer, kept, bar)
-        synchronize(placed.device)
-        seconds["steps"] = time.perf_counter() - clock
+        with _timed(seconds, "steps"):
+            _run(trainer, kept, bar)
+            synchronize(placed.device)
+    cache = trainer.cache
     report = {
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "losses": trainer.losses,
@@ -259,11 +245,51 @@ def train(
         "cache_megabytes": round(cache.rows.nbytes / 1e6, 1),
         "peak_memory_megabytes": peak_memory_megabytes(),
     }
-    features, phi = trainer.features.half(), trainer.phi
-    del trainer, average  # their memory is wanted
-    if shown is not None:
-        features = features.new_zeros(len(placed.geometry), features.shape[1]).index_copy_(0, shown, features)
+    features, rows, phi = trainer.features, trainer.rows, trainer.phi
+    del trainer, cache  # their memory is wanted
+    features = in_scene(features, rows, len(placed.geometry))
     return FeatureField(features, scene.gaussians.digest(), config, scene.cameras, phi, report)
+
+
+def prepared(
+    placed: DeviceScene, part: Part, masks: MaskSource, config: TrainConfig, bar: Progress, seconds: dict[str, float]
+) -> Trainer:
+    """Returns a trainer before its first step; the seconds that its parts took are added to `seconds`."""
+    geometry = placed.geometry
+    with _timed(seconds, "rows"):
+        task = bar.add_task("sampling views", total=len(part.cameras))
+        rng = np.random.default_rng(config.seed)
+        cache = build_cache(geometry, part, masks, config, rng, lambda: bar.advance(task))
+        bar.update(task, completed=len(part.cameras))
+        synchronize(placed.device)
+        give_back()
+    with _timed(seconds, "neighbors"):
+        rows = part.order(geometry, cache.touched)
+        average = neighbor_average(geometry, config.smooth_neighbors, rows) if config.smooth_every > 0 else None
+        give_back()
+    trainer = Trainer(rows, cache, average, masks, config)
+    give_back()
+    return trainer
+
+
+def in_scene(
+    features: Tensor,  # [S, C]
+    rows: Tensor,  # [S] int64
+    count: int,
+) -> Tensor:  # [N, C] float16
+    """Returns features of some Gaussians as those of all of a scene, as they are stored: others have 0."""
+    placed = torch.zeros(count, features.shape[1], dtype=torch.float16, device=features.device)
+    for some, values in zip(rows.split(_PIECE), features.split(_PIECE), strict=True):
+        placed[some] = values.half()
+    return placed
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Seconds of a block."""
+    began = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - began
 
 
 def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None:
@@ -271,15 +297,17 @@ def _run(trainer: Trainer, checkpoint: Checkpoint | None, bar: Progress) -> None
         bar.console.print(f"resumed at step {trainer.iteration} from {checkpoint.path}")
     total = trainer.config.iterations
     task = bar.add_task("training", total=total, completed=trainer.iteration)
-    saved = time.perf_counter()
+    saved, wait = time.perf_counter(), _CHECKPOINT_SECONDS
     try:
         while trainer.iteration < total:
             with uninterrupted():  # half a step would be kept, and no resumed run ends as an undisturbed one
                 trainer.step()
             _show(bar, task, trainer)
-            if checkpoint is not None and time.perf_counter() - saved > _CHECKPOINT_SECONDS:
+            began = time.perf_counter()
+            if checkpoint is not None and began - saved > wait:
                 checkpoint.save(trainer)
                 saved = time.perf_counter()
+                wait = max(_CHECKPOINT_SECONDS, (saved - began) / _CHECKPOINT_SHARE)
     except KeyboardInterrupt:
         if checkpoint is not None:
             checkpoint.save(trainer)

@@ -40,6 +40,36 @@ def test_without_regions_the_field_alone_is_written(saga_train, folder: Path) ->
     assert "scene.saga: trained in" in done.out
 
 
+def test_a_region_has_a_field_of_its_own_which_answers_clicks_in_it(saga_train, saga_segment, folder: Path) -> None:
+    before, labels = _files(folder), np.load(folder / "labels.npy")
+    means = load_scene(folder / "scene.ply").gaussians.means
+    low, high = means[labels == PLANT].min(0) - 0.01, means[labels == PLANT].max(0) + 0.01
+    low[0] = -0.2  # the text begins as an option does
+    box = ",".join(f"{value:.3f}" for value in (*low, *high))
+    own = ("--masks", folder / "instances", "--no-join", "--iterations", 20)
+    done = saga_train(folder / "scene.ply", "--region", box, *own, *QUICK)
+    assert done.code == 0, done.err
+    (written,) = _files(folder) - before
+    assert written.startswith("scene.-") and written.endswith(".saga")
+    instances = np.array(Image.open(folder / "instances" / "000.png"))
+    (y, x), (far_y, far_x) = (np.argwhere(chosen)[chosen.sum() // 2] for chosen in (instances == PLANT, instances == 0))
+    click = ("--region", box, "--view", "000", "--out", folder / "plant", "--device", "cpu")
+    done = saga_segment(folder / "scene.ply", *click, "--points", f"{x},{y}")
+    assert done.code == 0, done.err
+    mask = np.load(folder / "plant" / "segmentation.npz")["mask"]
+    assert len(mask) == len(labels) and (labels[mask] == PLANT).mean() > 0.5
+    saga_segment(folder / "scene.ply", *click, "--points", f"{far_x},{far_y}").assert_mistake(
+        f"point {far_x},{far_y}: expected", "the region", "click inside"
+    )
+
+
+@pytest.mark.parametrize("box", ["1,2,3", "0,0,0,0,1,1", "900,900,900,901,901,901"])
+def test_a_region_that_is_none_is_refused(saga_train, folder: Path, box: str) -> None:
+    before = _files(folder)
+    saga_train(folder / "scene.ply", "--region", box, "--masks", folder / "instances", *QUICK).assert_mistake("region")
+    assert _files(folder) == before
+
+
 def test_photographs_alone_are_enough(saga_train, folder: Path) -> None:
     target = folder / "fields" / "a.saga"
     done = saga_train(folder / "scene.ply", folder / "images", "--iterations", 2, "--out", target, *QUICK)

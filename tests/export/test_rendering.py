@@ -10,8 +10,8 @@ import torch
 
 from saga.demo import DemoScene
 from saga.export import render_color, render_labels, render_masks
-from saga.export.culling import Surroundings
 from saga.raster import BlendOperator, DeviceScene
+from saga.raster.surroundings import Surroundings
 from saga.scene import Camera, Gaussians, LensModel, Scene
 
 

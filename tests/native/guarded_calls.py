@@ -137,9 +137,14 @@ def _training(
     first, second, steps = (
         guarded(np.zeros(shape, kind)) for shape, kind in (((n, c), "f4"), ((n, c), "f4"), (n, "i4"))
     )
-    space = guarded.workspace(call("saga_rows_adam_workspace", n, c))  # new pages are zero
+    most = len(np.unique(np.concatenate([_entries(arrays, row) for row in chosen])))
+    space = guarded.workspace(call("saga_rows_adam_workspace", n, c, most))  # new pages are zero
     settings = (0.01, 0.9, 0.999, 1e-8)
-    call("saga_rows_adam", rows, 5, chosen, n, c, y, x, first, second, steps, *settings, space, None)
+    call("saga_rows_adam", rows, 5, chosen, n, c, most, y, x, first, second, steps, *settings, space, None)
+
+
+def _entries(arrays: tuple[np.ndarray, ...], row: int) -> np.ndarray:
+    return arrays[1][arrays[0][row] : arrays[0][row + 1]]
 
 
 def _queries(call: Library, guarded: Guarded, rng: np.random.Generator, blocks: int, c: int, q: int) -> None:

@@ -13,6 +13,7 @@ from saga.masks import ArrayMasks
 from saga.masks.patterns import patterns
 from saga.raster import BlendOperator, Geometry
 from saga.scene.camera import spread
+from saga.train.part import Part, training_views
 from saga.train.sampler import balanced_pixels, build_cache
 
 
@@ -42,7 +43,8 @@ def test_cache_is_bounded_however_many_views(tiny_scene, tiny_masks, quick):
     cameras = [replace(tiny_scene.cameras[i % 6], name=f"view{i}.png") for i in range(20)]
     source = ArrayMasks({f"view{i}.png": tiny_masks[tiny_scene.cameras[i % 6].name] for i in range(20)}, cameras)
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
-    cache = build_cache(geometry, cameras, source, quick(cached_pixels=4096), np.random.default_rng(0))
+    config = quick(cached_pixels=4096)
+    cache = build_cache(geometry, Part(training_views(cameras, config), None), source, config, np.random.default_rng(0))
     assert 0 < len(cache.rows) <= 4096 and len(cache.views) == 4
 
 
@@ -62,7 +64,7 @@ def test_each_cached_row_is_that_of_the_pixel_whose_masks_it_has(tiny_scene, qui
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
     masks, places = numbered_pixels(160, 120)
     source = ArrayMasks({camera.name: masks for camera in tiny_scene.cameras})
-    cache = build_cache(geometry, tiny_scene.cameras, source, quick(), np.random.default_rng(0))
+    cache = build_cache(geometry, Part(tiny_scene.cameras, None), source, quick(), np.random.default_rng(0))
     assert [view.camera.name for view in cache.views] == [camera.name for camera in tiny_scene.cameras]
     assert len(cache.rows) == sum(len(view.pattern) for view in cache.views)
     for view in cache.views:
@@ -78,7 +80,7 @@ def test_each_cached_row_is_that_of_the_pixel_whose_masks_it_has(tiny_scene, qui
 
 def test_what_no_mask_covers_is_a_mask_of_its_own(tiny_scene, instances, quick):
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
-    cache = build_cache(geometry, tiny_scene.cameras, instances(), quick(), np.random.default_rng(0))
+    cache = build_cache(geometry, Part(tiny_scene.cameras, None), instances(), quick(), np.random.default_rng(0))
     for view in cache.views:
         assert torch.equal(view.members.sum(1), torch.ones(len(view.members), dtype=torch.int64)), "they are disjoint"
         pixels = torch.bincount(view.pattern, minlength=len(view.members))
@@ -91,7 +93,7 @@ def test_views_without_masks_are_left_out(tiny_scene, tiny_masks, quick):
     del masks[absent]
     source = ArrayMasks(masks, tiny_scene.cameras)
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
-    cache = build_cache(geometry, tiny_scene.cameras, source, quick(), np.random.default_rng(0))
+    cache = build_cache(geometry, Part(tiny_scene.cameras, None), source, quick(), np.random.default_rng(0))
     assert {v.camera.name for v in cache.views} == {c.name for c in tiny_scene.cameras[3:]}
 
 
@@ -99,7 +101,7 @@ def test_no_mask_on_the_scene_is_an_error(tiny_scene, quick):
     source = ArrayMasks({c.name: np.zeros((0, 120, 160), bool) for c in tiny_scene.cameras}, tiny_scene.cameras)
     geometry = Geometry.from_gaussians(tiny_scene.gaussians)
     with pytest.raises(SagaError, match="no mask covers the scene in any of 6 views"):
-        build_cache(geometry, tiny_scene.cameras, source, quick(), np.random.default_rng(0))
+        build_cache(geometry, Part(tiny_scene.cameras, None), source, quick(), np.random.default_rng(0))
 
 
 def test_pixels_are_drawn_in_proportion_to_the_weights_of_masks() -> None:

@@ -18,7 +18,7 @@ from saga.query import sam as sam_prompts
 from saga.query.config import QueryConfig
 from saga.query.matching import Matcher
 from saga.query.prompts import CheckedPrompt
-from saga.query.queries import centered, positive_and_negative
+from saga.query.queries import centered, positive_and_negative, require_within
 from saga.query.refine import MaskEvidence, refine
 from saga.query.report import Report
 from saga.query.thresholds import paper_threshold, valley_threshold
@@ -101,8 +101,12 @@ class FeatureQueries:
                 scale.
 
         Raises:
-            SagaError: a prompt shows no Gaussian.
+            SagaError: a prompt shows no Gaussian, or a point one outside of the region that has features.
         """
+        if self.field.config.box is not None:
+            for prompt in prompts:
+                operator = self._scene.operator(prompt.camera.name)
+                require_within(operator, prompt.parts.points, self._inside, self.field.config.box)
         by_sam = self.sam is not None and any(prompt.parts.for_sam for prompt in prompts)
         scales = [self._whole] if by_sam else self._scales
         found = [self._select(scale, prompts, report.copy(), reachable) for scale in scales]
@@ -178,6 +182,13 @@ class FeatureQueries:
             return match.scores > match.threshold
         neighbors, smoothness = self._neighbors, self.config.graph_smoothness
         return graph_cut.cut(match.scores, match.threshold, scale.features, neighbors, smoothness)
+
+    @cached_property
+    def _inside(self) -> Tensor:  # [N] bool
+        """Gaussians of the region that has features, where that is not the whole scene."""
+        box = self.field.config.box
+        assert box is not None
+        return torch.from_numpy(box.contains(self._scene.scene.gaussians.means)).to(self._scene.device)
 
     @cached_property
     def _neighbors(self) -> SparseRows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from saga.raster import Geometry
+from saga.raster.geometry import Geometry
 from saga.raster.window import Bounds
 from saga.scene import Camera
 

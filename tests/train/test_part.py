@@ -10,7 +10,7 @@ import torch
 from saga.raster import BlendOperator, Geometry
 from saga.scene import Gaussians, Scene
 from saga.train import train
-from saga.train.shown import shown_rows
+from saga.train.part import shown_rows
 
 
 def _between_copies(scene: Scene, height: float) -> Scene:

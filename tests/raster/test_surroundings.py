@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from saga.export.culling import Surroundings
 from saga.raster import BlendOperator, Geometry
+from saga.raster.surroundings import Surroundings
 from saga.raster.window import Bounds
 from saga.scene import Camera
 
