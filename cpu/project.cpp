@@ -18,7 +18,6 @@ constexpr int kLanes = 16;
 constexpr int kBlock = 1024;          // Gaussians that are looked at before any of them is projected
 constexpr float kDeviations = 3.34f;  // at which the most opaque Gaussian falls below an alpha of 1/255, rounded up
 constexpr float kBorder = 3.0f;       // px that the dilation and rounding add to that, rounded up
-constexpr float kSlope = 0.15f;       // of the image, beside it: how far the affine approximation goes
 constexpr int kAttributes = 3 + 4 + 3 + 1;
 
 struct Scene {
@@ -33,8 +32,9 @@ struct Sides {
 
     explicit Sides(const saga_camera *camera) {
         const float w = camera->width, h = camera->height, cx = camera->cx, cy = camera->cy;
-        const float slope_x = (std::max(std::fabs(cx), std::fabs(w - cx)) + kSlope * w) / camera->fx;
-        const float slope_y = (std::max(std::fabs(cy), std::fabs(h - cy)) + kSlope * h) / camera->fy;
+        const float *slopes = camera->slopes;
+        const float slope_x = std::max(std::fabs(slopes[0]), std::fabs(slopes[1]));
+        const float slope_y = std::max(std::fabs(slopes[2]), std::fabs(slopes[3]));
         left = cx + kBorder, right = w - cx + kBorder, top = cy + kBorder, bottom = h - cy + kBorder;
         reach_x = kDeviations * camera->fx * (1 + slope_x), reach_y = kDeviations * camera->fy * (1 + slope_y);
     }

@@ -174,10 +174,9 @@ SAGA_INLINE bool saga_project_one(const saga_camera *cam, const float *mean, con
     float rot[9];
     saga_rotation(q, rot);
 
-    /* The affine approximation is clamped outside 1.3 times the field of view. */
-    const float margin_x = 0.15f * cam->width / cam->fx, margin_y = 0.15f * cam->height / cam->fy;
-    const float tx = saga_clamp(x / z, -cam->cx / cam->fx - margin_x, (cam->width - cam->cx) / cam->fx + margin_x);
-    const float ty = saga_clamp(y / z, -cam->cy / cam->fy - margin_y, (cam->height - cam->cy) / cam->fy + margin_y);
+    /* The affine approximation grows without bound off the axis. */
+    const float tx = saga_clamp(x / z, cam->slopes[0], cam->slopes[1]);
+    const float ty = saga_clamp(y / z, cam->slopes[2], cam->slopes[3]);
     const float fx = cam->fx / z, fy = cam->fy / z;
 
     /* cov2d = (J W R S)(J W R S)^T + dilation */

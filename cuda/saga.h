@@ -32,6 +32,7 @@ typedef struct {
     int32_t width, height;
     float fx, fy, cx, cy;
     float view[16];
+    float slopes[4]; /* least and greatest x / z, then y / z, at which the projection is linearized */
 } saga_camera;
 
 /* Sparse rows of the blending operator A (CSR): row r is pixels' weights over Gaussians. */

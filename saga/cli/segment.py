@@ -101,6 +101,8 @@ def segment(
         assignments: Values of the method's config by their names, e.g. ball_query=false.
     """
     from saga.query import Prompt
+    from saga.raster import DeviceScene
+    from saga.runtime.memory import give_back
 
     device = cameras.choose_device()
     if region is not None and field is not None:
@@ -138,6 +140,11 @@ def segment(
         results = [found]
     else:
         results = opened.candidates_of(prompts) if all_levels else [opened.segment_prompts(prompts)]
+    del opened  # what answers prompts is not needed to write files; of a large scene it is gigabytes
+    for result in results:
+        if isinstance(result.scene, DeviceScene):
+            result.scene.forget()
+    give_back()
     folder = out or free_name("object")
     for warning in results[0].report["warnings"]:
         say(f"warning: {warning}")

@@ -14,6 +14,7 @@ from torch import Tensor
 from saga.export.rendering import WHITE, Color, render_alpha, render_color, render_labels, render_masks
 from saga.files.names import printable
 from saga.raster import DeviceScene
+from saga.raster.surroundings import Surroundings
 from saga.scene import Camera
 
 _PANEL = (640, 480)
@@ -48,14 +49,15 @@ def draw_preview(
     small = fit_panel(camera)
     factor = small.width / camera.width
     mask = next(render_masks(scene, [small], member))
+    seen = None
     if camera.image_path is None:
-        photograph = render_color(scene, small)
+        photograph = seen = render_color(scene, small)
     else:
         photograph = np.asarray(Image.fromarray(scene.scene.photograph(camera)).resize((small.width, small.height)))
     asked = _draw_prompt(highlight(photograph, mask, _ACCENT), prompt, factor)
     close = _close_up(scene, small, member)
     alone = render_color(scene, close, _STUDIO, member)
-    rest = render_color(scene, small, WHITE, ~member)
+    rest = _without(scene, small, member, seen)
     count = int(member.sum())
     panels = [
         (asked, f"{camera.name}: {_describe(prompt)}"),
@@ -155,6 +157,23 @@ def fit_panel(camera: Camera) -> Camera:
     """Returns the camera with an image that fills a panel."""
     factor = min(_PANEL[0] / camera.width, _PANEL[1] / camera.height)
     return camera.resized(max(1, round(camera.width * factor)), max(1, round(camera.height * factor)))
+
+
+def _without(
+    scene: DeviceScene,
+    camera: Camera,
+    member: Tensor,  # [N] bool
+    seen: np.ndarray | None,  # [h, w, 3] uint8
+) -> np.ndarray:  # [h, w, 3]
+    """What a camera sees without the members; of what it is known to see with them, only the part that shows them."""
+    if seen is None or camera.lens is not None:
+        return render_color(scene, camera, WHITE, ~member)
+    rest = seen.copy()
+    window = Surroundings(scene.geometry, member, scene.bounds).window(camera)
+    if window is not None:
+        x0, y0, x1, y1 = window
+        rest[y0:y1, x0:x1] = render_color(scene, camera.cropped(*window), WHITE, ~member)
+    return rest
 
 
 def _close_up(scene: DeviceScene, camera: Camera, member: Tensor) -> Camera:

@@ -46,14 +46,16 @@ def render_masks(
     surroundings = Surroundings(geometry, member, placed.bounds)
     for camera in cameras:
         pinhole = pinhole_around(camera)
-        around = surroundings.seen_by(pinhole).nonzero()[:, 0]
-        if len(around) == 0:
-            yield np.zeros((camera.height, camera.width), bool)
-            continue
-        own = member[around].to(torch.float32)
-        both = torch.stack([own, torch.ones_like(own)], dim=1)
-        inside, alpha = BlendOperator(geometry.of_rows(around), pinhole).render(both).unbind(-1)
-        mask = ((inside > 0.5 * alpha) & (alpha > MIN_ALPHA)).cpu().numpy()
+        mask = np.zeros((pinhole.height, pinhole.width), bool)
+        window = surroundings.window(pinhole)
+        if window is not None:
+            x0, y0, x1, y1 = window
+            part = pinhole.cropped(*window)
+            around = placed.bounds.reaching(part)
+            own = member[around].to(torch.float32)
+            both = torch.stack([own, torch.ones_like(own)], dim=1)
+            inside, alpha = BlendOperator(geometry.of_rows(around), part).render(both).unbind(-1)
+            mask[y0:y1, x0:x1] = ((inside > 0.5 * alpha) & (alpha > MIN_ALPHA)).cpu().numpy()
         yield image_to_photograph(camera, pinhole, mask, order=0)
 
 

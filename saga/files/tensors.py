@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from saga.files.mapped import let_go
 from saga.files.reading import require_memory
 
+_FLOATS = {"F16": np.float16, "F32": np.float32}
+"""What safetensors calls them (its README, "Format")."""
 _PIECE = 26
 """Logarithm of the bytes of a tensor that are looked at at a time."""
 
 
 def read_tensors(
-    path: Path, header: str, framework: Literal["pt", "np"] = "pt"
+    path: Path, header: str, framework: Literal["pt", "np"] = "pt", left: Collection[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Reads the tensors of a file and the JSON object in its metadata.
 
@@ -26,22 +30,39 @@ def read_tensors(
         path: the file.
         header: the name of the entry of the metadata that holds the JSON object.
         framework: whether to return PyTorch's tensors or NumPy's arrays.
+        left: tensors of 16- or 32-bit floats that are returned as arrays which are left in the file until they are
+            read, and cannot be written to; the file must not be overwritten in place while they are in use.
+            `saga.files.mapped.let_go` lets go of what was read.
 
     Raises:
         Exception: whatever safetensors and json raise for a damaged file; ValueError for one without such a header,
             or with numbers that are not finite.
     """
-    require_memory(path, "tensors", path.stat().st_size)
     with safe_open(path, framework) as file:
         facts = json.loads((file.metadata() or {})[header])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        names = list(file.keys())
+        mapped = {name: _mapped(path, name) for name in names if name in left}
+        require_memory(path, "tensors", path.stat().st_size - sum(each.nbytes for each in mapped.values()))
+        tensors = {name: mapped[name] if name in mapped else file.get_tensor(name) for name in names}
     if not isinstance(facts, dict):
         raise ValueError(f"a header of {type(facts).__name__}")
     for name, tensor in tensors.items():
-        parts = np.array_split(np.asarray(tensor).reshape(-1), max(1, tensor.nbytes >> _PIECE))
-        if not all(np.isfinite(part).all() for part in parts):
-            raise ValueError(f"numbers in {name} that are not finite")
+        for part in np.array_split(np.asarray(tensor).reshape(-1), max(1, tensor.nbytes >> _PIECE)):
+            if not np.isfinite(part).all():
+                raise ValueError(f"numbers in {name} that are not finite")
+            if name in mapped:
+                let_go(mapped[name])
     return tensors, facts
+
+
+def _mapped(path: Path, name: str) -> np.ndarray:
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        entry = json.loads(file.read(size))[name]
+    first, _ = entry["data_offsets"]
+    if 0 in entry["shape"]:
+        return np.zeros(entry["shape"], _FLOATS[entry["dtype"]])
+    return np.memmap(path, _FLOATS[entry["dtype"]], "r", 8 + size + first, tuple(entry["shape"]))
 
 
 def is_whole(path: Path) -> bool:

@@ -38,6 +38,7 @@ class CameraStruct(ctypes.Structure):
         ("cx", c_float),
         ("cy", c_float),
         ("view", c_float * 16),
+        ("slopes", c_float * 4),
     ]
 
 
@@ -156,7 +157,8 @@ def call(device_type: str, name: str, *arguments: Any) -> None:
 def camera_struct(camera: Camera) -> CameraStruct:
     """Returns saga_camera of a Camera."""
     view = (c_float * 16)(*camera.world_to_camera.reshape(-1).tolist())
-    return CameraStruct(camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy, view)
+    slopes = (c_float * 4)(*camera.slopes)
+    return CameraStruct(camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy, view, slopes)
 
 
 def image_struct(width: int, height: int) -> CameraStruct:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,8 @@ _BLOCK = bindings.MATCH_BLOCK
 """Gaussians of a block lie side by side, channel by channel."""
 _PIECE = 1 << 16
 """Gaussians that are made ready at a time, so that no second copy of all features is held."""
+_LET_GO = 16
+"""Pieces after which what was read is let go of."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,25 @@ class Matcher:
     @staticmethod
     def build(
         features: Tensor,  # [N, C]
+        let_go: Callable[[], None] = lambda: None,
     ) -> Matcher:
-        """Splits features of any floating type into direction and length, a piece at a time."""
+        """Splits features of any floating type into direction and length, a piece at a time.
+
+        `let_go` is called now and then; features that are read from a file can be let go of.
+        """
         count, channels = features.shape
         blocks = torch.empty(-(-count // _BLOCK), channels, _BLOCK, dtype=torch.float16, device=features.device)
         lengths = torch.empty(count, device=features.device)
         pieces = zip(features.split(_PIECE), lengths.split(_PIECE), blocks.split(_PIECE // _BLOCK), strict=True)
-        for part, length, block in pieces:
+        for number, (part, length, block) in enumerate(pieces):
+            if number % _LET_GO == 0:
+                let_go()
             part = part.float()
             torch.norm(part, dim=1, out=length)
             directions = part / length.clamp(min=1e-12)[:, None]
             padded = F.pad(directions, (0, 0, 0, -len(part) % _BLOCK))
             block.copy_(padded.reshape(-1, _BLOCK, channels).transpose(1, 2))
+        let_go()
         return Matcher(blocks, lengths)
 
     def cosine(

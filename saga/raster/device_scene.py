@@ -38,6 +38,11 @@ class DeviceScene:
         self._weight = lru_cache(remembered)(self._lifted_ones)
         self._picture = lru_cache(_affordable_pictures(scene))(self._picture_of)
 
+    def forget(self) -> None:
+        """Forgets what was remembered of views, which is made again when it is asked for."""
+        for each in (self._operator, self._coverage, self._surface, self._weight, self._picture):
+            each.cache_clear()
+
     @staticmethod
     def of(scene: Scene | DeviceScene, device: str | torch.device = "auto") -> DeviceScene:
         """Returns a scene on a device; one that is on a device already stays there, whatever `device` says."""

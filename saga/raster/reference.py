@@ -61,13 +61,11 @@ def _jacobians(
 ) -> Tensor:  # [N, 2, 3]
     """Returns the derivative of the pixel with respect to the camera-space point.
 
-    The affine approximation grows without bound off the axis, so it is taken no further out than the
-    image's border plus 0.15 of its size.
+    The affine approximation grows without bound off the axis, so it is taken no further out than `Camera.slopes`.
     """
     x, y, z = points.unbind(-1)
-    margin_x, margin_y = 0.15 * camera.width / camera.fx, 0.15 * camera.height / camera.fy
-    tx = (x / z).clamp(-camera.cx / camera.fx - margin_x, (camera.width - camera.cx) / camera.fx + margin_x)
-    ty = (y / z).clamp(-camera.cy / camera.fy - margin_y, (camera.height - camera.cy) / camera.fy + margin_y)
+    x0, x1, y0, y1 = camera.slopes
+    tx, ty = (x / z).clamp(x0, x1), (y / z).clamp(y0, y1)
     fx, fy, zero = camera.fx / z, camera.fy / z, torch.zeros_like(z)
     return torch.stack([fx, zero, -fx * tx, zero, fy, -fy * ty], -1).reshape(-1, 2, 3)
 

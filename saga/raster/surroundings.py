@@ -38,6 +38,11 @@ class Surroundings:
         self._own = member.nonzero()[:, 0]
         self._bounds = Bounds(geometry) if bounds is None else bounds
 
+    def window(self, camera: Camera) -> tuple[int, int, int, int] | None:
+        """Returns the pixels x0, y0, x1, y1, the last excluded, around all that members can touch; None for nothing."""
+        touched = _touched_cells(camera, *self._circles(camera, self._own))
+        return _window(camera, touched) if bool(touched.any()) else None
+
     def seen_by(self, camera: Camera) -> Tensor:  # [N]
         """Returns the members and their surroundings in one view, bool [N]; all False when it shows no member."""
         touched = _touched_cells(camera, *self._circles(camera, self._own))
@@ -45,7 +50,7 @@ class Surroundings:
         if bool(touched.any()):
             table = torch.zeros(touched.shape[0] + 1, touched.shape[1] + 1, dtype=torch.int32, device=found.device)
             table[1:, 1:] = touched.cumsum(0).cumsum(1)
-            for rows in self._bounds.reaching(camera, _window(camera, touched)).split(_BLOCK):
+            for rows in self._bounds.reaching(camera.cropped(*_window(camera, touched))).split(_BLOCK):
                 found[rows] = _share_cells(table, *self._circles(camera, rows))
         return found
 

@@ -41,27 +41,24 @@ class Bounds:
         self._spheres = spheres.T.contiguous()  # [4, N], which products with few rows read at the speed of memory
         self._unit = geometry.unit
 
-    def reaching(self, camera: Camera, window: tuple[int, int, int, int] | None = None) -> Tensor:  # [n] int64
+    def reaching(self, camera: Camera) -> Tensor:  # [n] int64
         """Returns the rows that the rasterizer may show in a camera's picture; it shows no others.
-
-        With a `window` (x0, y0, x1, y1, the last excluded), those that it may show there.
 
         A splat of standard deviation s at depth z is at most fx s (1 + t) / z wide per deviation, t the largest slope
         of a ray that the rasterizer linearizes at; so each side of the picture is a half space of (x, y, z, s).
         """
         pose = torch.from_numpy(camera.world_to_camera).to(self._spheres)
         sides = torch.zeros(5, 4, dtype=pose.dtype, device=pose.device)  # of camera x, y, z and s
-        first_x, first_y, end_x, end_y = window or (0, 0, camera.width, camera.height)
+        x0, x1, y0, y1 = camera.slopes
         parts = (
-            (0, camera.width, camera.fx, camera.cx, first_x, end_x),
-            (1, camera.height, camera.fy, camera.cy, first_y, end_y),
+            (0, camera.width, camera.fx, camera.cx, max(-x0, x1)),
+            (1, camera.height, camera.fy, camera.cy, max(-y0, y1)),
         )
-        for axis, size, focal, middle, first, end in parts:
-            slope = max(abs(middle), abs(size - middle)) / focal + 0.15 * size / focal
+        for axis, size, focal, middle, slope in parts:
             reach = _DEVIATIONS * focal * (1 + slope)
-            sides[2 * axis, axis], sides[2 * axis, 2], sides[2 * axis, 3] = focal, middle - first + _SLACK, reach
+            sides[2 * axis, axis], sides[2 * axis, 2], sides[2 * axis, 3] = focal, middle + _SLACK, reach
             sides[2 * axis + 1, axis], sides[2 * axis + 1, 3] = -focal, reach
-            sides[2 * axis + 1, 2] = end - middle + _SLACK
+            sides[2 * axis + 1, 2] = size - middle + _SLACK
         sides[4, 2] = 1.0
         least = torch.zeros(5, 1, dtype=pose.dtype, device=pose.device)
         least[4] = 0.5 * NEAR / self._unit

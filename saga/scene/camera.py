@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from saga.scene.names import flat_stem
 _FOCAL_LENGTHS = (1e-3, 1e6)
 """The shortest and the longest that are taken for a lens, in longer sides of the image: others are damage, and overflow
 float32 in a rasterizer."""
+
+_BEYOND = 0.15
+"""Of the image's size, beside it: how far out a rasterizer's affine approximation goes."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,14 @@ class Camera:
         )
 
     @property
+    def slopes(self) -> tuple[float, float, float, float]:
+        """Least and greatest x / z, then y / z, at which a rasterizer linearizes rays, which is beyond the image."""
+        beside_x, beside_y = _BEYOND * self.width / self.fx, _BEYOND * self.height / self.fy
+        x0, x1 = -self.cx / self.fx - beside_x, (self.width - self.cx) / self.fx + beside_x
+        y0, y1 = -self.cy / self.fy - beside_y, (self.height - self.cy) / self.fy + beside_y
+        return x0, x1, y0, y1
+
+    @property
     def position(self) -> np.ndarray:  # [3]
         """Camera center in world coordinates, float64 [3]."""
         position: np.ndarray = -self.world_to_camera[:3, :3].T @ self.world_to_camera[:3, 3]
@@ -142,6 +153,12 @@ class Camera:
             raise ValueError("a camera whose axes are not at right angles and of length 1")
         return camera.free()
 
+    def cropped(self, x0: int, y0: int, x1: int, y1: int) -> Camera:
+        """Returns the ideal pinhole of a part of the image, the last column and row excluded: pixels stay the same."""
+        own = {each.name: getattr(self, each.name) for each in fields(Camera)}
+        size = {"width": x1 - x0, "height": y1 - y0, "cx": self.cx - x0, "cy": self.cy - y0}
+        return _Crop(**(own | size | {"image_path": None, "lens": None}), of_whole=self.slopes)
+
     def resized(self, width: int, height: int) -> Camera:
         """Returns the same camera with an image of `width` x `height` pixels."""
         sx, sy = width / self.width, height / self.height
@@ -154,6 +171,18 @@ class Camera:
             cx=self.cx * sx,
             cy=self.cy * sy,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Crop(Camera):
+    """A part of a camera's image; what lies beside it is projected as the whole image has it."""
+
+    of_whole: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def slopes(self) -> tuple[float, float, float, float]:
+        """Those of the whole image."""
+        return self.of_whole
 
 
 def spread(cameras: Sequence[Camera], most: int) -> list[Camera]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from saga.files.mapped import let_go
 from saga.files.transaction import atomic_path
 from saga.scene.format_names import SplatFormat
 from saga.scene.formats import format_by_name, format_of, highest_degree, written_converted
-from saga.scene.ply import DC, FILTER, MEANS, OPACITY, QUATERNION, SCALES, Layout, layout_of, read_ply
+from saga.scene.ply import DC, FILTER, MEANS, OPACITY, QUATERNION, SCALES, STORED, Layout, layout_of, read_ply
 from saga.scene.ply_header import write_some_rows
 from saga.scene.spherical_harmonics import C0, MAX_EVALUATED, evaluate_basis
 
@@ -79,7 +79,10 @@ class Gaussians:
         """
         path = Path(path)
         ply = read_ply(path)
-        gaussians = replace(cls._from_ply(ply, layout_of(path, ply)), format=format_of(path) or "ply")
+        sha = hashlib.sha256()
+        gaussians = replace(cls._from_ply(ply, layout_of(path, ply), sha.update), format=format_of(path) or "ply")
+        if gaussians.layout.as_stored:  # the file need not be read again for it
+            gaussians.__dict__["_digest"] = sha.hexdigest()
         dropped = len(gaussians) - int(np.count_nonzero(gaussians.valid))
         if dropped and (strict or dropped == len(gaussians)):
             raise SagaError(
@@ -131,7 +134,8 @@ class Gaussians:
         return cls._from_ply(ply, Layout(DC, rest))
 
     @classmethod
-    def _from_ply(cls, ply: PlyData, layout: Layout) -> Gaussians:
+    def _from_ply(cls, ply: PlyData, layout: Layout, each: Callable[[bytes], None] = lambda stored: None) -> Gaussians:
+        """Reads a PLY's rows; `each` gets the stored geometry of some after others, where `layout.as_stored`."""
         vertices = ply["vertex"].data
         count = len(vertices)
         means, scales = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
@@ -139,6 +143,8 @@ class Gaussians:
         valid = np.empty(count, bool)
         for rows in _blocks(count):
             stored = _stored(vertices[rows], layout)
+            if layout.as_stored:
+                each(stored.astype("<f4", copy=False).tobytes())
             # An infinite opacity logit is how some exporters write an opacity of exactly 0 or 1.
             good = np.isfinite(stored[:, :10]).all(axis=1) & ~np.isnan(stored[:, 10])
             good &= np.isfinite(_columns(vertices[rows], (*layout.dc, *layout.rest))).all(axis=1)
@@ -304,7 +310,7 @@ def _store(rows: np.ndarray, names: Sequence[str], values: np.ndarray) -> None:
 def _stored(rows: np.ndarray, layout: Layout) -> np.ndarray:  # [n, 11]
     """Returns mean, log scales, quaternion and opacity logit as stored; a flat surfel gets a third scale."""
     if len(layout.scales) == len(SCALES):
-        return _columns(rows, (*MEANS, *SCALES, *QUATERNION, *OPACITY))
+        return _columns(rows, STORED)
     means, scales, others = (_columns(rows, names) for names in (MEANS, layout.scales, (*QUATERNION, *OPACITY)))
     thin = scales.min(axis=1, keepdims=True) + np.float32(math.log(FLATNESS))
     return np.concatenate([means, scales, thin, others], axis=1)

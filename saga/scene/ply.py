@@ -22,6 +22,8 @@ QUATERNION = ("rot_0", "rot_1", "rot_2", "rot_3")
 OPACITY = ("opacity",)
 DC = ("f_dc_0", "f_dc_1", "f_dc_2")
 RGB = ("red", "green", "blue")
+STORED = (*MEANS, *SCALES, *QUATERNION, *OPACITY)
+"""The geometry of most scenes."""
 
 
 FILTER = "filter_3D"
@@ -45,6 +47,11 @@ class Layout:
     def geometry(self) -> tuple[str, ...]:
         """The stored properties of the geometry, in the order of a scene's digest."""
         return (*MEANS, *self.scales, *QUATERNION, *OPACITY, *([FILTER] if self.has_filter else []))
+
+    @property
+    def as_stored(self) -> bool:
+        """Whether the geometry is that of most scenes: nothing is left out or added."""
+        return self.geometry == STORED
 
     @property
     def is_rgb(self) -> bool:

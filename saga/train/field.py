@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from saga.errors import SagaError
+from saga.files.mapped import let_go
 from saga.files.reading import reading
 from saga.scene import Camera, Scene
 from saga.scene.camera_json import camera_from_json, camera_to_json, lost_photograph
@@ -40,7 +42,8 @@ class FeatureField:
 
     stored: Tensor  # [N, C]
     """Features [N, C] as they are held, in the PLY's order: float16 from training and from a file, which is half the
-    memory. Zero rows have no direction in it: `features` is what to compute with."""
+    memory; those of a file are read when they are needed, and cannot be written to. Zero rows have no direction in it:
+    `features` is what to compute with."""
     scene_digest: str
     """Digest of the geometry the field was trained for (Gaussians.digest)."""
     config: TrainConfig
@@ -51,11 +54,18 @@ class FeatureField:
     """Map from SAM's features, None when the masks came without an encoder."""
     report: dict[str, Any] | None = None
     """Seconds of each stage, losses, memory: JSON-ready."""
+    mapped: np.ndarray | None = None  # [N, C]
+    """The file behind `stored`, where that is read when it is needed."""
+
+    def let_go(self) -> None:
+        """Lets go of what was read of the file; the next read takes it from there again."""
+        if self.mapped is not None:
+            let_go(self.mapped)
 
     @property
     def features(self) -> Tensor:  # [N, C]
         """Features float32 [N, C], in the PLY's order. Whoever asks once has them in this type from then on."""
-        self.stored = self.stored.float()
+        self.stored, self.mapped = self.stored.float(), None
         return self.stored
 
     def save(self, path: str | Path) -> None:
@@ -93,7 +103,7 @@ class FeatureField:
                 f"{path}: expected a feature field, found no such file; train one with saga-train SCENE.ply IMAGES."
             )
         with reading(path, "a feature field of saga-train", "train again with saga-train SCENE.ply IMAGES"):
-            tensors, metadata = read_tensors(path)
+            tensors, metadata = read_tensors(path, left=["features"])
             version = metadata["format_version"]
             if version not in _READ:
                 raise SagaError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; train again.")
@@ -112,7 +122,8 @@ class FeatureField:
     def to(self, device: str | torch.device) -> FeatureField:
         """Returns the field with its tensors on a device; this one stays where it is."""
         phi = None if self.phi is None else copy.deepcopy(self.phi).to(device)
-        return replace(self, stored=self.stored.to(device), phi=phi)
+        stored = self.stored.to(device)
+        return replace(self, stored=stored, phi=phi, mapped=self.mapped if stored is self.stored else None)
 
     def check(self, scene: Scene, path: str | Path | None = None) -> None:
         """Raises SagaError when the field was trained for another scene; `path` is named then."""
@@ -123,7 +134,7 @@ class FeatureField:
             )
 
 
-def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path) -> FeatureField:
+def _assembled(tensors: dict[str, Any], metadata: dict[str, Any], path: Path) -> FeatureField:
     # Fields from before regions carry a setting of what regions replaced; their features are the same.
     settings = {name: value for name, value in metadata["config"].items() if name != "granularity"}
     # Fields from before there were scales have one; from before masks vouched for each other, all counted alike.
@@ -134,7 +145,11 @@ def _assembled(tensors: dict[str, Tensor], metadata: dict[str, Any], path: Path)
     _check_report(report)
     cameras = [camera_from_json(entry, path) for entry in metadata["cameras"]]
     phi = _network(SamProjection, "phi.", config, tensors)
-    return FeatureField(features.half(), digest, config, cameras, phi, report)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # PyTorch says that the array is read-only: nobody writes to it
+        stored = torch.from_numpy(features)
+    mapped = features if stored.dtype == torch.float16 else None
+    return FeatureField(stored.half(), digest, config, cameras, phi, report, mapped)
 
 
 def _check_report(report: Any) -> None:

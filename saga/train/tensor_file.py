@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,6 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], header: dict[str
         save_file(kept, temporary, {_HEADER: json_text(header)})
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: Path, left: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
     """Reads the tensors and the header of a file that `write_tensors` wrote; as `saga.files.tensors.read_tensors`."""
-    return tensor_files.read_tensors(path, _HEADER)
+    return tensor_files.read_tensors(path, _HEADER, left=left)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from saga.demo import DemoScene
-from saga.export.preview import best_view, highlight, palette
+from saga.export.preview import best_view, draw_preview, highlight, palette
+from saga.export.rendering import render_masks
+from saga.raster import DeviceScene
 
 
 def test_the_best_view_is_one_where_nothing_stands_in_front(tiny_demo: DemoScene) -> None:
@@ -43,3 +46,15 @@ def test_objects_in_turn_get_colors_that_differ() -> None:
     apart = np.abs(colors[:, None] - colors[None]).sum(-1) + 999 * np.eye(24, dtype=int)
     assert apart.min() > 10
     assert np.abs(np.diff(colors, axis=0)).sum(1).min() > 120
+
+
+def test_without_a_photograph_the_scene_without_the_object_is_what_it_is_with_one(tiny_scene, tiny_demo) -> None:
+    """Only the part of it that the object is seen in is rendered again."""
+    member = torch.from_numpy(tiny_demo.labels == int(np.bincount(tiny_demo.labels)[1:].argmax()) + 1)
+    placed, camera = DeviceScene(tiny_scene), tiny_scene.cameras[0]
+    with_photograph = draw_preview(placed, camera, member, {})
+    without = draw_preview(placed, replace(camera, image_path=None), member, {})
+    third = with_photograph.shape[1] // 3
+    one, other = (picture[:, 2 * third :].astype(int) for picture in (with_photograph, without))
+    assert np.abs(one - other).max() <= 1
+    assert next(render_masks(placed, [camera], member)).any()

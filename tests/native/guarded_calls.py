@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saga.native import bindings, host
+from saga.scene import Camera
 
 PAGE = mmap.PAGESIZE
 _ALIGNED = 64
@@ -82,7 +83,7 @@ class Library:
 def _raster(call: Library, guarded: Guarded, rng: np.random.Generator, n: int, size: tuple[int, int], c: int) -> None:
     width, height = size
     view = np.eye(4, dtype=np.float32)
-    camera = bindings.CameraStruct(width, height, 20, 20, width / 2, height / 2, (ctypes.c_float * 16)(*view.ravel()))
+    camera = bindings.camera_struct(Camera("", width, height, 20, 20, width / 2, height / 2, view))
     pointer = ctypes.byref(camera)
     means = guarded(rng.normal(0, 2, (n, 3)).astype(np.float32) + np.array([0, 0, 3], np.float32))
     quaternions = rng.normal(size=(n, 4)).astype(np.float32)

@@ -68,3 +68,27 @@ def test_a_view_of_a_part_of_a_large_scene_projects_that_part(monkeypatch: pytes
     assert torch.equal(part.rows(pixels).weights, BlendOperator(geometry, camera).rows(pixels).weights)
     monkeypatch.setattr(window, "_FEW", 0.01)
     assert not isinstance(view_operator(geometry, camera, bounds), WindowOperator), "most of it is shown"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_crop_shows_the_pixels_of_the_whole_picture(case, close, seed: int):
+    """Also of Gaussians far beside the crop, which are projected as the whole picture has them."""
+    geometry, camera = _scene(seed, 1.0)
+    camera = replace(camera, width=90, height=70, fx=60, fy=55, cx=41, cy=37)
+    x = case.tensor(torch.rand(len(geometry), 3, generator=torch.Generator().manual_seed(seed)))
+    whole = case.operator(geometry, camera).render(x)
+    x0, y0, x1, y1 = 13, 21, 60, 52
+    part = camera.cropped(x0, y0, x1, y1)
+    close(case.operator(geometry, part).render(x), whole[y0:y1, x0:x1], atol=1e-4)
+    shown = BlendOperator(geometry, camera, "reference").lift(_only(camera, x0, y0, x1, y1))[:, 0].nonzero()[:, 0]
+    assert set(shown.tolist()) <= set(Bounds(geometry).reaching(part).tolist())
+    moved = case.operator(geometry, replace(camera, width=47, height=31, cx=camera.cx - x0, cy=camera.cy - y0)).render(
+        x
+    )
+    assert (moved - whole[y0:y1, x0:x1]).abs().max() > 1e-3, "a camera of its own shows something else"
+
+
+def _only(camera: Camera, x0: int, y0: int, x1: int, y1: int) -> torch.Tensor:  # [H, W, 1]
+    pixels = torch.zeros(camera.height, camera.width, 1)
+    pixels[y0:y1, x0:x1] = 1
+    return pixels

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import replace
 from math import factorial
 
 import numpy as np
@@ -236,6 +237,14 @@ def test_digest_depends_on_geometry_alone(make_ply, make_table):
         changed = table.copy()
         changed[name][7] = np.nextafter(changed[name][7], np.float32(9))
         assert Gaussians.read(make_ply(changed, "e.ply")).digest() != digest, name
+
+
+def test_the_digest_of_a_file_is_that_of_its_rows(make_ply, make_table):
+    """It is made while the file is read, and again from the rows of what was made in another way."""
+    read = Gaussians.read(make_ply(make_table(40, 1)))
+    assert read.digest() == replace(read).digest()
+    half = replace(read, vertices=read.vertices[:20])
+    assert half.digest() != read.digest()
 
 
 def test_arrays_come_back_from_the_written_file(tmp_path):

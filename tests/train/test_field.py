@@ -58,6 +58,29 @@ def test_scales_are_halves_of_the_features_and_older_fields_have_one(tiny_scene,
     assert torch.equal(whole.float(), field.features)
 
 
+def test_features_stay_in_their_file_until_they_are_read(tiny_scene, make_field, tmp_path: Path):
+    made, path = make_field(tiny_scene.cameras), tmp_path / "field.saga"
+    made.features.copy_(torch.randn(made.features.shape, generator=torch.Generator().manual_seed(0)))
+    made.save(path)
+    read = FeatureField.load(path, tiny_scene)
+    assert read.mapped is not None and read.to("cpu").mapped is read.mapped
+    read.let_go()
+    path.unlink()  # as a new field in its place does
+    assert torch.equal(read.stored, made.stored.half())
+    assert torch.equal(read.features, made.stored.half().float()) and read.mapped is None
+    read.features[0] = 1  # which are in memory now
+    read.let_go()
+    assert bool((read.features[0] == 1).all())
+
+
+def test_features_that_are_not_finite_are_refused(tiny_scene, make_field, tmp_path: Path):
+    made, path = make_field(tiny_scene.cameras), tmp_path / "field.saga"
+    made.stored[-1, -1] = torch.inf
+    made.save(path)
+    with pytest.raises(SagaError, match="feature field"):
+        FeatureField.load(path, tiny_scene)
+
+
 def test_photographs_that_are_gone_are_said_once(tiny_scene, make_field, tmp_path: Path):
     cameras = [replace(camera, image_path=tmp_path / camera.name) for camera in tiny_scene.cameras[:3]]
     Path(tmp_path / cameras[1].name).write_bytes(b"a photograph")

@@ -58,13 +58,14 @@ class _Scale:
 
     def __init__(
         self,
+        field: FeatureField,
         features: Tensor,  # [N, C]
     ) -> None:
-        self.features = features
+        self._field, self.features = field, features
 
     @cached_property
     def matcher(self) -> Matcher:
-        return Matcher.build(self.features)
+        return Matcher.build(self.features, self._field.let_go)
 
 
 class FeatureQueries:
@@ -73,8 +74,8 @@ class FeatureQueries:
     def __init__(self, scene: DeviceScene, field: FeatureField, config: QueryConfig, sam: MaskModel | None) -> None:
         """Keeps the features on the scene's device; `sam` turns points and boxes into masks first."""
         self._scene, self.field, self.config, self.sam = scene, field, config, sam
-        self._scales = [_Scale(features) for features in field.scales]
-        self._whole = _Scale(field.stored) if len(self._scales) > 1 else self._scales[0]
+        self._scales = [_Scale(field, features) for features in field.scales]
+        self._whole = _Scale(field, field.stored) if len(self._scales) > 1 else self._scales[0]
 
     @property
     def matcher(self) -> Matcher:
