@@ -17,13 +17,14 @@ SAGA_INLINE void gather(const saga_rows *rows, int64_t begin, int64_t end, const
                         const float *x, float *out) {
     for (int64_t k = begin; k < end; ++k) {
         const int64_t row = selected[k], last = rows->indptr[row + 1];
+        const float share = 1.0f / float(last - rows->indptr[row]);
         float *sum = out + k * c;
         for (int64_t j = 0; j < c; ++j) sum[j] = 0.0f;
         for (int64_t e = rows->indptr[row]; e < last; ++e) {
             const float *ahead = x + int64_t(rows->indices[std::min(e + kAhead, last - 1)]) * c;
             for (int64_t j = 0; j < c; j += 16) __builtin_prefetch(ahead + j);
             const float *value = x + int64_t(rows->indices[e]) * c;
-            const float w = rows->weights[e];
+            const float w = rows->weights != nullptr ? rows->weights[e] : share;
             for (int64_t j = 0; j < c; ++j) sum[j] += w * value[j];
         }
     }

@@ -17,10 +17,11 @@ int64_t blocks_of(int64_t warps) { return ceil_div(warps, kWarps); }
 template <class Visit>
 __device__ __forceinline__ void for_each_entry(const saga_rows &rows, int64_t row, Visit visit) {
     const int64_t end = rows.indptr[row + 1];
+    const float share = 1.0f / float(end - rows.indptr[row]);
     for (int64_t begin = rows.indptr[row]; begin < end; begin += kWarp) {
         const int64_t e = begin + lane_id();
         const int32_t id = e < end ? rows.indices[e] : 0;
-        const float weight = e < end ? rows.weights[e] : 0.0f;
+        const float weight = e >= end ? 0.0f : rows.weights != nullptr ? rows.weights[e] : share;
         const int count = int(min(int64_t(kWarp), end - begin));
         for (int k = 0; k < count; ++k) visit(__shfl_sync(kAllLanes, id, k), __shfl_sync(kAllLanes, weight, k));
     }

@@ -39,7 +39,7 @@ typedef struct {
 typedef struct {
     const int64_t *indptr;  /* [rows + 1] */
     const int32_t *indices; /* [nnz], Gaussians front to back */
-    const float *weights;   /* [nnz] */
+    const float *weights;   /* [nnz], or NULL where every entry of a row counts 1 / their number (saga_rows_render) */
 } saga_rows;
 
 const char *saga_error_string(int code);

@@ -20,7 +20,7 @@ class SparseRows:
 
     indptr: Tensor  # [P + 1] int64
     indices: Tensor  # [nnz] int32, Gaussians
-    weights: Tensor  # [nnz] float32
+    weights: Tensor  # [nnz] float32, or [0] where every entry of a row counts the same: 1 / their number
     columns: int
     """Number of Gaussians N."""
 
@@ -43,7 +43,15 @@ class SparseRows:
         torch.cumsum(counts, 0, out=indptr[1:])
         shift = torch.repeat_interleave(self.indptr[:-1][order] - indptr[:-1], counts)
         entries = torch.arange(int(indptr[-1]), device=order.device) + shift
-        return SparseRows(indptr, self.indices[entries], self.weights[entries], self.columns)
+        weights = self.weights if len(self.weights) == 0 else self.weights[entries]
+        return SparseRows(indptr, self.indices[entries], weights, self.columns)
+
+    def weighted(self) -> SparseRows:
+        """Returns the rows with a weight of its own for every entry."""
+        if len(self.weights) == len(self.indices):
+            return self
+        counts = self.indptr.diff()
+        return SparseRows(self.indptr, self.indices, (1.0 / counts).repeat_interleave(counts), self.columns)
 
     @cached_property
     def longest(self) -> int:
@@ -98,9 +106,8 @@ class SparseRows:
         return SparseRows(self.indptr.to(device), self.indices.to(device), self.weights.to(device), self.columns)
 
     def _struct(self) -> c.RowsStruct:
-        return c.RowsStruct(
-            c.pointer(self.indptr, torch.int64), c.pointer(self.indices, torch.int32), c.pointer(self.weights)
-        )
+        weights = c.pointer(self.weights) if len(self.weights) > 0 else None
+        return c.RowsStruct(c.pointer(self.indptr, torch.int64), c.pointer(self.indices, torch.int32), weights)
 
     def render(
         self,
@@ -110,7 +117,7 @@ class SparseRows:
         """Returns the blended values of x at the selected pixels (all by default)."""
         selected = self._all(x) if selected is None else selected
         if c.library(x.device.type) is None:
-            part = self.select(selected)
+            part = self.weighted().select(selected)
             return reference.spmm(part.indptr, part.indices, part.weights, x)
         x, out = x.contiguous(), torch.empty(len(selected), x.shape[1], device=x.device)
         c.call(x.device.type, "saga_rows_render", byref(self._struct()), len(selected),
@@ -125,11 +132,12 @@ class SparseRows:
         """Returns the adjoint of render: sums of weight * y over the selected pixels, per Gaussian."""
         selected = self._all(y) if selected is None else selected
         if c.library(y.device.type) is None:
-            part = self.select(selected)
+            part = self.weighted().select(selected)
             return reference.spmm_t(part.indptr, part.indices, part.weights, y, self.columns)
         y, out = y.contiguous(), torch.empty(self.columns, y.shape[1], device=y.device)
         workspace = c.workspace(y, "saga_rows_lift_workspace", self.columns, y.shape[1])
-        c.call(y.device.type, "saga_rows_lift", byref(self._struct()), len(selected),
+        rows = self.weighted()
+        c.call(y.device.type, "saga_rows_lift", byref(rows._struct()), len(selected),
                c.pointer(selected, torch.int64), self.columns, y.shape[1], c.pointer(y), c.pointer(out),
                c.pointer(workspace, torch.uint8), c.stream(y))  # fmt: skip
         return out

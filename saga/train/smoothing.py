@@ -42,11 +42,6 @@ def neighbor_average(
         counts[own] = part.sum(1)
     indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     indices = torch.empty(int(indptr[-1]), dtype=torch.int32, device=device)
-    weights = torch.empty(len(indices), device=device)
-    shares = 1.0 / counts
-    for first in range(0, n, _PIECE):
-        end = min(first + _PIECE, n)
-        weights[int(indptr[first]) : int(indptr[end])] = shares[first:end].repeat_interleave(counts[first:end])
     hidden = torch.ones(n, dtype=torch.bool, device=device).index_fill_(0, places, False).nonzero()[:, 0]
     indices[indptr[hidden]] = hidden.to(torch.int32)
     # In pieces, since what lies between is several times as large as the result.
@@ -54,7 +49,7 @@ def neighbor_average(
         piece = slice(first, first + _PIECE)
         neighbors_in_order = places[found[piece][mutual[piece]].long()].to(torch.int32)
         indices[_entries(places[piece], indptr, counts)] = neighbors_in_order
-    return SparseRows(indptr, indices, weights, columns=n)
+    return SparseRows(indptr, indices, torch.empty(0, device=device), columns=n)
 
 
 def smoothed(

@@ -61,6 +61,34 @@ def test_nbytes_counts_what_is_held():
     assert rows.nbytes == 38 * 8 + int((dense > 0).sum()) * (4 + 4)
 
 
+def test_rows_without_weights_are_means(device, monkeypatch):
+    """In native code and in PyTorch, forward and back, whole and of some rows."""
+    dense, rows = random_rows(device=device)
+    means = SparseRows(rows.indptr, rows.indices, rows.weights[:0], rows.columns)
+    shares = (dense > 0).float() / (dense > 0).sum(1, keepdim=True).clamp(min=1)
+    x, y = torch.randn(50, 8, device=device), torch.randn(37, 8, device=device)
+    some = torch.tensor([5, 2, 5], device=device)
+    for _ in range(2):
+        torch.testing.assert_close(means.render(x), shares @ x)
+        torch.testing.assert_close(means.render(x, some), shares[some] @ x)
+        torch.testing.assert_close(means.lift(y), shares.T @ y)
+        torch.testing.assert_close(means.select(some).render(x), shares[some] @ x)
+        monkeypatch.setattr(bindings, "library", lambda device_type: None)
+    assert means.nbytes < rows.nbytes
+
+
+def test_columns_are_renumbered_or_left_out():
+    dense, rows = random_rows()
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(50, 4)
+    torch.testing.assert_close(rows.over(order).render(x[order]), dense @ x)
+    assert torch.equal(rows.touched(), (dense > 0).any(0).nonzero()[:, 0])
+    kept = torch.arange(50) % 3 > 0
+    masked = rows.masked(kept)
+    torch.testing.assert_close(masked.render(x), dense[:, kept] @ x[kept])
+    assert len(masked.indices) == int((dense[:, kept] > 0).sum()) and rows.longest == int((dense > 0).sum(1).max())
+
+
 def test_adam_equals_torch_adam_on_touched_rows(device):
     """With every Gaussian touched at every step it is Adam; an untouched one is left alone."""
     dense, rows = random_rows(device=device)
