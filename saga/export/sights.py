@@ -10,9 +10,9 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from saga.export.culling import Surroundings
 from saga.export.rendering import MIN_ALPHA
 from saga.raster import BlendOperator, Geometry
+from saga.raster.surroundings import Surroundings
 from saga.scene import Camera, Gaussians
 from saga.scene.images import load_pinhole_image
 from saga.scene.lens import image_to_pinhole
