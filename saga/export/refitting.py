@@ -19,7 +19,7 @@ from scipy.sparse.linalg import lsmr
 from saga.errors import SagaError
 from saga.export.boundary import Parts
 from saga.export.sights import Sights, looks, sights
-from saga.raster import DeviceScene, Geometry
+from saga.raster import DeviceScene
 from saga.scene import Gaussians
 from saga.scene.camera import spread
 from saga.scene.ply import OPACITY
@@ -63,7 +63,7 @@ def refit_boundary(scene: DeviceScene, parts: Parts) -> tuple[Parts, int]:
     if not scene.scene.cameras:
         raise SagaError("refit-boundary: expected views, found none; give cameras, or do not refit.")
     gaussians, cameras = parts.gaussians, spread(scene.scene.cameras, _VIEWS)
-    geometry = Geometry.from_gaussians(gaussians, scene.device)
+    geometry = DeviceScene(replace(scene.scene, gaussians=gaussians), str(scene.device)).geometry
     member = torch.from_numpy(parts.member).to(scene.device)
     views, sums = looks(gaussians, geometry, member, cameras)
     border = member & (sums[:, 1] >= _LEAST_WEIGHT) & (sums[:, 0] < _INSIDE * sums[:, 1])

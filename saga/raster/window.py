@@ -6,11 +6,13 @@ projecting and sorting all of a large scene for them would take most of the time
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from saga.raster.geometry import Geometry
-from saga.raster.operator import BlendOperator
+from saga.raster.operator import BlendOperator, Surface
 from saga.raster.reference import NEAR
 from saga.raster.sparse import SparseRows
 from saga.runtime.sets import rows_of
@@ -77,11 +79,7 @@ def view_operator(geometry: Geometry, camera: Camera, bounds: Bounds) -> BlendOp
         camera: the view.
         bounds: those of the scene.
     """
-    if len(geometry) >= _LARGE_SCENE:
-        rows = bounds.reaching(camera)
-        if len(rows) < _FEW * len(geometry):
-            return WindowOperator(geometry, camera, rows)
-    return BlendOperator(geometry, camera)
+    return BlendOperator(geometry, camera) if len(geometry) < _LARGE_SCENE else _LaterOperator(geometry, camera, bounds)
 
 
 class WindowOperator(BlendOperator):
@@ -133,3 +131,71 @@ class WindowOperator(BlendOperator):
         plain = object.__new__(BlendOperator)
         plain.__dict__.update(self.__dict__)
         return plain
+
+
+class _LaterOperator(BlendOperator):
+    """A view of a large scene, which is projected when more of it is asked for than pixels near each other.
+
+    A click asks for one pixel; the view of a city takes a second and hundreds of megabytes.
+    """
+
+    def __init__(self, geometry: Geometry, camera: Camera, bounds: Bounds) -> None:
+        """Keeps what it is of."""
+        self.geometry, self.camera, self._bounds = geometry, camera, bounds
+        self._near: tuple[tuple[int, ...], WindowOperator] | None = None
+
+    @cached_property
+    def _whole(self) -> BlendOperator:
+        """The view as a whole."""
+        self._near = None
+        rows = self._bounds.reaching(self.camera)
+        if len(rows) < _FEW * len(self.geometry):
+            return WindowOperator(self.geometry, self.camera, rows)
+        return BlendOperator(self.geometry, self.camera)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pixels and Gaussians of the whole scene."""
+        return self.camera.width * self.camera.height, len(self.geometry)
+
+    def render(
+        self,
+        x: Tensor,  # [N, C]
+    ) -> Tensor:  # [H, W, C]
+        """As BlendOperator."""
+        return self._whole.render(x)
+
+    def lift(
+        self,
+        y: Tensor,  # [H, W, C]
+    ) -> Tensor:  # [N, C]
+        """As BlendOperator."""
+        return self._whole.lift(y)
+
+    def depth(self) -> Tensor:  # [H, W]
+        """As BlendOperator."""
+        return self._whole.depth()
+
+    def surface(
+        self,
+        pixels: Tensor | None = None,  # [..., 2]
+    ) -> Surface:
+        """As BlendOperator."""
+        return self._whole.surface(pixels)
+
+    def rows(
+        self,
+        pixels: Tensor,  # [P, 2]
+    ) -> SparseRows:
+        """As BlendOperator."""
+        pixels = self._inside("rows", pixels)
+        if "_whole" in self.__dict__ or len(pixels) == 0:
+            return self._whole.rows(pixels)
+        first, end = pixels.amin(0), pixels.amax(0) + 1
+        if int((end - first).prod()) > LARGEST:
+            return self._whole.rows(pixels)
+        window = (*first.tolist(), *end.tolist())
+        if self._near is None or self._near[0] != window:
+            part = self.camera.cropped(*window)
+            self._near = window, WindowOperator(self.geometry, part, self._bounds.reaching(part))
+        return self._near[1].rows(pixels - first)

@@ -195,6 +195,9 @@ class Gaussians:
             direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-12)
             basis = evaluate_basis(direction, count)
             out[place] = np.einsum("nk,nck->nc", basis, self._read_sh(block)[:, :, :count])
+            if place.start % _LET_GO == 0:
+                let_go(self.vertices)
+        let_go(self.vertices)
         out += 0.5
         return np.maximum(out, 0, out=out)
 

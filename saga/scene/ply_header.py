@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from plyfile import PlyData, PlyListProperty
 
+from saga.files.mapped import let_go
+
 _ESCAPE = b"\x1a"
 _ESCAPED = re.compile(rb"\x1a([0-9a-f]{2})")
 _HEADER_END = re.compile(rb"^end_header\s*?(\r\n|\n|\r)", re.MULTILINE)
@@ -22,6 +24,8 @@ _COMMENT = re.compile(rb"^(comment|obj_info)\b[^\r\n]*", re.MULTILINE)
 _LONGEST_HEADER_BYTES = 1 << 20
 _PIECE = 1 << 16
 """Rows that are written at a time."""
+_LET_GO = 8 * _PIECE
+"""Rows after which what was read of a mapped file is no longer held in memory."""
 _BYTES = {
     name.encode(): size
     for size, names in (
@@ -104,6 +108,9 @@ def write_some_rows(
                 piece = slice(first, first + _PIECE)
                 rows = data[piece] if chosen is None else data[piece][chosen[piece]]
                 stream.write(rows.astype(kind, copy=False).tobytes())
+                if first % _LET_GO == 0:
+                    let_go(data)
+            let_go(data)
 
 
 def _with_vertices(ply: PlyData, rows: np.ndarray) -> PlyData:

@@ -60,14 +60,14 @@ def test_a_scene_takes_it_for_small_pictures_of_free_cameras(wall):
 def test_a_view_of_a_part_of_a_large_scene_projects_that_part(monkeypatch: pytest.MonkeyPatch):
     geometry, camera = _scene(0, 1.0)
     bounds = Bounds(geometry)
-    assert not isinstance(view_operator(geometry, camera, bounds), WindowOperator), "the scene is small"
+    assert type(view_operator(geometry, camera, bounds)) is BlendOperator, "the scene is small"
     monkeypatch.setattr(window, "_LARGE_SCENE", 1000)
-    part = view_operator(geometry, camera, bounds)
+    part = view_operator(geometry, camera, bounds)._whole
     assert isinstance(part, WindowOperator)
     pixels = part.pixels().reshape(-1, 2)
     assert torch.equal(part.rows(pixels).weights, BlendOperator(geometry, camera).rows(pixels).weights)
     monkeypatch.setattr(window, "_FEW", 0.01)
-    assert not isinstance(view_operator(geometry, camera, bounds), WindowOperator), "most of it is shown"
+    assert not isinstance(view_operator(geometry, camera, bounds)._whole, WindowOperator), "most of it is shown"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -92,3 +92,22 @@ def _only(camera: Camera, x0: int, y0: int, x1: int, y1: int) -> torch.Tensor:  
     pixels = torch.zeros(camera.height, camera.width, 1)
     pixels[y0:y1, x0:x1] = 1
     return pixels
+
+
+def test_a_pixel_of_a_large_scene_takes_no_view_of_it(monkeypatch: pytest.MonkeyPatch):
+    geometry, camera = _scene(0, 1.0)
+    camera = replace(camera, width=300, height=200, fx=200, fy=180, cx=140, cy=90)
+    monkeypatch.setattr(window, "_LARGE_SCENE", 1)
+    whole, asked = BlendOperator(geometry, camera), []
+    build = WindowOperator.__init__
+    monkeypatch.setattr(WindowOperator, "__init__", lambda self, *of: asked.append(of[1].width) or build(self, *of))
+    later = view_operator(geometry, camera, Bounds(geometry))
+    for pixels in ([[70, 60]], [[70, 60]], [[71, 62], [90, 61], [71, 62]], [[0, 0], [299, 199]]):
+        one, other = later.rows(torch.tensor(pixels)), whole.rows(torch.tensor(pixels))
+        assert torch.equal(one.indptr, other.indptr) and torch.equal(one.indices, other.indices)
+        torch.testing.assert_close(one.weights, other.weights, atol=1e-5, rtol=1e-4)
+    assert asked[:2] == [1, 20], "a pixel that is asked for again is looked at once"
+    x = torch.rand(len(geometry), 3)
+    torch.testing.assert_close(later.render(x), whole.render(x))
+    torch.testing.assert_close(later.alpha(), whole.alpha())
+    assert later.shape == whole.shape and len(later.rows(torch.zeros(0, 2, dtype=torch.int64))) == 0

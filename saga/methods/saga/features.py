@@ -113,6 +113,7 @@ class FeatureQueries:
         found = [self._select(scale, prompts, report.copy(), reachable) for scale in scales]
         if details and len(self._scales) > 1 and not by_sam and self.config.score_threshold == "adaptive":
             found.append(self._select(self._scales[-1], prompts, report.copy(), reachable, detail=True))
+        self.field.let_go()
         return found
 
     def _select(
