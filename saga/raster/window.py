@@ -189,7 +189,10 @@ class _LaterOperator(BlendOperator):
     ) -> SparseRows:
         """As BlendOperator."""
         pixels = self._inside("rows", pixels)
-        if "_whole" in self.__dict__ or len(pixels) == 0:
+        if len(pixels) == 0:
+            none = pixels.new_zeros(1)
+            return SparseRows(none, none[:0].int(), torch.zeros(0, device=none.device), len(self.geometry))
+        if "_whole" in self.__dict__:
             return self._whole.rows(pixels)
         first, end = pixels.amin(0), pixels.amax(0) + 1
         if int((end - first).prod()) > LARGEST:

@@ -107,6 +107,9 @@ def test_a_pixel_of_a_large_scene_takes_no_view_of_it(monkeypatch: pytest.Monkey
         assert torch.equal(one.indptr, other.indptr) and torch.equal(one.indices, other.indices)
         torch.testing.assert_close(one.weights, other.weights, atol=1e-5, rtol=1e-4)
     assert asked[:2] == [1, 20], "a pixel that is asked for again is looked at once"
+    nothing = view_operator(geometry, camera, Bounds(geometry)).rows(torch.zeros(0, 2, dtype=torch.int64))
+    assert len(nothing) == 0 and nothing.columns == len(geometry) and "_whole" in later.__dict__
+    assert len(asked) == 3, "no pixel takes none at all"
     x = torch.rand(len(geometry), 3)
     torch.testing.assert_close(later.render(x), whole.render(x))
     torch.testing.assert_close(later.alpha(), whole.alpha())
