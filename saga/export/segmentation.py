@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from saga.errors import EmptySelectionError, SagaError
-from saga.export import boundary, refitting
+from saga.export import boundary
 from saga.export.labeled import FACTS, describe_objects, merge_labels, with_labels
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
@@ -236,6 +236,8 @@ def _clean(
         kept, counts = parts.member, {"split": parts.split, "moved": parts.moved}
     if refit:
         with _timed(timings, "refit_boundary"):
+            from saga.export import refitting  # loaded when needed: it takes a twentieth of a click
+
             parts, changed = refitting.refit_boundary(scene, parts)
         counts["refit"] = changed
     if prune:

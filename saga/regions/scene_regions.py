@@ -75,12 +75,14 @@ class SceneRegions:
         region that leaks has a border that is open in places, however strong the rest.
         """
         lengths, closed = self.lengths[self._by_closedness], self.closed[self._by_closedness]
-        along = np.cumsum(chosen[:, self._by_closedness] * lengths, axis=1)
-        total = along[:, -1:] if along.shape[1] else np.zeros((len(chosen), 1))
-        mean = (np.diff(along, axis=1, prepend=0) @ closed) / np.maximum(total[:, 0], 1e-9)
-        place = np.minimum((along < _OPENEST * total).sum(1), max(len(closed) - 1, 0))
-        lowest = np.where(total[:, 0] > 0, closed[place] if len(closed) else 0.0, 0.0)
-        closedness: np.ndarray = (mean + lowest) / 2
+        closedness = np.zeros(len(chosen))
+        for row, own in enumerate(chosen):  # each has few of the borders; of all at once, sums take hundreds of megabytes
+            some = np.flatnonzero(own[self._by_closedness])
+            along = np.cumsum(lengths[some], dtype=np.float64)
+            if len(some) == 0 or along[-1] <= 0:
+                continue
+            mean = lengths[some] @ closed[some] / along[-1]
+            closedness[row] = (mean + closed[some[np.searchsorted(along, _OPENEST * along[-1])]]) / 2
         return closedness
 
     @cached_property
