@@ -76,7 +76,7 @@ class SceneRegions:
         """
         lengths, closed = self.lengths[self._by_closedness], self.closed[self._by_closedness]
         closedness = np.zeros(len(chosen))
-        for row, own in enumerate(chosen):  # each has few of the borders; of all at once, sums take hundreds of megabytes
+        for row, own in enumerate(chosen):  # each has few of the borders: sums over all take hundreds of megabytes
             some = np.flatnonzero(own[self._by_closedness])
             along = np.cumsum(lengths[some], dtype=np.float64)
             if len(some) == 0 or along[-1] <= 0:

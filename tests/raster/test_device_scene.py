@@ -50,6 +50,13 @@ def test_the_surface_of_a_grid_is_remembered(wall: Callable[..., Scene]) -> None
     assert torch.allclose(found.alpha, views.alpha("a")[2::4, 2::4], atol=1e-6)
 
 
+def test_what_is_forgotten_is_made_again(wall: Callable[..., Scene]) -> None:
+    views = DeviceScene(wall())
+    surface, operator = views.surface("a", 4), views.operator("a")
+    views.forget()
+    assert views.operator("a") is not operator and torch.equal(views.surface("a", 4).depth, surface.depth)
+
+
 def test_gaussians_that_are_no_numbers_are_not_valid(wall: Callable[..., Scene]) -> None:
     scene = wall()
     means = scene.gaussians.means.copy()
