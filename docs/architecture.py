@@ -24,7 +24,11 @@ LAYERS: list[dict[str, str]] = [
         "regions": "where things end on the surface, without training",
     },
     {"train": "features of every Gaussian, from masks"},
-    {"query": "prompt, queries, scores, segmentation", "filling": "what an object hid"},
+    {
+        "query": "prompt, queries, scores, segmentation",
+        "filling": "what an object hid",
+        "cleaning": "what should go, and why",
+    },
     {"export": "PLYs, masks, label maps, pictures", "demo": "embedded scenes with exact labels"},
     {"methods": "the base class, the registry, a folder for each method", "words": "objects by their names"},
     {
@@ -52,6 +56,7 @@ COLORS = {
     "train": "#f3c6bd",
     "query": "#d5e3b5",
     "filling": "#f6d9b8",
+    "cleaning": "#e6e2d3",
     "export": "#cfe3ef",
     "demo": "#cfe3ef",
     "methods": "#efd0e2",

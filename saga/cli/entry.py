@@ -62,6 +62,11 @@ def check() -> None:
     _run("check", "saga-check")
 
 
+def clean() -> None:
+    """Runs saga-clean."""
+    _run("clean", "saga-clean")
+
+
 def _run(module: str, prog: str) -> None:
     interruption.leave_at_once(prog)
     gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])

@@ -1,9 +1,9 @@
 from .boundary import Parts as Parts
 from .boundary import split_boundary as split_boundary
+from .cleaned import draw_cleaning as draw_cleaning
+from .cleaned import write_cleaning as write_cleaning
 from .grid import write_grids as write_grids
 from .labeled import write_labeled as write_labeled
-from .pruning import floating_members as floating_members
-from .pruning import hidden_members as hidden_members
 from .refitting import refit_boundary as refit_boundary
 from .rendering import render_color as render_color
 from .rendering import render_labels as render_labels
@@ -11,5 +11,6 @@ from .rendering import render_masks as render_masks
 from .segmentation import write_objects as write_objects
 from .segmentation import write_segmentation as write_segmentation
 from .usd import write_usd as write_usd
+from .views import has_photographs as has_photographs
 from .views import prepare_views as prepare_views
 from .views import render_views as render_views

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saga.cleaning.pruning import floating_members, hidden_members
 from saga.errors import EmptySelectionError, SagaError
 from saga.export import boundary
 from saga.export.labeled import FACTS, describe_objects, merge_labels, with_labels
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
-from saga.export.pruning import floating_members, hidden_members
 from saga.export.rendering import render_labels, render_masks
 from saga.export.splats import ENDINGS, usable_format, write_splats
 from saga.export.usd import write_usd
@@ -71,7 +71,7 @@ def write_segmentation(
     between them, unless one asks for a clean object. `split_boundary` splits members across the object's border and
     gives the rest what is seen there (`boundary.split_boundary`). `refit_boundary` fits colors and opacities at the
     border to what the photographs show inside the object (`refitting.refit_boundary`). `prune` leaves out of the object
-    what is hidden inside it or floats apart from it (`pruning`). Neither of these two changes the rest. `fill` closes
+    what is hidden inside it or floats apart from it (`cleaning.pruning`). Neither of these two changes the rest. `fill` closes
     the surfaces that the object leaves open in the rest (`saga.filling.fill`), with an `inpainter`; the preview then
     shows the rest with and without. None of the four touches the other files; report.json says what they did under
     "export".

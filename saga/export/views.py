@@ -106,6 +106,12 @@ def has_photographs(scene: Scene) -> bool:
     return any(_facts_of(folder.parent) is None for folder in folders)
 
 
+def are_planned(scene: Scene) -> bool:
+    """Whether all views of a scene were planned by `prepare_views`, and none is one that the scene was trained from."""
+    folders = {None if camera.image_path is None else camera.image_path.parent for camera in scene.cameras}
+    return bool(folders) and all(folder is not None and _facts_of(folder.parent) is not None for folder in folders)
+
+
 def _write_views(
     placed: DeviceScene,
     cameras: Sequence[Camera],

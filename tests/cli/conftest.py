@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import saga.demo
-from saga.cli import check, demo, discover, segment, train, views
+from saga.cli import check, clean, demo, discover, segment, train, views
 from saga.train import TrainConfig
 
 Command = Callable[..., "Outcome"]
@@ -44,6 +44,12 @@ class Outcome:
 def saga_train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """saga-train with arguments."""
     return lambda *arguments: _run(train.main, "saga-train", arguments, monkeypatch, capsys)
+
+
+@pytest.fixture
+def saga_clean(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """saga-clean with arguments."""
+    return lambda *arguments: _run(clean.main, "saga-clean", arguments, monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -37,14 +37,22 @@ def hidden_members(
     Less than a hundredth of a pixel in every one of up to 16 of the scene's views and of 16 more, in which the
     object fills the picture, from all sides. `geometry` holds the n Gaussians of the object and no others.
     """
-    most = torch.zeros(len(geometry), device=geometry.device)
     if len(geometry) == 0:
-        return most > 0
-    views = [*cameras[:: max(1, -(-len(cameras) // _VIEWS))], *_all_sides(geometry)]
-    for camera in views:
+        return torch.zeros(0, dtype=torch.bool, device=geometry.device)
+    views = [*cameras[:: max(1, -(-len(cameras) // _VIEWS))], *sides_of(geometry)]
+    return most_seen(geometry, views) < _HIDDEN
+
+
+def most_seen(
+    geometry: Geometry,
+    cameras: Sequence[Camera],
+) -> Tensor:  # [n]
+    """Returns how much of each Gaussian the view shows that shows most of it: its blended weight in pixels."""
+    most = torch.zeros(len(geometry), device=geometry.device)
+    for camera in cameras:
         picture = torch.ones(camera.height, camera.width, 1, device=geometry.device)
         most = torch.maximum(most, BlendOperator(geometry, camera).lift(picture)[:, 0])
-    return most < _HIDDEN
+    return most
 
 
 def floating_members(geometry: Geometry) -> Tensor:  # [n]
@@ -90,8 +98,8 @@ def _size(
     return float(np.linalg.norm(np.subtract(high, low)))
 
 
-def _all_sides(geometry: Geometry) -> list[Camera]:
-    """Returns views of an object that it fills, evenly spread over all sides, along a Fibonacci spiral."""
+def sides_of(geometry: Geometry) -> list[Camera]:
+    """Returns 16 views of an object that it fills, evenly spread over all sides, along a Fibonacci spiral."""
     means = geometry.means.cpu().double().numpy()
     weights = geometry.opacities.cpu().numpy() + 1e-12
     center = np.array([weighted_quantile(axis, weights, 0.5) for axis in means.T])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from saga.export import floating_members, hidden_members, write_segmentation
+from saga.cleaning.pruning import floating_members, hidden_members
+from saga.export import write_segmentation
 from saga.query.segmentation import Segmentation
 from saga.raster import BlendOperator, Geometry
 from saga.scene import Camera, Gaussians, Scene

@@ -1,0 +1,11 @@
+from .cleaning import Cleaning as Cleaning
+from .cleaning import Proposal as Proposal
+from .cleaning import examine as examine
+from .kinds import KINDS as KINDS
+from .kinds import Kind as Kind
+from .pictures import Likeness as Likeness
+from .pictures import likeness as likeness
+from .pruning import floating_members as floating_members
+from .pruning import hidden_members as hidden_members
+from .strengths import NAMES as NAMES
+from .strengths import Strengths as Strengths
