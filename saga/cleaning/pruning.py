@@ -71,7 +71,8 @@ def floating_members(geometry: Geometry) -> Tensor:  # [n]
     if not bool((geometry.opacities > 0).any()):
         return torch.zeros(count, dtype=torch.bool, device=geometry.device)
     rows = neighbor_average(geometry, _NEIGHBORS).to("cpu")
-    graph = csr_matrix((rows.weights.numpy(), rows.indices.numpy(), rows.indptr.numpy()), shape=(count, count))
+    joint = np.ones(len(rows.indices), bool)
+    graph = csr_matrix((joint, rows.indices.numpy(), rows.indptr.numpy()), shape=(count, count))
     component = connected_components(graph, directed=False)[1]
     sizes = np.bincount(component)
     near = sizes >= min(sizes.max(), math.ceil(_SMALL * count))

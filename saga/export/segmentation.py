@@ -71,9 +71,9 @@ def write_segmentation(
     between them, unless one asks for a clean object. `split_boundary` splits members across the object's border and
     gives the rest what is seen there (`boundary.split_boundary`). `refit_boundary` fits colors and opacities at the
     border to what the photographs show inside the object (`refitting.refit_boundary`). `prune` leaves out of the object
-    what is hidden inside it or floats apart from it (`cleaning.pruning`). Neither of these two changes the rest. `fill` closes
-    the surfaces that the object leaves open in the rest (`saga.filling.fill`), with an `inpainter`; the preview then
-    shows the rest with and without. None of the four touches the other files; report.json says what they did under
+    what is hidden inside it or floats apart from it (`cleaning.pruning`). Neither of these two changes the rest. `fill`
+    closes the surfaces that the object leaves open in the rest (`saga.filling.fill`), with an `inpainter`; the preview
+    then shows the rest with and without. None of the four touches the other files; report.json says what they did under
     "export".
 
     The files appear together when all are written; until then an earlier segmentation in `out` stays, and
