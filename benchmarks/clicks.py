@@ -152,7 +152,7 @@ ABLATIONS: dict[str, tuple[Callable[[Trained], Segmenter], Callable[[], object]]
     ),
     "no objects of the scene's own": (lambda t: Segmenter(t.scene, t.field, regions=_without_own(t.regions)), _nothing),
     "the scene's own worth no more": (
-        lambda t: Segmenter(t.scene, t.field, regions=t.regions), lambda: _constant("_OWN", 0.0),
+        lambda t: Segmenter(t.scene, t.field, regions=t.regions), lambda: _constant("OWN", 0.0),
     ),
     "groups worth as much": (
         lambda t: Segmenter(t.scene, t.field, regions=t.regions), lambda: _constant("_EXPLAINED", 0.0),

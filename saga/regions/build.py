@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from saga.errors import SagaError
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.grid import view_grid
+from saga.masks.scene.labels import Kind
 from saga.masks.scene.structure import SceneStructure
 from saga.masks.scene.surface import Surface, fuse
 from saga.masks.source import MaskSource
@@ -19,9 +20,11 @@ from saga.raster.device_scene import DeviceScene
 from saga.regions.borders import Borders, cell_borders
 from saga.regions.cells import STRONGEST_EDGE, cell_boxes, gaussian_cells, surface_cells
 from saga.regions.config import RegionConfig
+from saga.regions.fitting import fitted
 from saga.regions.given import given_masks
 from saga.regions.graph import SurfaceGraph, image_gradient, surface_graph
 from saga.regions.hierarchy import Descriptors, build_hierarchy, cell_descriptors
+from saga.regions.membership import pictured_shares
 from saga.regions.pool import distinct, pool
 from saga.regions.scene_regions import SceneRegions
 from saga.runtime.progress import tracked
@@ -64,7 +67,7 @@ def build_regions(
         surface = _look(on_device, config, progress)
     views = tracked([grid.camera for grid in surface.grids], progress, "image edges", "views")
     gradients = [image_gradient(on_device.picture(camera.name), config.long_side) for camera in views]
-    return regions_of_surface(on_device.scene, surface, gradients, config, structure, masks)
+    return regions_of_surface(on_device, surface, gradients, config, structure, masks)
 
 
 def _look(placed: DeviceScene, config: RegionConfig, progress: bool) -> Surface:
@@ -82,7 +85,7 @@ def _look(placed: DeviceScene, config: RegionConfig, progress: bool) -> Surface:
 
 
 def regions_of_surface(
-    scene: Scene,
+    placed: DeviceScene,
     surface: Surface,
     gradients: Sequence[np.ndarray],  # K x [h, w]
     config: RegionConfig,
@@ -91,18 +94,21 @@ def regions_of_surface(
 ) -> SceneRegions:
     """Finds the cells and regions of a fused surface; `gradients` are its views' (see `image_gradient`)."""
     graph = surface_graph(surface, gradients, config)
-    fine, coarse = (_proposed(graph, count, config) for count in (config.cells, max(1, config.cells // _COARSER)))
+    fine = _proposed(graph, config.cells, config)
     cells, borders, descriptors = fine.cells, fine.borders, fine.descriptors
-    members = np.concatenate([fine.members, _carried_over(graph, coarse, cells)])
-    weights = descriptors.leaves.areas.astype(np.float32)
-    members = members[distinct(members, np.arange(len(members)), weights, config.duplicate, config.regions)]
-    found = np.zeros((0, members.shape[1]), bool)
+    proposed = [fine.members]
+    for division in range(config.divisions):
+        coarse = _proposed(graph, max(1, config.cells // _COARSER), config, division)
+        proposed.append(_carried_over(graph, coarse, cells))
+    members = _best_of_each(proposed, descriptors.leaves.areas.astype(np.float32), config)
+    found, objects = np.zeros((0, members.shape[1]), bool), np.zeros(0, bool)
     if structure is not None and structure.found:
-        found = _labeled(graph, cells, structure)
-    return SceneRegions(
-        scene_digest=scene.gaussians.digest(),
+        found, objects = _labeled(graph, cells, structure)
+    gaussians = placed.scene.gaussians
+    regions = SceneRegions(
+        scene_digest=gaussians.digest(),
         config=config,
-        cells=gaussian_cells(scene.gaussians.means, graph, cells),
+        cells=gaussian_cells(gaussians.means, graph, cells),
         shares=(descriptors.leaves.areas / descriptors.samples).astype(np.float32),
         boxes=cell_boxes(graph, cells),
         members=np.concatenate([found, members]),
@@ -112,6 +118,10 @@ def regions_of_surface(
         closed=_closed(borders, config),
         given=None if masks is None else given_masks(masks, surface.grids, graph.views, cells),
     )
+    if not objects.any():
+        return regions
+    pictured = pictured_shares(placed, [grid.camera.name for grid in surface.grids], regions.cells, regions.count)
+    return fitted(regions, np.append(objects, np.zeros(len(members), bool)), pictured)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,12 +134,25 @@ class _Proposed:
     members: np.ndarray  # [R, L]
 
 
-def _proposed(graph: SurfaceGraph, count: int, config: RegionConfig) -> _Proposed:
+def _proposed(graph: SurfaceGraph, count: int, config: RegionConfig, division: int = 0) -> _Proposed:
     """Divides a surface into about `count` cells and pools the regions that hierarchies of them find."""
-    cells = surface_cells(graph, count)
+    cells = surface_cells(graph, count, division)
     borders, descriptors = cell_borders(graph, cells), cell_descriptors(graph, cells)
     hierarchies = [build_hierarchy(descriptors, borders, cues) for cues in config.hierarchies]
     return _Proposed(cells, borders, descriptors, pool(hierarchies, graph.samples, config))
+
+
+def _best_of_each(
+    proposed: Sequence[np.ndarray],  # [R, L] each
+    weights: np.ndarray,  # [L]
+    config: RegionConfig,
+) -> np.ndarray:  # [R, L]
+    """The regions that several divisions of a surface propose, the best of each first, each once; bool [R, L]."""
+    ranks = np.concatenate([np.arange(len(each)) for each in proposed])
+    members = np.concatenate(proposed)
+    order = np.argsort(ranks, kind="stable")
+    best: np.ndarray = members[distinct(members, order, weights, config.duplicate, config.regions)]
+    return best
 
 
 def _carried_over(
@@ -157,8 +180,8 @@ def _labeled(
     graph: SurfaceGraph,
     cells: np.ndarray,  # [V]
     structure: SceneStructure,
-) -> np.ndarray:  # [K, L]
-    """The cells of each support and object of a structure, bool [K, L]: those with most of their voxels in it."""
+) -> tuple[np.ndarray, np.ndarray]:  # [K, L], [K]
+    """The cells of each support and object of a structure: those with most of their voxels in it; which are objects."""
     reach = _LABEL_VOXELS * graph.side
     distance, nearest = cKDTree(structure.points).query(graph.points, distance_upper_bound=reach, workers=-1)
     labels = np.append(structure.labels.of_voxel, -1)[nearest]
@@ -166,5 +189,6 @@ def _labeled(
     count, kinds = int(cells.max()) + 1, len(structure.labels)
     held = np.zeros((kinds, count))
     np.add.at(held, (labels[labels >= 0], cells[labels >= 0]), 1)
-    members: np.ndarray = held > _MAJORITY * np.bincount(cells, minlength=count)
-    return members[members.any(1)]
+    members = held > _MAJORITY * np.bincount(cells, minlength=count)
+    shown = members.any(1)
+    return members[shown], structure.labels.are(Kind.OBJECT)[shown]

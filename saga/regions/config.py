@@ -33,7 +33,10 @@ class RegionConfig(Config):
     voxels: PositiveInt = 120_000
     """The surface is made coarser until it has no more voxels than this."""
     cells: PositiveInt = 5_000
-    """About how many cells the surface is divided into; half as many are looked at, too, for regions."""
+    """About how many cells the surface is divided into."""
+    divisions: NonNegativeInt = 3
+    """How often the surface is divided into half as many cells, too, elsewhere each time. What a hierarchy finds hangs
+    on what it merges first, and that on where cells happen to lie: what one division misses another may have."""
     hierarchies: tuple[Cues, ...] = (
         Cues(color=2.0, emptiness=0.0, depth=1.0, concavity=1.0, pictures=False),
         Cues(color=2.0, emptiness=0.0, depth=1.0, concavity=1.0, pictures=True),

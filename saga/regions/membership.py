@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from saga.raster import BlendOperator
+from saga.raster import BlendOperator, DeviceScene
+
+_LOOKED_AT = 8
+"""The most views in which it is looked at how much of a picture cells fill."""
+_SAMPLES = 160
+"""Samples along the longer side of such a view, about."""
 
 
 def pixel_cells(
@@ -45,3 +52,30 @@ def cell_picture(
     most = np.zeros(len(rows), np.int64)
     most[key[order] // count] = key[order] % count  # the heaviest comes last and stays
     return most.reshape(pixels.shape[:2]) - 1
+
+
+def pictured_shares(
+    scene: DeviceScene,
+    names: Sequence[str],
+    cells: np.ndarray,  # [N]
+    count: int,
+) -> np.ndarray:  # [L]
+    """Share of a picture that the Gaussians of each of `count` cells show, the mean over some views, float32 [L].
+
+    It is another than what the cell's patch of the surface shows where a Gaussian reaches far beyond it.
+
+    Args:
+        scene: the scene on a device.
+        names: its views, of which some are looked at, evenly spread.
+        cells: cell of each Gaussian, int [N], -1 for none.
+        count: number of cells L.
+    """
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(_LOOKED_AT, len(names))).round().astype(int))
+    owners, shares = torch.from_numpy(cells.astype(np.int64)).to(scene.device), np.zeros(count)
+    for index in chosen:
+        operator = scene.operator(names[index])
+        step = max(1, max(operator.camera.width, operator.camera.height) // _SAMPLES)
+        picture = cell_picture(operator, owners, step)
+        shares += np.bincount(picture.ravel() + 1, minlength=count + 1)[1:] / picture.size
+    pictured: np.ndarray = (shares / len(chosen)).astype(np.float32)
+    return pictured

@@ -18,7 +18,7 @@ from saga.regions.config import Cues, RegionConfig
 from saga.regions.given import GivenMasks
 from saga.scene import Scene
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 SUFFIX = ".regions"
 """Of the file beside the scene, instead of the PLY's."""
 _OPENEST = 0.25

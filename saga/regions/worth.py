@@ -9,7 +9,7 @@ from scipy.spatial import ConvexHull
 
 from saga.regions.scene_regions import SceneRegions
 
-_OWN = 0.5
+OWN = 0.5
 """What being a support or an object of the scene's own adds to how closed a border is. Such regions were confirmed by
 all views together, where a closed border may be a silhouette of many things. What is nearly one gets the square of its
 IoU of that."""
@@ -59,7 +59,7 @@ def worths(
         explained = _filled(regions, members, as_well & _inside(regions, members, _SMALLER))
         worth: np.ndarray = closures * by_masks**2 * (1 - _EXPLAINED * explained)
         return worth
-    worth = (closures + _OWN * _own(regions, members) ** 2) / (1 + _OWN)
+    worth = (closures + OWN * _own(regions, members) ** 2) / (1 + OWN)
     single: np.ndarray = worth * singleness(regions, members, closures)
     return single
 

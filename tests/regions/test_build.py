@@ -9,17 +9,33 @@ import pytest
 import torch
 
 from saga.errors import SagaError
+from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.generator import SceneGenerator
+from saga.masks.scene.grid import view_grid
 from saga.masks.scene.labels import Kind, Labels
 from saga.masks.scene.structure import SceneStructure
-from saga.masks.scene.surface import Lattice
+from saga.masks.scene.surface import Lattice, fuse
 from saga.regions import Evidence, Judgment, RegionConfig, build_regions, nested_answers
-from saga.regions.membership import pixel_cells
+from saga.regions.build import _best_of_each
+from saga.regions.cells import surface_cells
+from saga.regions.graph import image_gradient, surface_graph
+from saga.regions.membership import pictured_shares, pixel_cells
 from saga.scene import Scene
 from saga.scene.camera import spread
 
 LOWER, UPPER, PLAIN = 1, 2, 3
 TOP_OF_TWO_COLORED, TOP_OF_PLAIN = np.array([-0.4, 0, 0.4]), np.array([0.45, 0.1, 0.2])
+
+
+@pytest.fixture(scope="module")
+def looked(on_device):
+    """The graph of the known scene's fused surface."""
+    config, cameras = SceneMaskConfig(), on_device.scene.cameras
+    pictures = {camera.name: on_device.picture(camera.name) for camera in cameras}
+    surface = fuse(
+        [view_grid(on_device.operator(name), each, config.grid_side) for name, each in pictures.items()], config
+    )
+    return surface_graph(surface, [image_gradient(each, 640) for each in pictures.values()], RegionConfig())
 
 
 def click(on_device, regions, point):
@@ -56,6 +72,35 @@ def test_the_same_scene_gives_the_same_regions(on_device, regions):
     again = build_regions(on_device, regions.config, progress=False)
     assert np.array_equal(again.cells, regions.cells)
     assert np.array_equal(again.members, regions.members)
+
+
+def test_pictures_show_as_much_of_cells_as_there_is_of_them(known, on_device):
+    """Cells of the things: the table is most, the lower box is half covered, and hidden Gaussians show nothing."""
+    names = [camera.name for camera in known.scene.cameras]
+    shares = pictured_shares(on_device, names, known.things, 5)
+    assert shares[0] > 3 * shares[1:].sum() and shares[1:4].min() > 0.005 and shares[4] == 0
+    hidden = np.where(known.seen, 0, 1)
+    covered, whole = pictured_shares(on_device, names, hidden, 2)[1], shares.sum()
+    assert covered < 0.05 * whole
+    assert np.isclose(pictured_shares(on_device, names, np.zeros_like(hidden), 1)[0], whole)
+
+
+def test_divisions_are_alike_and_elsewhere(looked):
+    """What one of them misses another may have."""
+    counts, borders = [], []
+    for division in range(3):
+        cells = surface_cells(looked, 200, division)
+        assert np.array_equal(cells, surface_cells(looked, 200, division))
+        counts.append(cells.max() + 1)
+        borders.append(cells[looked.one] != cells[looked.other])
+    assert min(counts) > 0.6 * max(counts)
+    assert min((borders[0] != other).mean() for other in borders[1:]) > 0.05
+
+
+def test_regions_of_several_divisions_come_in_turns():
+    cells = np.eye(4, dtype=bool)
+    best = _best_of_each([cells[[0, 1]], cells[[1, 2]], cells[[3]]], np.ones(4, np.float32), RegionConfig(regions=3))
+    assert np.array_equal(best, cells[[0, 1, 3]])
 
 
 def test_objects_of_a_structure_are_regions(known, on_device, regions):

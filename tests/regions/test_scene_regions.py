@@ -62,5 +62,5 @@ def test_another_version_is_refused(regions, tmp_path):
     path = tmp_path / "scene.regions"
     regions.save(path)
     save_file(load_file(path), path, {"saga_regions": json.dumps({"format_version": 99})})
-    with pytest.raises(SagaError, match="expected format version 5, found 99"):
+    with pytest.raises(SagaError, match="expected format version 6, found 99"):
         SceneRegions.load(path)
