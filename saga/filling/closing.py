@@ -25,6 +25,8 @@ from saga.scene import Camera
 
 _COVERED = 0.75
 """Opacity of what is really seen from which a place is not filled."""
+_LITTLE = 0.2
+"""Share of what the views show of the surface's Gaussians, the median, of which they show less of doubtful ones."""
 _SEAM = 2
 """Cells beside an opening that are filled where what is seen is not opaque there."""
 _STEADY = 2
@@ -50,13 +52,15 @@ class Closed:
     flakes: Flakes
     region: np.ndarray  # [rows, columns]
     """Cells of the sheet that it lies on, bool."""
+    doubtful: np.ndarray  # [N]
+    """Gaussians of the scene that lie in the opening and of which little is seen, for the surface's, bool."""
 
 
 def close(
     opening: Opening,
     sights: Sequence[Sight],
     placed: DeviceScene,
-    seen: np.ndarray,  # [N] bool
+    shown: np.ndarray,  # [N]
     inpaint: Inpainter,
 ) -> Closed | None:
     """Makes what closes an opening, None when too little of the surface is seen around it, or nothing is left open.
@@ -65,7 +69,7 @@ def close(
         opening: where.
         sights: what the views see around the object.
         placed: the scene.
-        seen: Gaussians of the rest that the views show.
+        shown: how much of each Gaussian of the rest the views show, in pixels; 0 where it is not to be believed.
         inpaint: fills the hole of the rectified picture.
     """
     sheet = opening.sheet
@@ -74,7 +78,13 @@ def close(
     cells = ndimage.binary_fill_holes(cells) & (places.seen <= places.free + 1)
     means = placed.scene.gaussians.means
     spots, heights, over = sheet.over(means)
-    surface = np.flatnonzero(seen & over & (np.abs(heights) < 1.5 * sheet.tolerance + sheet.cell))
+    on_sheet = over & (np.abs(heights) < 1.5 * sheet.tolerance + sheet.cell)
+    surface = np.flatnonzero((shown > 0) & on_sheet)
+    if len(surface) < _FEWEST_KNOWN:
+        return None
+    least = _LITTLE * np.median(shown[surface])
+    doubtful = on_sheet & (shown < least) & cells[tuple(spots.T)]
+    surface = surface[~doubtful[surface]]
     opaque = _alpha_above(sheet, placed, surface) > _COVERED
     texture = rectified(sheet, sights)
     known = _connected(texture.known & opaque & _solid(places) & ~ndimage.binary_dilation(cells), cells)
@@ -89,7 +99,7 @@ def close(
     picture = np.clip(seamless(filled, texture.color, known, hole), 0, 1)
     dense = known[tuple(spots[surface].T)].sum() / known.sum()  # Gaussians in a cell
     spacing = float(np.clip(max(dense, 1e-9) ** -0.5, 0.8, max(0.8, np.sqrt(region.sum()) / _FEWEST_ACROSS)))
-    return Closed(_lattice(sheet, region, spacing, picture, surface, placed), region)
+    return Closed(_lattice(sheet, region, spacing, picture, surface, placed), region, doubtful)
 
 
 def _solid(places: Places) -> np.ndarray:  # [rows, columns]

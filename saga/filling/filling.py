@@ -26,8 +26,9 @@ _SAMPLE = 800
 """Centers of the object's Gaussians that stand for it."""
 _STRAYS = 0.02
 """Share of them on each side that may lie outside its box."""
-_UNSEEN = 0.3
-"""Share of what the views show of most Gaussians around the object, of which they show less where it is chance."""
+_UNSEEN, _INSIDE = 0.1, 0.35
+"""Share of what the views show of most Gaussians around the object, of which they show less where it is chance; and
+what they show on the object's pixels, relative to elsewhere, from which it is chance too."""
 _UNDER, _OVER = 5.0, 0.25
 """How far such Gaussians lie behind a filled surface, in tolerances, and before it, in sizes of the object, that go."""
 
@@ -85,15 +86,15 @@ def fill(
     surface = fuse([sight.grid() for sight in sights], SceneMaskConfig()) if sights else None
     openings = [] if surface is None else find_openings(sights, surface, thing)
     rest = (~member & placed.valid).cpu().numpy()
-    chance = rest & _by_chance(evidence)
+    chance, shown = rest & _by_chance(evidence), evidence.outside.cpu().numpy()
     closed: list[tuple[Opening, Closed]] = []
     for opening in tracked(openings, progress, "filling what the object hid", "surfaces"):
-        made = close(opening, sights, placed, rest & ~chance, paint)
+        made = close(opening, sights, placed, np.where(rest & ~chance, shown, 0), paint)
         if made is not None:
             closed.append((opening, made))
     gone = np.zeros(len(rest), bool)
     for opening, made in closed:
-        gone |= chance & _in_the_way(opening, made, placed.scene.gaussians.means, thing.size)
+        gone |= rest & (chance | made.doubtful) & _in_the_way(opening, made, placed.scene.gaussians.means, thing.size)
     kept = ~member.cpu().numpy() & ~gone
     gaussians = with_flakes(placed.scene.gaussians, kept, Flakes.joined([made.flakes for _, made in closed]))
     reason = None if closed else _reason(len(sights), len(openings))
@@ -125,7 +126,7 @@ def _by_chance(evidence: Evidence) -> np.ndarray:  # [N]
     outside, inside = evidence.outside.cpu().numpy(), evidence.inside.cpu().numpy()
     shown = outside[outside > 1]
     least = _UNSEEN * float(np.median(shown)) if len(shown) else 0.0
-    return np.asarray((outside <= least) | (inside > outside))
+    return np.asarray((outside <= least) | (inside > _INSIDE * outside))
 
 
 def _in_the_way(

@@ -34,6 +34,8 @@ _ONE_PLANE = 0.95
 _ROUND_BAND, _ROUND_TOLERANCE, _FLAT_BAND = 0.5, 0.02, 3.0
 """How far a round surface may lie from a plane and from what is found of it, in sizes of the object, and a flat one
 from its plane, in tolerances."""
+_BENDS = 3
+"""How often a round surface is bent: what is hidden of it is known better each time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +109,12 @@ def _openings_of(
     if sheet is None:
         return []
     if tolerance is None:
-        hidden = holes_of(look_at_sheet(sheet, sights), len(sights)) & _within(sheet, tree, _ROUND_BAND * thing.size)
-        if not hidden.any():
-            return []
-        sheet = replace(bent(sheet, hidden, surface, band), tolerance=_ROUND_TOLERANCE * thing.size)
+        sheet = replace(sheet, tolerance=_ROUND_TOLERANCE * thing.size)
+        for _ in range(_BENDS):
+            hidden = holes_of(look_at_sheet(sheet, sights), len(sights)) & _within(sheet, tree, band)
+            if not hidden.any():
+                return []
+            sheet = bent(replace(sheet, heights=np.zeros_like(sheet.heights)), hidden, surface, band)
     places = look_at_sheet(sheet, sights)
     labels, _ = ndimage.label(holes_of(places, len(sights)) & _within(sheet, tree, thing.size))
     found = []
@@ -121,7 +125,12 @@ def _openings_of(
         if each.sum() >= _FEWEST_CELLS and near and rim >= _RING:
             fine, cells = _finely(sheet, each, part, pixel_width(sights))
             found.append(Opening(bent(fine, cells, surface, band), cells, rim))
-    return found
+    # A round surface is only known well where most of it is hidden at once.
+    return found if tolerance is not None else sorted(found, key=lambda each: -_area(each))[:1]
+
+
+def _area(opening: Opening) -> float:
+    return float(opening.cells.sum() * opening.sheet.cell**2)
 
 
 def _within(sheet: Sheet, tree: cKDTree, distance: float) -> np.ndarray:  # [rows, columns]

@@ -21,7 +21,7 @@ _ROUNDS, _CRISP = 4, 1
 """Rounds at each scale, and how many of them, at the end, take votes of the middles of patches only."""
 _COARSEST = 6.0
 """Depth of the hole in pixels from which the search begins."""
-_FADE = 0.25
+_FADE = 0.1
 """Distance from the rim, in depths of the hole, over which a difference of colors fades."""
 _ALONG = 2.0
 """Standard deviation of the smoothing of such a difference along the rim, in pixels."""

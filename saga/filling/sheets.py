@@ -28,6 +28,8 @@ _FACING = 0.35
 """Cosine between the normals of a sheet and of a point that may belong to it, at least."""
 _RIM, _FEWEST_RIM, _RIM_POINTS = 0.6, 8, 400
 """Width of the rim that a surface is continued from, in sides of the hole; the fewest points of it, and the most."""
+_DEEPER = 0.1
+"""How far a continued surface may lie beyond the heights of its rim, in sides of the hole."""
 _STIFF = 1.0
 """Smoothing of the thin plate, in square cells."""
 _PLANES = 5
@@ -221,4 +223,5 @@ def bent(
     rows, columns = (np.arange(n) + 0.5 for n in hole.shape)
     grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
     found = sheet.cell * fitted(grid).reshape(hole.shape)
-    return replace(sheet, heights=np.clip(found, heights.min() - 0.5 * band, heights.max()))
+    deeper = _DEEPER * np.sqrt(hole.sum()) * sheet.cell
+    return replace(sheet, heights=np.clip(found, heights.min() - deeper, heights.max() + deeper))

@@ -155,6 +155,8 @@ class ExportBody:
     prune: bool = False
     refit_boundary: bool = False
     """Whether colors and opacities at the object's border are fit anew, for less of a halo."""
+    fill: bool = False
+    """Whether the surfaces that the object leaves open in the rest are closed."""
 
 
 @dataclass

@@ -29,6 +29,7 @@ def export_object(
     split_boundary: bool = False,
     prune: bool = False,
     refit_boundary: bool = False,
+    fill: bool = False,
 ) -> None:
     """Writes an object, the rest, masks of all views and a preview; see `saga.export.write_segmentation`.
 
@@ -41,13 +42,14 @@ def export_object(
         split_boundary: whether Gaussians that stick out of the object are split.
         prune: whether what is hidden inside it, or floats apart, is left out.
         refit_boundary: whether colors and opacities at the border are fit anew, for less of a halo.
+        fill: whether the surfaces that it leaves open in the rest are closed (docs/fill.md).
 
     Raises:
         SagaError: nothing is selected, there is no such object, or the files cannot be written.
     """
     with session.lock:
         found = session.segmentation(name)
-    write_segmentation(found, session.placed, folder, masks, split_boundary, prune, refit_boundary, format)
+    write_segmentation(found, session.placed, folder, masks, split_boundary, prune, refit_boundary, format, fill=fill)
 
 
 def export_objects(session: Session, folder: str | Path, *, format: ExportFormat | None = None) -> None:

@@ -29,6 +29,12 @@ def test_an_object_and_the_rest_share_the_scene(session: Session, middle_of, tin
     assert len(list((tmp_path / "ball" / "masks").iterdir())) == len(tiny_scene.cameras)
 
 
+def test_the_rest_is_filled_when_that_is_asked_for(session: Session, middle_of, tmp_path: Path):
+    session.click(VIEW, middle_of("atlas"))
+    export_object(session, tmp_path / "atlas", masks=False, fill=True)
+    assert PlyData.read(tmp_path / "atlas" / "rest.ply")["vertex"]["filled"].sum() > 10
+
+
 def test_all_objects_go_into_one_folder_with_labels(session: Session, middle_of, tmp_path: Path):
     with pytest.raises(SagaError, match="expected objects to write"):
         export_objects(session, tmp_path / "none")
