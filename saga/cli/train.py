@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,10 @@ def train_opened(
     # The field, and beside it the state of the run: the features and the two moments of each.
     numbers = len(scene.gaussians) * config.dimensions
     require_room(target, 4 * numbers * (4 if config.iterations else 1))
-    source = masks.open(scene, device, join)
+    with warnings.catch_warnings():
+        if config.box is not None:  # views that do not show it are left out, and their masks are no mistake
+            warnings.filterwarnings("ignore", message=".*masks that belong to no view are left out")
+        source = masks.open(scene, device, join)
     field = train_field(scene, source, config, device, target.with_name(f"{target.name}.checkpoint"))
     field.save(target)
     if regions:

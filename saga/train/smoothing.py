@@ -14,7 +14,7 @@ from saga.raster import Geometry, SparseRows
 
 _PIECE = 1 << 18
 """Gaussians whose neighbors are put in order at a time."""
-_COLUMNS = 8
+_COLUMNS = 4
 """Columns that are averaged at a time."""
 
 

@@ -63,6 +63,19 @@ def test_a_region_has_a_field_of_its_own_which_answers_clicks_in_it(saga_train, 
     )
 
 
+def test_views_that_do_not_show_a_region_are_left_out_without_a_warning(saga_train, folder: Path) -> None:
+    cameras = json.loads((folder / "transforms.json").read_text())
+    away = np.array(cameras["frames"][0]["transform_matrix"]) @ np.diag([1.0, -1, -1, 1])
+    cameras["frames"][0]["transform_matrix"] = away.tolist()
+    (folder / "transforms.json").write_text(json.dumps(cameras))
+    done = saga_train(
+        folder / "scene.ply", "--region", "-0.2,-0.2,-0.1,0.6,0.6,0.5", "--masks", folder / "instances", "--no-join",
+        "--iterations", 0, "--align", "none", *QUICK,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "6 views" in done.out and "5 of the views show it" in done.out and "warning" not in done.err
+
+
 @pytest.mark.parametrize("box", ["1,2,3", "0,0,0,0,1,1", "900,900,900,901,901,901"])
 def test_a_region_that_is_none_is_refused(saga_train, folder: Path, box: str) -> None:
     before = _files(folder)
