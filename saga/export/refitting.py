@@ -131,7 +131,7 @@ def _colors(
     old, new, shown = old[known], new[known], seen.shown[known]
     # With other opacities the object shows the same colors in other shares.
     scale = np.asarray(new.sum(1)) / np.maximum(np.asarray(old.sum(1)), 1e-6)
-    off = np.asarray(new.sum(1)) * seen.color[known] - scale * shown
+    off = np.asarray(new.sum(1)) * seen.color[known].astype(np.float64) - scale * shown
     trust = np.sqrt(seen.trust[known] * np.minimum(1, _ODD / np.maximum(np.abs(off).max(1), 1e-9)))
     matrix = (diags(trust) @ new[:, asked]).tocsr()
     solved = [lsmr(matrix, trust * channel, damp=np.sqrt(_OLD_COLOR), maxiter=_STEPS)[0] for channel in off.T]
