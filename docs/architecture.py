@@ -29,7 +29,11 @@ LAYERS: list[dict[str, str]] = [
         "filling": "what an object hid",
         "cleaning": "what should go, and why",
     },
-    {"export": "PLYs, masks, label maps, pictures", "demo": "embedded scenes with exact labels"},
+    {
+        "assets": "objects upright, with meshes",
+        "export": "PLYs, masks, label maps, pictures",
+        "demo": "embedded scenes with exact labels",
+    },
     {"methods": "the base class, the registry, a folder for each method", "words": "objects by their names"},
     {
         "evaluate": "overlaps, prompts, datasets, tables",
@@ -57,6 +61,7 @@ COLORS = {
     "query": "#d5e3b5",
     "filling": "#f6d9b8",
     "cleaning": "#e6e2d3",
+    "assets": "#cfe3ef",
     "export": "#cfe3ef",
     "demo": "#cfe3ef",
     "methods": "#efd0e2",

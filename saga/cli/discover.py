@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from saga.cli.assets import AssetInputs
 from saga.cli.inputs import CameraInputs, MaskInputs, refuse
 from saga.cli.options import (
     Assignments,
@@ -47,6 +48,7 @@ def discover(
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
     words: Flattened[NameInputs] = NameInputs(),  # noqa: B008 (frozen)
+    engines: Flattened[AssetInputs] = AssetInputs(),  # noqa: B008 (frozen)
     config: Config,
 ) -> None:
     """Cut a whole scene into objects.
@@ -72,6 +74,7 @@ def discover(
 
     began, device = time.perf_counter(), cameras.choose_device()
     require_format(format)
+    asset = engines.config()
     if method == "saga":
         masks.refuse(method, "masks", "sam", "cache")
         refuse("--propagate", masks.propagate or None, method)
@@ -112,7 +115,7 @@ def discover(
     folder = out or free_name("objects")
     write_objects(
         named, loaded, folder, label_maps=True, report=report, format=format, labels_in_ply=labels_in_ply,
-        ranking=ranking,
+        ranking=ranking, asset=asset,
     )  # fmt: skip
     shared = sum(sizes.values()) / max(1, len(loaded.gaussians))
     supports = sum(each.report["kind"] == "support" for each in named.values())
@@ -128,7 +131,7 @@ def command_line(args: Sequence[str]) -> tuple[str, dict[str, Any]]:
     method = method if method in method_names() else "disconerf"
     own = DiscoveryConfig if method == "saga" else config_of(method)
     prog = "saga-discover" if method == "disconerf" else f"saga-discover --method {method}"
-    taken = {each.name for inputs in (CameraInputs, MaskInputs, NameInputs) for each in fields(inputs)}
+    taken = {each.name for inputs in (CameraInputs, MaskInputs, NameInputs, AssetInputs) for each in fields(inputs)}
     clashes = any(each.name in taken for each in fields(own))  # such options keep the prefix of the config
     return prog, {"config": own if clashes else flattened(own)}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from saga.cli.assets import AssetInputs
 from saga.cli.inputs import CameraInputs, MaskInputs, refuse
 from saga.cli.options import (
     Assignments,
@@ -67,6 +68,7 @@ def segment(
     cameras: Flattened[CameraInputs] = CameraInputs(),  # noqa: B008 (frozen)
     masks: Flattened[MaskInputs] = MaskInputs(),  # noqa: B008 (frozen)
     words: Flattened[TextInputs] = TextInputs(),  # noqa: B008 (frozen)
+    engines: Flattened[AssetInputs] = AssetInputs(),  # noqa: B008 (frozen)
     config: Config,
 ) -> None:
     """Segment one object: from a prompt in one view to the object's Gaussians and its mask in every view.
@@ -109,6 +111,7 @@ def segment(
         raise SagaError(f"--field and --region: expected one of them, found {field} and {region}; leave one out.")
     require_format(format)
     require_inpainter(inpainter, fill)
+    asset = engines.config()
     masks.refuse_propagation()
     if words.text is not None:
         require_discovery(method)
@@ -152,7 +155,7 @@ def segment(
         own = folder / result.report["name"] if all_levels else folder
         result.save(
             own, split_boundary=split_boundary, refit_boundary=refit_boundary, prune=prune, format=format,
-            ranking=ranking, fill=fill, inpainter=inpainter,
+            ranking=ranking, fill=fill, inpainter=inpainter, asset=asset,
         )  # fmt: skip
         times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
         default = " the default," if all_levels and result.report["default"] else ""

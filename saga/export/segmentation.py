@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saga.assets.config import HULL, MANIFEST, MESH, AssetConfig
 from saga.cleaning.pruning import floating_members, hidden_members
 from saga.errors import EmptySelectionError, SagaError
 from saga.export import boundary
@@ -29,6 +30,7 @@ from saga.files.names import folded, safe_name
 from saga.files.transaction import staged_folder
 from saga.raster import DeviceScene
 from saga.runtime.background import Background
+from saga.runtime.progress import tracked
 from saga.scene import Camera, Gaussians, Scene
 from saga.scene.format_names import ExportFormat
 
@@ -38,11 +40,14 @@ if TYPE_CHECKING:
 
 _SPLATS = tuple(f"{name}{ending}" for name in ("object", "rest") for ending in ENDINGS)
 _RANKING = "ranking.png"
-_SEGMENTATION = (*_SPLATS, "segmentation.npz", "preview.png", _RANKING, "report.json", "masks/*.png")
+_ASSET_FILES = (*(f"object{ending}" for ending in ENDINGS), MESH, HULL, MANIFEST)
+_ASSET = tuple(f"asset/{name}" for name in _ASSET_FILES)
+_SEGMENTATION = (*_SPLATS, *_ASSET, "segmentation.npz", "preview.png", _RANKING, "report.json", "masks/*.png")
 _OBJECT_FILES = tuple(f"objects/*{ending}" for ending in ENDINGS)
 _LABELED, _STAGE = "labeled.ply", "objects.usd"
 _OBJECT_PICTURES = ("overview.png", _RANKING, "label_maps/*.png")
-_OBJECTS = (*_OBJECT_FILES, _LABELED, _STAGE, "labels.npy", FACTS, *_OBJECT_PICTURES, "report.json")
+_ASSETS = tuple(f"assets/*/{name}" for name in _ASSET_FILES)
+_OBJECTS = (*_OBJECT_FILES, *_ASSETS, _LABELED, _STAGE, "labels.npy", FACTS, *_OBJECT_PICTURES, "report.json")
 
 
 def write_segmentation(
@@ -57,6 +62,7 @@ def write_segmentation(
     ranking: np.ndarray | None = None,  # [h, w, 3] uint8
     fill: bool = False,
     inpainter: Inpainter | str = "patches",
+    asset: AssetConfig | None = None,
 ) -> None:
     """Writes one segmentation into the folder `out`.
 
@@ -76,6 +82,8 @@ def write_segmentation(
     then shows the rest with and without. None of the four touches the other files; report.json says what they did under
     "export".
 
+    With `asset`, also the folder asset/: the object for engines (`asset_files.write_asset`).
+
     The files appear together when all are written; until then an earlier segmentation in `out` stays, and
     other files there are never touched. Renders on the device of the scene, else on that of the segmentation.
 
@@ -86,6 +94,8 @@ def write_segmentation(
     device_scene = DeviceScene.of(scene, segmentation.tensor.mask.device)
     scene = device_scene.scene
     member, rows = segmentation.tensor.mask.to(device_scene.device), segmentation.mask
+    if asset is not None:
+        _require_mesh_writer()
     _require_members(out, rows, "prompt where the object is in full view, or lower the threshold")
     written = usable_format(format, scene.gaussians)
     timings: dict[str, float] = {}
@@ -118,6 +128,11 @@ def write_segmentation(
                 if filling is not None:
                     rest = DeviceScene(replace(scene, gaussians=filling.gaussians), str(device_scene.device))
                 pictures.write(stage / "preview.png", draw_preview(device_scene, camera, member, prompt, rest))
+        if asset is not None:
+            from saga.export import asset_files  # loaded when needed, as for all objects below
+
+            with _timed(timings, "write_asset"):
+                asset_files.write_asset(device_scene, parts.gaussians, kept, stage / "asset", written, asset)
         plys.result()
         facts = {**cleaned, **({} if filling is None else {"fill": filling.report})}
         _write_report(segmentation, timings, facts, stage / "report.json")
@@ -132,6 +147,7 @@ def write_objects(
     format: ExportFormat | None = None,
     labels_in_ply: bool = False,
     ranking: np.ndarray | None = None,  # [h, w, 3] uint8
+    asset: AssetConfig | None = None,
 ) -> None:
     """Writes a batch of segmentations, name -> segmentation, into the folder `out`.
 
@@ -144,6 +160,8 @@ def write_objects(
     or 16 with more than 255 objects. A `report` of JSON values becomes report.json, and `ranking`, a contact sheet of
     what words say of the objects, ranking.png.
 
+    With `asset`, each object for engines too, in assets/<name>/ (`asset_files.write_asset`).
+
     Appears together, as `write_segmentation` does. An object without Gaussians has no file, which a warning says.
     Raises EmptySelectionError when there is nothing to write at all, SagaError when a name is no file name, `out` holds
     anything but an earlier batch, or cannot be written.
@@ -154,6 +172,8 @@ def write_objects(
     if empty:
         warnings.warn(f"{out}: nothing is selected of {', '.join(empty)}, so there is no file of it", stacklevel=2)
     _check_names(list(segmentations))
+    if asset is not None:
+        _require_mesh_writer()
     device_scene = DeviceScene.of(scene, next(iter(segmentations.values())).tensor.mask.device)
     scene = device_scene.scene
     written = usable_format(format, scene.gaussians)
@@ -165,6 +185,14 @@ def write_objects(
             write_usd(scene, segmentations, stage / _STAGE)
         for name, segmentation in segmentations.items() if written != "usd" else ():
             write_splats(scene.gaussians, segmentation.mask, stage / "objects" / name, written)
+        if asset is not None:
+            from saga.assets.upright import Uprights
+            from saga.export import asset_files
+
+            uprights, filled = Uprights(device_scene, asset), [each for each in segmentations if each not in empty]
+            for name in tracked(filled, False, "objects for engines", "objects"):
+                place, own = stage / "assets" / name, segmentations[name].mask
+                asset_files.write_asset(device_scene, scene.gaussians, own, place, written, asset, uprights)
         np.save(stage / "labels.npy", labels)
         write_json(stage / FACTS, describe_objects(segmentations, scene.gaussians))
         if labels_in_ply:
@@ -182,6 +210,13 @@ def write_objects(
             pictures.write(stage / _RANKING, ranking)
         if report is not None:
             write_json(stage / "report.json", dict(report))
+
+
+def _require_mesh_writer() -> None:
+    """Raises SagaError when objects for engines cannot be written here: known before the work, not after it."""
+    from saga.assets.glb import require_trimesh
+
+    require_trimesh()
 
 
 def _asked_in(report: Mapping[str, Any], scene: Scene) -> Camera | None:

@@ -45,10 +45,11 @@ def write_splats(
     stem: Path,
     format: ExportFormat,
     cameras: Sequence[Camera] = (),
+    up: np.ndarray | None = None,  # [3]
 ) -> None:
     """Writes some Gaussians into `stem` with the ending of the format; nothing when there are none.
 
-    In USD the cameras tell which way is up. Raises SagaError when the file cannot be written.
+    In USD the cameras tell which way is up, where `up` does not. Raises SagaError when the file cannot be written.
     """
     if not member.any():
         return
@@ -56,6 +57,6 @@ def write_splats(
     if format != "usd" and (format_by_name(path) or "ply") != format:
         raise SagaError(f"{stem.name!r}: expected a name that is no ending of another format; name it otherwise.")
     if format == "usd":
-        write_stage(path, {stem.name: (gaussians, member)}, cameras)
+        write_stage(path, {stem.name: (gaussians, member)}, cameras, up)
     else:
         gaussians.write(path, member)

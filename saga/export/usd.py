@@ -18,7 +18,7 @@ from saga.errors import EmptySelectionError, SagaError
 from saga.files.transaction import atomic_path
 from saga.raster import DeviceScene
 from saga.scene import Camera, Gaussians, Scene
-from saga.scene.orbit import guess_up
+from saga.scene.orbit import camera_up, guess_up
 from saga.scene.spherical_harmonics import MAX_COEFFICIENTS
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ ROOT = "scene"
 _ENDINGS = (".usd", ".usda", ".usdc")
 _REACH = 3.0
 """Standard deviations of a Gaussian that its extent holds."""
-_LEVEL = 0.3
-"""Length of the mean of the cameras' up directions from which on it tells which way is up."""
 _UPRIGHT = {
     (1, 1): ("Y", (0, 0, 0)), (1, -1): ("Y", (180, 0, 0)),
     (2, 1): ("Z", (0, 0, 0)), (2, -1): ("Z", (180, 0, 0)),
@@ -68,8 +66,13 @@ def write_usd(
     write_stage(Path(path), {name: (scene.gaussians, each.mask) for name, each in objects.items()}, scene.cameras)
 
 
-def write_stage(path: Path, parts: Mapping[str, Part], cameras: Sequence[Camera]) -> None:
-    """Writes a stage with a prim for each part; see `write_usd`, whose errors it raises."""
+def write_stage(
+    path: Path,
+    parts: Mapping[str, Part],
+    cameras: Sequence[Camera],
+    up: np.ndarray | None = None,  # [3]
+) -> None:
+    """Writes a stage with a prim for each part; `up` counts more than cameras. Raises what `write_usd` does."""
     pxr = require_usd()
     if path.suffix.lower() not in _ENDINGS:
         raise SagaError(f"{path}: expected the name of a USD file, found another; end it with .usd, .usda or .usdc.")
@@ -77,7 +80,7 @@ def write_stage(path: Path, parts: Mapping[str, Part], cameras: Sequence[Camera]
     kept = {name: part for name, part in kept.items() if part[1].any()}
     if not kept:
         raise EmptySelectionError(f"{path}: expected at least one object to write, found none; select something first.")
-    axis, turn = _upright(next(iter(kept.values()))[0], cameras)
+    axis, turn = _upright(next(iter(kept.values()))[0], cameras, up)
     stage = pxr.Usd.Stage.CreateInMemory()
     pxr.UsdGeom.SetStageUpAxis(stage, axis)
     pxr.UsdGeom.SetStageMetersPerUnit(stage, 1.0)
@@ -156,13 +159,15 @@ def _spread(
     return np.stack([np.sqrt(sum((a * s) ** 2 for a, s in zip(row, scales.T, strict=True))) for row in rows], axis=1)
 
 
-def _upright(gaussians: Gaussians, cameras: Sequence[Camera]) -> tuple[str, tuple[int, int, int]]:
+def _upright(
+    gaussians: Gaussians,
+    cameras: Sequence[Camera],
+    up: np.ndarray | None,  # [3]
+) -> tuple[str, tuple[int, int, int]]:
     """Returns the stage's up axis, and the degrees about x, y and z that bring the scene's up direction there."""
-    tops = np.array([-camera.world_to_camera[1, :3] for camera in cameras]).reshape(-1, 3)
-    lengths = np.linalg.norm(tops, axis=1, keepdims=True)  # poses of a moved frame have its scale
-    up = (tops / lengths).sum(axis=0) / max(1, len(tops))
-    if not np.linalg.norm(up) >= _LEVEL:
-        up = guess_up(gaussians)
+    if up is None:
+        held = camera_up(cameras)
+        up = guess_up(gaussians) if held is None else held
     axis = int(np.abs(up).argmax())
     return _UPRIGHT[axis, 1 if up[axis] > 0 else -1]
 

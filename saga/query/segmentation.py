@@ -15,6 +15,7 @@ from saga.errors import SagaError
 from saga.runtime.sets import size_of
 
 if TYPE_CHECKING:
+    from saga.assets.config import AssetConfig
     from saga.filling import Inpainter
     from saga.raster.device_scene import DeviceScene
     from saga.scene import Scene
@@ -77,6 +78,7 @@ class Segmentation:
         ranking: np.ndarray | None = None,  # [h, w, 3] uint8
         fill: bool = False,
         inpainter: Inpainter | str = "patches",
+        asset: AssetConfig | None = None,
     ) -> None:
         """Writes object.* and rest.*, segmentation.npz, masks, preview.png and report.json into a folder.
 
@@ -91,6 +93,7 @@ class Segmentation:
             ranking: a contact sheet of what words found, which becomes ranking.png.
             fill: whether the surfaces that the object leaves open in the rest are closed (docs/fill.md).
             inpainter: what fills their pictures then: a function (`saga.filling.Inpainter`), or the name of one.
+            asset: how the object stands for engines (`saga.assets.AssetConfig`), which it is then written for too.
 
         Raises:
             SagaError: no scene is known, or as `saga.export.write_segmentation`.
@@ -98,7 +101,7 @@ class Segmentation:
         export = import_module("saga.export")  # a floor above, which queries do not import
         known = self._known(scene)
         export.write_segmentation(
-            self, known, folder, masks, split_boundary, prune, refit_boundary, format, ranking, fill, inpainter
+            self, known, folder, masks, split_boundary, prune, refit_boundary, format, ranking, fill, inpainter, asset
         )
 
     def to_open3d(self, scene: Scene | DeviceScene | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,6 +21,8 @@ _MODE_SAMPLE, _MODE_DIRECTIONS = 10_000, 256
 # ball are spread so evenly that 0.09 of them lie this close to any one.
 _GROUND_SHARE = 0.3
 _ALIKE_COSINE = 0.91
+_TOPS_AGREE = 0.3
+"""Length of the mean of the cameras' up directions from which on it tells which way is up."""
 
 
 def orbit_cameras(gaussians: Gaussians, count: int, width: int, height: int) -> list[Camera]:
@@ -75,6 +78,15 @@ def look_at(
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
     return rigid_inverse(np.stack([right, np.cross(forward, right), forward], axis=1), position)
+
+
+def camera_up(cameras: Sequence[Camera]) -> np.ndarray | None:  # [3]
+    """Returns where the tops of the cameras point on the whole, unit float64 [3]; None where they do not agree."""
+    tops = np.array([-camera.world_to_camera[1, :3] for camera in cameras], np.float64).reshape(-1, 3)
+    lengths = np.linalg.norm(tops, axis=1, keepdims=True)  # poses of a moved frame have its scale
+    up = (tops / lengths).sum(axis=0) / max(1, len(tops))
+    length = float(np.linalg.norm(up))
+    return up / length if length >= _TOPS_AGREE else None
 
 
 def guess_up(gaussians: Gaussians) -> np.ndarray:  # [3]

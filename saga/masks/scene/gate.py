@@ -9,7 +9,7 @@ import numpy as np
 
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.grid import view_grid
-from saga.masks.scene.supports import find_supports
+from saga.masks.scene.supports import Support, find_supports
 from saga.masks.scene.surface import fuse
 from saga.raster import DeviceScene
 from saga.scene.camera import Camera
@@ -22,16 +22,21 @@ _LENIENCE = 0.5
 
 
 def may_have_support(scene: DeviceScene, cameras: Sequence[Camera], config: SceneMaskConfig) -> bool:
-    """Looks for a support on a coarse surface from a few of the cameras, with shares half as high."""
+    """Whether there are supports on a coarse surface."""
+    return bool(likely_supports(scene, cameras, config))
+
+
+def likely_supports(scene: DeviceScene, cameras: Sequence[Camera], config: SceneMaskConfig) -> list[Support]:
+    """Looks for supports on a coarse surface from a few of the cameras, with shares half as high."""
     few = [cameras[i] for i in np.unique(np.linspace(0, len(cameras) - 1, _VIEWS).round().astype(int))]
     side = round(_SIDE_SHARE * config.grid_side)
     surface = fuse([view_grid(scene.operator(c.name), scene.picture(c.name), side) for c in few], config)
     if surface is None:
-        return False
+        return []
     lenient = replace(
         config,
         support_share=_LENIENCE * config.support_share,
         least_load=_LENIENCE * config.least_load,
         most_load=config.most_load / _LENIENCE,
     )
-    return bool(find_supports(surface, lenient, np.random.default_rng(config.seed)))
+    return find_supports(surface, lenient, np.random.default_rng(config.seed))
