@@ -12,12 +12,14 @@ import pytest
 import saga
 
 PACKAGES = [
-    "saga", "saga.batch", "saga.cleaning", "saga.demo", "saga.evaluate", "saga.export", "saga.masks", "saga.methods",
+    "saga", "saga.assets", "saga.batch", "saga.cleaning", "saga.demo", "saga.evaluate", "saga.export",
+    "saga.masks", "saga.methods",
     "saga.methods.disconerf", "saga.methods.sa3d", "saga.methods.sanerf_hq", "saga.methods.sgisrf",
     "saga.postprocess", "saga.query", "saga.raster", "saga.scene", "saga.server", "saga.session",
     "saga.train", "saga.viewer",
 ]  # fmt: skip
 CONFIGS = [
+    "saga.assets.config",
     "saga.cleaning.strengths", "saga.masks.config", "saga.query.config", "saga.train.config", "saga.methods.registry",
     "saga.methods.sa3d.config",
     "saga.methods.sanerf_hq.config", "saga.methods.sgisrf.config", "saga.methods.disconerf.config",

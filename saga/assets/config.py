@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
 
 from saga.errors import SagaError
 
 MESH, HULL, MANIFEST = "collision.glb", "hull.glb", "asset.json"
 """Names of files."""
 Origin = Literal["base", "center", "scene"]
-_AXES = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
+_AXES: dict[str, tuple[float, ...]] = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
+_SHORTEST = 1e-9
+"""Of a vector that has a direction."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,19 @@ class AssetConfig:
         """Raises SagaError for values that mean nothing."""
         if self.up != "auto":
             self.direction()
-        if not (np.isfinite(self.scale) and self.scale > 0):
+        if not (math.isfinite(self.scale) and self.scale > 0):
             raise SagaError(f"scale: expected units per meter, more than 0, found {self.scale}; measure something.")
 
-    def direction(self) -> np.ndarray:  # [3]
-        """Returns the up direction that was given, unit float64 [3]. Raises SagaError when it is none."""
-        sign, axis = (-1, self.up[1:]) if self.up[:1] in ("-", "+") and self.up[1:] in _AXES else (1, self.up)
-        sign = 1 if self.up[:1] == "+" else sign
+    def direction(self) -> tuple[float, float, float]:
+        """Returns the up direction that was given, of length 1. Raises SagaError when it is none."""
+        sign = -1.0 if self.up[:1] == "-" and self.up[1:] in _AXES else 1.0
+        axis = self.up[1:] if self.up[:1] in ("-", "+") and self.up[1:] in _AXES else self.up
         try:
-            values = sign * np.array(_AXES[axis] if axis in _AXES else [float(v) for v in self.up.split(",")], float)
+            values = _AXES.get(axis) or tuple(float(value) for value in self.up.split(","))
         except ValueError:
-            values = np.zeros(0)
-        length = np.linalg.norm(values)
-        if values.shape != (3,) or not np.isfinite(length) or length < 1e-9:
+            values = ()
+        length = math.hypot(*values)
+        if len(values) != 3 or not math.isfinite(length) or length < _SHORTEST:
             raise SagaError(f"up: expected auto, an axis such as -y, or x,y,z, found {self.up!r}; give one of them.")
-        return np.asarray(values / length)
+        x, y, z = (sign * value / length for value in values)
+        return x, y, z

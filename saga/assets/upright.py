@@ -47,7 +47,7 @@ class Uprights:
     ) -> Up:
         """Returns the up direction of an object, by the centers of its Gaussians."""
         if self._config.up != "auto":
-            return Up(self._config.direction(), "given")
+            return Up(np.array(self._config.direction()), "given")
         general = self._general
         found = [(height, each) for each in self._supports if (height := _stands_on(each, means)) is not None]
         for _, support in sorted(found, key=lambda pair: pair[0]):
