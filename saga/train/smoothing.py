@@ -57,10 +57,12 @@ def smoothed(
     values: Tensor,  # [N, C]
 ) -> None:
     """Replaces values by their averages, some columns and some rows at a time, so that no second array is as large."""
+    space = values.new_empty(len(values) * min(_COLUMNS, values.shape[1]))
     for part in values.split(_COLUMNS, dim=1):
-        before = part.contiguous() if part.shape[1] < values.shape[1] else part.clone()
-        for rows in torch.arange(len(values), device=values.device).split(_PIECE):
-            part[int(rows[0]) : int(rows[-1]) + 1] = average.render(before, rows)
+        before = space[: part.numel()].view_as(part).copy_(part)
+        for first in range(0, len(values), _PIECE):
+            rows = torch.arange(first, min(first + _PIECE, len(values)), device=values.device)
+            part[first : first + len(rows)] = average.render(before, rows)
 
 
 def _entries(
