@@ -1,6 +1,6 @@
 """What filling is worth where the exact scene without the object is known.
 
-    python benchmarks/fill.py [--layouts table room ...] [--scenes DATA/tabletop ...] [--objects 3] [--pictures FOLDER]
+    python benchmarks/fill.py [--layouts table room ...] [--scenes DATA/tabletop ...] [--objects 3] [--things mug ...] [--pictures FOLDER]
 
 The embedded scenes are made again with a thing left out, same surfaces, light without its shadow; of a folder with
 labels.npy and objects.json the rest is the truth, as what lies under its things is there. What no view shows is taken
@@ -75,33 +75,40 @@ def _unseen(scene: Scene) -> np.ndarray:  # [N] bool
     return (sum(placed.weight(camera) for camera in scene.cameras) < _UNSEEN).numpy()
 
 
-def _largest(labels: np.ndarray, names: dict[str, int], objects: int, grounds: Sequence[str]) -> list[str]:
-    """Evenly chosen things by their number of Gaussians."""
+def _chosen(
+    labels: np.ndarray,  # [N] integer
+    names: dict[str, int],
+    things: int | Sequence[str],
+    grounds: Sequence[str],
+) -> list[str]:
+    """The things of these names, or so many, evenly chosen by their number of Gaussians."""
+    if not isinstance(things, int):
+        return [name for name in things if name in names]
     order = sorted((n for n in names if n not in grounds), key=lambda n: -np.count_nonzero(labels == names[n]))
-    return [order[k] for k in np.unique(np.linspace(0, len(order) - 1, min(objects, len(order))).astype(int))]
+    return [order[k] for k in np.unique(np.linspace(0, len(order) - 1, min(things, len(order))).astype(int))]
 
 
-def demo_cases(layout: LayoutName, objects: int, gaussians: int) -> Iterator[Case]:
+def demo_cases(layout: LayoutName, things: int | Sequence[str], gaussians: int) -> Iterator[Case]:
     """Things of an embedded scene."""
     whole = make_scene(gaussians=gaussians, layout=layout)
     scene = Scene(whole.gaussians, whole.cameras)
     unseen = _unseen(scene)
     placed = DeviceScene(replace(scene, gaussians=_some(whole.gaussians, ~unseen)), "cpu")
     ground = next(iter(whole.names))
-    for name in _largest(whole.labels, whole.names, objects, [ground]):
+    for name in _chosen(whole.labels, whole.names, things, [ground]):
         others = whole.labels != whole.names[name]
         truth = make_scene(gaussians=gaussians, layout=layout, without=name).gaussians
         yield Case(layout, name, truth, unseen[others], placed, ~others[~unseen])
 
 
-def folder_cases(folder: Path, objects: int) -> Iterator[Case]:
+def folder_cases(folder: Path, things: int | Sequence[str]) -> Iterator[Case]:
     """Things of a scene on disk whose labels are known."""
     scene = load_scene(folder / "scene.ply")
     scene.cameras[:] = [replace(camera, image_path=None) for camera in scene.cameras]
     labels, names = np.load(folder / "labels.npy"), json.loads((folder / "objects.json").read_text())
     unseen = _unseen(scene)
     placed = DeviceScene(replace(scene, gaussians=_some(scene.gaussians, ~unseen)), "cpu")
-    for name in _largest(labels, names, objects, ["table", "floor"]):
+    for name in _chosen(labels, names, things, ["table", "floor"]):
         others = labels != names[name]
         yield Case(folder.name, name, _some(scene.gaussians, others), unseen[others], placed, ~others[~unseen])
 
@@ -190,6 +197,7 @@ def main(
     layouts: tuple[LayoutName, ...] = ("table", "room", "gallery", "garden", "clutter", "shelf", "kitchen"),
     scenes: tuple[Path, ...] = (),
     objects: int = 3,
+    things: tuple[str, ...] = (),
     gaussians: int = 100_000,
     pictures: Path | None = None,
 ) -> None:
@@ -197,8 +205,9 @@ def main(
     warnings.filterwarnings("ignore", message="fill: nothing")
     heads = ["scene", "object", "new", "seconds", "PSNR empty / color / filled", "SSIM", "PSNR, new views", "SSIM"]
     rows, values = [], []
-    cases = [demo_cases(layout, objects, gaussians) for layout in layouts]
-    for case in (each for some in [*cases, *(folder_cases(folder, objects) for folder in scenes)] for each in some):
+    wanted = things or objects
+    cases = [demo_cases(layout, wanted, gaussians) for layout in layouts]
+    for case in (each for some in [*cases, *(folder_cases(folder, wanted) for folder in scenes)] for each in some):
         results, seconds, count = measured(case, pictures)
         cells = [text for row in results for text in (_three(row[:3], ".1f"), _three(row[3:], ".2f"))]
         rows.append([case.scene, case.name, f"{count:,}", f"{seconds:.1f}", *cells])
