@@ -19,9 +19,10 @@ from saga.scene import Camera, Scene
 from saga.session import morphology, shapes
 from saga.session.asking import Question, ask, ask_words, first_choice, require_discovery
 from saga.session.bits import Bits
-from saga.session.keeping import Keeping, Outcome
+from saga.session.keeping import Outcome
 from saga.session.preparing import open_beside
 from saga.session.state import Color, Mode, NamedObject, combined
+from saga.session.strays import Strays
 from saga.words.answer import Answer as WordsAnswer
 from saga.words.ask import Model
 
@@ -31,7 +32,7 @@ _SAME_OBJECT = 0.8
 """IoU from which something found is an object that is kept already."""
 
 
-class Session(Keeping):
+class Session(Strays):
     """Selecting in one scene: every action is a method, takes effect at once and can be undone.
 
     Views are names of the scene's, or any `Camera`. A session may be used from several threads: one acts at a time.

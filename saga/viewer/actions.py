@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from saga.cleaning.strengths import Strengths
 from saga.errors import SagaError
 from saga.query import Prompt
 from saga.scene import Camera
@@ -139,6 +140,11 @@ class Actions(LongWork):
     def do_redo(self, tab: Tab, message: Message) -> Reply:
         """Does again."""
         return _told(self._session.redo())
+
+    def do_strays(self, tab: Tab, message: Message) -> Reply:
+        """Other strengths for what the scene is better without."""
+        asked = {str(kind): _number(value) for kind, value in message["strengths"].items()}
+        return _told(self._session.select_strays(Strengths(**asked)))
 
     # Objects
 

@@ -95,6 +95,17 @@ class LongWork:
         self.viewer.jobs.start(f'looking for "{text}"', work)
         return {}
 
+    def do_look_for_strays(self, tab: Tab, message: Message) -> Reply:
+        """Looks for what the scene is better without, and selects what is proposed."""
+
+        def work() -> str:
+            self._session.look_for_strays()
+            found = self._session.select_strays(self._session.strengths)
+            return f"{found.selected:,} Gaussians are proposed: hide them to see the scene without them"
+
+        self.viewer.jobs.start("looking for strays", work)
+        return {}
+
     def do_cancel(self, tab: Tab, message: Message) -> Reply:
         """Ends the job that runs."""
         self.viewer.jobs.cancel()

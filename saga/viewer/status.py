@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from saga.cleaning import KINDS
 from saga.methods import Segmenter
 from saga.methods.registry import method_names
 from saga.scene.format_names import ExportFormat
@@ -46,6 +47,7 @@ def status(viewer: Viewer) -> dict[str, Any]:
             "answers": [{"name": each.name, "score": each.score, "size": len(each.segmentation)} for each in answers],
             "chosen": -1 if asked is None else asked.chosen,
             "scores": _histogram(session),
+            "strays": _strays(session),
             "see": viewer.seen,
             "only": viewer.only,
             "views": [camera.name for camera in scene.cameras],
@@ -62,6 +64,23 @@ def status(viewer: Viewer) -> dict[str, Any]:
             "job": viewer.jobs.state,
             "method_ready": session.method is not None,
         }
+
+
+def _strays(session: Session) -> list[dict[str, Any]] | None:
+    if session.cleaning is None:
+        return None
+    counts = session.propose_strays().counts
+    return [
+        {
+            "name": kind.name,
+            "why": session.cleaning.untold.get(kind.name, kind.why),
+            "told": kind.name in session.cleaning.scores,
+            "color": "#" + bytes(kind.color).hex(),
+            "strength": session.strengths.of(kind.name),
+            "count": counts[kind.name],
+        }
+        for kind in KINDS
+    ]
 
 
 def _method_text(session: Session) -> str:

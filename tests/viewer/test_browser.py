@@ -436,3 +436,13 @@ def test_features_and_regions_are_made_from_the_page(chromium, kinds, tiny_folde
     assert page.complaints() == []
     page.context.close()
     bare.close()
+
+
+def test_strays_have_sliders(page, viewed) -> None:
+    page.page.evaluate("document.getElementById('saga-clean').open = true")
+    page.page.click("#saga-strays-look")
+    page.page.wait_for_function("document.querySelectorAll('#saga-strays input').length === 5", timeout=60_000)
+    slide = "const s = document.querySelector('#saga-strays [data-kind=unseen] input'); s.value = 100;"
+    page.page.evaluate(f"{slide} s.dispatchEvent(new Event('change'))")
+    page.page.wait_for_function("saga.state.strays[4].strength === 1 && saga.state.selected > 0", timeout=20_000)
+    assert len(viewed.session) == viewed.viewer.state()["selected"]

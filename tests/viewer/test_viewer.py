@@ -300,3 +300,20 @@ def test_words_select_what_is_like_them_and_say_so(viewed, toy, monkeypatch: pyt
     viewed.viewer.text_model = None
     monkeypatch.setattr("saga.words.open.find_model", lambda _: None)
     assert ask("mug").startswith("siglip2: expected this model of words on this machine, found none")
+
+
+def test_strays_are_looked_for_and_sliders_select_them(viewed) -> None:
+    page = Told()
+    assert viewed.viewer.state()["strays"] is None
+    viewed.viewer.receive(page, {"id": 1, "do": "look_for_strays"})
+    viewed.viewer.jobs.wait(60)
+    kinds = viewed.viewer.state()["strays"]
+    assert [kind["name"] for kind in kinds] == ["duplicates", "haze", "spikes", "floaters", "unseen"]
+    assert all(kind["told"] and kind["strength"] == 0.5 for kind in kinds)
+    viewed.viewer.receive(page, {"id": 2, "do": "strays", "strengths": {"unseen": 1}})
+    assert viewed.viewer.state()["strays"][-1]["count"] > 0
+    assert len(viewed.session) == sum(kind["count"] for kind in viewed.viewer.state()["strays"])
+    viewed.viewer.receive(page, {"id": 3, "do": "strays", "strengths": {kind["name"]: 0 for kind in kinds}})
+    assert len(viewed.session) == 0
+    viewed.viewer.receive(page, {"id": 4, "do": "strays", "strengths": {"dust": 1}})
+    assert "error" in page.messages[-1]

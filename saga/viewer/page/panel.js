@@ -50,6 +50,12 @@ saga.panel = {
         button("saga-merge", "Merge", "One object of those ticked", () => this.ticked("merge")), button("saga-delete", "Delete", "Take those ticked off the list", () => this.ticked("delete"))),
       make("div", { id: "saga-objects" }),
     );
+    const clean = part(
+      "saga-clean", "Clean", false,
+      row(does("saga-strays-look", "Look for strays", "Floaters, spikes, haze, what no view sees, duplicates: what is proposed is selected", "look_for_strays")),
+      make("div", { id: "saga-strays" }),
+      make("div", { className: "quiet" }, "See them hidden for the scene without; Object and rest saves it as rest."),
+    );
     const methods = part(
       "saga-methods", "Method", false,
       row((this.methods = choice("saga-method", {}, (value) => saga.act("method", { value })))),
@@ -78,7 +84,7 @@ saga.panel = {
       make("button", { className: "small", textContent: "◐", id: "saga-theme", title: "Light or dark (N)", onclick: () => this.theme() }),
       make("button", { className: "small", textContent: "?", id: "saga-help-button", title: "Keys (?)", onclick: () => saga.keys.help() }),
       make("button", { className: "small", textContent: "–", id: "saga-fold", title: "Fold this panel", onclick: () => this.element.classList.toggle("closed") }));
-    this.element = make("div", { id: "saga-panel", className: "card" }, header, make("div", { className: "body" }, this.count, select, see, objects, methods, out));
+    this.element = make("div", { id: "saga-panel", className: "card" }, header, make("div", { className: "body" }, this.count, select, see, objects, clean, methods, out));
     this.job = make("div", { id: "saga-job", className: "card hidden" }, make("div", { id: "saga-job-text" }), make("progress", { max: 1 }), row(does("saga-cancel", "Cancel", "", "cancel")));
     this.status = make("div", { id: "saga-status", className: "card" }, "Connecting …");
     this.root = make("div", { id: "saga" }, this.element, this.job, this.status);
@@ -194,6 +200,7 @@ saga.panel = {
     at("saga-hover").checked = saga.hovering;
     at("saga-frames").checked = saga.frame.on;
     this.histogram(state.scores);
+    this.strays(state.strays);
     this.objects(state);
     this.fill(this.methods, state.methods, state.method);
     if (!this.formats.options.length) this.fill(this.formats, state.formats, state.format);
@@ -234,6 +241,27 @@ saga.panel = {
     });
     if (!this.sliding) document.getElementById("saga-threshold-value").value = Math.round(1000 * share);
     document.getElementById("saga-threshold-text").textContent = `scores above ${scores.value.toFixed(2)} are selected`;
+  },
+
+  strays(kinds) {
+    const box = document.getElementById("saga-strays");
+    if (!kinds) return box.replaceChildren();
+    if (!box.children.length) box.replaceChildren(...kinds.map((each) => saga.make("div", { className: "row", title: each.why, dataset: { kind: each.name } },
+      saga.make("span", { style: { background: each.color, width: "12px", height: "12px", borderRadius: "3px" } }),
+      saga.make("span", { style: { flex: "0 0 76px" } }, each.name),
+      saga.make("input", { type: "range", min: 0, max: 100, disabled: !each.told, style: { flex: "1 1 60px", minWidth: 0 }, onchange: () => this.clean() }),
+      saga.make("span", { className: "quiet" }))));
+    kinds.forEach((each, index) => {
+      const line = box.children[index];
+      if (document.activeElement !== line.querySelector("input")) line.querySelector("input").value = Math.round(100 * each.strength);
+      line.lastChild.textContent = each.told ? each.count.toLocaleString("en-US") : "not told";
+    });
+  },
+
+  clean() {
+    const strengths = {};
+    for (const line of document.querySelectorAll("#saga-strays > div")) strengths[line.dataset.kind] = line.querySelector("input").value / 100;
+    saga.act("strays", { strengths });
   },
 
   objects(state) {
