@@ -21,6 +21,8 @@ _FOOT_SHARE = 0.5
 """Least share of a part's plan that reaches down to the support: a handle hangs over it, a neighbor stands on it."""
 _FOOT_RISE = 4.0
 """Multiples of the height that counts as above the support up to which a column reaches down to it."""
+_LEAST_WIDTH = 3.0
+"""Half-width, in voxels, of what may have a neck: of a bicycle, all is as narrow, and its saddle no thing of its own."""
 _MARGIN = 2
 
 
@@ -89,7 +91,8 @@ def wide_parts(
     """Parts of a plan that necks join, from 1 on, 0 outside.
 
     The half-width of the plan at a place is its distance to the outside. Two parts stay apart where the widest path
-    between them is narrower, at its narrowest, than `neck` times the width of the narrower part.
+    between them is narrower, at its narrowest, than `neck` times the width of the narrower part, and both are wide
+    enough to tell.
     """
     width = ndimage.distance_transform_edt(np.pad(plan, 1))[1:-1, 1:-1]
     peaks = peak_local_max(width, min_distance=1, labels=plan.astype(int), exclude_border=False)
@@ -101,7 +104,8 @@ def wide_parts(
     owner = np.arange(len(peaks) + 1)
     for saddle, one, other in sorted(_saddles(basins, width), reverse=True):
         a, b = _root(owner, one), _root(owner, other)
-        if a != b and saddle >= neck * min(top[a], top[b]):
+        narrower = min(top[a], top[b])
+        if a != b and (saddle >= neck * narrower or narrower < _LEAST_WIDTH):
             owner[b] = a
             top[a] = max(top[a], top[b])
     roots = np.array([_root(owner, index) for index in range(len(owner))])

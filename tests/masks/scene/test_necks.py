@@ -34,6 +34,15 @@ def test_a_handle_is_no_part_of_its_own() -> None:
     assert wide_parts(pan, 0.5).max() == 1
 
 
+def test_what_is_thin_all_over_has_no_necks() -> None:
+    """Seen from above, a bicycle is a line with a saddle and a handlebar."""
+    y, x = np.mgrid[:40, :80]
+    frame = (y == 20) & (x >= 8) & (x < 72)
+    saddle = ((x - 25) / 6) ** 2 + ((y - 20) / 4) ** 2 <= 1
+    handlebar = (abs(x - 60) <= 1) & (abs(y - 20) <= 12)
+    assert wide_parts(frame | saddle | handlebar, 0.5).max() == 1
+
+
 def _touching(color: tuple[float, float, float]) -> str:
     first, second = Box((-0.2, 0, 0.1), (0.4, 0.4, 0.2), BLUE), Box((0.2, 0.36, 0.1), (0.4, 0.4, 0.2), color)
     return find_structure(make_surface([TABLE, first, second]), SceneMaskConfig()).description
