@@ -22,7 +22,7 @@ _FOOT_SHARE = 0.5
 _FOOT_RISE = 4.0
 """Multiples of the height that counts as above the support up to which a column reaches down to it."""
 _LEAST_WIDTH = 3.0
-"""Half-width, in voxels, of what may have a neck: of a bicycle, all is as narrow, and its saddle no thing of its own."""
+"""Half-width, in voxels, of what may have a neck: a bicycle is narrow all over, and its saddle no thing of its own."""
 _MARGIN = 2
 
 

@@ -13,6 +13,7 @@ from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.heights import Ground
 from saga.masks.scene.labels import Kind, Labels
 from saga.masks.scene.outlines import seam_strengths
+from saga.masks.scene.planes import fitted_plane
 from saga.masks.scene.surface import Surface
 
 _FEWEST = 100
@@ -22,6 +23,8 @@ _FEWEST_UPPER = 60
 _FEWEST_FLAT = 40
 _FLAT = 0.85
 """Cosine between a voxel's normal and the support's from which it belongs to a flat top."""
+_PARALLEL = 0.98
+"""Cosine between the normals of a flat top and the support, from which they count as parallel."""
 _LEVELS = 4
 """Fullest levels of an object that may be tops."""
 _FULL_LEVEL = 0.06
@@ -71,6 +74,8 @@ class _Carrier:
     points: np.ndarray  # [m, 3]
     heights: np.ndarray  # [m]
     """Height over the support, world units."""
+    up: np.ndarray  # [3]
+    """The support's normal."""
     flat: np.ndarray  # [m]
     """Whether a voxel faces as the support does."""
     cells: np.ndarray  # [m, 2]
@@ -83,6 +88,13 @@ class _Carrier:
     """Height over a top from which voxels are surely not the top, world units."""
     link: float
     """Distance at which voxels belong together, world units."""
+
+    def over(self, top: float) -> np.ndarray:  # [m]
+        """Height over the plane of the flat top at about one height, plus that: ground slopes under what is level."""
+        plane = fitted_plane(self.points[self.flat & (np.abs(self.heights - top) < self.distance)])
+        rise = float(plane.normal @ self.up)
+        parallel = abs(rise) > _PARALLEL
+        return np.asarray(np.sign(rise) * plane.heights(self.points) + top) if parallel else self.heights
 
     def plan(
         self,
@@ -105,8 +117,10 @@ def _carrier(
     cells = np.floor((places - places.min(0)) / (_PLAN_VOXELS * surface.side)).astype(int) + _MARGIN
     flat = surface.normals[members] @ plane.normal > _FLAT
     clearance, link = max(distance, 1.2 * surface.side), config.link_voxels * surface.side
-    heights, margin = each.heights[members], each.threshold[members]
-    return _Carrier(members, points, heights, flat, cells, margin, distance, clearance, link)
+    # A flat top is flat on uneven ground, too: one height of the ground counts under all of a thing.
+    upright, margin = plane.heights(points), each.threshold[members]
+    heights = upright - np.median(upright - each.heights[members])
+    return _Carrier(members, points, heights, plane.normal, flat, cells, margin, distance, clearance, link)
 
 
 def _thing_on_top(carrier: _Carrier, config: SceneMaskConfig) -> np.ndarray | None:  # [u]
@@ -127,7 +141,7 @@ def _thing_on_top(carrier: _Carrier, config: SceneMaskConfig) -> np.ndarray | No
 
 def _thing_over(carrier: _Carrier, top: float, config: SceneMaskConfig) -> np.ndarray | None:  # [u] of m
     """The first cluster over a top that stands on it, down to the top."""
-    heights = carrier.heights
+    heights = carrier.over(top)
     over = np.flatnonzero(heights > top + carrier.clearance)
     if len(over) < _FEWEST_UPPER:
         return None

@@ -8,7 +8,7 @@ on a support is set aside before the next plane is looked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,6 +41,19 @@ _BACK_DEPTH = 0.3
 and the floor under a table lies deeper."""
 _ONE_SHEET = 0.5
 """Least share of a plane's points inside its largest connected footprint."""
+_BENT = 1.1
+"""Times the footprint of the plane that a bent support has at least; with less it is a plane. Smoothing would lift it
+under thin things, such as a plate."""
+_ALIGNED = 0.85
+"""Cosine between a voxel's normal and the plane's from which a bent support may go on there."""
+_ROUNDS = 8
+"""The most rounds in which it grows."""
+_STEP_CELLS = 2
+"""Cells that it grows by in a round."""
+_SHEET_CELLS = 1.5
+"""Standard deviation of the smoothing of its surface, in cells."""
+_GROWN = 1.01
+"""Times the footprint of the last round from which another one is worth it."""
 _SIDES = 3
 """The most planes that are looked for at right angles to a support."""
 _RIGHT_ANGLE = 0.17
@@ -55,11 +68,11 @@ _BEYOND = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Support:
-    """A plane that things stand on."""
+    """A plane that things stand on, or a smooth surface near one, as a lawn."""
 
     plane: Plane
     heights: np.ndarray  # [V]
-    """Signed distance of every voxel."""
+    """Signed distance of every voxel from the plane, or from the smooth surface near it that things stand on."""
     distance: float
     """Inlier distance, world units."""
     cell: float
@@ -67,7 +80,7 @@ class Support:
     cells: np.ndarray  # [V, 2]
     """Footprint cell of every voxel, int64."""
     footprint: np.ndarray  # [rows, columns]
-    """The plane's largest connected patch, holes filled, bool."""
+    """Its largest connected patch, holes filled, bool."""
 
     @cached_property
     def extent(self) -> float:
@@ -130,8 +143,9 @@ def find_supports(
         say(f"plane {number}: share {share:.2f}, {load} -> {'support' if is_support else '-'}")
         if is_support:
             sides = _sides(surface, support, weight, left, config, rng, say)
-            supports += [support, *sides]
-            for each in (support, *sides):
+            found = [_bent(surface, support, weight), *sides]
+            supports += found
+            for each in found:
                 free &= ~(each.on_plane | (each.around & (each.heights > 0) & (each.heights < each.tallest)))
         left &= free & ~support.on_plane
     return supports
@@ -191,15 +205,67 @@ def _patch(surface: Surface, plane: Plane, distance: float) -> Support:
     cells = np.floor((places - places.min(0)) / cell).astype(np.int64)
     counts = np.zeros(cells.max(0) + 1)
     np.add.at(counts, tuple(cells[np.abs(heights) < distance].T), 1)
+    return Support(plane, heights, distance, cell, cells, _largest_patch(counts >= _FULL_CELL))
+
+
+def _largest_patch(
+    full: np.ndarray,  # [rows, columns]
+) -> np.ndarray:  # [rows, columns]
+    """The largest connected patch of cells, small gaps and holes filled; it may be empty."""
     pad = 8
-    full = ndimage.binary_closing(np.pad(counts >= _FULL_CELL, pad), iterations=3)
+    full = ndimage.binary_closing(np.pad(full, pad), iterations=3)
     full = ndimage.binary_opening(full, iterations=2)[pad:-pad, pad:-pad]
     patches, count = ndimage.label(full, np.ones((3, 3)))
     footprint = np.zeros(full.shape, bool)
     if count > 0:
         largest = 1 + int(np.argmax(np.bincount(patches.ravel())[1:]))
         footprint = ndimage.binary_fill_holes(patches == largest)
-    return Support(plane, heights, distance, cell, cells, footprint)
+    return footprint
+
+
+def _bent(
+    surface: Surface,
+    support: Support,
+    weight: np.ndarray,  # [V]
+) -> Support:
+    """A support that follows its surface as far as that goes on smoothly, as a lawn does; itself where it is a plane.
+
+    Heights become those over the smoothed surface, and what goes on from the footprint joins it.
+    """
+    flat = np.abs(surface.normals @ support.plane.normal) > _ALIGNED
+    grown = support
+    for _ in range(_ROUNDS):
+        own = grown.on_plane & grown.inside & flat
+        sheet = _sheet(support.cells, own, weight, support.heights)
+        heights = support.heights - sheet[tuple(support.cells.T)]
+        reached = ndimage.binary_dilation(grown.footprint, iterations=_STEP_CELLS)[tuple(support.cells.T)]
+        counts = np.zeros(support.footprint.shape)
+        np.add.at(counts, tuple(support.cells[reached & flat & (np.abs(heights) < support.distance)].T), 1)
+        patch = _largest_patch((counts >= _FULL_CELL) | grown.footprint)
+        before = grown.footprint.sum()
+        grown = replace(grown, heights=heights, footprint=patch)
+        if patch.sum() < _GROWN * before:
+            break
+    return grown if grown.footprint.sum() > _BENT * support.footprint.sum() else support
+
+
+def _sheet(
+    cells: np.ndarray,  # [V, 2]
+    own: np.ndarray,  # [V]
+    weight: np.ndarray,  # [V]
+    heights: np.ndarray,  # [V]
+) -> np.ndarray:  # [rows, columns]
+    """Smoothed height of a support's own voxels in each cell, and of the nearest ones where there are none."""
+    sums = []
+    for values in (weight, weight * heights):
+        total = np.zeros(cells.max(0) + 1)
+        np.add.at(total, tuple(cells[own].T), values[own])
+        sums.append(ndimage.gaussian_filter(total, _SHEET_CELLS, mode="constant"))
+    mass, moment = sums
+    known = mass > 1e-3 * mass.max()
+    sheet = np.where(known, moment / np.maximum(mass, 1e-12), 0.0)
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return np.asarray(sheet[tuple(nearest)])
 
 
 @dataclass(frozen=True)

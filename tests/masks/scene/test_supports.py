@@ -12,7 +12,7 @@ from saga.masks.scene.heights import ground
 from saga.masks.scene.supports import find_supports
 from saga.masks.scene.surface import Surface
 
-from .conftest import FIRST, PICTURE, RED, SECOND, TABLE, WALL, Box, make_surface
+from .conftest import FIRST, GREY, PICTURE, RED, SECOND, TABLE, WALL, Box, make_surface
 
 
 def _supports(surface: Surface) -> list[np.ndarray]:
@@ -57,6 +57,26 @@ def test_the_front_of_a_large_thing_is_no_wall(thickness: float) -> None:
     thing = Box((-0.4, 0, 0.7), (thickness, 1.2, 1.4))
     (normal,) = _supports(make_surface([TABLE, thing, SECOND], elevation=25.0, arc=140.0))
     assert normal[2] > 0.999
+
+
+class _Lawn(Box):
+    """A box whose faces rise and fall along x."""
+
+    def surfels(self) -> tuple[np.ndarray, np.ndarray]:
+        points, scales = super().surfels()
+        points[:, 2] += 0.06 * np.cos(1.5 * points[:, 0])
+        return points, scales
+
+
+def test_a_lawn_is_a_support_as_far_as_it_goes_and_what_stands_on_it_is_not_part_of_it() -> None:
+    lawn = _Lawn(TABLE.center, TABLE.sides, GREY)
+    surface = make_surface([lawn, replace(FIRST, center=(-0.4, 0, 0.2)), replace(SECOND, center=(0.45, 0.1, 0.14))])
+    (support,) = find_supports(surface, SceneMaskConfig(), np.random.default_rng(0))
+    color = np.abs(surface.lab[:, 1:]).max(1)
+    grass = (color < 5) & (np.abs(surface.points[:, :2]).max(1) < 1.1)
+    things = (color > 30) & (surface.points[:, 2] > 0.2)
+    assert (support.inside & support.on_plane)[grass].mean() > 0.95
+    assert not support.on_plane[things].any() and support.inside[things].mean() > 0.95
 
 
 def test_the_footprint_is_the_table(table_surface: Surface) -> None:
