@@ -1,6 +1,7 @@
 """What filling is worth where the exact scene without the object is known.
 
-    python benchmarks/fill.py [--layouts table room ...] [--scenes DATA/tabletop ...] [--objects 3] [--things mug ...] [--pictures FOLDER]
+    python benchmarks/fill.py [--layouts table room ...] [--scenes DATA/tabletop ...] [--objects 3] [--things mug ...]
+        [--pictures FOLDER]
 
 The embedded scenes are made again with a thing left out, same surfaces, light without its shadow; of a folder with
 labels.npy and objects.json the rest is the truth, as what lies under its things is there. What no view shows is taken

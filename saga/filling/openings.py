@@ -17,8 +17,8 @@ from saga.masks.scene.surface import Surface
 
 _ACROSS = 60
 """Cells along the size of the object where openings are looked for."""
-_RING = 0.6
-"""Least share of the rim of an opening that is seen as part of the surface."""
+_RING, _ROUND_RING = 0.6, 0.9
+"""Least share of the rim of an opening that is seen as part of the surface, of a plane and of a round one."""
 _REACH = 0.35
 """Distance of an opening from the object, at most, in sizes of the object."""
 _FEWEST_CELLS = 12
@@ -74,7 +74,7 @@ def find_openings(sights: Sequence[Sight], surface: Surface, thing: Object) -> l
     if not found or _are_pieces(found):
         middle = round_plane(surface, thing.points, thing.size)
         if middle is not None:
-            found = _openings_of(middle, None, sights, surface, thing) or found
+            found = _openings_of(middle, None, sights, surface, thing)
     sheets = [opening.sheet for opening in found]
     return [replace(opening, cells=opening.cells & _in_front(opening.sheet, sheets)) for opening in found]
 
@@ -125,8 +125,11 @@ def _openings_of(
         if each.sum() >= _FEWEST_CELLS and near and rim >= _RING:
             fine, cells = _finely(sheet, each, part, pixel_width(sights))
             found.append(Opening(bent(fine, cells, surface, band), cells, rim))
-    # A round surface is only known well where most of it is hidden at once.
-    return found if tolerance is not None else sorted(found, key=lambda each: -_area(each))[:1]
+    if tolerance is not None:
+        return found
+    # A round surface is only known well where most of it is hidden at once, and is seen all around.
+    largest = sorted(found, key=lambda each: -_area(each))[:1]
+    return [each for each in largest if each.rim >= _ROUND_RING]
 
 
 def _area(opening: Opening) -> float:
