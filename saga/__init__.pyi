@@ -1,4 +1,5 @@
 from .errors import SagaError as SagaError
+from .export import ExportConfig as ExportConfig
 from .methods import Segmenter as Segmenter
 from .opening import load_scene as load_scene
 from .query import Prompt as Prompt

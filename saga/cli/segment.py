@@ -102,6 +102,7 @@ def segment(
             usd-core, all others but ply gaussforge.
         assignments: Values of the method's config by their names, e.g. ball_query=false.
     """
+    from saga.export import ExportConfig
     from saga.query import Prompt
     from saga.raster import DeviceScene
     from saga.runtime.memory import give_back
@@ -111,7 +112,10 @@ def segment(
         raise SagaError(f"--field and --region: expected one of them, found {field} and {region}; leave one out.")
     require_format(format)
     require_inpainter(inpainter, fill)
-    asset = engines.config()
+    export = ExportConfig(
+        format=format, split_boundary=split_boundary, refit_boundary=refit_boundary, prune=prune, fill=fill,
+        inpainter=inpainter, asset=engines.config(),
+    )  # fmt: skip
     masks.refuse_propagation()
     if words.text is not None:
         require_discovery(method)
@@ -153,10 +157,7 @@ def segment(
         say(f"warning: {warning}")
     for result in [each for each in results if len(each)] or results[:1]:
         own = folder / result.report["name"] if all_levels else folder
-        result.save(
-            own, split_boundary=split_boundary, refit_boundary=refit_boundary, prune=prune, format=format,
-            ranking=ranking, fill=fill, inpainter=inpainter, asset=asset,
-        )  # fmt: skip
+        result.save(own, config=export, ranking=ranking)
         times = ", ".join(f"{name} {value:.1f}" for name, value in result.report["timings_ms"].items())
         default = " the default," if all_levels and result.report["default"] else ""
         say(f"{own}:{default} {len(result):,} of {len(loaded.gaussians):,} Gaussians ({times} ms)")

@@ -18,6 +18,7 @@ from saga.assets.config import HULL, MANIFEST, MESH, AssetConfig
 from saga.cleaning.pruning import floating_members, hidden_members
 from saga.errors import EmptySelectionError, SagaError
 from saga.export import boundary
+from saga.export.config import ExportConfig
 from saga.export.labeled import FACTS, describe_objects, merge_labels, with_labels
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
@@ -54,35 +55,21 @@ def write_segmentation(
     segmentation: Segmentation,
     scene: Scene | DeviceScene,
     out: str | Path,
-    masks: bool = True,
-    split_boundary: bool = False,
-    prune: bool = False,
-    refit_boundary: bool = False,
-    format: ExportFormat | None = None,
+    config: ExportConfig = ExportConfig(),  # noqa: B008 (frozen)
     ranking: np.ndarray | None = None,  # [h, w, 3] uint8
-    fill: bool = False,
-    inpainter: Inpainter | str = "patches",
-    asset: AssetConfig | None = None,
 ) -> None:
     """Writes one segmentation into the folder `out`.
 
-    object.* and rest.* in a `format`, by default the one that the scene came in (a PLY has every property of the
-    scene's, bit for bit; other formats may order Gaussians anew); segmentation.npz (mask bool [N] and scores float32
-    [N] in the scene's order); masks/<view's stem>.png for every view (0 / 255, in pixels of its photograph as it is on
-    disk; not with `masks=False`); preview.png; `ranking`, the contact sheet of what words found, as
-    ranking.png; report.json, with the milliseconds of writing beside those of
-    segmenting.
+    object.* and rest.* in the format of `config` (a PLY has every property of the scene's, bit for bit; other formats
+    may order Gaussians anew); segmentation.npz (mask bool [N] and scores float32 [N] in the scene's order);
+    masks/<view's stem>.png for every view (0 / 255, in pixels of its photograph as it is on disk); preview.png;
+    `ranking`, the contact sheet of what words found, as ranking.png; report.json, with the milliseconds of writing
+    beside those of segmenting.
 
     A selection of the whole scene has no rest, and of nothing no files at all. The two files share the scene's rows
-    between them, unless one asks for a clean object. `split_boundary` splits members across the object's border and
-    gives the rest what is seen there (`boundary.split_boundary`). `refit_boundary` fits colors and opacities at the
-    border to what the photographs show inside the object (`refitting.refit_boundary`). `prune` leaves out of the object
-    what is hidden inside it or floats apart from it (`cleaning.pruning`). Neither of these two changes the rest. `fill`
-    closes the surfaces that the object leaves open in the rest (`saga.filling.fill`), with an `inpainter`; the preview
-    then shows the rest with and without. None of the four touches the other files; report.json says what they did under
-    "export".
-
-    With `asset`, also the folder asset/: the object for engines (`asset_files.write_asset`).
+    between them, unless `config` asks for a clean object or a filled rest. Neither touches the other files; report.json
+    says what they did under "export". With an `asset` in `config`, there is also the folder asset/: the object for
+    engines (`asset_files.write_asset`).
 
     The files appear together when all are written; until then an earlier segmentation in `out` stays, and
     other files there are never touched. Renders on the device of the scene, else on that of the segmentation.
@@ -94,22 +81,24 @@ def write_segmentation(
     device_scene = DeviceScene.of(scene, segmentation.tensor.mask.device)
     scene = device_scene.scene
     member, rows = segmentation.tensor.mask.to(device_scene.device), segmentation.mask
-    if asset is not None:
+    if config.asset is not None:
         _require_mesh_writer()
     _require_members(out, rows, "prompt where the object is in full view, or lower the threshold")
-    written = usable_format(format, scene.gaussians)
+    written = usable_format(config.format, scene.gaussians)
     timings: dict[str, float] = {}
     require_room(out, _bytes(scene.gaussians, written, len(rows)) + rows.nbytes + segmentation.scores.nbytes)
     with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, Background(1) as background:
         # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
-        parts, kept, cleaned = _clean(member, device_scene, split_boundary, refit_boundary, prune, timings)
+        parts, kept, cleaned = _clean(member, device_scene, config, timings)
         _require_members(out, kept, "the object is gone when it is cleaned, write it as it was selected")
         if parts.member.all():
             warnings.warn(f"{out}: the whole scene is selected, so there is no rest", stacklevel=2)
-        filling = _fill(parts, device_scene, inpainter, timings) if fill and not parts.member.all() else None
+        filling = None
+        if config.fill and not parts.member.all():
+            filling = _fill(parts, device_scene, config.inpainter, timings)
         plys = background.submit(_write_both, parts, kept, filling, stage, written, scene, timings)
         np.savez(stage / "segmentation.npz", mask=rows, scores=segmentation.scores)
-        if masks:
+        if config.masks:
             with _timed(timings, "write_masks"), PngWriter() as pictures:
                 (stage / "masks").mkdir()
                 rendered, stems = render_masks(device_scene, scene.cameras, member), scene.stems
@@ -128,11 +117,11 @@ def write_segmentation(
                 if filling is not None:
                     rest = DeviceScene(replace(scene, gaussians=filling.gaussians), str(device_scene.device))
                 pictures.write(stage / "preview.png", draw_preview(device_scene, camera, member, prompt, rest))
-        if asset is not None:
+        if config.asset is not None:
             from saga.export import asset_files  # loaded when needed, as for all objects below
 
             with _timed(timings, "write_asset"):
-                asset_files.write_asset(device_scene, parts.gaussians, kept, stage / "asset", written, asset)
+                asset_files.write_asset(device_scene, parts.gaussians, kept, stage / "asset", written, config.asset)
         plys.result()
         facts = {**cleaned, **({} if filling is None else {"fill": filling.report})}
         _write_report(segmentation, timings, facts, stage / "report.json")
@@ -257,28 +246,27 @@ def _require_members(
 def _clean(
     member: Tensor,  # [N] bool
     scene: DeviceScene,
-    split: bool,
-    refit: bool,
-    prune: bool,
+    config: ExportConfig,
     timings: dict[str, float],
 ) -> tuple[boundary.Parts, np.ndarray, dict[str, int]]:
     """Tells what goes into the PLYs, which of it into object.ply, and the counts for the report."""
     parts = boundary.Parts(scene.scene.gaussians, member.cpu().numpy(), 0, 0)
     kept, counts = parts.member, {}
-    if split:
+    if config.split_boundary:
         with _timed(timings, "split_boundary"):
             parts = boundary.split_boundary(scene, member)
         kept, counts = parts.member, {"split": parts.split, "moved": parts.moved}
-    if refit:
+    if config.refit_boundary:
         with _timed(timings, "refit_boundary"):
             from saga.export import refitting  # loaded when needed: it takes a twentieth of a click
 
             parts, changed = refitting.refit_boundary(scene, parts)
         counts["refit"] = changed
-    if prune:
+    if config.prune:
         with _timed(timings, "prune"):
             whole = replace(scene.scene, gaussians=parts.gaussians)
-            everything = DeviceScene(whole, str(scene.device)) if split or refit else scene
+            same = parts.gaussians is scene.scene.gaussians
+            everything = scene if same else DeviceScene(whole, str(scene.device))
             own = everything.geometry.of_rows(torch.from_numpy(parts.member).to(scene.device))
             hidden = hidden_members(own, scene.scene.cameras)
             floating = floating_members(own.of_rows(~hidden))

@@ -15,11 +15,9 @@ from saga.errors import SagaError
 from saga.runtime.sets import size_of
 
 if TYPE_CHECKING:
-    from saga.assets.config import AssetConfig
-    from saga.filling import Inpainter
+    from saga.export.config import ExportConfig
     from saga.raster.device_scene import DeviceScene
     from saga.scene import Scene
-    from saga.scene.format_names import ExportFormat
 
 
 class SelectionTensors(NamedTuple):
@@ -69,40 +67,22 @@ class Segmentation:
         self,
         folder: str | Path,
         scene: Scene | DeviceScene | None = None,
-        *,
-        masks: bool = True,
-        split_boundary: bool = False,
-        prune: bool = False,
-        refit_boundary: bool = False,
-        format: ExportFormat | None = None,
+        config: ExportConfig | None = None,
         ranking: np.ndarray | None = None,  # [h, w, 3] uint8
-        fill: bool = False,
-        inpainter: Inpainter | str = "patches",
-        asset: AssetConfig | None = None,
     ) -> None:
         """Writes object.* and rest.*, segmentation.npz, masks, preview.png and report.json into a folder.
 
         Args:
             folder: a new folder, or one that holds an earlier segmentation, which is replaced.
             scene: the scene that the object belongs to; None takes the one it was found in.
-            masks: whether the object's mask is written for every view.
-            split_boundary: whether Gaussians that stick out of the object are split.
-            prune: whether hidden and stray Gaussians are left out of the object.
-            refit_boundary: whether colors and opacities at the border are fit anew, for less of a halo.
-            format: what object and rest are written in; None takes the format that the scene came in.
+            config: the format, what is done to object and rest, and what else is written; None takes the defaults.
             ranking: a contact sheet of what words found, which becomes ranking.png.
-            fill: whether the surfaces that the object leaves open in the rest are closed (docs/fill.md).
-            inpainter: what fills their pictures then: a function (`saga.filling.Inpainter`), or the name of one.
-            asset: how the object stands for engines (`saga.assets.AssetConfig`), which it is then written for too.
 
         Raises:
             SagaError: no scene is known, or as `saga.export.write_segmentation`.
         """
         export = import_module("saga.export")  # a floor above, which queries do not import
-        known = self._known(scene)
-        export.write_segmentation(
-            self, known, folder, masks, split_boundary, prune, refit_boundary, format, ranking, fill, inpainter, asset
-        )
+        export.write_segmentation(self, self._known(scene), folder, config or export.ExportConfig(), ranking)
 
     def to_open3d(self, scene: Scene | DeviceScene | None = None) -> Any:
         """Returns the object as an open3d.geometry.PointCloud, with colors and normals.

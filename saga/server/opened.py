@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from saga.errors import SagaError
-from saga.export import render_masks
+from saga.export import ExportConfig, render_masks
 from saga.export.splats import usable_format, write_splats
 from saga.query import Prompt
 from saga.scene import Camera
@@ -212,7 +212,7 @@ class OpenScene:
         name = None if body.object is None else self._object(body.object).name
         _require_members(self._mask(name))
         options = {key: value for key, value in asdict(body).items() if key not in ("folder", "object")}
-        export_object(self.session, folder, name, **options)
+        export_object(self.session, folder, name, ExportConfig(**options))
         files = sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
         return bodies.ExportAnswer(self.folders.name(folder), files)
 

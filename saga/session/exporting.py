@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import EmptySelectionError, SagaError
-from saga.export import render_masks, write_labeled, write_objects, write_segmentation
+from saga.export import ExportConfig, render_masks, write_labeled, write_objects, write_segmentation
 from saga.export.png import PngWriter
 from saga.files.names import safe_name
 from saga.files.transaction import staged_folder
@@ -23,13 +23,7 @@ def export_object(
     session: Session,
     folder: str | Path,
     name: str | None = None,
-    *,
-    format: ExportFormat | None = None,
-    masks: bool = True,
-    split_boundary: bool = False,
-    prune: bool = False,
-    refit_boundary: bool = False,
-    fill: bool = False,
+    config: ExportConfig = ExportConfig(),  # noqa: B008 (frozen)
 ) -> None:
     """Writes an object, the rest, masks of all views and a preview; see `saga.export.write_segmentation`.
 
@@ -37,19 +31,14 @@ def export_object(
         session: the session.
         folder: a new folder, or one of an earlier result.
         name: the object; None takes the selection.
-        format: of object and rest; None takes the scene's.
-        masks: whether masks of all views are written.
-        split_boundary: whether Gaussians that stick out of the object are split.
-        prune: whether what is hidden inside it, or floats apart, is left out.
-        refit_boundary: whether colors and opacities at the border are fit anew, for less of a halo.
-        fill: whether the surfaces that it leaves open in the rest are closed (docs/fill.md).
+        config: the format, what is done to object and rest, and what else is written.
 
     Raises:
         SagaError: nothing is selected, there is no such object, or the files cannot be written.
     """
     with session.lock:
         found = session.segmentation(name)
-    write_segmentation(found, session.placed, folder, masks, split_boundary, prune, refit_boundary, format, fill=fill)
+    write_segmentation(found, session.placed, folder, config)
 
 
 def export_objects(session: Session, folder: str | Path, *, format: ExportFormat | None = None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saga.errors import SagaError
+from saga.export import ExportConfig
 from saga.masks import open_masks
 from saga.masks.models.registry import MODELS
 from saga.masks.source import MaskSource
@@ -152,7 +153,7 @@ class LongWork:
 
     def _write(self, what: str, place: Path, format: Any) -> None:
         if what == "selection":
-            export_object(self._session, place, format=format)
+            export_object(self._session, place, config=ExportConfig(format=format))
         elif what == "masks":
             export_masks(self._session, place)
         elif what == "objects":

@@ -16,7 +16,7 @@ from saga.assets import AssetConfig, Uprights, make_asset
 from saga.assets.upright import Up
 from saga.demo import DemoScene
 from saga.errors import SagaError
-from saga.export import write_objects, write_segmentation
+from saga.export import ExportConfig, write_objects, write_segmentation
 from saga.query.segmentation import Segmentation
 from saga.raster import DeviceScene
 from saga.scene import Gaussians, Scene
@@ -168,7 +168,7 @@ def test_up_is_away_from_what_the_object_stands_on(tiny_scene: Scene, tiny_demo:
 def test_an_object_is_written_for_engines(tmp_path: Path, tiny_scene: Scene, tiny_demo: DemoScene) -> None:
     mask = tiny_demo.labels == tiny_demo.names["bottle"]
     found = Segmentation(mask, mask.astype(np.float32), scene=tiny_scene)
-    found.save(tmp_path, masks=False, asset=AssetConfig())
+    found.save(tmp_path, config=ExportConfig(masks=False, asset=AssetConfig()))
     folder = tmp_path / "asset"
     manifest = json.loads((folder / "asset.json").read_text())
     assert sorted(manifest["files"].values()) == sorted(p.name for p in folder.iterdir() if p.name != "asset.json")
@@ -177,7 +177,7 @@ def test_an_object_is_written_for_engines(tmp_path: Path, tiny_scene: Scene, tin
     moved = tiny_scene.gaussians.means[mask] @ matrix[:3, :3].T + matrix[:3, 3]
     assert np.allclose(read.means, moved, atol=1e-5)
     assert (manifest["gaussians"], manifest["up"]["source"]) == (mask.sum(), "support")
-    found.save(tmp_path, masks=False)  # an earlier one goes with what replaces it
+    found.save(tmp_path, config=ExportConfig(masks=False))  # an earlier one goes with what replaces it
     assert not list(folder.glob("*"))
 
 
@@ -207,7 +207,7 @@ def test_a_missing_package_is_said_before_anything_is_written(
     mask = tiny_demo.labels == tiny_demo.names["bottle"]
     with pytest.raises(SagaError, match=r"saga-splat\[mesh\]"):
         write_segmentation(
-            Segmentation(mask, mask.astype(np.float32)), tiny_scene, tmp_path / "out", asset=AssetConfig()
+            Segmentation(mask, mask.astype(np.float32)), tiny_scene, tmp_path / "out", ExportConfig(asset=AssetConfig())
         )
     assert not (tmp_path / "out").exists()
 

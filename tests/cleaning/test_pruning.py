@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from saga.cleaning.pruning import floating_members, hidden_members
-from saga.export import write_segmentation
+from saga.export import ExportConfig, write_segmentation
 from saga.query.segmentation import Segmentation
 from saga.raster import BlendOperator, Geometry
 from saga.scene import Camera, Gaussians, Scene
@@ -97,7 +97,7 @@ def test_pruning_changes_the_object_and_nothing_else(tmp_path: Path) -> None:
     gaussians = gaussians_at(np.concatenate([ball(), CORE, CLUMP, other]))
     member = np.arange(len(gaussians)) < 1500 + len(CORE) + len(CLUMP)
     segmentation = Segmentation(torch.from_numpy(member), torch.from_numpy(member).float())
-    write_segmentation(segmentation, Scene(gaussians, [view()]), tmp_path, masks=False, prune=True)
+    write_segmentation(segmentation, Scene(gaussians, [view()]), tmp_path, ExportConfig(masks=False, prune=True))
     mine, rest = (Gaussians.read(tmp_path / f) for f in ("object.ply", "rest.ply"))
     assert np.array_equal(mine.vertices, gaussians.vertices[:1500])
     assert np.array_equal(rest.vertices, gaussians.vertices[~member])

@@ -13,7 +13,7 @@ from plyfile import PlyData, PlyElement
 from scipy.spatial.transform import Rotation
 
 from saga.errors import SagaError
-from saga.export import split_boundary, write_segmentation
+from saga.export import ExportConfig, split_boundary, write_segmentation
 from saga.export.boundary import halves
 from saga.query.segmentation import Segmentation
 from saga.raster import BlendOperator, Geometry
@@ -169,7 +169,9 @@ def test_written_parts_load_with_every_property_and_the_segmentation_stays(tmp_p
     gaussians, member = wall_and(((-0.1, 0.0, -0.05), 0.2, 0.9), ((0.5, 0.3, -0.05), 0.1, 0.9))
     scene = Scene(with_label(gaussians), cameras())
     mask = torch.from_numpy(member)
-    write_segmentation(Segmentation(mask, mask.float()), scene, tmp_path, masks=False, split_boundary=True)
+    write_segmentation(
+        Segmentation(mask, mask.float()), scene, tmp_path, ExportConfig(masks=False, split_boundary=True)
+    )
     mine, rest = (Gaussians.read(tmp_path / f) for f in ("object.ply", "rest.ply"))
     labels = [set(g.vertices["label"].tolist()) for g in (mine, rest)]
     needle, spike = len(member) - 2, len(member) - 1

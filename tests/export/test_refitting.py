@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from saga.errors import SagaError
-from saga.export import refit_boundary, write_segmentation
+from saga.export import ExportConfig, refit_boundary, write_segmentation
 from saga.export.boundary import Parts
 from saga.export.rendering import over_background
 from saga.export.sights import looks, sights
@@ -197,7 +197,7 @@ def test_the_rim_of_the_object_alone_has_its_color(tmp_path: Path) -> None:
     gaussians, member, last = wall(blend=0.5)
     scene = Scene(gaussians, photographed(tmp_path))
     found = Segmentation(member, member.astype(np.float32), scene=scene)
-    found.save(tmp_path / "out", masks=False, refit_boundary=True)
+    found.save(tmp_path / "out", config=ExportConfig(masks=False, refit_boundary=True))
     mine = Gaussians.read(tmp_path / "out" / "object.ply")
     alone = DeviceScene(Scene(mine, []), "cpu")
     view = scene.cameras[1]
@@ -212,6 +212,9 @@ def test_write_segmentation_counts_what_was_fit(tmp_path: Path) -> None:
     gaussians, member, _ = wall(blend=0.5)
     scene = Scene(gaussians, photographed(tmp_path))
     write_segmentation(
-        Segmentation(member, member.astype(np.float32)), scene, tmp_path / "out", False, refit_boundary=True
+        Segmentation(member, member.astype(np.float32)),
+        scene,
+        tmp_path / "out",
+        ExportConfig(masks=False, refit_boundary=True),
     )
     assert '"refit"' in (tmp_path / "out" / "report.json").read_text()

@@ -15,7 +15,7 @@ from PIL import Image
 from saga.demo import DemoScene
 from saga.errors import EmptySelectionError, SagaError
 from saga.evaluate.metrics import iou
-from saga.export import render_views, write_objects, write_segmentation
+from saga.export import ExportConfig, render_views, write_objects, write_segmentation
 from saga.query.segmentation import Segmentation
 from saga.scene import Gaussians, LensModel, Scene, load_scene
 
@@ -128,7 +128,7 @@ def test_a_box_beyond_the_picture_is_drawn_along_its_rim(
 def test_the_preview_shows_three_panels_that_differ(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
     prompt = {"points": [[80, 60]]}
     write_segmentation(
-        segment(tiny_demo, "plant", view="001", prompt=prompt), tiny_scene, tmp_path / "out", masks=False
+        segment(tiny_demo, "plant", view="001", prompt=prompt), tiny_scene, tmp_path / "out", ExportConfig(masks=False)
     )
     preview = picture(tmp_path / "out" / "preview.png")
     assert preview.shape[2] == 3
@@ -142,7 +142,7 @@ def test_the_preview_shows_three_panels_that_differ(tiny_demo: DemoScene, tiny_s
 def test_without_masks_those_of_an_earlier_run_go_too(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
     write_segmentation(segment(tiny_demo, "mug", view="000"), tiny_scene, tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
-    write_segmentation(segment(tiny_demo, "ball", view="000"), tiny_scene, tmp_path, masks=False)
+    write_segmentation(segment(tiny_demo, "ball", view="000"), tiny_scene, tmp_path, ExportConfig(masks=False))
     assert names(tmp_path) == sorted([*FILES[1:], "notes.txt"])
     assert len(Gaussians.read(tmp_path / "object.ply")) == np.sum(tiny_demo.labels == tiny_demo.names["ball"])
 
@@ -150,7 +150,7 @@ def test_without_masks_those_of_an_earlier_run_go_too(tiny_demo: DemoScene, tiny
 def test_a_failure_half_way_leaves_the_earlier_result(
     tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_segmentation(segment(tiny_demo, "mug", view="000"), tiny_scene, tmp_path, masks=False)
+    write_segmentation(segment(tiny_demo, "mug", view="000"), tiny_scene, tmp_path, ExportConfig(masks=False))
     before = (tmp_path / "object.ply").read_bytes()
     with pytest.raises(SagaError, match="no such view"):
         write_segmentation(segment(tiny_demo, "ball", view="nowhere"), tiny_scene, tmp_path)
@@ -190,7 +190,9 @@ def test_an_object_that_cleaning_leaves_nothing_of_is_not_written(
     )
     mask = np.arange(len(tiny_scene.gaussians)) < 5
     with pytest.raises(EmptySelectionError, match="cleaned"):
-        write_segmentation(Segmentation(mask, mask.astype(np.float32)), tiny_scene, tmp_path / "out", prune=True)
+        write_segmentation(
+            Segmentation(mask, mask.astype(np.float32)), tiny_scene, tmp_path / "out", ExportConfig(prune=True)
+        )
     assert names(tmp_path) == []
 
 
@@ -200,8 +202,8 @@ def test_objects_are_written_in_the_format_that_is_asked_for(
 ) -> None:
     pytest.importorskip("gaussforge")
     mug = segment(tiny_demo, "mug", view="000")
-    write_segmentation(mug, tiny_scene, tmp_path / "out", masks=False)
-    write_segmentation(mug, tiny_scene, tmp_path / "out", masks=False, format=format)
+    write_segmentation(mug, tiny_scene, tmp_path / "out", ExportConfig(masks=False))
+    write_segmentation(mug, tiny_scene, tmp_path / "out", ExportConfig(masks=False, format=format))
     assert names(tmp_path / "out") == sorted([f"object.{format}", f"rest.{format}", *FILES[2:4], "segmentation.npz"])
     mine, rest = (Gaussians.read(tmp_path / "out" / f"{name}.{format}") for name in ("object", "rest"))
     assert (len(mine), len(mine) + len(rest)) == (len(mug), len(mug.mask))
@@ -217,9 +219,11 @@ def test_objects_come_in_the_format_of_their_scene(tiny_demo: DemoScene, tiny_sc
     (tmp_path / "scene.sog").rename(tmp_path / "renamed.sog")
     scene = Scene(Gaussians.read(tmp_path / "renamed.sog"), tiny_scene.cameras)
     mask = np.arange(len(scene.gaussians)) < 100
-    write_segmentation(Segmentation(mask, mask.astype(np.float32)), scene, tmp_path / "out", masks=False)
+    write_segmentation(Segmentation(mask, mask.astype(np.float32)), scene, tmp_path / "out", ExportConfig(masks=False))
     assert {"object.sog", "rest.sog"} <= set(names(tmp_path / "out"))
-    write_segmentation(Segmentation(mask, mask.astype(np.float32)), scene, tmp_path / "out", masks=False, format="ply")
+    write_segmentation(
+        Segmentation(mask, mask.astype(np.float32)), scene, tmp_path / "out", ExportConfig(masks=False, format="ply")
+    )
     assert {"object.ply", "rest.ply"} <= set(names(tmp_path / "out"))
     assert not list((tmp_path / "out").glob("*.sog"))
 
@@ -227,13 +231,17 @@ def test_objects_come_in_the_format_of_their_scene(tiny_demo: DemoScene, tiny_sc
 def test_a_format_that_is_none_is_refused_before_anything_is_written(
     tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for write in (write_segmentation, lambda one, *given, **more: write_objects({"mug": one}, *given, **more)):
+    mug, out = segment(tiny_demo, "mug"), tmp_path / "out"
+    for write in (
+        lambda format: write_segmentation(mug, tiny_scene, out, ExportConfig(format=format)),
+        lambda format: write_objects({"mug": mug}, tiny_scene, out, format=format),
+    ):
         with pytest.raises(SagaError, match="format: expected one of ply, .*'obj'"):
-            write(segment(tiny_demo, "mug"), tiny_scene, tmp_path / "out", format="obj")
+            write("obj")
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, "gaussforge", None)
             with pytest.raises(SagaError, match=r'pip install "saga-splat\[formats\]"'):
-                write(segment(tiny_demo, "mug"), tiny_scene, tmp_path / "out", format="spz")
+                write("spz")
     assert names(tmp_path) == []
 
 
@@ -255,7 +263,7 @@ def test_a_scene_without_photographs_is_previewed_from_its_rendering(
     tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path
 ) -> None:
     bare = Scene(tiny_scene.gaussians, [replace(camera, image_path=None) for camera in tiny_scene.cameras])
-    write_segmentation(segment(tiny_demo, "lamp"), bare, tmp_path, masks=False)
+    write_segmentation(segment(tiny_demo, "lamp"), bare, tmp_path, ExportConfig(masks=False))
     assert picture(tmp_path / "preview.png").std() > 10
 
 
@@ -315,7 +323,7 @@ def test_rendered_views_never_replace_photographs(tiny_scene: Scene, tmp_path: P
 def test_the_rest_is_filled_when_that_is_asked_for(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
     atlas = segment(tiny_demo, "atlas", view="002.png", prompt={"points": [[80, 60]]})
     for name, fill in (("empty", False), ("filled", True)):
-        write_segmentation(atlas, tiny_scene, tmp_path / name, masks=False, fill=fill)
+        write_segmentation(atlas, tiny_scene, tmp_path / name, ExportConfig(masks=False, fill=fill))
     bare, rest = (Gaussians.read(tmp_path / name / "rest.ply").vertices for name in ("empty", "filled"))
     facts = json.loads((tmp_path / "filled" / "report.json").read_text())["export"]["fill"]
     new = rest["filled"] == 1
@@ -332,5 +340,7 @@ def test_the_rest_is_filled_when_that_is_asked_for(tiny_demo: DemoScene, tiny_sc
 def test_formats_without_the_property_say_so(tiny_demo: DemoScene, tiny_scene: Scene, tmp_path: Path) -> None:
     pytest.importorskip("gaussforge")
     with pytest.warns(UserWarning, match="filled"):
-        write_segmentation(segment(tiny_demo, "atlas"), tiny_scene, tmp_path, masks=False, fill=True, format="spz")
+        write_segmentation(
+            segment(tiny_demo, "atlas"), tiny_scene, tmp_path, ExportConfig(masks=False, fill=True, format="spz")
+        )
     assert (tmp_path / "rest.spz").is_file()

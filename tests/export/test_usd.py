@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from saga.errors import EmptySelectionError, SagaError
-from saga.export import write_objects, write_segmentation, write_usd
+from saga.export import ExportConfig, write_objects, write_segmentation, write_usd
 from saga.query.segmentation import Segmentation
 from saga.scene import Camera, Gaussians, Scene
 
@@ -142,7 +142,7 @@ def test_what_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.
 
 def test_results_in_usd(tiny_scene: Scene, tmp_path: Path) -> None:
     first, second = (np.arange(len(tiny_scene.gaussians)) % 7 == k for k in (0, 1))
-    write_segmentation(some(first), tiny_scene, tmp_path / "one", masks=False, format="usd")
+    write_segmentation(some(first), tiny_scene, tmp_path / "one", ExportConfig(masks=False, format="usd"))
     stages = {name: Usd.Stage.Open(str(tmp_path / "one" / f"{name}.usd")) for name in ("object", "rest")}
     sizes = [len(stage.GetPrimAtPath(f"/scene/{name}").GetAttribute("scales").Get()) for name, stage in stages.items()]
     assert sizes == [first.sum(), (~first).sum()]

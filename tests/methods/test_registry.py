@@ -21,6 +21,7 @@ import torch
 
 import saga
 from saga.errors import SagaError
+from saga.export import ExportConfig
 from saga.masks import ArrayMasks
 from saga.methods import Method, config_class, method_class, method_names, open_method, register, registry
 from saga.methods.base import DiscoveringMethod
@@ -147,7 +148,7 @@ def test_methods_share_a_scene_on_a_device(
 
 def test_an_answer_saves_itself(sphere: ModuleType, tiny_scene: Scene, tmp_path: Path) -> None:
     found = open_method("sphere", tiny_scene).segment(VIEW, points=[(80, 60)])
-    found.save(tmp_path / "object", masks=False)
+    found.save(tmp_path / "object", config=ExportConfig(masks=False))
     assert np.array_equal(np.load(tmp_path / "object" / "segmentation.npz")["mask"], found.mask)
     assert len(Gaussians.read(tmp_path / "object" / "object.ply")) == len(found)
     assert isinstance(found.tensor.mask, torch.Tensor) and found.scores.dtype == np.float32

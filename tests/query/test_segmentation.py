@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from saga.errors import SagaError
+from saga.export import ExportConfig
 from saga.query import Segmentation
 from saga.raster import DeviceScene
 from saga.scene import Gaussians, Scene
@@ -42,7 +43,7 @@ def test_it_saves_itself_beside_what_it_knows(tiny_scene: Scene, tmp_path: Path,
     mask = np.zeros(len(tiny_scene.gaussians), bool)
     mask[:100] = True
     found = Segmentation(mask, mask.astype(np.float32), {"view": "001.png", "prompt": {}}, place(tiny_scene))
-    found.save(tmp_path / "object", masks=False)
+    found.save(tmp_path / "object", config=ExportConfig(masks=False))
     assert np.array_equal(np.load(tmp_path / "object" / "segmentation.npz")["mask"], mask)
     written = Gaussians.read(tmp_path / "object" / "object.ply").vertices
     assert np.array_equal(written, tiny_scene.gaussians.vertices[:100])
@@ -55,5 +56,5 @@ def test_without_a_scene_it_can_be_given_one(tiny_scene: Scene, tmp_path: Path) 
     found = Segmentation(mask, mask.astype(np.float32))
     with pytest.raises(SagaError, match="found none"):
         found.save(tmp_path / "object")
-    found.save(tmp_path / "object", tiny_scene, masks=False)
+    found.save(tmp_path / "object", tiny_scene, ExportConfig(masks=False))
     assert (tmp_path / "object" / "object.ply").is_file()

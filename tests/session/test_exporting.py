@@ -10,6 +10,7 @@ from PIL import Image
 from plyfile import PlyData
 
 from saga.errors import EmptySelectionError, SagaError
+from saga.export import ExportConfig
 from saga.session import Session
 from saga.session.exporting import export_object, export_objects, export_turntable, free_place, labels_of
 from saga.session.turntable import write_turntable
@@ -31,7 +32,7 @@ def test_an_object_and_the_rest_share_the_scene(session: Session, middle_of, tin
 
 def test_the_rest_is_filled_when_that_is_asked_for(session: Session, middle_of, tmp_path: Path):
     session.click(VIEW, middle_of("atlas"))
-    export_object(session, tmp_path / "atlas", masks=False, fill=True)
+    export_object(session, tmp_path / "atlas", config=ExportConfig(masks=False, fill=True))
     assert PlyData.read(tmp_path / "atlas" / "rest.ply")["vertex"]["filled"].sum() > 10
 
 

@@ -10,6 +10,7 @@ import pytest
 from saga.cleaning import NAMES, Strengths
 from saga.demo.strays import with_strays
 from saga.errors import SagaError
+from saga.export import ExportConfig
 from saga.raster import DeviceScene
 from saga.scene import Scene
 from saga.session import Session
@@ -35,7 +36,7 @@ def test_strays_are_selected_and_their_rest_is_the_scene(littered, tmp_path: Pat
     assert session.select_strays(Strengths(0)).selected == 0
     less = session.select_strays(Strengths(0.5, haze=0, floaters=0)).selected
     assert 0 < less < found.selected
-    export_object(session, tmp_path / "out", masks=False)
+    export_object(session, tmp_path / "out", config=ExportConfig(masks=False))
     assert (tmp_path / "out" / "rest.ply").is_file()
     session.undo()  # all strengths are one step
     assert len(session) == 0
