@@ -4,11 +4,11 @@
     python benchmarks/clean.py room DATA/flower... [--strays 2000] [--seeds 0 1] [--no-photographs]
     python benchmarks/clean.py --layouts table garden --capture handheld
 
-Strays are those of saga/demo/strays.py: blobs, spikes and haze, a third each; those that a handheld demo has of its own
-count as strays too. Precision is the share of strays in all that is proposed; what floats in a real capture counts
 Strays are those of saga/demo/strays.py: blobs, spikes and haze, a third each; those that a handheld demo has of its
-against the photographs: with the strays before and after, and of the scene without strays before and after what is
-proposed of it goes.
+own count as strays too. Precision is the share of strays in all that is proposed; what floats in a real capture counts
+against it. Recall is of the strays that are put in. Lost is the share of the blended weight of the scene's own
+Gaussians that goes. PSNR is against the photographs: with the strays before and after, and of the scene without strays
+before and after what is proposed of it goes.
 """
 
 from __future__ import annotations

@@ -76,8 +76,7 @@ def examine(placed: DeviceScene, planned: bool = False, photographs: bool = Fals
     evidence = gather(placed, cameras, planned, progress)
     if photographs:
         scores = _scores(evidence, placed)
-        tried = torch.stack([scores[name] for name in scores if name != "unseen"]).amax(0) >= _TRIED
-        evidence = replace(evidence, worth=_asked_twice(placed, tried, progress))
+        evidence = replace(evidence, worth=_asked_twice(placed, scores, progress))
     scores = _scores(evidence, placed)
     return Cleaning(evidence, scores, {kind.name: kind.untold for kind in KINDS if kind.name not in scores})
 
@@ -89,14 +88,18 @@ def _scores(evidence: Evidence, placed: DeviceScene) -> dict[str, Tensor]:
 
 def _asked_twice(
     placed: DeviceScene,
-    tried: Tensor,  # [N] bool
+    scores: dict[str, Tensor],  # [N] each
     progress: bool,
 ) -> Tensor:  # [N]
     """Returns what candidates are worth to the photographs, asked again without those that turned out to be needed.
 
-    The holes that these leave in the pictures make others look needed that only happen to cover them.
+    The holes that these leave in the pictures make others look needed that only happen to cover them. Haze goes whether
+    it is needed or not, so it is in no picture.
     """
+    tried = torch.stack([scores[name] for name in scores if name != "unseen"]).amax(0) >= _TRIED
     first = worth_of(placed, placed.scene.cameras, tried, progress)
     needed = first >= NEEDED[1]
+    if "haze" in scores:
+        needed &= scores["haze"] < _TRIED
     second = worth_of(placed, placed.scene.cameras, tried & ~needed, progress)
     return torch.where(needed, first, second)

@@ -25,8 +25,6 @@ _FREE = 0.5
 """Share of its length in the air from which there is no doubt: the foot of a spike may be in a surface."""
 NEEDED = (0.1, 1.0)
 """Worth of a Gaussian to the photographs, in mean squared errors where it shows, that is none, and that keeps it."""
-_VEIL = (1.0, 4.0)
-"""The same for haze: any veil over a picture that lies a little beside its photograph lowers the squared error."""
 _SPOILS = (0.5, 3.0)
 """Harm of a Gaussian to the photographs, in the same measure, from which it is likelier to go, and from which twice."""
 _UNSEEN = 1e-3
@@ -69,7 +67,9 @@ def _haze(evidence: Evidence, geometry: Geometry) -> Tensor | None:
     if evidence.planned:
         return None
     faint, near = _fading(geometry.opacities, *_FAINT), _fading(evidence.near, *_NEAR)
-    return _weighed(evidence, evidence.front * faint * near, _VEIL)
+    # Photographs protect no haze: any veil over a picture that lies a little beside its photograph, as the pictures of
+    # handheld captures do, lowers the squared error.
+    return _accused(evidence, evidence.front * faint * near)
 
 
 def _spikes(evidence: Evidence, geometry: Geometry) -> Tensor:
@@ -112,10 +112,17 @@ KINDS = (
 def _weighed(
     evidence: Evidence,
     score: Tensor,  # [N]
-    needed: tuple[float, float] = NEEDED,
 ) -> Tensor:  # [N]
     """Returns a score after the photographs were heard: none for what they need, more for what they do not show."""
-    return (score * _fading(evidence.worth, *needed) * (2 - _fading(-evidence.worth, *_SPOILS))).clamp(0, 1)
+    return _accused(evidence, score * _fading(evidence.worth, *NEEDED))
+
+
+def _accused(
+    evidence: Evidence,
+    score: Tensor,  # [N]
+) -> Tensor:  # [N]
+    """Returns a score after the photographs were heard against it: up to twice as much for what they do not show."""
+    return (score * (2 - _fading(-evidence.worth, *_SPOILS))).clamp(0, 1)
 
 
 def _fading(values: Tensor, full: float, none: float) -> Tensor:

@@ -23,6 +23,10 @@ _LARGE = 2.0
 """Longest standard deviation, in distances to the last neighbor, from which a Gaussian is no part of a surface."""
 _CLOSE = 4.0
 """A surface sampled regularly lies at about 2."""
+_TOUCH = 2.0
+"""Distance from a firm Gaussian, in longest standard deviations of both, up to which a tip is the end of it."""
+_ALIKE = 2.0
+"""How many times as long the one may be as the other: a tip is as large as what it ends."""
 _ROUNDS = 6
 _PIECE = 1 << 18
 
@@ -49,8 +53,8 @@ def support_of(geometry: Geometry) -> Support:
     of the two Gaussians' second standard deviations. One that lies looser than a level allows, one far longer than its
     neighbors are apart, one that is nearly transparent, and one of a clump of a few that hang together hold up nothing;
     without them, others lie looser, until nothing changes, as in the k-core of a graph. So a cloud of stray Gaussians
-    that are each other's neighbors falls apart, and a surface stays. What is sparse in a scene is measured by the
-    scene's own median.
+    that are each other's neighbors falls apart, and a surface stays. At last, the tips of strips are held up by what
+    they end. What is sparse in a scene is measured by the scene's own median.
     """
     count, device = len(geometry), geometry.device
     held = torch.zeros(count, dtype=torch.int8, device=device)
@@ -74,7 +78,29 @@ def support_of(geometry: Geometry) -> Support:
             rows = rows[kept]
             loose, apart, found = _looseness(geometry, middle, rows)
         held[rows] += 1
+    held[_tips(geometry, sorted_scales[:, 2], held)] = len(LEVELS)
     return Support(held, large)
+
+
+def _tips(
+    geometry: Geometry,
+    longest: Tensor,  # [N]
+    held: Tensor,  # [N] int8
+) -> Tensor:  # [n] int64
+    """Returns the rows of the ends of strips, which have too few neighbors but touch a firm one of their own size."""
+    from scipy.spatial import cKDTree
+
+    firm = (held == len(LEVELS)).nonzero()[:, 0]
+    rows = ((held < len(LEVELS)) & (geometry.opacities > _FAINT)).nonzero()[:, 0]
+    if len(firm) == 0 or len(rows) == 0:
+        return rows[:0]
+    tree = cKDTree(geometry.means[firm].cpu().numpy())
+    found = tree.query(geometry.means[rows].cpu().numpy(), workers=-1)[1]
+    near = firm[torch.from_numpy(found).to(firm.device)]
+    sizes, others = longest[rows], longest[near]
+    distance = (geometry.means[rows] - geometry.means[near]).norm(dim=1)
+    alike = torch.maximum(sizes, others) < _ALIKE * torch.minimum(sizes, others)
+    return rows[alike & (distance < _TOUCH * (sizes * others).sqrt())]
 
 
 def _among_many(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saga.cleaning import KINDS, NAMES, Cleaning, Strengths, examine, likeness
+from saga.cleaning.cleaning import _asked_twice
 from saga.cleaning.kinds import claimed
 from saga.cleaning.pictures import worth_of
 from saga.config import ConfigError
@@ -68,6 +70,34 @@ def test_photographs_speak_for_what_they_show_and_against_what_they_do_not(made,
     worth = worth_of(placed, known.cameras, doubtful.front > 0)
     shown = doubtful.weight > 5
     assert float((worth[(doubtful.front > 0) & shown] > 0.5).float().mean()) > 0.8
+
+
+def test_photographs_protect_floaters_and_no_haze(made, cleaning: Cleaning) -> None:
+    # Any veil lowers the squared error of pictures that lie beside their photographs, as if these needed it.
+    geometry, evidence = made[1].geometry, cleaning.evidence
+    wanted, unwanted = (replace(evidence, worth=torch.full_like(evidence.worth, worth)) for worth in (5.0, -5.0))
+    alone, needed, spoiling = (
+        {kind.name: kind.score(each, geometry) for kind in KINDS} for each in (evidence, wanted, unwanted)
+    )
+    assert torch.equal(alone["haze"], needed["haze"])
+    assert not bool(needed["floaters"].any())
+    assert not bool(needed["spikes"].any())
+    for kind in ("haze", "floaters", "spikes"):
+        assert bool((spoiling[kind] >= alone[kind]).all())
+        assert bool((spoiling[kind] > alone[kind]).any())
+
+
+def test_haze_that_photographs_seem_to_need_is_in_no_picture(monkeypatch) -> None:
+    asked: list[torch.Tensor] = []
+
+    def everything_is_needed(placed, cameras, candidates: torch.Tensor, progress) -> torch.Tensor:
+        asked.append(candidates)
+        return candidates * 5.0
+
+    monkeypatch.setattr("saga.cleaning.cleaning.worth_of", everything_is_needed)
+    scores = {"haze": torch.tensor([1.0, 0, 0]), "floaters": torch.tensor([0, 1.0, 0])}
+    _asked_twice(SimpleNamespace(scene=SimpleNamespace(cameras=[])), scores, False)
+    assert [each.tolist() for each in asked] == [[True, True, False], [True, False, False]]
 
 
 def test_nothing_is_taken_from_a_clean_scene(made) -> None:

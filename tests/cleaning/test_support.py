@@ -30,6 +30,20 @@ def test_a_sheet_and_a_strip_on_it_are_firm() -> None:
     assert int(held.min()) == 3
 
 
+@pytest.mark.parametrize(("gap", "size", "firm"), [(0.03, 0.02, True), (0.06, 0.02, False), (0.03, 0.08, False)])
+def test_the_tip_of_a_strip_is_held_up_by_what_it_touches_and_is_like(gap: float, size: float, firm: bool) -> None:
+    strip = np.array([[0.04 * j, 0, 0.016 * k] for k in range(60) for j in range(3)])
+    tip = np.array([[0.04, 0, strip[:, 2].max() + gap]])
+    means = np.concatenate([strip, tip])
+    scales = np.tile([0.02, 0.001, 0.001], (len(means), 1))
+    scales[-1, 0] = size
+    turns = np.tile([1.0, 0, 0, 0], (len(means), 1))
+    arrays = (means, scales, turns, np.full(len(means), 0.9))
+    support = support_of(Geometry(*(torch.tensor(each, dtype=torch.float32) for each in arrays)))
+    assert bool(support.firm[:-1].all())
+    assert bool(support.firm[-1]) == firm
+
+
 def test_a_cloud_and_a_clump_in_front_of_a_sheet_float() -> None:
     rng = np.random.default_rng(0)
     cloud = rng.uniform([0, 0, 0.2], [0.64, 0.64, 0.8], (60, 3))
