@@ -13,6 +13,7 @@ from torch import Tensor
 from saga.errors import SagaError
 from saga.filling.closing import Closed, close
 from saga.filling.inpainting import Inpainter, checked, inpainter_by_name
+from saga.filling.leftovers import leftovers_of
 from saga.filling.openings import Object, Opening, find_openings
 from saga.filling.sights import Evidence, look_around
 from saga.filling.splats import Flakes, with_flakes
@@ -43,9 +44,9 @@ class Filling:
     """Which of them are new, bool."""
     report: dict[str, Any]
     """What was filled as JSON values: "gaussians", how many are new; "dropped", how many of the rest no view shows and
-    were in the way; "surfaces", for each its "kind" (flat or round), "normal", "area" in square world units, "rim",
-    the share of the rim that is seen, "cell", the side of a cell of its picture, and "gaussians"; "not_filled", why
-    nothing was, or None."""
+    were in the way or leftovers of the object; "surfaces", for each its "kind" (flat or round), "normal", "area" in
+    square world units, "rim", the share of the rim that is seen, "cell", the side of a cell of its picture, and
+    "gaussians"; "not_filled", why nothing was, or None."""
 
 
 def fill(
@@ -62,7 +63,7 @@ def fill(
     filled where a view shows something: new Gaussians lie behind what the views show of the object.
 
     Gaussians of the rest that the views hardly show, or only where they show the object, are left out where a new
-    surface lies: what they look like is chance.
+    surface lies, and where they are leftovers of the object: what they look like is chance.
 
     Args:
         scene: the scene with its views, on a device or not.
@@ -92,7 +93,7 @@ def fill(
         made = close(opening, sights, placed, np.where(rest & ~chance, shown, 0), paint)
         if made is not None:
             closed.append((opening, made))
-    gone = np.zeros(len(rest), bool)
+    gone = leftovers_of(placed.scene.gaussians, member.cpu().numpy(), chance, rest & ~chance)
     for opening, made in closed:
         gone |= rest & (chance | made.doubtful) & _in_the_way(opening, made, placed.scene.gaussians.means, thing.size)
     kept = ~member.cpu().numpy() & ~gone
