@@ -79,23 +79,30 @@ def _apart(
     members: np.ndarray,  # [A, L]
     scores: np.ndarray,  # [A]
 ) -> tuple[list[Answer], int]:
-    """The three answers with the highest scores that are apart in size, smallest first, and the best of them."""
+    """Up to three answers that are apart in size, smallest first, and the best of them.
+
+    They are the best one, the best smaller one and the best larger one, because a person wants more or less than what
+    is shown: two larger ones must not take the place of the part. Only where one side has none has the other two.
+    """
     shares = members @ regions.shares
+    ordered = np.argsort(-scores, kind="stable")
+    ordered = ordered[scores[ordered] > 0]
+    size = shares[ordered[:1]].sum()
+    smaller, larger = ordered[_APART * shares[ordered] < size], ordered[shares[ordered] > _APART * size]
     chosen: list[int] = []
-    for index in np.argsort(-scores, kind="stable").tolist():
-        if len(chosen) == _MOST_ANSWERS or scores[index] <= 0:
-            break
+    for index in [*ordered[:1], *smaller[:1], *larger[:1], *ordered]:
         others = shares[chosen]
         if (np.maximum(others, shares[index]) > _APART * np.minimum(others, shares[index])).all():
-            chosen.append(index)
+            chosen.append(int(index))
+    chosen = chosen[:_MOST_ANSWERS]
     if not chosen:
         return [], -1
-    ordered = sorted(chosen, key=lambda index: float(shares[index]))
-    best = ordered.index(chosen[0])
-    names = _names(len(ordered), best)
+    by_size = sorted(chosen, key=lambda index: float(shares[index]))
+    best = by_size.index(chosen[0])
+    names = _names(len(by_size), best)
     answers = [
         Answer(name, float(scores[index]), float(shares[index]), members[index])
-        for name, index in zip(names, ordered, strict=True)
+        for name, index in zip(names, by_size, strict=True)
     ]
     return answers, best
 

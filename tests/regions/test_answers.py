@@ -27,6 +27,19 @@ def test_answers_are_apart_in_size(row):
     assert [answer.members.sum() for answer in answers] == [3, 4]
 
 
+@pytest.mark.parametrize("clicked", [1, 2])
+def test_two_larger_answers_do_not_take_the_place_of_the_part(row, clicked):
+    """The part has the most open border of all that hold the click, and nothing else is smaller than the best."""
+    members = np.stack([cells(clicked), cells(1, 2), cells(0, 1, 2), cells(0, 1, 2, 3)])
+    closed = np.array([0.8, 0.1, 0.9, 0.8, 0.8], np.float32)
+    chain = replace(row, members=members, closed=closed, own=np.array([False, True, False, False]))
+    scores = worths(chain, members, confirmed=False)
+    assert scores.argmin() == 0 and scores.argmax() == 1
+    answers, best = nested_answers(Judgment(chain, Evidence(inside=[one(clicked)])))
+    assert [answer.members.sum() for answer in answers] == [1, 2, 3]
+    assert answers[best].name == "object"
+
+
 def test_the_best_answer_has_the_most_closed_border(row):
     answers, best = nested_answers(Judgment(row, Evidence(inside=[one(2)])))
     assert answers[best].members.tolist() == cells(0, 1, 2, 3).tolist()

@@ -38,11 +38,22 @@ def test_one_click_finds_the_object(segmenter, tiny_demo, middle, name):
     assert len(found) == int(found.mask.sum()) and float(found.scores.min()) >= -1.01
 
 
-LEAST_OF_BOX = 0.65
-"""Without a mask model only features tell what fills a box; their last digits depend on the number of threads."""
+def test_boxes_find_the_objects(segmenter, tiny_demo, instances):
+    """Without a mask model only features tell what fills a box, and what of it goes on outside.
+
+    Training by another number of threads sums in another order and has other features. On this small scene a single
+    box may then lose a third of its object to the queries for what surrounds it; most do not.
+    """
+    ious = []
+    for name in BIG:
+        label = tiny_demo.names[name]
+        ys, xs = np.nonzero(instances == label)
+        found = segmenter.segment(VIEW, box=(xs.min(), ys.min(), xs.max() + 1, ys.max() + 1))
+        ious.append(iou(found.mask, tiny_demo.labels == label))
+    assert np.median(ious) > 0.8 and min(ious) > 0.55
 
 
-@pytest.mark.parametrize("kind", ["scribble png", "polyline", "mask png", "mask array", "box"])
+@pytest.mark.parametrize("kind", ["scribble png", "polyline", "mask png", "mask array"])
 def test_every_kind_of_prompt_finds_the_object(segmenter, tiny_demo, instances, middle, tmp_path, kind):
     label = tiny_demo.names["lamp"]
     drawn, (x, y) = instances == label, middle(label)
@@ -50,16 +61,13 @@ def test_every_kind_of_prompt_finds_the_object(segmenter, tiny_demo, instances, 
     ink = np.zeros((*drawn.shape, 4), np.uint8)
     ink[y - 1 : y + 2, x - 2 : x + 3] = 255
     Image.fromarray(ink).save(tmp_path / "scribble.png")
-    ys, xs = np.nonzero(drawn)
     prompt = {
         "scribble png": {"scribble": tmp_path / "scribble.png"},
         "polyline": {"scribble": [(x - 2, y), (x + 2, y)]},
         "mask png": {"mask": tmp_path / "mask.png"},
         "mask array": {"mask": drawn},
-        "box": {"box": (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)},
     }[kind]
-    least = LEAST_OF_BOX if kind == "box" else 0.86
-    assert iou(segmenter.segment(VIEW, **prompt).mask, tiny_demo.labels == label) > least
+    assert iou(segmenter.segment(VIEW, **prompt).mask, tiny_demo.labels == label) > 0.86
 
 
 def test_negative_points_remove_an_object(segmenter, tiny_demo, middle):
