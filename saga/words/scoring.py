@@ -9,6 +9,8 @@ import numpy as np
 
 LEAST = 0.5
 """Probability from which an object is what was asked for: likelier that than all that it competes with together."""
+_ERRORS = 2.0
+"""Standard errors within which two objects are equally good: of two that are, one in twenty is told apart."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def name(
 
 def _compared(each: Ranked, best: Ranked) -> Ranked:
     """Marks an object that is as good as the best; of less than the crops vary nothing can be said."""
-    within = best.log_odds - each.log_odds <= np.hypot(best.error, each.error) + 1e-6
+    within = best.log_odds - each.log_odds <= _ERRORS * np.hypot(best.error, each.error) + 1e-6
     return Ranked(**{**each.__dict__, "equal": bool(each.found and within)})
 
 

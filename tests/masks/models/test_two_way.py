@@ -31,8 +31,8 @@ def spread(module: Any) -> Any:
 
 
 def alike(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Whether tensors differ by rounding alone."""
-    return found.shape == expected.shape and bool((found - expected).abs().max() < 3e-5 * expected.abs().max())
+    """Whether tensors differ by rounding alone, of which processors do more or less."""
+    return found.shape == expected.shape and bool((found - expected).abs().max() < 2e-4 * expected.abs().max())
 
 
 def prompts(count: int, tokens: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
