@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from saga.cli.inputs import CameraInputs
 from saga.cli.options import Flattened, ImageFolder, OptionalPath, SceneFile
-from saga.cli.run import free_name, require_writable, run, say
+from saga.cli.places import PICTURE_MARK, require_file
+from saga.cli.run import free_name, run, say
 from saga.errors import FrameMismatchError, NoCamerasError
 from saga.masks.config import MaskKind
 
@@ -52,7 +53,7 @@ def check(
     from saga.scene.camera_files import find_cameras
 
     device, picture = cameras.choose_device(), out or free_name("check", ".png")
-    require_writable(picture)
+    require_file("check", picture)
     findings = Findings()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -68,9 +69,11 @@ def check(
         shown: Camera = view or orbit_cameras(loaded.gaussians, 1, *_SIZE)[0]
         drawn = draw_check(placed, shown, None if own is None else own.masks(shown))
     with atomic_path(picture) as temporary:
-        from PIL import Image
+        from PIL import Image, PngImagePlugin
 
-        Image.fromarray(drawn).save(temporary, "PNG")
+        mark = PngImagePlugin.PngInfo()
+        mark.add_text(*PICTURE_MARK)
+        Image.fromarray(drawn).save(temporary, "PNG", pnginfo=mark)
     findings.fact("picture", str(picture))
     findings.doubts[:0] = dict.fromkeys(" ".join(str(each.message).split()) for each in caught)
     _print(scene, findings)

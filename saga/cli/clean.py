@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from saga.cleaning.strengths import Strengths
 from saga.cli.inputs import PLANNED_VIEWS, CameraInputs
 from saga.cli.options import Flattened, FormatName, ImageFolder, OptionalPath, Positive, SceneFile
+from saga.cli.places import require_folder
 from saga.cli.run import free_name, require_format, run, say
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def clean(
     from saga.export.views import are_planned
     from saga.raster import DeviceScene
 
+    require_folder("clean", out)
     began, device = time.perf_counter(), cameras.choose_device()
     require_format(format)
     loaded = cameras.load(scene, images, views=views)

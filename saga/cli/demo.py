@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from saga.cli.options import Device, NonNegative
+from saga.cli.places import require_folder
 from saga.cli.run import run, say
 from saga.cli.train import write_regions
 from saga.demo.names import CaptureName, LayoutName
@@ -87,6 +88,11 @@ def demo(
     ply = out / "scene.ply"
     loaded = load_scene(ply)
     say(f"{ply}: {len(loaded.gaussians):,} Gaussians, {len(loaded.cameras)} views, made for this demo")
+    truth = _read_instances(out, [camera.stem for camera in loaded.cameras])
+    clicks = _choose_clicks(truth, [camera.name for camera in loaded.cameras], made.names)
+    shown = [click for click in clicks if click.name in _SHOWN] or clicks[:1]
+    require_folder("discover", out / "all")
+    require_folder("segment", *(out / click.name for click in shown))
     source = open_masks(loaded, out / "instances" if masks == "exact" else None, None, out / "scene.masks", chosen)
     say(source.description)
     clock = time.perf_counter()
@@ -97,15 +103,12 @@ def demo(
     say(f"{ply.with_suffix('.saga')}: trained in {time.perf_counter() - clock:.1f} s")
 
     segmenter = Segmenter(loaded, field, device=chosen)
-    truth = _read_instances(out, [camera.stem for camera in loaded.cameras])
-    clicks = _choose_clicks(truth, [camera.name for camera in loaded.cameras], made.names)
     found, scores = {}, {}
     segmenter.segment(clicks[0].view, points=[clicks[0].point])  # what is loaded at first use is nobody's click
     for click in clicks:
         found[click.name], scores[click.name] = _ask(segmenter, click, truth, made.labels)
     _print_table(clicks, scores)
     write_objects(found, loaded, out / "all")
-    shown = [click for click in clicks if click.name in _SHOWN] or clicks[:1]
     for click in shown:
         write_segmentation(found[click.name], loaded, out / click.name)
     _print_guide(out, ply, masks, shown)

@@ -25,6 +25,7 @@ from saga.cli.options import (
     given,
     joined,
 )
+from saga.cli.places import require_folder
 from saga.cli.prompted import require_discovery
 from saga.cli.run import beside, config_of, free_name, require_format, run, say
 from saga.cli.words import NameInputs, named_objects
@@ -72,6 +73,7 @@ def discover(
     from saga.methods import DiscoveringMethod, Segmenter
     from saga.methods.registry import open_method
 
+    require_folder("discover", out)
     began, device = time.perf_counter(), cameras.choose_device()
     require_format(format)
     asset = engines.config()

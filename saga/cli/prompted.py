@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from saga.cli.inputs import CameraInputs, MaskInputs
+from saga.cli.places import require_file, require_folder
 from saga.cli.run import beside, field_beside, require_writable, say
 from saga.cli.views import write_views
 from saga.config import either
@@ -58,6 +59,7 @@ def open_segmenter(
 
     path, device = field or field_beside(scene, region), cameras.choose_device()
     if field is None and sam is None and scene.is_file() and not path.is_file():
+        require_file("train", path)
         loaded = cameras.load(scene, images)
         if region is None and not has_photographs(loaded):
             say(f"{scene}: no photographs and no {path}: regions of the scene answer; saga-train makes features too")
@@ -114,7 +116,9 @@ def require_inpainter(name: str, fill: bool) -> None:
 
 def show_views(scene: Path, images: Path | None, cameras: CameraInputs) -> NoReturn:
     """Writes pictures of all views with coordinates. Raises SagaError, which says how to go on with them."""
-    loaded, folder = cameras.load(scene, images), beside(scene, "_grid")
+    folder = beside(scene, "_grid")
+    require_folder("views", folder)
+    loaded = cameras.load(scene, images)
     listed, example = write_views(loaded, folder, cameras.choose_device())
     raise SagaError(
         f"--view: expected the view that is prompted, found none; look at the pictures in {folder}, then give one of "

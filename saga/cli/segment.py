@@ -26,6 +26,7 @@ from saga.cli.options import (
     joined,
     prefixed,
 )
+from saga.cli.places import require_folder
 from saga.cli.prompted import open_other, open_segmenter, require_discovery, require_inpainter, show_views
 from saga.cli.run import config_of, free_name, require_format, run, say
 from saga.cli.words import TextInputs
@@ -33,6 +34,7 @@ from saga.config import Config, with_assignments
 from saga.errors import SagaError
 from saga.files.disk import require_room
 from saga.methods.registry import method_names
+from saga.query.config import LEVELS
 
 if TYPE_CHECKING:
     from saga.query import Prompt
@@ -107,6 +109,8 @@ def segment(
     from saga.raster import DeviceScene
     from saga.runtime.memory import give_back
 
+    levels = [None if out is None else out / name for name in LEVELS] if all_levels else [out]
+    require_folder("segment", *levels)
     device = cameras.choose_device()
     if region is not None and field is not None:
         raise SagaError(f"--field and --region: expected one of them, found {field} and {region}; leave one out.")

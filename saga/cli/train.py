@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from saga.cli.inputs import PLANNED_VIEWS, CameraInputs, MaskInputs
 from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, SceneFile
-from saga.cli.run import field_beside, require_writable, run, say
+from saga.cli.places import require_file
+from saga.cli.run import field_beside, run, say
 from saga.errors import SagaError
 from saga.files.disk import require_room
 from saga.train.config import TrainConfig
@@ -48,6 +49,7 @@ def train(
         join: Have objects that the scene's geometry shows join --masks, or those of --sam, where these miss them.
     """
     target = out or field_beside(scene, config.region)
+    require_file("train", target)
     cameras.choose_device()
     loaded = cameras.load(scene, images, strict=strict, views=render_views, seed=config.seed)
     train_opened(loaded, target, cameras, masks, config, regions, join)
@@ -69,7 +71,6 @@ def train_opened(
     from saga.train.part import within
 
     began, device = time.perf_counter(), cameras.choose_device()
-    require_writable(target)
     say(f"{scene.path}: {len(scene.gaussians):,} Gaussians, {len(scene.cameras)} views")
     if config.box is not None:
         scene = within(DeviceScene(scene, device), config.box)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from saga.cli.inputs import PLANNED_VIEWS, CameraInputs
 from saga.cli.options import Flattened, ImageFolder, NonNegative, OptionalPath, Positive, SceneFile
+from saga.cli.places import require_folder
 from saga.cli.run import beside, run, say
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ def views(
         count: Views to make of a scene without cameras.
         seed: Seed of these views.
     """
+    folder = out or beside(scene, "_grid")
+    require_folder("views", folder)
     device = cameras.choose_device()
     loaded = cameras.load(scene, images, views=count, seed=seed)
-    folder = out or beside(scene, "_grid")
     listed, example = write_views(loaded, folder, device)
     say(f"{folder}: pictures with coordinates of {len(loaded.cameras)} views ({listed})")
     say("Read the coordinates of an object off a picture and click there, for example:")

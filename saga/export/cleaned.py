@@ -13,10 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from saga.cleaning import KINDS, Cleaning, Likeness, Proposal, Strengths
 from saga.errors import EmptySelectionError, SagaError
+from saga.export.folders import CLEANING, REPORT, is_cleaning
 from saga.export.png import PngWriter
 from saga.export.preview import fit_panel, sheet
 from saga.export.rendering import render_color
-from saga.export.splats import ENDINGS, usable_format, write_splats
+from saga.export.splats import usable_format, write_splats
 from saga.files.disk import require_room
 from saga.files.json_values import write_json
 from saga.files.transaction import staged_folder
@@ -25,8 +26,7 @@ from saga.scene import Camera
 from saga.scene.format_names import ExportFormat
 from saga.scene.lens import image_to_photograph, pinhole_around
 
-_REPORT, _STEM, _PREVIEWS = "report.json", "clean", "preview-*.png"
-_OWNED = (_REPORT, _PREVIEWS, *(f"{_STEM}{ending}" for ending in ENDINGS))
+_STEM = "clean"
 _SHOWN = 3
 """Views that are drawn."""
 _STRONGER = 3
@@ -76,13 +76,13 @@ def write_cleaning(
         raise EmptySelectionError(f"{out}: expected Gaussians that stay, found none; lower the strength.")
     room = int((~removed).sum()) * gaussians.vertices.dtype.itemsize if written == "ply" else 0
     require_room(out, room)
-    with staged_folder(out, _OWNED, lambda found: (found / _REPORT).is_file()) as stage:
+    with staged_folder(out, CLEANING, is_cleaning) as stage:
         with PngWriter() as pictures:
             for number, camera in enumerate(_most_changed(placed, change), 1):
                 pictures.write(stage / f"preview-{number}.png", draw_cleaning(placed, camera, proposal))
         if written is not None:
             write_splats(gaussians, ~removed, stage / _STEM, written, placed.scene.cameras)
-        write_json(stage / _REPORT, {**describe_cleaning(cleaning, proposal, strengths, change), **(facts or {})})
+        write_json(stage / REPORT, {**describe_cleaning(cleaning, proposal, strengths, change), **(facts or {})})
 
 
 def describe_cleaning(cleaning: Cleaning, proposal: Proposal, strengths: Strengths, change: Likeness) -> dict[str, Any]:

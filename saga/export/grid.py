@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from saga.export.folders import GRIDS, GRIDS_MARK, is_grids
 from saga.export.png import PngWriter
 from saga.export.rendering import render_color
 from saga.files.transaction import staged_folder
@@ -18,9 +19,6 @@ _LINES = 8
 _STEPS = (10, 20, 25, 50, 100, 200, 250, 500, 1000)
 """Distances between lines in pixels."""
 _INK, _HALO = (255, 255, 255), (20, 22, 26)
-
-
-_MARK = "README.txt"
 
 
 def write_grids(placed: DeviceScene, folder: str | Path, progress: bool = True) -> None:
@@ -36,13 +34,15 @@ def write_grids(placed: DeviceScene, folder: str | Path, progress: bool = True) 
     """
     scene = placed.scene
     stems = scene.stems
-    with staged_folder(folder, ("*.png", _MARK), lambda found: (found / _MARK).is_file()) as stage:
+    with staged_folder(folder, GRIDS, is_grids) as stage:
         with PngWriter() as pictures:
             for camera in tracked(scene.cameras, progress, "pictures", "views"):
                 shown = camera.image_path is not None
                 picture = scene.photograph(camera) if shown else render_color(placed, camera)
                 pictures.write(stage / f"{stems[camera.name]}.png", draw_grid(picture))
-        (stage / _MARK).write_text("Pictures of the views, with the pixel coordinates that prompts take.\n", "utf-8")
+        (stage / GRIDS_MARK).write_text(
+            "Pictures of the views, with the pixel coordinates that prompts take.\n", "utf-8"
+        )
 
 
 def draw_grid(

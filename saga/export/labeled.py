@@ -13,6 +13,7 @@ import numpy as np
 from plyfile import PlyData, PlyProperty
 
 from saga.errors import EmptySelectionError, SagaError
+from saga.export.folders import FACTS
 from saga.export.preview import palette
 from saga.files.json_values import write_json
 from saga.files.transaction import atomic_path
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from saga.query.segmentation import Segmentation
 
 PROPERTY = "object_id"
-FACTS = "objects.json"
 _MOST = np.iinfo(np.uint16).max
 
 

@@ -14,16 +14,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saga.assets.config import HULL, MANIFEST, MESH, AssetConfig
+from saga.assets.config import AssetConfig
 from saga.cleaning.pruning import floating_members, hidden_members
 from saga.errors import EmptySelectionError, SagaError
 from saga.export import boundary
 from saga.export.config import ExportConfig
-from saga.export.labeled import FACTS, describe_objects, merge_labels, with_labels
+from saga.export.folders import (
+    FACTS,
+    LABELED,
+    OBJECTS,
+    RANKING,
+    REPORT,
+    SEGMENTATION,
+    STAGE,
+    is_objects,
+    is_segmentation,
+)
+from saga.export.labeled import describe_objects, merge_labels, with_labels
 from saga.export.png import PngWriter
 from saga.export.preview import best_view, draw_overview, draw_preview
 from saga.export.rendering import render_labels, render_masks
-from saga.export.splats import ENDINGS, usable_format, write_splats
+from saga.export.splats import usable_format, write_splats
 from saga.export.usd import write_usd
 from saga.files.disk import require_room
 from saga.files.json_values import write_json
@@ -38,17 +49,6 @@ from saga.scene.format_names import ExportFormat
 if TYPE_CHECKING:
     from saga.filling import Filling, Inpainter
     from saga.query.segmentation import Segmentation
-
-_SPLATS = tuple(f"{name}{ending}" for name in ("object", "rest") for ending in ENDINGS)
-_RANKING = "ranking.png"
-_ASSET_FILES = (*(f"object{ending}" for ending in ENDINGS), MESH, HULL, MANIFEST)
-_ASSET = tuple(f"asset/{name}" for name in _ASSET_FILES)
-_SEGMENTATION = (*_SPLATS, *_ASSET, "segmentation.npz", "preview.png", _RANKING, "report.json", "masks/*.png")
-_OBJECT_FILES = tuple(f"objects/*{ending}" for ending in ENDINGS)
-_LABELED, _STAGE = "labeled.ply", "objects.usd"
-_OBJECT_PICTURES = ("overview.png", _RANKING, "label_maps/*.png")
-_ASSETS = tuple(f"assets/*/{name}" for name in _ASSET_FILES)
-_OBJECTS = (*_OBJECT_FILES, *_ASSETS, _LABELED, _STAGE, "labels.npy", FACTS, *_OBJECT_PICTURES, "report.json")
 
 
 def write_segmentation(
@@ -87,7 +87,7 @@ def write_segmentation(
     written = usable_format(config.format, scene.gaussians)
     timings: dict[str, float] = {}
     require_room(out, _bytes(scene.gaussians, written, len(rows)) + rows.nbytes + segmentation.scores.nbytes)
-    with staged_folder(out, _SEGMENTATION, _is_segmentation) as stage, Background(1) as background:
+    with staged_folder(out, SEGMENTATION, is_segmentation) as stage, Background(1) as background:
         # The files of Gaussians are a matter of the disk, the pictures of the processor: both at once.
         parts, kept, cleaned = _clean(member, device_scene, config, timings)
         _require_members(out, kept, "the object is gone when it is cleaned, write it as it was selected")
@@ -106,7 +106,7 @@ def write_segmentation(
                     pictures.write(stage / "masks" / f"{stems[camera.name]}.png", mask)
         if ranking is not None:
             with PngWriter(1) as pictures:
-                pictures.write(stage / _RANKING, ranking)
+                pictures.write(stage / RANKING, ranking)
         if scene.cameras:
             with _timed(timings, "write_preview"), PngWriter() as pictures:
                 camera = _asked_in(segmentation.report, scene) or best_view(
@@ -124,7 +124,7 @@ def write_segmentation(
                 asset_files.write_asset(device_scene, parts.gaussians, kept, stage / "asset", written, config.asset)
         plys.result()
         facts = {**cleaned, **({} if filling is None else {"fill": filling.report})}
-        _write_report(segmentation, timings, facts, stage / "report.json")
+        _write_report(segmentation, timings, facts, stage / REPORT)
 
 
 def write_objects(
@@ -169,9 +169,9 @@ def write_objects(
     labels = merge_labels(segmentations, len(scene.gaussians))
     members = sum(int(np.count_nonzero(segmentation.mask)) for segmentation in segmentations.values())
     require_room(out, _bytes(scene.gaussians, written, members) + labels.nbytes)
-    with staged_folder(out, _OBJECTS, _is_batch) as stage, PngWriter() as pictures:
+    with staged_folder(out, OBJECTS, is_objects) as stage, PngWriter() as pictures:
         if written == "usd":
-            write_usd(scene, segmentations, stage / _STAGE)
+            write_usd(scene, segmentations, stage / STAGE)
         for name, segmentation in segmentations.items() if written != "usd" else ():
             write_splats(scene.gaussians, segmentation.mask, stage / "objects" / name, written)
         if asset is not None:
@@ -185,7 +185,7 @@ def write_objects(
         np.save(stage / "labels.npy", labels)
         write_json(stage / FACTS, describe_objects(segmentations, scene.gaussians))
         if labels_in_ply:
-            with_labels(scene.gaussians, labels).write(stage / _LABELED)
+            with_labels(scene.gaussians, labels).write(stage / LABELED)
         if scene.cameras:
             camera = best_view(scene.cameras, scene.gaussians.means, labels)
             overview = draw_overview(device_scene, camera, labels, list(segmentations))
@@ -196,9 +196,9 @@ def write_objects(
                     shown = render_labels(device_scene, camera, labels).astype(depth)
                     pictures.write(stage / "label_maps" / f"{stems[camera.name]}.png", shown)
         if ranking is not None:
-            pictures.write(stage / _RANKING, ranking)
+            pictures.write(stage / RANKING, ranking)
         if report is not None:
-            write_json(stage / "report.json", dict(report))
+            write_json(stage / REPORT, dict(report))
 
 
 def _require_mesh_writer() -> None:
@@ -312,15 +312,6 @@ def _write_report(
     if cleaned:
         report["export"] = dict(cleaned)
     write_json(path, report)
-
-
-def _is_segmentation(folder: Path) -> bool:
-    return (folder / "segmentation.npz").is_file() and (folder / "report.json").is_file()
-
-
-def _is_batch(folder: Path) -> bool:
-    splats = (folder / "objects").is_dir() or (folder / _STAGE).is_file()
-    return splats and all((folder / n).is_file() for n in ("objects.json", "labels.npy"))
 
 
 @contextmanager

@@ -14,9 +14,6 @@ from saga.scene import Camera, Gaussians
 from saga.scene.format_names import ExportFormat
 from saga.scene.formats import format_by_name, require_writer
 
-ENDINGS = tuple(f".{name}" for name in get_args(ExportFormat))
-"""Endings of the files that may be written."""
-
 
 def usable_format(asked: str | None, gaussians: Gaussians) -> ExportFormat:
     """Returns the format to write, the one asked for or that of the scene; raises what `require_writer_of` raises."""

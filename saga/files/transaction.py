@@ -61,7 +61,7 @@ def staged_folder(
         SagaError: `out` is a file, holds something else than an earlier result, or cannot be written.
     """
     out = real_path(Path(out))
-    _refuse_foreign(out, is_earlier)
+    require_place(out, is_earlier)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         swapped = not out.is_dir() or _may_swap(out)
@@ -79,7 +79,17 @@ def staged_folder(
                 _move_in(fresh, out, stage / "old", earlier)
 
 
-def _refuse_foreign(out: Path, is_earlier: Callable[[Path], bool]) -> None:
+def require_place(out: str | Path, is_earlier: Callable[[Path], bool]) -> None:
+    """Refuses a place that `staged_folder` would refuse: to be called before long work, not after it.
+
+    Args:
+        out: the result folder.
+        is_earlier: as `staged_folder` has it.
+
+    Raises:
+        SagaError: `out` is a file, or holds something else than an earlier result.
+    """
+    out = real_path(Path(out))
     if out.exists() and not out.is_dir():
         raise SagaError(f"{out}: expected a folder for the results, found a file; choose another name.")
     if not out.is_dir():

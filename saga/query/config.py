@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from annotated_types import Gt, Interval, Le
 
 from saga.config import Config, Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt, Seed
+
+Level = Literal["part", "object", "group"]
+LEVELS: tuple[str, ...] = get_args(Level)
+"""What the nested answers to a prompt are called, smallest first."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class QueryConfig(Config):
     score_threshold: Literal["adaptive", "paper"] | float = "adaptive"
     """Least score of a selected Gaussian, a cosine similarity: higher is tighter, lower is looser. "adaptive" finds the
     valley of the histogram of the scores; "paper" takes their mean (plus one standard deviation for SAM's queries)."""
-    granularity: Literal["part", "object", "group"] | None = None
+    granularity: Level | None = None
     """Which of the nested answers is given, relative to the prompt; the best one by default. It takes the regions that
     saga-train writes beside the scene."""
     clusters: PositiveInt = 5

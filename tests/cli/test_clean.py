@@ -81,7 +81,8 @@ def test_the_scene_itself_is_never_replaced(saga_clean, littered: Path, tmp_path
     folder = tmp_path / "mine"
     shutil.copytree(littered, folder)
     (folder / "scene.ply").rename(folder / "clean.ply")
-    (folder / "report.json").write_text("{}")
+    report = {"removed": 0, "kinds": {}, "not_told": {}}  # as if a cleaning had been put into the scene's folder
+    (folder / "report.json").write_text(json.dumps(report))
     saga_clean(folder / "clean.ply", "--apply", "--out", folder, "--device", "cpu").assert_mistake("the scene itself")
 
 
