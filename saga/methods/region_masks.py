@@ -12,7 +12,6 @@ from saga.regions.answers import corrected_answers, nested_answers
 from saga.regions.clicks import view_clicks
 from saga.regions.evidence import Evidence
 from saga.regions.judgment import Judgment
-from saga.regions.membership import pixel_cells
 from saga.regions.scene_regions import SceneRegions
 from saga.scene import Camera
 
@@ -46,8 +45,8 @@ class RegionMasks:
         if first < 0:
             return self._none(camera)
         count, rest = self.regions.count, np.arange(len(points)) != first
-        shown = pixel_cells(operator, self._cells, count, torch.from_numpy(points[first : first + 1].copy()))[0]
-        judgment = Judgment(self.regions, Evidence([shown.cpu().numpy()] if shown.any() else []))
+        pointed = view_clicks(operator, self._cells, count, points[[first]], labels[[first]] > 0)
+        judgment = Judgment(self.regions, Evidence([each.shown for each in pointed]), clicks=pointed)
         answers, best = nested_answers(judgment) if judgment.evidence.inside else ([], -1)
         if not answers:
             return self._none(camera)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from saga.regions.clicks import Click
 from saga.regions.evidence import Evidence
+from saga.regions.holes import with_holes_closed
 from saga.regions.scene_regions import SceneRegions
 from saga.regions.worth import overlaps, singleness, worths
 
@@ -26,12 +29,15 @@ class Judgment:
     """What is alike by other judgments, bool [F, L]: candidates too, which raise the worth of what is like them."""
     confirmed: bool = False
     """Whether masks that were given decide, too."""
+    clicks: Sequence[Click] = ()
+    """The positive points of the prompts, with their pictures: holes in which they lie are closed."""
 
     @cached_property
     def pool(self) -> np.ndarray:  # [P, L]
-        """The regions to choose from, bool [P, L]."""
+        """The sets of cells to choose from, bool [P, L]: regions, with holes closed too, and what is alike."""
         regions = self.regions.members
-        return regions if self.alike is None else np.concatenate([regions, self.alike])
+        closed = [with_holes_closed(self.regions, click) for click in self.clicks if click.positive]
+        return np.concatenate([regions, *closed, *([] if self.alike is None else [self.alike])])
 
     @cached_property
     def _telling(self) -> np.ndarray:  # [F]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from saga.raster import BlendOperator, DeviceScene
@@ -44,13 +45,13 @@ def cell_picture(
     pixels = operator.pixels(step)
     rows = operator.rows(pixels.reshape(-1, 2))
     owner = cells[rows.indices.long()].cpu().numpy() + 1
-    pixel = np.repeat(np.arange(len(rows)), rows.indptr.diff().cpu().numpy())
-    count = int(owner.max(initial=0)) + 1
-    key, place = np.unique(pixel * count + owner, return_inverse=True)
-    weight = np.bincount(place, rows.weights.cpu().numpy(), len(key))
-    order = np.lexsort((weight, key // count))
-    most = np.zeros(len(rows), np.int64)
-    most[key[order] // count] = key[order] % count  # the heaviest comes last and stays
+    weights = rows.weights.cpu().numpy().astype(np.float64)
+    shown = csr_array((weights, owner, rows.indptr.cpu().numpy()), (len(rows), int(owner.max(initial=0)) + 1))
+    shown.sum_duplicates()
+    most, some = np.zeros(len(rows), np.int64), np.flatnonzero(np.diff(shown.indptr))
+    heaviest = np.maximum.reduceat(shown.data, shown.indptr[some]) if len(some) > 0 else shown.data
+    first = np.flatnonzero(shown.data == np.repeat(heaviest, np.diff(shown.indptr)[some]))
+    most[np.repeat(some, np.diff(shown.indptr)[some])[first]] = shown.indices[first]
     return most.reshape(pixels.shape[:2]) - 1
 
 

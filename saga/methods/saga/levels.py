@@ -133,7 +133,7 @@ class Levels:
         if trust == "masks" and any(bool(each.mask.any()) for each in selections) and not usable:
             return []  # smaller than any cell: only the features know it
         alike = np.stack([cells[index] for index in usable]) if usable else None
-        judgment = Judgment(self.regions, self.evidence(prompts), alike, trust == "masks")
+        judgment = Judgment(self.regions, self.evidence(prompts), alike, trust == "masks", self._clicks(prompts))
         answers, best = nested_answers(judgment)
         if not answers:
             return []

@@ -1,0 +1,77 @@
+"""Holes of regions: what a point in one of them shows belongs to the region as well as the rest of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import find_objects, label
+
+from saga.regions.clicks import Click
+from saga.regions.scene_regions import SceneRegions
+
+_SMALL = 0.15
+"""Largest hole, as a share of what a picture shows of a region: through a larger one shows something else."""
+_MOSTLY = 0.5
+"""Share of what a picture shows of a cell that lies in a hole, from which it is what the hole shows."""
+_WITHIN = 0.9
+"""Share of what a picture shows of a region that lies in a hole, from which it is in it."""
+_AS_CLOSED = 0.8
+"""How closed the border of a region in a hole is, as a share of how closed that of the region around it is, from which
+it is a thing of its own."""
+
+
+def with_holes_closed(regions: SceneRegions, click: Click) -> np.ndarray:  # [K, L]
+    """Regions in a hole of whose picture a point lies, each together with what the hole shows, bool [K, L].
+
+    Cells are cut out of a region where its color or its shape changes in a small place: a person who points at the
+    place means the thing around it no less. Where something of its own is in the hole, as on a table, it stays open.
+    """
+    found, members = [], regions.members
+    out = click.wrong(members)
+    boxes, (row, column) = _boxes(members[out], click.picture), click.place
+    inside = (boxes[:, 0] < row) & (row < boxes[:, 1]) & (boxes[:, 2] < column) & (column < boxes[:, 3])
+    sizes = _pixels(click.picture, regions.count)
+    pointed = members[~out]
+    shown, closures = pointed @ sizes, regions.region_closures
+    for index, (top, bottom, left, right) in zip(np.flatnonzero(out)[inside], boxes[inside], strict=True):
+        picture = click.picture[top : bottom + 1, left : right + 1]
+        own = np.append(members[index], False)[picture]
+        pieces, _ = label(~own)
+        piece = pieces[row - top, column - left]
+        hole = pieces == piece
+        if piece == 0 or _at_the_rim(hole) or np.count_nonzero(hole) > _SMALL * np.count_nonzero(own):
+            continue
+        held = _pixels(picture[hole], regions.count)
+        within = pointed @ held >= _WITHIN * shown
+        if (closures[~out][within] < _AS_CLOSED * closures[index]).all():
+            found.append(members[index] | click.pointed | (held > _MOSTLY * sizes))
+    return np.array(found, bool).reshape(-1, regions.count)
+
+
+def _pixels(
+    picture: np.ndarray,  # int, -1 for none
+    count: int,
+) -> np.ndarray:  # [L] float32
+    """How many pixels show each of `count` cells."""
+    pixels: np.ndarray = np.bincount(picture.ravel() + 1, minlength=count + 1)[1:].astype(np.float32)
+    return pixels
+
+
+def _boxes(
+    members: np.ndarray,  # [R, L]
+    picture: np.ndarray,  # [h, w]
+) -> np.ndarray:  # [R, 4]
+    """First and last row, first and last column of what a picture shows of each set of cells, int; empty for none."""
+    cells = find_objects(picture + 1, members.shape[1])
+    seen = [index for index, each in enumerate(cells) if each is not None]
+    spans = [(rows.start, rows.stop - 1, columns.start, columns.stop - 1) for rows, columns in filter(None, cells)]
+    limits, shown, (height, width) = np.array(spans).reshape(-1, 4), members[:, seen], picture.shape
+    first = [np.where(shown, limits[:, side], size).min(1, initial=size) for side, size in ((0, height), (2, width))]
+    last = [np.where(shown, limits[:, side], -1).max(1, initial=-1) for side in (1, 3)]
+    return np.stack([first[0], last[0], first[1], last[1]], axis=1)
+
+
+def _at_the_rim(
+    mask: np.ndarray,  # [h, w]
+) -> bool:
+    """Whether a mask reaches the border of its picture."""
+    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
