@@ -15,7 +15,7 @@ import sys
 import textwrap
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -90,6 +90,7 @@ class Config:
 
 
 C = TypeVar("C", bound=Config)
+D = TypeVar("D")
 
 
 def with_assignments(config: C, assignments: Sequence[str], option: str) -> C:
@@ -123,6 +124,46 @@ def with_assignments(config: C, assignments: Sequence[str], option: str) -> C:
             expected = describe(kinds[name])
             raise ConfigError(f"{option} {assignment}", expected, repr(text), _advice(defaults[name])) from None
     return replace(config, **values)  # type: ignore[type-var]
+
+
+def from_values(config: type[D], values: Mapping[str, Any], where: str) -> D:
+    """Makes a dataclass of values by the names of its fields, as a YAML file or a table has them.
+
+    A text stands for what `parse` makes of it. A field that is a dataclass itself, or None, takes a mapping of its own
+    fields; true stands for its defaults, false for None.
+
+    Args:
+        config: The class.
+        values: By the names of fields; fields that are left out have their defaults.
+        where: What the values are called, for messages.
+
+    Raises:
+        ConfigError: A name that is no field's, or a value that the field does not take.
+    """
+    cls: Any = config
+    kinds, found = field_types(cls), {}
+    defaults = {each.name: each.default for each in fields(cls)}
+    for name, value in values.items():
+        if name not in kinds:
+            near = difflib.get_close_matches(name, kinds, n=1, cutoff=0.5)
+            advice = f"try {near[0]}" if near else "leave it out"
+            raise ConfigError(where, either(list(kinds)), repr(name), advice)
+        inner: Any = next((each for each in (kinds[name], *get_args(kinds[name])) if is_dataclass(each)), None)
+        if inner is not None and isinstance(value, bool | Mapping):
+            given = value if isinstance(value, Mapping) else {}
+            found[name] = None if value is False else from_values(inner, given, f"{where}.{name}")
+        elif fits(value, kinds[name]):
+            found[name] = value
+        else:
+            try:
+                found[name] = parse(value if isinstance(value, str) else "", kinds[name])
+            except ValueError:
+                expected = describe(kinds[name]) if inner is None else f"true, false or values of {inner.__name__}"
+                raise ConfigError(f"{where}.{name}", expected, repr(value), _advice(defaults[name])) from None
+    try:
+        return config(**found)
+    except SagaError as error:
+        raise SagaError(f"{where}: {error}") from error
 
 
 @lru_cache

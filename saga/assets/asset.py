@@ -33,6 +33,8 @@ class Asset:
     """Its closed surface, a GLB."""
     hull: bytes
     """The convex hull of that, a GLB."""
+    parts: bytes | None
+    """Convex parts that make it up, a GLB with a node each; None where they were not asked for."""
     facts: dict[str, Any]
     """What the manifest says, JSON values; the names of the files are added where they are written."""
 
@@ -50,11 +52,11 @@ def make_asset(
         gaussians: the scene, or a scene of parts.
         member: which of them are the object's.
         up: its up direction.
-        config: where its origin is, and how long a meter is.
+        config: where its origin is, how long a meter is, and whether there are convex parts.
         device: where it is rendered.
 
     Raises:
-        SagaError: nothing of the object is opaque, or trimesh is missing.
+        SagaError: nothing of the object is opaque, or a package is missing.
     """
     own = _rows(gaussians, member & gaussians.valid)
     turn = _turn(own, up.direction)
@@ -67,7 +69,7 @@ def make_asset(
     places = {"base": np.array([middle[0], low[1], middle[2]]), "center": middle, "scene": np.zeros(3)}
     offset = -places[config.origin]
     placed = moved(own, turn, 1 / config.scale, offset)
-    files = glb_of(replace(mesh, vertices=mesh.vertices + offset))
+    shapes = glb_of(replace(mesh, vertices=mesh.vertices + offset), config.convex_parts)
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = turn / config.scale, offset
     facts = {
@@ -81,9 +83,11 @@ def make_asset(
         "object_to_scene": np.linalg.inv(matrix),
         "bounding_box": {"min": low + offset, "max": high + offset},
         "gaussians": len(placed),
-        "mesh": files[2],
+        "mesh": shapes.facts,
     }
-    return Asset(placed, files[0], files[1], facts)
+    if shapes.parts is not None:
+        facts["convex_parts"] = shapes.count
+    return Asset(placed, shapes.mesh, shapes.hull, shapes.parts, facts)
 
 
 def _turn(

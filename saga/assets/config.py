@@ -8,7 +8,7 @@ from typing import Literal
 
 from saga.errors import SagaError
 
-MESH, HULL, MANIFEST = "collision.glb", "hull.glb", "asset.json"
+MESH, HULL, PARTS, MANIFEST = "collision.glb", "hull.glb", "parts.glb", "asset.json"
 """Names of files."""
 Origin = Literal["base", "center", "scene"]
 _AXES: dict[str, tuple[float, ...]] = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
@@ -27,6 +27,8 @@ class AssetConfig:
     """What lies at 0: the middle of the foot, the middle of the bounding box, or the scene's own origin."""
     scale: float = 1.0
     """Units of the scene in a meter."""
+    convex_parts: bool = False
+    """Whether the mesh is also written as convex parts that make it up, which takes the package coacd."""
 
     def __post_init__(self) -> None:
         """Raises SagaError for values that mean nothing."""

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
+    from saga.assets.config import AssetConfig
     from saga.assets.solid import Mesh
 
 _FACES = (5000, 10000, 20000)
 """Of a simplified mesh: the fewest that keep it closed, which thin walls do not always allow."""
+_CONCAVITY = 0.05
+"""How far convex parts may reach beyond the mesh: CoACD takes 0.01 (fine) to 1 (coarse)."""
+_MOST_PARTS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Shapes:
+    """The shapes of an object, a GLB each."""
+
+    mesh: bytes
+    """Its closed surface."""
+    hull: bytes
+    """The convex hull of that."""
+    parts: bytes | None
+    """Convex parts that make it up, a node each; None where they were not asked for."""
+    facts: dict[str, Any]
+    """What the manifest says of the mesh."""
+    count: int
+    """How many convex parts there are."""
+
+
+def require_packages(config: AssetConfig) -> None:
+    """Raises SagaError when a package is missing that objects for engines take: known before the work, not after it."""
+    require_trimesh()
+    if config.convex_parts:
+        require_coacd()
 
 
 def require_trimesh() -> Any:
@@ -24,10 +53,23 @@ def require_trimesh() -> Any:
     return trimesh
 
 
-def glb_of(mesh: Mesh) -> tuple[bytes, bytes, dict[str, Any]]:
-    """Returns a mesh and its convex hull as GLB files, and facts of the mesh for the manifest.
+def require_coacd() -> Any:
+    """Returns the module coacd. Raises SagaError when it is missing."""
+    try:
+        import coacd
+    except ImportError as error:
+        advice = 'pip install "saga-splat[convex]", or leave the convex parts out'
+        raise SagaError(f"asset: expected coacd for convex parts, found {error}; {advice}.") from error
+    return coacd
+
+
+def glb_of(mesh: Mesh, convex_parts: bool = False) -> Shapes:
+    """Returns a mesh, its convex hull and, where asked for, convex parts that make it up as GLB files.
 
     glTF has y upwards and lengths in meters, as objects for engines have; so nothing is turned.
+
+    Raises:
+        SagaError: a package is missing.
     """
     from scipy.spatial import cKDTree  # after the packages were found to be there
 
@@ -47,11 +89,25 @@ def glb_of(mesh: Mesh) -> tuple[bytes, bytes, dict[str, Any]]:
         "watertight": bool(shape.is_watertight),
         "volume": float(shape.volume),
     }
-    hull = shape.convex_hull
-    return _exported(trimesh, shape, "collision"), _exported(trimesh, hull, "hull"), facts
+    parts = _parts(trimesh, shape) if convex_parts else {}
+    return Shapes(
+        _exported(trimesh, {"collision": shape}), _exported(trimesh, {"hull": shape.convex_hull}),
+        _exported(trimesh, parts) if parts else None, facts, len(parts),
+    )  # fmt: skip
 
 
-def _exported(trimesh: Any, shape: Any, name: str) -> bytes:
+def _parts(trimesh: Any, shape: Any) -> dict[str, Any]:
+    """Returns convex shapes that make up a mesh, by their names; the same ones each time."""
+    coacd = require_coacd()
+    coacd.set_log_level("error")
+    found = coacd.run_coacd(
+        coacd.Mesh(shape.vertices, shape.faces), threshold=_CONCAVITY, max_convex_hull=_MOST_PARTS, seed=0
+    )
+    return {f"part-{number}": trimesh.Trimesh(*each).convex_hull for number, each in enumerate(found, 1)}
+
+
+def _exported(trimesh: Any, shapes: Mapping[str, Any]) -> bytes:
     scene = trimesh.Scene()
-    scene.add_geometry(shape, node_name=name, geom_name=name)
+    for name, shape in shapes.items():
+        scene.add_geometry(shape, node_name=name, geom_name=name)
     return bytes(scene.export(file_type="glb"))

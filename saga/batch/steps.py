@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saga.batch.task import Places
+from saga.config import from_values
 from saga.errors import SagaError
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ def export_objects(
     *,
     names: Sequence[str],
     loading: Mapping[str, Any],
-    label_maps: bool = True,
-    labels_in_ply: bool = False,
-    format: Any = None,
+    export: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Writes the objects of a scene, each of which has a folder of its own already, into one: `out`.
 
@@ -71,14 +70,12 @@ def export_objects(
             given, `images`, `cameras` and `align`.
         names: Of the objects, in the order of their numbers.
         loading: As `load` has it.
-        label_maps: Whether every view gets a map of the objects' numbers.
-        labels_in_ply: Whether the whole scene is written too, with the objects' numbers.
-        format: Of the objects; None takes the scene's.
+        export: Values of `saga.export.ObjectsConfig`, as `saga.config.from_values` has them.
 
     Raises:
         SagaError: As `saga.export.write_objects`.
     """
-    from saga.export import write_objects
+    from saga.export import ObjectsConfig, write_objects
     from saga.files.arrays import read_npz
     from saga.query import Segmentation
     from saga.raster import DeviceScene
@@ -96,7 +93,7 @@ def export_objects(
             )
         found[name] = Segmentation(arrays["mask"], arrays["scores"], read_json(folder / "report.json"), scene)
     placed = DeviceScene(scene, choose_device(loading.get("device", "auto")))
-    write_objects(found, placed, places["out"], label_maps, None, format, labels_in_ply)
+    write_objects(found, placed, places["out"], from_values(ObjectsConfig, export, "export"))
     return {"objects": len(found)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated
 
 import tyro
@@ -26,6 +26,9 @@ class AssetInputs:
     """With --asset, what lies at 0: the middle of the object's foot, its center, or the scene's own origin."""
     scale: Annotated[float | None, SAYS_DEFAULT] = None
     """With --asset, units of the scene in a meter; 1 by default."""
+    convex_parts: bool = False
+    """With --asset, also write the mesh as convex parts (parts.glb), for engines that take no others. Needs the package
+    of "saga-splat[convex]"."""
 
     def config(self) -> AssetConfig | None:
         """Returns how objects for engines stand; None when none are asked for.
@@ -34,11 +37,14 @@ class AssetInputs:
             SagaError: an option means nothing, or nothing without --asset, or a package is missing.
         """
         if not self.asset:
-            given = [name for name in ("up", "origin", "scale") if getattr(self, name) != getattr(AssetInputs(), name)]
+            options = [each.name for each in fields(AssetInputs) if each.name != "asset"]
+            given = [name for name in options if getattr(self, name) != getattr(AssetInputs(), name)]
             if given:
-                raise SagaError(f"--{given[0]}: expected --asset with it, found none; give it too, or leave this out.")
+                option = given[0].replace("_", "-")
+                raise SagaError(f"--{option}: expected --asset with it, found none; give it too, or leave this out.")
             return None
-        from saga.assets.glb import require_trimesh
+        from saga.assets.glb import require_packages
 
-        require_trimesh()
-        return AssetConfig(self.up, self.origin, 1.0 if self.scale is None else self.scale)
+        config = AssetConfig(self.up, self.origin, 1.0 if self.scale is None else self.scale, self.convex_parts)
+        require_packages(config)
+        return config

@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saga.cli.calling import parsed_command
-from saga.config import describe, fits
 from saga.errors import SagaError
-from saga.scene.format_names import ExportFormat
 
 _INPUTS = {"masks", "masks_kind", "sam", "propagate", "cache", "cameras", "align", "device", "scene", "images", "out"}
 _PROMPT = {"view", "points", "negative", "also", "also_negative", "box", "scribble", "mask", "text"}
 _SAID_OTHERWISE = {"train": _INPUTS, "segment": _INPUTS | _PROMPT | {"field"}, "discover": _INPUTS | {"field"}}
 """Options of commands that are keys of a scene or an object, or names of the batch."""
-_EXPORT = {"label_maps": bool, "labels_in_ply": bool, "format": ExportFormat}
 
 
 def words_of(where: str, command: str, options: Mapping[str, Any]) -> list[str]:
@@ -60,12 +57,3 @@ def check_command(where: str, command: str, words: Sequence[str], checked: set[t
         except SagaError as error:
             raise SagaError(f"{where}: {error}") from error
         checked.add(key)
-
-
-def check_export(where: str, options: Mapping[str, Any]) -> None:
-    """Raises SagaError, which names the place, for options that writing all objects of a scene does not take."""
-    for name, value in options.items():
-        if name not in _EXPORT:
-            raise SagaError(f"{where}: expected {', '.join(_EXPORT)}, found {name!r}; leave it out.")
-        if not fits(value, _EXPORT[name]):
-            raise SagaError(f"{where}.{name}: expected {describe(_EXPORT[name])}, found {value!r}; give one of them.")

@@ -12,10 +12,12 @@ from saga.batch.manifest import Manifest, ObjectEntry, SceneEntry
 from saga.batch.steps import export_objects, extract_masks, find_structure
 from saga.batch.storage import is_remote, join
 from saga.batch.task import Task
-from saga.cli.batch_options import check_command, check_export, words_of
+from saga.cli.batch_options import check_command, words_of
 from saga.cli.calling import Argument, call_command
 from saga.cli.inputs import PLANNED_VIEWS
+from saga.config import from_values
 from saga.errors import SagaError
+from saga.export.config import ObjectsConfig
 from saga.scene.camera_files import FORMATS, search_folders
 
 
@@ -203,13 +205,13 @@ class _ScenePlan:
     def _export(self, objects: Sequence[Task]) -> Task:
         entry, options = self.entry, dict(self._options("export"))
         where = f"{entry.where}.export"
-        check_export(where, options)
+        from_values(ObjectsConfig, options, where)
         if not objects or any(task.picture != "out/preview.png" for task in objects):
             raise SagaError(f"{where}: expected objects of one level, found none; everything has them in one folder.")
         names = [each.name for each in entry.objects]
         inputs = self._given("scene", "images", "cameras", "align")
         inputs |= {f"object:{name}": task.outputs["out"] for name, task in zip(names, objects, strict=True)}
-        settings = {"names": names, "loading": self._loading(), **options}
+        settings = {"names": names, "loading": self._loading(), "export": options}
         return self._task(
             "all", export_objects, settings, "export", inputs=inputs, outputs={"out": join(self.base, "all")},
             picture="out/overview.png",

@@ -71,7 +71,7 @@ def demo(
         device: Where to compute.
     """
     from saga.demo import make_scene, write_scene
-    from saga.export import write_objects, write_segmentation
+    from saga.export import ObjectsConfig, write_objects, write_segmentation
     from saga.masks import open_masks
     from saga.masks.own import generator_of
     from saga.query import Segmenter
@@ -108,7 +108,7 @@ def demo(
     for click in clicks:
         found[click.name], scores[click.name] = _ask(segmenter, click, truth, made.labels)
     _print_table(clicks, scores)
-    write_objects(found, loaded, out / "all")
+    write_objects(found, loaded, out / "all", ObjectsConfig(label_maps=False))
     for click in shown:
         write_segmentation(found[click.name], loaded, out / click.name)
     _print_guide(out, ply, masks, shown)

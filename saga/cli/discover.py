@@ -69,14 +69,14 @@ def discover(
             Gaussian's object, 0 for none.
         assignments: Values of the method's config by their names, e.g. iterations=300.
     """
-    from saga.export import write_objects
+    from saga.export import ObjectsConfig, write_objects
     from saga.methods import DiscoveringMethod, Segmenter
     from saga.methods.registry import open_method
 
     require_folder("discover", out)
     began, device = time.perf_counter(), cameras.choose_device()
     require_format(format)
-    asset = engines.config()
+    export = ObjectsConfig(format=format, labels_in_ply=labels_in_ply, asset=engines.config())
     if method == "saga":
         masks.refuse(method, "masks", "sam", "cache")
         refuse("--propagate", masks.propagate or None, method)
@@ -115,10 +115,7 @@ def discover(
     if said is not None:
         report["words"] = said
     folder = out or free_name("objects")
-    write_objects(
-        named, loaded, folder, label_maps=True, report=report, format=format, labels_in_ply=labels_in_ply,
-        ranking=ranking, asset=asset,
-    )  # fmt: skip
+    write_objects(named, loaded, folder, export, report, ranking)
     shared = sum(sizes.values()) / max(1, len(loaded.gaussians))
     supports = sum(each.report["kind"] == "support" for each in named.values())
     counted = f"{len(named) - supports} objects"

@@ -3,6 +3,7 @@ from .boundary import split_boundary as split_boundary
 from .cleaned import draw_cleaning as draw_cleaning
 from .cleaned import write_cleaning as write_cleaning
 from .config import ExportConfig as ExportConfig
+from .config import ObjectsConfig as ObjectsConfig
 from .grid import write_grids as write_grids
 from .labeled import write_labeled as write_labeled
 from .refitting import refit_boundary as refit_boundary

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from saga.assets.asset import make_asset
-from saga.assets.config import HULL, MANIFEST, MESH, AssetConfig
+from saga.assets.config import HULL, MANIFEST, MESH, PARTS, AssetConfig
 from saga.assets.upright import Uprights
 from saga.export.splats import write_splats
 from saga.files.json_values import write_json
@@ -27,7 +27,7 @@ def write_asset(
     config: AssetConfig,
     uprights: Uprights | None = None,
 ) -> None:
-    """Writes object.*, collision.glb, hull.glb and asset.json into a folder, which is made.
+    """Writes object.*, collision.glb, hull.glb, asset.json and, asked for, parts.glb into a folder, which is made.
 
     Args:
         scene: the scene, for its cameras and what stands in it.
@@ -35,7 +35,7 @@ def write_asset(
         member: which of these are the object's.
         folder: for the files.
         format: of object.*.
-        config: where the object's own frame lies.
+        config: where the object's own frame lies, and whether there are convex parts.
         uprights: of the scene, where several objects of it are written.
 
     Raises:
@@ -45,7 +45,10 @@ def write_asset(
     asset = make_asset(gaussians, member, up, config, str(scene.device))
     folder.mkdir(parents=True)
     write_splats(asset.gaussians, np.ones(len(asset.gaussians), bool), folder / "object", format, up=_UP)
-    for name, content in ((MESH, asset.mesh), (HULL, asset.hull)):
-        (folder / name).write_bytes(content)
     files = {"gaussians": f"object.{format}", "mesh": MESH, "hull": HULL}
+    if asset.parts is not None:
+        files["convex_parts"] = PARTS
+    for name, content in ((MESH, asset.mesh), (HULL, asset.hull), (PARTS, asset.parts)):
+        if content is not None:
+            (folder / name).write_bytes(content)
     write_json(folder / MANIFEST, {"files": files, **asset.facts})

@@ -36,3 +36,17 @@ class ExportConfig:
     """What fills their pictures: a function (`saga.filling.Inpainter`), or the name of one."""
     asset: AssetConfig | None = None
     """How the object stands for engines, for which it is then written too, into asset/; None leaves that out."""
+
+
+@dataclass(frozen=True)
+class ObjectsConfig:
+    """What is written of all objects of a scene together."""
+
+    format: ExportFormat | None = None
+    """Of the objects; None takes the format that the scene came in."""
+    label_maps: bool = True
+    """Whether every view gets a map of the objects' numbers."""
+    labels_in_ply: bool = False
+    """Whether the whole scene is written too, with the objects' numbers as a property."""
+    asset: AssetConfig | None = None
+    """How objects stand for engines, for which each is then written too, into assets/<name>/; None leaves that out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
-from saga.assets.config import HULL, MANIFEST, MESH
+from saga.assets.config import HULL, MANIFEST, MESH, PARTS
 from saga.errors import SagaError
 from saga.scene.format_names import ExportFormat
 from saga.scene.json_file import read_json
@@ -19,7 +19,7 @@ REPORT, RANKING, LABELED, STAGE, FACTS = "report.json", "ranking.png", "labeled.
 """Names of files."""
 GRIDS_MARK = "README.txt"
 
-_ASSET_FILES = (*(f"object{ending}" for ending in ENDINGS), MESH, HULL, MANIFEST)
+_ASSET_FILES = (*(f"object{ending}" for ending in ENDINGS), MESH, HULL, PARTS, MANIFEST)
 _SPLATS = tuple(f"{name}{ending}" for name in ("object", "rest") for ending in ENDINGS)
 SEGMENTATION = (
     *_SPLATS, *(f"asset/{name}" for name in _ASSET_FILES), "segmentation.npz", "preview.png", RANKING, REPORT,

@@ -18,7 +18,7 @@ from saga.assets.config import AssetConfig
 from saga.cleaning.pruning import floating_members, hidden_members
 from saga.errors import EmptySelectionError, SagaError
 from saga.export import boundary
-from saga.export.config import ExportConfig
+from saga.export.config import ExportConfig, ObjectsConfig
 from saga.export.folders import (
     FACTS,
     LABELED,
@@ -82,7 +82,7 @@ def write_segmentation(
     scene = device_scene.scene
     member, rows = segmentation.tensor.mask.to(device_scene.device), segmentation.mask
     if config.asset is not None:
-        _require_mesh_writer()
+        _require_mesh_writer(config.asset)
     _require_members(out, rows, "prompt where the object is in full view, or lower the threshold")
     written = usable_format(config.format, scene.gaussians)
     timings: dict[str, float] = {}
@@ -131,25 +131,22 @@ def write_objects(
     segmentations: Mapping[str, Segmentation],
     scene: Scene | DeviceScene,
     out: str | Path,
-    label_maps: bool = False,
+    config: ObjectsConfig = ObjectsConfig(),  # noqa: B008 (frozen)
     report: Mapping[str, Any] | None = None,
-    format: ExportFormat | None = None,
-    labels_in_ply: bool = False,
     ranking: np.ndarray | None = None,  # [h, w, 3] uint8
-    asset: AssetConfig | None = None,
 ) -> None:
     """Writes a batch of segmentations, name -> segmentation, into the folder `out`.
 
-    objects/<name>.* in a `format`, as `write_segmentation` writes an object, but for USD, which has all in one stage,
-    objects.usd (`write_usd`); labels.npy (int32 [N] in the PLY's
-    order; 0 = none, k = the k-th name; a Gaussian of several objects belongs to the one that scores it
-    highest); objects.json (each name's label, color, count and bounding box: `describe_objects`); overview.png. With
-    `labels_in_ply`, labeled.ply: the whole scene with the labels as a property (`write_labeled`). With `label_maps`,
-    label_maps/<view's stem>.png for every view: the label that makes up most of each pixel of its photograph, 8 bits,
-    or 16 with more than 255 objects. A `report` of JSON values becomes report.json, and `ranking`, a contact sheet of
-    what words say of the objects, ranking.png.
+    objects/<name>.* in the format of `config`, as `write_segmentation` writes an object, but for USD, which has all in
+    one stage, objects.usd (`write_usd`); labels.npy (int32 [N] in the PLY's order; 0 = none, k = the k-th name; a
+    Gaussian of several objects belongs to the one that scores it highest); objects.json (each name's label, color,
+    count and bounding box: `describe_objects`); overview.png. A `report` of JSON values becomes report.json, and
+    `ranking`, a contact sheet of what words say of the objects, ranking.png.
 
-    With `asset`, each object for engines too, in assets/<name>/ (`asset_files.write_asset`).
+    What else `config` asks for: `labels_in_ply`, labeled.ply: the whole scene with the labels as a property
+    (`write_labeled`); `label_maps`, label_maps/<view's stem>.png for every view: the label that makes up most of each
+    pixel of its photograph, 8 bits, or 16 with more than 255 objects; an `asset`, each object for engines too, in
+    assets/<name>/ (`asset_files.write_asset`).
 
     Appears together, as `write_segmentation` does. An object without Gaussians has no file, which a warning says.
     Raises EmptySelectionError when there is nothing to write at all, SagaError when a name is no file name, `out` holds
@@ -161,11 +158,11 @@ def write_objects(
     if empty:
         warnings.warn(f"{out}: nothing is selected of {', '.join(empty)}, so there is no file of it", stacklevel=2)
     _check_names(list(segmentations))
-    if asset is not None:
-        _require_mesh_writer()
+    if config.asset is not None:
+        _require_mesh_writer(config.asset)
     device_scene = DeviceScene.of(scene, next(iter(segmentations.values())).tensor.mask.device)
     scene = device_scene.scene
-    written = usable_format(format, scene.gaussians)
+    written = usable_format(config.format, scene.gaussians)
     labels = merge_labels(segmentations, len(scene.gaussians))
     members = sum(int(np.count_nonzero(segmentation.mask)) for segmentation in segmentations.values())
     require_room(out, _bytes(scene.gaussians, written, members) + labels.nbytes)
@@ -174,23 +171,24 @@ def write_objects(
             write_usd(scene, segmentations, stage / STAGE)
         for name, segmentation in segmentations.items() if written != "usd" else ():
             write_splats(scene.gaussians, segmentation.mask, stage / "objects" / name, written)
-        if asset is not None:
+        if config.asset is not None:
             from saga.assets.upright import Uprights
             from saga.export import asset_files
 
-            uprights, filled = Uprights(device_scene, asset), [each for each in segmentations if each not in empty]
+            uprights = Uprights(device_scene, config.asset)
+            filled = [each for each in segmentations if each not in empty]
             for name in tracked(filled, False, "objects for engines", "objects"):
                 place, own = stage / "assets" / name, segmentations[name].mask
-                asset_files.write_asset(device_scene, scene.gaussians, own, place, written, asset, uprights)
+                asset_files.write_asset(device_scene, scene.gaussians, own, place, written, config.asset, uprights)
         np.save(stage / "labels.npy", labels)
         write_json(stage / FACTS, describe_objects(segmentations, scene.gaussians))
-        if labels_in_ply:
+        if config.labels_in_ply:
             with_labels(scene.gaussians, labels).write(stage / LABELED)
         if scene.cameras:
             camera = best_view(scene.cameras, scene.gaussians.means, labels)
             overview = draw_overview(device_scene, camera, labels, list(segmentations))
             pictures.write(stage / "overview.png", overview)
-            if label_maps:
+            if config.label_maps:
                 stems, depth = scene.stems, np.uint8 if len(segmentations) < 256 else np.uint16
                 for camera in scene.cameras:
                     shown = render_labels(device_scene, camera, labels).astype(depth)
@@ -201,11 +199,11 @@ def write_objects(
             write_json(stage / REPORT, dict(report))
 
 
-def _require_mesh_writer() -> None:
+def _require_mesh_writer(asset: AssetConfig) -> None:
     """Raises SagaError when objects for engines cannot be written here: known before the work, not after it."""
-    from saga.assets.glb import require_trimesh
+    from saga.assets.glb import require_packages
 
-    require_trimesh()
+    require_packages(asset)
 
 
 def _asked_in(report: Mapping[str, Any], scene: Scene) -> Camera | None:

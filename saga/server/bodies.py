@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Len
 
+from saga.assets.config import AssetConfig
 from saga.scene.format_names import ExportFormat
 from saga.session.state import Mode
 
@@ -141,6 +142,13 @@ class PictureBody:
     """An object that was kept; the selection by default."""
 
 
+@dataclass(frozen=True)
+class AssetBody(AssetConfig):
+    """How an object stands for engines."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+
 @dataclass
 class ExportBody:
     """A folder to write an object, the rest, masks of all views and a preview into."""
@@ -157,6 +165,8 @@ class ExportBody:
     """Whether colors and opacities at the object's border are fit anew, for less of a halo."""
     fill: bool = False
     """Whether the surfaces that the object leaves open in the rest are closed."""
+    asset: AssetBody | None = None
+    """How the object stands for engines, for which it is then written too, into asset/; {} takes the defaults."""
 
 
 @dataclass

@@ -7,7 +7,7 @@ import binascii
 import io
 import shutil
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +211,9 @@ class OpenScene:
             raise RequestError("folder: expected one inside a served folder, found that folder; give a new one.")
         name = None if body.object is None else self._object(body.object).name
         _require_members(self._mask(name))
-        options = {key: value for key, value in asdict(body).items() if key not in ("folder", "object")}
+        options = {
+            each.name: getattr(body, each.name) for each in fields(body) if each.name not in ("folder", "object")
+        }
         export_object(self.session, folder, name, ExportConfig(**options))
         files = sorted(str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file())
         return bodies.ExportAnswer(self.folders.name(folder), files)

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from saga.errors import EmptySelectionError, SagaError
-from saga.export import ExportConfig, render_masks, write_labeled, write_objects, write_segmentation
+from saga.export import ExportConfig, ObjectsConfig, render_masks, write_labeled, write_objects, write_segmentation
 from saga.export.png import PngWriter
 from saga.files.names import safe_name
 from saga.files.transaction import staged_folder
 from saga.query import Segmentation
 from saga.runtime.progress import tracked
-from saga.scene.format_names import ExportFormat
 from saga.session.session import Session
 from saga.session.turntable import write_turntable
 
@@ -41,17 +40,22 @@ def export_object(
     write_segmentation(found, session.placed, folder, config)
 
 
-def export_objects(session: Session, folder: str | Path, *, format: ExportFormat | None = None) -> None:
-    """Writes every object in a file of its own, label maps of all views, and the scene's PLY with labels.
+def export_objects(session: Session, folder: str | Path, config: ObjectsConfig | None = None) -> None:
+    """Writes every object in a file of its own, and what else a config asks for; see `saga.export.write_objects`.
 
-    See `saga.export.write_objects`. Colors of the session are not those of the overview.
+    Colors of the session are not those of the overview.
+
+    Args:
+        session: the session.
+        folder: a new folder, or one of an earlier result.
+        config: what is written; by default label maps of all views, and the labels in a scene that came as a PLY.
 
     Raises:
         SagaError: there are no objects, or the files cannot be written.
     """
     found = _kept(session, folder)
-    labels_in_ply = session.scene.gaussians.format == "ply"
-    write_objects(found, session.placed, folder, label_maps=True, format=format, labels_in_ply=labels_in_ply)
+    usual = ObjectsConfig(labels_in_ply=session.scene.gaussians.format == "ply")
+    write_objects(found, session.placed, folder, config or usual)
 
 
 def export_masks(session: Session, folder: str | Path, name: str | None = None) -> None:

@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from saga.assets import AssetConfig
+from saga.assets.glb import require_packages
 from saga.errors import SagaError
-from saga.export import ExportConfig
+from saga.export import ExportConfig, ObjectsConfig
 from saga.masks import open_masks
 from saga.masks.models.registry import MODELS
 from saga.masks.source import MaskSource
@@ -125,8 +127,10 @@ class LongWork:
         kept = folder or self.viewer.downloads.folder
         place = free_place(kept, f"{stem} masks" if what == "masks" else stem, ending)
 
+        asset = _asset_of(message)
+
         def work() -> str:
-            self._write(what, place, format)
+            self._write(what, place, format, asset)
             if folder is not None:
                 self.viewer.written = str(place)
             if sends:
@@ -151,13 +155,14 @@ class LongWork:
         self.viewer.jobs.start(f"packing {place.name}", work)
         return {}
 
-    def _write(self, what: str, place: Path, format: Any) -> None:
+    def _write(self, what: str, place: Path, format: Any, asset: AssetConfig | None) -> None:
         if what == "selection":
-            export_object(self._session, place, config=ExportConfig(format=format))
+            export_object(self._session, place, config=ExportConfig(format=format, asset=asset))
         elif what == "masks":
             export_masks(self._session, place)
         elif what == "objects":
-            export_objects(self._session, place, format=format)
+            labeled = self._session.scene.gaussians.format == "ply"
+            export_objects(self._session, place, ObjectsConfig(format=format, labels_in_ply=labeled, asset=asset))
         elif what == "labels":
             export_labels(self._session, place)
         else:
@@ -184,6 +189,22 @@ _WANTED = {
     "masks": "a folder of masks, or a file of annotations",
     "sam": f"a mask model: a checkpoint file, a folder, or {', '.join(MODELS)}",
 }
+
+
+def _asset_of(message: Message) -> AssetConfig | None:
+    """Returns how objects stand for engines where a page wants them for these too.
+
+    Raises:
+        SagaError: units in a meter that are none, or a package is missing: known before the work, not after it.
+    """
+    if not message.get("asset"):
+        return None
+    given = message.get("scale") or 1.0
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise SagaError(f"scale: expected units per meter, a number, found {given!r}; write one.")
+    config = AssetConfig(scale=float(given))
+    require_packages(config)
+    return config
 
 
 def one_of(name: str, value: Any, known: tuple[str, ...]) -> str:

@@ -13,13 +13,15 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from saga.assets import AssetConfig, Uprights, make_asset
+from saga.assets.glb import require_packages
 from saga.assets.upright import Up
 from saga.demo import DemoScene
 from saga.errors import SagaError
-from saga.export import ExportConfig, write_objects, write_segmentation
+from saga.export import ExportConfig, ObjectsConfig, write_objects, write_segmentation
 from saga.query.segmentation import Segmentation
 from saga.raster import DeviceScene
 from saga.scene import Gaussians, Scene
+from saga.scene.moving import moved
 
 trimesh = pytest.importorskip("trimesh", reason="trimesh (extra mesh) is not installed")
 pytest.importorskip("fast_simplification", reason="fast-simplification (extra mesh) is not installed")
@@ -185,9 +187,30 @@ def test_all_objects_are_written_for_engines(tmp_path: Path, tiny_scene: Scene, 
     names = ("bottle", "apple")
     masks = {name: tiny_demo.labels == tiny_demo.names[name] for name in names}
     found = {name: Segmentation(mask, mask.astype(np.float32)) for name, mask in masks.items()}
-    write_objects(found, tiny_scene, tmp_path, asset=AssetConfig(origin="scene"), format="usd" if has_usd() else None)
+    config = ObjectsConfig(format="usd" if has_usd() else None, asset=AssetConfig(origin="scene"))
+    write_objects(found, tiny_scene, tmp_path, config)
     for name in names:
         assert json.loads((tmp_path / "assets" / name / "asset.json").read_text())["origin"] == "scene"
+
+
+def test_convex_parts_make_up_the_mesh() -> None:
+    pytest.importorskip("coacd", reason="coacd (extra convex) is not installed")
+    lying = moved(box(0.02), TILT.T, 1.0, np.zeros(3))  # in its own axes
+    both = _joined(lying, Rotation.from_euler("y", 90, degrees=True).as_matrix(), np.array([0.3, 0.0, 0.3]))
+    up, config = Up(np.array([0.0, 1.0, 0.0]), "given"), AssetConfig(convex_parts=True)
+    asset = make_asset(both, np.ones(len(both), bool), up, config)
+    parts = list(trimesh.load_scene(io.BytesIO(asset.parts), file_type="glb").geometry.values())
+    assert len(parts) == asset.facts["convex_parts"] > 1
+    assert all(part.is_convex for part in parts)
+    mesh, hull = (trimesh.load_mesh(io.BytesIO(each), file_type="glb") for each in (asset.mesh, asset.hull))
+    assert abs(sum(part.volume for part in parts) - mesh.volume) < 0.3 * (hull.volume - mesh.volume)
+
+
+def _joined(gaussians: Gaussians, turn: np.ndarray, offset: np.ndarray) -> Gaussians:
+    """Gaussians, and the same ones turned and moved."""
+    other = moved(gaussians, turn, 1.0, offset)
+    names = ("means", "scales", "quaternions", "opacities", "sh")
+    return Gaussians.from_arrays(*(np.concatenate([getattr(gaussians, n), getattr(other, n)]) for n in names))
 
 
 def has_usd() -> bool:
@@ -210,6 +233,13 @@ def test_a_missing_package_is_said_before_anything_is_written(
             Segmentation(mask, mask.astype(np.float32)), tiny_scene, tmp_path / "out", ExportConfig(asset=AssetConfig())
         )
     assert not (tmp_path / "out").exists()
+
+
+def test_convex_parts_without_their_package_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "coacd", None)
+    require_packages(AssetConfig())
+    with pytest.raises(SagaError, match=r"saga-splat\[convex\]"):
+        require_packages(AssetConfig(convex_parts=True))
 
 
 def test_what_covers_nothing_has_no_mesh(gaussians: Gaussians) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from saga.demo import DemoScene
 from saga.errors import EmptySelectionError, SagaError
 from saga.evaluate.metrics import iou
-from saga.export import ExportConfig, render_views, write_objects, write_segmentation
+from saga.export import ExportConfig, ObjectsConfig, render_views, write_objects, write_segmentation
 from saga.query.segmentation import Segmentation
 from saga.scene import Gaussians, LensModel, Scene, load_scene
 
@@ -79,7 +79,7 @@ def test_views_of_like_names_have_files_of_their_own(
     scene = Scene(tiny_scene.gaussians, cameras, tiny_scene.path)
     ball = segment(tiny_demo, "ball", view="a.png")
     write_segmentation(ball, scene, tmp_path / "out")
-    write_objects({"ball": ball}, scene, tmp_path / "all", label_maps=True)
+    write_objects({"ball": ball}, scene, tmp_path / "all")
     stems = ["a.jpg", "a.png", "left%2F1.jpg", "left_1.jpg", "1305031102.175304", "1305031102.175337"]
     for folder in (tmp_path / "out" / "masks", tmp_path / "all" / "label_maps"):
         assert names(folder) == sorted(f"{stem}.png" for stem in stems)
@@ -209,7 +209,7 @@ def test_objects_are_written_in_the_format_that_is_asked_for(
     assert (len(mine), len(mine) + len(rest)) == (len(mug), len(mug.mask))
     means = tiny_scene.gaussians.means[mug.mask]
     assert np.abs(np.sort(means, 0) - np.sort(mine.means, 0)).max() < 1e-2
-    write_objects({"mug": mug}, tiny_scene, tmp_path / "all", format=format)
+    write_objects({"mug": mug}, tiny_scene, tmp_path / "all", ObjectsConfig(format=format))
     assert names(tmp_path / "all" / "objects") == [f"mug.{format}"]
 
 
@@ -234,7 +234,7 @@ def test_a_format_that_is_none_is_refused_before_anything_is_written(
     mug, out = segment(tiny_demo, "mug"), tmp_path / "out"
     for write in (
         lambda format: write_segmentation(mug, tiny_scene, out, ExportConfig(format=format)),
-        lambda format: write_objects({"mug": mug}, tiny_scene, out, format=format),
+        lambda format: write_objects({"mug": mug}, tiny_scene, out, ObjectsConfig(format=format)),
     ):
         with pytest.raises(SagaError, match="format: expected one of ply, .*'obj'"):
             write("obj")
@@ -272,7 +272,8 @@ def test_a_batch_labels_every_gaussian_by_its_best_object(
 ) -> None:
     mug, ball = segment(tiny_demo, "mug"), segment(tiny_demo, "ball")
     both = Segmentation(mug.mask | ball.mask, np.where(ball.mask, 0.9, 0.1).astype(np.float32), {})
-    write_objects({"mug": mug, "both": both, "ball": ball}, tiny_scene, tmp_path / "out")
+    found = {"mug": mug, "both": both, "ball": ball}
+    write_objects(found, tiny_scene, tmp_path / "out", ObjectsConfig(label_maps=False))
     assert names(tmp_path / "out") == ["labels.npy", "objects", "objects.json", "overview.png"]
     assert names(tmp_path / "out" / "objects") == ["ball.ply", "both.ply", "mug.ply"]
     labels = np.load(tmp_path / "out" / "labels.npy")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from saga.errors import EmptySelectionError, SagaError
-from saga.export import ExportConfig, write_objects, write_segmentation, write_usd
+from saga.export import ExportConfig, ObjectsConfig, write_objects, write_segmentation, write_usd
 from saga.query.segmentation import Segmentation
 from saga.scene import Camera, Gaussians, Scene
 
@@ -146,7 +146,8 @@ def test_results_in_usd(tiny_scene: Scene, tmp_path: Path) -> None:
     stages = {name: Usd.Stage.Open(str(tmp_path / "one" / f"{name}.usd")) for name in ("object", "rest")}
     sizes = [len(stage.GetPrimAtPath(f"/scene/{name}").GetAttribute("scales").Get()) for name, stage in stages.items()]
     assert sizes == [first.sum(), (~first).sum()]
-    write_objects({"mug": some(first), "ball": some(second)}, tiny_scene, tmp_path / "all", format="usd")
+    config = ObjectsConfig(format="usd", label_maps=False)
+    write_objects({"mug": some(first), "ball": some(second)}, tiny_scene, tmp_path / "all", config)
     assert {path.name for path in (tmp_path / "all").iterdir()} == {
         "objects.usd", "objects.json", "labels.npy", "overview.png",
     }  # fmt: skip

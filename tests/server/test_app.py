@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import threading
 import time
@@ -174,9 +175,25 @@ def test_files_are_sent_and_written(served: Served, middle_of: Middle, tmp_path:
     written = served.post(f"{scene}/export", folder="out/mug", masks=False)
     assert written["folder"] == "out/mug" and {"object.ply", "rest.ply", "preview.png"} <= set(written["files"])
     assert (served.folder / "out" / "mug" / "object.ply").read_bytes() == answer.content
+    refused = (({"scale": 0}, "scale"), ({"upp": "z"}, "upp"), ({"up": "sideways"}, "up"), ({"origin": "x"}, "origin"))
+    for asset, words in refused:
+        said = served.refused(422, "POST", f"{scene}/export", json={"folder": "out/mug", "asset": asset})
+        assert words in said
     served.refused(422, "GET", f"{scene}/file?format=doc")
     served.refused(422, "POST", f"{scene}/export", json={"folder": "."})
     served.refused(422, "POST", f"{scene}/export", json={"folder": "images"})
+
+
+def test_an_object_is_written_for_engines(served: Served, middle_of: Middle) -> None:
+    pytest.importorskip("trimesh", reason="trimesh (extra mesh) is not installed")
+    pytest.importorskip("fast_simplification", reason="fast-simplification (extra mesh) is not installed")
+    scene = served.open()
+    click(served, scene, middle_of("mug"))
+    written = served.post(f"{scene}/export", folder="out", masks=False, asset={"up": "z", "scale": 2})
+    named = {f"asset/{name}" for name in ("object.ply", "collision.glb", "hull.glb", "asset.json")}
+    assert named <= set(written["files"])
+    facts = json.loads((served.folder / "out" / "asset" / "asset.json").read_text())
+    assert (facts["scene_units_per_meter"], facts["up"]["source"], facts["origin"]) == (2, "given", "base")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import zipfile
 
@@ -177,6 +178,21 @@ def test_the_selection_and_a_turntable_are_written_and_come_to_the_browser(page,
     with page.page.expect_download(timeout=60_000) as waited:
         page.page.click("#saga-fetch")
     assert waited.value.suggested_filename == "object masks-1.zip"
+    assert page.complaints() == []
+
+
+def test_objects_are_written_for_engines_too(page, place_of):
+    pytest.importorskip("trimesh", reason="trimesh (extra mesh) is not installed")
+    pytest.importorskip("fast_simplification", reason="fast-simplification (extra mesh) is not installed")
+    page.click(place_of("ball"))
+    page.page.click("#saga-out summary")
+    page.page.check("#saga-asset")
+    page.page.fill("#saga-scale", "2")
+    page.page.uncheck("#saga-download")
+    page.page.click("#saga-out-selection")
+    made = page.viewed.folder / "out" / "object-1"
+    page.until(lambda: (made / "asset" / "collision.glb").is_file() and page.state()["job"] is None, 60)
+    assert json.loads((made / "asset" / "asset.json").read_text())["scene_units_per_meter"] == 2
     assert page.complaints() == []
 
 

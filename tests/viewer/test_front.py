@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from saga.errors import SagaError
-from saga.viewer.front import File, Front
+from saga.viewer.front import File, Front, Tab
 
 websockets = pytest.importorskip("websockets.sync.client")
 
@@ -145,16 +145,39 @@ def test_a_port_that_is_taken_gives_way_to_the_next(behind: int):
     second.close()
 
 
+class Anywhere(Tab):
+    """A page that keeps what it is sent."""
+
+    def __init__(self):
+        self.state, self.number, self.sent = {}, 0, []
+
+    def send(self, message):
+        self.sent.append(message)
+
+
+def test_objects_are_written_for_engines_where_a_page_wants_that(viewed, tiny_demo):
+    pytest.importorskip("trimesh", reason="trimesh (extra mesh) is not installed")
+    pytest.importorskip("fast_simplification", reason="fast-simplification (extra mesh) is not installed")
+    from saga.viewer.actions import Actions
+
+    tab, actions = Anywhere(), Actions(viewed.viewer)
+    for label in ("mug", "ball"):
+        viewed.session.select(tiny_demo.labels == tiny_demo.names[label])
+        viewed.session.save_object(label)
+    asked = {"do": "export", "what": "objects", "asset": True}
+    for scale in (-1, "two", True):
+        with pytest.raises(SagaError, match="scale"):
+            actions.act(tab, {**asked, "scale": scale})
+    actions.act(tab, {**asked, "scale": 2})
+    viewed.viewer.jobs.wait(60)
+    for label in ("mug", "ball"):
+        made = viewed.folder / "out" / "objects-1" / "assets" / label
+        assert json.loads((made / "asset.json").read_text())["scene_units_per_meter"] == 2
+        assert (made / "collision.glb").is_file()
+
+
 def test_what_a_page_asks_for_is_checked(viewed):
     from saga.viewer.actions import Actions
-    from saga.viewer.front import Tab
-
-    class Anywhere(Tab):
-        def __init__(self):
-            self.state, self.number, self.sent = {}, 0, []
-
-        def send(self, message):
-            self.sent.append(message)
 
     tab, actions = Anywhere(), Actions(viewed.viewer)
     for message in (

@@ -73,6 +73,8 @@ saga.panel = {
       row(button("saga-out-objects", "All objects", "Each in a file of its own, label maps, labels in the PLY", () => this.out("objects")),
         button("saga-out-labels", "Labels", "The scene as a PLY with the number of each Gaussian's object", () => this.out("labels"))),
       row(button("saga-out-gif", "Turntable GIF", "The selection, turning", () => this.out("gif")), button("saga-out-mp4", "MP4", "The selection, turning", () => this.out("mp4"))),
+      row(check("saga-asset", "for engines too", "Object and rest, and all objects: also upright in meters, with a closed mesh and its hull (GLB)", (on) => document.getElementById("saga-scale").classList.toggle("hidden", !on)),
+        make("input", { id: "saga-scale", className: "hidden", type: "number", min: 0, step: "any", placeholder: "units in a meter", title: "Units of the scene in a meter; 1 where nothing is written", style: { flex: "1 1 60px", minWidth: 0 } })),
       row(check("saga-download", "download them here too", "Files come to this browser, wherever saga runs", (on) => localStorage.setItem("saga-download", on ? "1" : ""))),
       make("div", { id: "saga-out-text", className: "quiet" }),
       row(does("saga-fetch", "Download", "What was written last, as one file", "download")),
@@ -117,7 +119,8 @@ saga.panel = {
   },
 
   out(what) {
-    saga.act("export", { what, format: this.formats.value || null, download: this.downloads() });
+    const at = (id) => document.getElementById(id);
+    saga.act("export", { what, format: this.formats.value || null, download: this.downloads(), asset: at("saga-asset").checked, scale: Number(at("saga-scale").value) || null });
   },
 
   downloads() {
