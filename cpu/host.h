@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "../cuda/saga.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -50,6 +52,13 @@ int saga_merge(int64_t l, int64_t d, int64_t k, int64_t b, const saga_merge_cost
 /* mutual [n, k]: 1 where the neighbor at this place of indices [n, k], as saga_nearest_neighbors finds them, has the point
  * in its own row. */
 int saga_mutual_neighbors(int64_t n, int64_t k, const int32_t *indices, uint8_t *mutual);
+
+/* mask [height, width]: 1 where members [n], 0 or 1, of a scene's Gaussians make up more than half of what a pixel of a
+ * view shows, and all of them cover more than half of it. It is what saga_render of the members and of all tells, without
+ * any picture; the Gaussians are those of saga_project. On a GPU, rendering the two takes less than finding out where to
+ * stop. */
+int saga_majority(const saga_camera *camera, int64_t n, const float *means, const float *quaternions,
+                  const float *scales, const float *opacities, const uint8_t *members, uint8_t *mask);
 
 #ifdef __cplusplus
 }

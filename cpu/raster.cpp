@@ -15,43 +15,16 @@
 #include <cstring>
 #include <vector>
 
-#include "common.hpp"
 #include "openmp.hpp"
+#include "tile.hpp"
 
 namespace {
 
-constexpr int T = SAGA_TILE;
+using namespace saga;
+
 constexpr int kChannels = 32;  // channels blended per walk of a tile
 constexpr int kPoll = 16;      // Gaussians between two looks at whether the tile is finished
 constexpr int kAhead = 8;      // Gaussians between fetching a splat and blending it
-
-struct Tile {
-    float x0, y0;       // first pixel
-    int width, height;  // pixels inside the image
-};
-
-Tile tile_at(const saga_camera *camera, int64_t tile) {
-    const int tx = int(tile % saga::tile_columns(camera)), ty = int(tile / saga::tile_columns(camera));
-    return {float(tx * T), float(ty * T), std::min(T, camera->width - tx * T), std::min(T, camera->height - ty * T)};
-}
-
-// Rows [top, bottom) of the tile that a splat's bounding box covers.
-struct Rows {
-    int top, bottom;
-};
-
-SAGA_INLINE Rows rows_of(const float *splat, const Tile &tile) {
-    const float cy = splat[1] - tile.y0 - 0.5f;
-    return {int(std::ceil(std::max(cy - splat[7], 0.0f))),
-            int(std::floor(std::min(cy + splat[7], tile.height - 1.0f))) + 1};
-}
-
-SAGA_INLINE void blend_row(const float *splat, float dx0, float dy, float *__restrict transmittance,
-                           float *__restrict weights) {
-    const float a = splat[2], b = splat[3], c = splat[4], opacity = splat[5];
-#pragma omp simd
-    for (int l = 0; l < T; ++l) weights[l] = saga_blend(saga_alpha(a, b, c, opacity, dx0 + l, dy), transmittance + l);
-}
 
 // The weights of one Gaussian in a tile, and a bit for each pixel that has one: four rows in a word.
 struct Weights {
@@ -71,13 +44,6 @@ SAGA_INLINE void for_each_weight(const Weights &weights, Visit visit) {
             const int pixel = w * 64 + __builtin_ctzll(left);
             visit(pixel, weights.values[pixel]);
         }
-}
-
-SAGA_INLINE bool finished(const float *transmittance) {
-    float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-    for (int p = 0; p < T * T; ++p) sum += transmittance[p];
-    return sum == 0.0f;
 }
 
 // Walks the tile's Gaussians front to back: visit(id, weights).

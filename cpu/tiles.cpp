@@ -4,18 +4,16 @@
 #include <numeric>
 #include <vector>
 
+#include "depth_order.hpp"
 #include "openmp.hpp"
 #include "splat_tiles.hpp"
 
 namespace {
 
+using namespace saga;
+
 constexpr int kAhead = 32;  // Gaussians between fetching a splat, which may lie anywhere, and looking at it
 constexpr int kSkipped = 16;
-
-struct Keyed {
-    uint32_t key;
-    int32_t id;
-};
 
 struct Touch {
     int32_t tile, id;
@@ -37,26 +35,6 @@ int64_t list_visible(int64_t n, const float *depths, const int32_t *tile_counts,
         }
     }
     return visible;
-}
-
-// Stable radix sort by key, three passes of 11 bits; the result ends in `items`.
-void radix_sort(Keyed *items, Keyed *scratch, int64_t count) {
-    std::vector<int64_t> offsets(3 * 2049);
-    for (int64_t i = 0; i < count; ++i)
-        for (int pass = 0; pass < 3; ++pass) ++offsets[2049 * pass + ((items[i].key >> 11 * pass) & 2047) + 1];
-    for (int pass = 0; pass < 3; ++pass) {
-        int64_t *cursor = offsets.data() + 2049 * pass;
-        std::partial_sum(cursor, cursor + 2049, cursor);
-        for (int64_t i = 0; i < count; ++i) scratch[cursor[(items[i].key >> 11 * pass) & 2047]++] = items[i];
-        std::swap(items, scratch);
-    }
-    // An odd number of passes leaves the result in what began as scratch.
-    std::copy(items, items + count, scratch);
-}
-
-// Contiguous, equal share of `count` for one thread.
-std::pair<int, int> share(int count, int thread, int threads) {
-    return {int(int64_t(count) * thread / threads), int(int64_t(count) * (thread + 1) / threads)};
 }
 
 }  // namespace

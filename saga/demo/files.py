@@ -11,10 +11,11 @@ import torch
 from saga.demo.scene import DemoScene
 from saga.errors import SagaError
 from saga.export.png import PngWriter
-from saga.export.rendering import MIN_ALPHA, Color, over_background
+from saga.export.rendering import Color, over_background
 from saga.files.json_values import write_json
 from saga.files.transaction import staged_folder
 from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.raster.majority import MIN_ALPHA
 from saga.scene import Camera, Scene, write_transforms
 from saga.scene.json_file import read_json
 

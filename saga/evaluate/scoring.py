@@ -21,9 +21,10 @@ from saga.evaluate.metrics import (
 from saga.evaluate.records import DecompositionRecord
 from saga.evaluate.truth import LabelMaps
 from saga.export import render_masks
-from saga.export.rendering import MIN_ALPHA, render_alpha, render_labels
+from saga.export.rendering import render_alpha, render_labels
 from saga.query import Segmentation
 from saga.raster.device_scene import DeviceScene
+from saga.raster.majority import MIN_ALPHA
 
 
 @dataclass(frozen=True)

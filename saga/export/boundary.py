@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from saga.errors import SagaError
-from saga.export.rendering import MIN_ALPHA
 from saga.raster import BlendOperator, DeviceScene, Geometry
 from saga.raster.geometry import TENSORS
+from saga.raster.majority import MIN_ALPHA
 from saga.raster.surroundings import Surroundings
 from saga.scene import Camera, Gaussians, Scene
 from saga.scene.ply import MEANS, SCALES

@@ -169,7 +169,7 @@ def _without(
     if seen is None or camera.lens is not None:
         return render_color(scene, camera, WHITE, ~member)
     rest = seen.copy()
-    window = Surroundings(scene.geometry, member, scene.bounds).window(camera)
+    window = Surroundings(scene.geometry, member).window(camera)
     if window is not None:
         x0, y0, x1, y1 = window
         rest[y0:y1, x0:x1] = render_color(scene, camera.cropped(*window), WHITE, ~member)

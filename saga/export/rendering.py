@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from saga.raster import BlendOperator, DeviceScene
+from saga.raster.majority import MIN_ALPHA, Majority
 from saga.raster.surroundings import Surroundings
 from saga.scene.camera import Camera
 from saga.scene.lens import image_to_photograph, pinhole_around
@@ -22,9 +23,6 @@ Color = tuple[float, float, float]
 """Red, green and blue, 0 to 1."""
 
 WHITE: Color = (1.0, 1.0, 1.0)
-
-MIN_ALPHA = 0.5
-"""A pixel belongs to whatever the Gaussians show there only where they cover at least half of it."""
 
 _LABEL_BATCH = 32
 
@@ -43,19 +41,14 @@ def render_masks(
     placed = DeviceScene.of(scene)
     geometry = placed.geometry
     member = torch.as_tensor(member).to(geometry.device)
-    surroundings = Surroundings(geometry, member, placed.bounds)
+    surroundings, majority = Surroundings(geometry, member), Majority(placed, member)
     for camera in cameras:
         pinhole = pinhole_around(camera)
         mask = np.zeros((pinhole.height, pinhole.width), bool)
         window = surroundings.window(pinhole)
         if window is not None:
             x0, y0, x1, y1 = window
-            part = pinhole.cropped(*window)
-            around = placed.bounds.reaching(part)
-            own = member[around].to(torch.float32)
-            both = torch.stack([own, torch.ones_like(own)], dim=1)
-            inside, alpha = BlendOperator(geometry.of_rows(around), part).render(both).unbind(-1)
-            mask[y0:y1, x0:x1] = ((inside > 0.5 * alpha) & (alpha > MIN_ALPHA)).cpu().numpy()
+            mask[y0:y1, x0:x1] = majority.mask(pinhole.cropped(*window)).cpu().numpy()
         yield image_to_photograph(camera, pinhole, mask, order=0)
 
 

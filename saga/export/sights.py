@@ -10,8 +10,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from saga.export.rendering import MIN_ALPHA
 from saga.raster import BlendOperator, Geometry
+from saga.raster.majority import MIN_ALPHA
 from saga.raster.surroundings import Surroundings
 from saga.scene import Camera, Gaussians
 from saga.scene.images import load_pinhole_image

@@ -28,6 +28,7 @@ class MergeCosts(ctypes.Structure):
 SIGNATURES: dict[str, list[Any]] = {
     "saga_color_edges": [c_int64, c_int64, c_void_p, c_int64, *[c_void_p] * 3],
     "saga_mutual_neighbors": [c_int64, c_int64, c_void_p, c_void_p],
+    "saga_majority": [POINTER(bindings.CameraStruct), c_int64, *[c_void_p] * 6],
     "saga_merge": [*[c_int64] * 4, POINTER(MergeCosts), *[c_void_p] * 13],
 }
 """Parameters of each function of cpu/host.h; all return 0."""

@@ -60,7 +60,7 @@ class BlendOperator:
         if backend not in get_args(Backend):
             raise SagaError(f"backend: expected one of {', '.join(get_args(Backend))}, found {backend!r}.")
         self.geometry, self.camera, self.exact = geometry, camera, exact
-        self._inner, self._eye = geometry.in_units(), _in_units(camera, geometry.unit)
+        self._inner, self._eye = geometry.in_units(), in_units(camera, geometry.unit)
         available = backend in ("auto", "native") and bindings.library(geometry.means.device.type) is not None
         if backend == "native" and not available:
             raise SagaError(
@@ -206,7 +206,7 @@ class BlendOperator:
         return pixels[order].to(torch.int32).contiguous(), runs, order
 
 
-def _in_units(camera: Camera, unit: float) -> Camera:
+def in_units(camera: Camera, unit: float) -> Camera:
     """Returns the camera in units of the rasterizer."""
     if unit == 1:
         return camera

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -35,8 +37,12 @@ class Surroundings:
     ) -> None:
         """Takes the members, and bounds of the geometry where they are known."""
         self._geometry, self._near = geometry, _NEAR / geometry.unit
-        self._own = member.nonzero()[:, 0]
-        self._bounds = Bounds(geometry) if bounds is None else bounds
+        self._own = geometry.of_rows(member.nonzero()[:, 0])
+        self._known = bounds
+
+    @cached_property
+    def _bounds(self) -> Bounds:
+        return Bounds(self._geometry) if self._known is None else self._known
 
     def window(self, camera: Camera) -> tuple[int, int, int, int] | None:
         """Returns the pixels x0, y0, x1, y1, the last excluded, around all that members can touch; None for nothing."""
@@ -51,20 +57,19 @@ class Surroundings:
             table = torch.zeros(touched.shape[0] + 1, touched.shape[1] + 1, dtype=torch.int32, device=found.device)
             table[1:, 1:] = touched.cumsum(0).cumsum(1)
             for rows in self._bounds.reaching(camera.cropped(*_window(camera, touched))).split(_BLOCK):
-                found[rows] = _share_cells(table, *self._circles(camera, rows))
+                found[rows] = _share_cells(table, *self._circles(camera, self._geometry.of_rows(rows)))
         return found
 
     def _circles(
         self,
         camera: Camera,
-        rows: Tensor,  # [n] int64
+        geometry: Geometry,
     ) -> tuple[Tensor, Tensor, Tensor]:  # each [n]
         """Centers x, y and radii in cells, which bound what is visible; the radius is -inf where nothing is."""
-        geometry = self._geometry
-        means, opacities = geometry.means[rows], geometry.opacities[rows]
+        means, opacities = geometry.means, geometry.opacities
         # A Gaussian fades below the least visible alpha at sqrt(2 ln(255 opacity)) standard deviations.
         deviations = (2 * (opacities / _MIN_ALPHA).clamp_min(1).log()).sqrt()
-        extent = geometry.scales[rows].amax(1) * deviations  # in world units
+        extent = geometry.scales.amax(1) * deviations  # in world units
         margin = deviations * _DILATION**0.5 + 1  # in pixels
         margin[opacities < _MIN_ALPHA] = -torch.inf
         pose = torch.from_numpy(camera.world_to_camera).to(means)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, find_objects, label
 
 from saga.regions.clicks import Click
 from saga.regions.evidence import holds
@@ -120,6 +119,8 @@ def faults(
         How far it is from the border of the fault's piece around it, as a share of the farthest place there; and the
         size of that piece, as a share of the largest piece. Both are 0 where it shows no fault.
     """
+    from scipy.ndimage import distance_transform_edt, find_objects, label  # loaded when needed: a tenth of a click
+
     middle, largest = np.zeros((2, len(after)))
     for index, members in enumerate(after):
         fault = np.append(members != before, False)[click.picture]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
 
 from saga.regions.clicks import Click
 from saga.regions.evidence import holds
 from saga.regions.scene_regions import SceneRegions
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _STEP = 0.05
 """Length of a step from a cell to the next one across an open border; closed borders are one longer."""
@@ -33,6 +36,8 @@ def proposals(
     Returns:
         Sets of cells, bool [R, L], each once; not all of them have the point on its right side.
     """
+    from scipy.sparse.csgraph import dijkstra  # loaded when needed, as below: no click that corrects nothing needs it
+
     at, steps = click.pointed, _steps(regions)
     away = dijkstra(steps, directed=False, indices=np.flatnonzero(at), min_only=True)
     around = holds(pool, click.shown)
@@ -53,6 +58,8 @@ def proposals(
 
 def _steps(regions: SceneRegions) -> csr_array:  # [L, L]
     """Lengths of the steps between cells that border on each other."""
+    from scipy.sparse import csr_array
+
     lengths = _STEP + regions.closed.astype(np.float64)
     return csr_array((lengths, tuple(regions.borders)), shape=(regions.count, regions.count))
 
@@ -63,6 +70,8 @@ def _piece(
     at: np.ndarray,  # [L]
 ) -> np.ndarray:  # [L]
     """The pieces of a set of cells that hang together with what a point shows."""
+    from scipy.sparse.csgraph import connected_components
+
     inside = np.flatnonzero(cells)
     _, pieces = connected_components(steps[inside][:, inside], directed=False)
     piece = np.zeros_like(cells)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from scipy.spatial import ConvexHull
 
 from saga.regions.scene_regions import SceneRegions
 
@@ -125,19 +124,26 @@ def _parted(
     least = np.maximum(_NEARLY_AS_CLOSED * closures, _CLOSED)[:, None]
     inside = _inside(regions, members, _LARGER) & (regions.region_closures >= least)
     areas = regions.members @ regions.shares
-    two = np.zeros_like(inside)
-    for chosen, row in zip(two, inside, strict=True):
+    parted = np.zeros(len(members), regions.shares.dtype)
+    for number, row in enumerate(inside):
         largest = np.flatnonzero(row)[np.argsort(-areas[row], kind="stable")]
         if len(largest) < 2:
             continue
         first = regions.members[largest[0]]
         beside = regions.members[largest] @ (regions.shares * ~first) >= _BESIDE * areas[largest]
         if beside.any():
+            two = np.zeros_like(row[None])
+            two[0, [largest[0], largest[beside][0]]] = True
             second = regions.members[largest[beside][0]]
-            two_things = _bulge(regions, first, second) >= _BULGED and _against(regions, first, second) < _ENCLOSED
-            chosen[[largest[0], largest[beside][0]]] = two_things
-    filled = _filled(regions, members, two) * two.any(1)
-    return np.where(filled >= _FILLED, filled, 0.0)
+            filled = _filled(regions, members[[number]], two)[0]
+            # Hulls come last: they take the longest, and loading what computes them a tenth of a click.
+            if (
+                filled >= _FILLED
+                and _against(regions, first, second) < _ENCLOSED
+                and _bulge(regions, first, second) >= _BULGED
+            ):
+                parted[number] = filled
+    return parted
 
 
 def _against(
@@ -170,6 +176,8 @@ def _hull_volume(
     boxes: np.ndarray,  # [K, 2, 3]
 ) -> float:
     """Volume of the convex hull of boxes, given by their least and greatest corners."""
+    from scipy.spatial import ConvexHull  # loaded when needed: most clicks compare no shapes
+
     sides = np.array(list(product((0, 1), repeat=3)))
     corners = boxes[:, sides, np.arange(3)]
     return float(ConvexHull(corners.reshape(-1, 3)).volume)

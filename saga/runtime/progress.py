@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _Item = TypeVar("_Item")
 Watcher = Callable[[str, int, int], None]
@@ -30,22 +31,29 @@ def watched(watcher: Watcher) -> Iterator[None]:
         _watcher.reset(token)
 
 
-class _ToldProgress(Progress):
-    """A bar that a watcher is told of too, shown or not."""
+@cache
+def _told_progress() -> type[Progress]:
+    """Returns the class of bars that a watcher is told of too, shown or not; a click does without loading Rich."""
+    from rich.progress import Progress
 
-    def advance(self, task_id: TaskID, advance: float = 1) -> None:
-        super().advance(task_id, advance)
-        self._tell(task_id)
+    class _ToldProgress(Progress):
+        """A bar that a watcher is told of too, shown or not."""
 
-    def update(self, task_id: TaskID, *args: Any, **changes: Any) -> None:
-        super().update(task_id, *args, **changes)
-        self._tell(task_id)
+        def advance(self, task_id: TaskID, advance: float = 1) -> None:
+            super().advance(task_id, advance)
+            self._tell(task_id)
 
-    def _tell(self, task_id: TaskID) -> None:
-        watcher = _watcher.get()
-        if watcher is not None:
-            task = self._tasks[task_id]
-            watcher(task.description, int(task.completed), int(task.total or 0))
+        def update(self, task_id: TaskID, *args: Any, **changes: Any) -> None:
+            super().update(task_id, *args, **changes)
+            self._tell(task_id)
+
+        def _tell(self, task_id: TaskID) -> None:
+            watcher = _watcher.get()
+            if watcher is not None:
+                task = self._tasks[task_id]
+                watcher(task.description, int(task.completed), int(task.total or 0))
+
+    return _ToldProgress
 
 
 class Tick:
@@ -73,8 +81,11 @@ def progress_bar(enabled: bool = True, unit: str = "", transient: bool = False) 
         unit: what is counted, behind the figures.
         transient: whether the bar disappears when the work is done.
     """
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     figures = f"{{task.completed:.0f}}/{{task.total:.0f}} {unit}".rstrip()
-    return _ToldProgress(
+    return _told_progress()(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn(figures),

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from rich.progress import Progress, TaskID
 from torch import Tensor
 
 from saga.errors import SagaError
@@ -39,6 +39,9 @@ from saga.train.sam_projection import SamProjection
 from saga.train.sampler import CachedView, PixelCache, build_cache
 from saga.train.smoothing import neighbor_average, smoothed
 from saga.train.spectral import spectral_start
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _INITIAL_SCALE = 1e-3
 """Small, so that Gaussians seldom touched follow the first supervision they get and not their random start."""

@@ -93,6 +93,8 @@ def _raster(call: Library, guarded: Guarded, rng: np.random.Generator, n: int, s
     splats, depths = guarded(np.zeros((n, 8), np.float32)), guarded(np.zeros(n, np.float32))
     counts = guarded(np.zeros(n, np.int32))
     call("saga_project", pointer, n, means, quaternions, scales, opacities, splats, depths, counts, None)
+    members, mask = guarded(rng.integers(0, 2, n, np.uint8)), guarded(np.zeros((height, width), np.uint8))
+    call("saga_majority", pointer, n, means, quaternions, scales, opacities, members, mask)
     m, tiles = int(counts.sum()), -(-width // bindings.TILE) * -(-height // bindings.TILE)
     offsets, ids = guarded(np.zeros(tiles + 1, np.int64)), guarded(np.zeros(m, np.int32))
     space = guarded.workspace(call("saga_bin_workspace", pointer, n, m))

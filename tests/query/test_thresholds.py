@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter1d
 
-from saga.query.thresholds import paper_sam_threshold, paper_threshold, valley_threshold
+from saga.query.thresholds import _smoothed, paper_sam_threshold, paper_threshold, valley_threshold
 
 
 def hill(center: float, spread: float, count: int, seed: int) -> torch.Tensor:
@@ -43,3 +45,10 @@ def test_the_paper_thresholds() -> None:
     scores = torch.tensor([0.0, 0.0, 1.0, 1.0])
     assert paper_threshold(scores) == pytest.approx(0.5)
     assert paper_sam_threshold(scores) == pytest.approx(1.0)
+
+
+def test_counts_are_smoothed_as_scipy_does() -> None:
+    rng = np.random.default_rng(0)
+    for counts in (rng.integers(0, 100_000, 100), rng.integers(0, 3, 100), np.eye(1, 100)[0]):
+        smooth = _smoothed(counts.astype(np.float64))
+        np.testing.assert_array_equal(smooth, gaussian_filter1d(counts.astype(np.float64), 2.0))
