@@ -6,8 +6,9 @@
 The embedded scenes are made again with a thing left out, same surfaces, light without its shadow; of a folder with
 labels.npy and objects.json the rest is the truth, as what lies under its things is there. What no view shows is taken
 out first, as no trained scene has it. Over the pixels that show what was taken out, in views of the scene and in new
-ones around the object, mean PSNR in dB and SSIM: of the hole left empty, filled with the mean color of the surface
-around, and filled.
+ones around the object, mean PSNR in dB and SSIM: of the hole left empty, filled with the mean color of what is around
+on the surface, and filled. Around: PSNR over the pixels that show what else is near the object, where its shadow lies,
+of the rest left as it is and of the filled one.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def views_of(case: Case) -> tuple[list[Camera], list[Camera]]:
 
 
 def measured(case: Case, pictures: Path | None) -> tuple[list[list[float]], float, int]:
-    """PSNR and SSIM of the hole empty, of one color and filled, in views of the scene and in new ones; seconds."""
+    """PSNR and SSIM of the hole empty, of one color and filled, and PSNR around, in both kinds of views; seconds."""
     means: list[np.ndarray] = []
 
     def noted(image: np.ndarray, known: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -154,25 +155,29 @@ def measured(case: Case, pictures: Path | None) -> tuple[list[list[float]], floa
     own = case.placed.scene.gaussians.means[case.member]
     size = float(np.linalg.norm(np.ptp(np.quantile(own, (0.02, 0.98), axis=0), axis=0)))
     near = np.isfinite(cKDTree(own).query(case.rest.means, distance_upper_bound=_NEAR * size)[0])
-    open_ = torch.from_numpy(case.hidden & near).float()[:, None]
+    parts = torch.from_numpy(np.stack([case.hidden & near, ~case.hidden & near], axis=1)).float()
     results = []
     for views in views_of(case):
-        errors, likeness = [[] for _ in candidates], [[] for _ in candidates]
+        errors, likeness, beside = ([[] for _ in candidates] for _ in range(3))
         for camera in views:
-            hole = BlendOperator(geometry, camera).render(open_)[..., 0] > 0.5
+            hole, around = (BlendOperator(geometry, camera).render(parts) > 0.5).numpy().transpose(2, 0, 1)
             if int(hole.sum()) < _FEWEST:
                 continue
             right = render_color(truth, camera, _GRAY)
             for index, each in enumerate(candidates):
                 shown = render_color(each, camera, _GRAY)
-                errors[index].append(np.square((shown.astype(float) - right) / 255)[hole.numpy()].mean(-1))
+                error = np.square((shown.astype(float) - right) / 255).mean(-1)
+                errors[index].append(error[hole])
+                beside[index].append(error[around])
                 map_ = structural_similarity(right, shown, channel_axis=-1, full=True)[1]
-                likeness[index].append(map_[hole.numpy()].mean())
+                likeness[index].append(map_[hole].mean())
         if errors[0]:
-            psnr = [-10 * np.log10(np.concatenate(each).mean() + 1e-12) for each in errors]
-            results.append([*psnr, *(float(np.mean(each)) for each in likeness)])
+            psnr, near_it = (
+                [-10 * np.log10(np.concatenate(e).mean() + 1e-12) for e in some] for some in (errors, beside)
+            )
+            results.append([*psnr, *(float(np.mean(each)) for each in likeness), near_it[0], near_it[2]])
         else:
-            results.append([np.nan] * 6)
+            results.append([np.nan] * 8)
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
         whole = case.placed.scene
@@ -181,6 +186,12 @@ def measured(case: Case, pictures: Path | None) -> tuple[list[list[float]], floa
         shown = [render_color(each, _close_up(camera, whole.gaussians.means[case.member]), _GRAY) for each in scenes]
         Image.fromarray(np.concatenate(shown, axis=1)).save(pictures / f"{case.scene}-{case.name}.png")
     return results, seconds, made.report["gaussians"]
+
+
+def _psnr(
+    errors: Sequence[np.ndarray],  # each [pixels]
+) -> float:
+    return float(-10 * np.log10(np.concatenate(errors).mean() + 1e-12))
 
 
 def _close_up(camera: Camera, means: np.ndarray) -> Camera:
@@ -204,22 +215,26 @@ def main(
 ) -> None:
     """Prints a row for each object."""
     warnings.filterwarnings("ignore", message="fill: nothing")
-    heads = ["scene", "object", "new", "seconds", "PSNR empty / color / filled", "SSIM", "PSNR, new views", "SSIM"]
+    heads = ["scene", "object", "new", "seconds", "PSNR empty / color / filled", "SSIM", "around"]
+    heads += ["PSNR, new views", "SSIM", "around"]
     rows, values = [], []
     wanted = things or objects
     cases = [demo_cases(layout, wanted, gaussians) for layout in layouts]
     for case in (each for some in [*cases, *(folder_cases(folder, wanted) for folder in scenes)] for each in some):
         results, seconds, count = measured(case, pictures)
-        cells = [text for row in results for text in (_three(row[:3], ".1f"), _three(row[3:], ".2f"))]
+        cells = [text for row in results for text in _cells(row)]
         rows.append([case.scene, case.name, f"{count:,}", f"{seconds:.1f}", *cells])
         values.append(np.ravel(results))
         print("  ".join(rows[-1]), flush=True)
-    mean = np.nanmean(values, axis=0).reshape(-1, 3)
-    cells = [_three(each, ".1f" if k % 2 == 0 else ".2f") for k, each in enumerate(mean)]
+    cells = [text for row in np.nanmean(values, axis=0).reshape(2, -1) for text in _cells(row)]
     print(f"\n{table(heads, [*rows, ['mean', '', '', '', *cells]])}")
 
 
-def _three(values: Sequence[float], form: str) -> str:
+def _cells(row: Sequence[float]) -> tuple[str, str, str]:
+    return _joined(row[:3], ".1f"), _joined(row[3:6], ".2f"), _joined(row[6:], ".1f")
+
+
+def _joined(values: Sequence[float], form: str) -> str:
     return " / ".join("-" if np.isnan(value) else f"{value:{form}}" for value in values)
 
 

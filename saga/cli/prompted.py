@@ -104,14 +104,16 @@ def require_discovery(method: str) -> None:
         raise SagaError(f"--method: expected {either(able)}, found {method!r}; the others need a prompt.")
 
 
-def require_inpainter(name: str, fill: bool) -> None:
+def require_fill(fill: bool, inpainter: str, keep_shadow: bool) -> None:
     """Raises SagaError when there is no such inpainter, or when nothing is filled: known before the work."""
-    if not fill and name != "patches":
-        raise SagaError(f"--inpainter: expected --fill beside it, found {name!r} alone; give both, or none.")
+    if not fill and inpainter != "patches":
+        raise SagaError(f"--inpainter: expected --fill beside it, found {inpainter!r} alone; give both, or none.")
+    if not fill and keep_shadow:
+        raise SagaError("--keep-shadow: expected --fill beside it, found it alone; give both, or none.")
     if fill:
         from saga.filling.inpainting import inpainter_by_name
 
-        inpainter_by_name(name)
+        inpainter_by_name(inpainter)
 
 
 def show_views(scene: Path, images: Path | None, cameras: CameraInputs) -> NoReturn:

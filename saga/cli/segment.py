@@ -27,7 +27,7 @@ from saga.cli.options import (
     prefixed,
 )
 from saga.cli.places import require_folder
-from saga.cli.prompted import open_other, open_segmenter, require_discovery, require_inpainter, show_views
+from saga.cli.prompted import open_other, open_segmenter, require_discovery, require_fill, show_views
 from saga.cli.run import config_of, free_name, require_format, run, say
 from saga.cli.words import TextInputs
 from saga.config import Config, with_assignments
@@ -64,6 +64,7 @@ def segment(
     refit_boundary: bool = False,
     fill: bool = False,
     inpainter: Annotated[str, tyro.conf.arg(metavar="NAME")] = "patches",
+    keep_shadow: bool = False,
     all_levels: bool = False,
     format: FormatName = None,
     assignments: Annotated[Assignments, tyro.conf.arg(name="set")] = (),
@@ -99,6 +100,7 @@ def segment(
             less of a halo where it is shown alone.
         fill: Close the surfaces that the object leaves open in the rest: the table under it, the wall behind it.
         inpainter: What fills their pictures: patches of what is around, or what an installed package brings.
+        keep_shadow: Leave the shadow where it is that the object casts on them.
         all_levels: Write all of the nested answers, into the folders part, object and group in --out.
         format: Format of object and rest; the one that the scene came in, by default. usd needs the package
             usd-core, all others but ply gaussforge.
@@ -115,10 +117,10 @@ def segment(
     if region is not None and field is not None:
         raise SagaError(f"--field and --region: expected one of them, found {field} and {region}; leave one out.")
     require_format(format)
-    require_inpainter(inpainter, fill)
+    require_fill(fill, inpainter, keep_shadow)
     export = ExportConfig(
         format=format, split_boundary=split_boundary, refit_boundary=refit_boundary, prune=prune, fill=fill,
-        inpainter=inpainter, asset=engines.config(),
+        inpainter=inpainter, keep_shadow=keep_shadow, asset=engines.config(),
     )  # fmt: skip
     masks.refuse_propagation()
     if words.text is not None:

@@ -34,6 +34,8 @@ class ExportConfig:
     shows the rest with and without."""
     inpainter: Inpainter | str = "patches"
     """What fills their pictures: a function (`saga.filling.Inpainter`), or the name of one."""
+    keep_shadow: bool = False
+    """Whether, with `fill`, the shadow that the object casts on the surfaces around stays."""
     asset: AssetConfig | None = None
     """How the object stands for engines, for which it is then written too, into asset/; None leaves that out."""
 

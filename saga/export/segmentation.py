@@ -47,7 +47,7 @@ from saga.scene import Camera, Gaussians, Scene
 from saga.scene.format_names import ExportFormat
 
 if TYPE_CHECKING:
-    from saga.filling import Filling, Inpainter
+    from saga.filling import Filling
     from saga.query.segmentation import Segmentation
 
 
@@ -95,7 +95,7 @@ def write_segmentation(
             warnings.warn(f"{out}: the whole scene is selected, so there is no rest", stacklevel=2)
         filling = None
         if config.fill and not parts.member.all():
-            filling = _fill(parts, device_scene, config.inpainter, timings)
+            filling = _fill(parts, device_scene, config, timings)
         plys = background.submit(_write_both, parts, kept, filling, stage, written, scene, timings)
         np.savez(stage / "segmentation.npz", mask=rows, scores=segmentation.scores)
         if config.masks:
@@ -275,14 +275,14 @@ def _clean(
     return parts, kept, counts
 
 
-def _fill(parts: boundary.Parts, scene: DeviceScene, inpainter: Inpainter | str, timings: dict[str, float]) -> Filling:
+def _fill(parts: boundary.Parts, scene: DeviceScene, config: ExportConfig, timings: dict[str, float]) -> Filling:
     """Returns the rest of what is written, filled."""
     from saga.filling import fill  # loaded when needed: it takes a part of a second
 
     whole = replace(scene.scene, gaussians=parts.gaussians)
     placed = scene if parts.gaussians is scene.scene.gaussians else DeviceScene(whole, str(scene.device))
     with _timed(timings, "fill"):
-        return fill(placed, torch.from_numpy(parts.member), inpainter)
+        return fill(placed, torch.from_numpy(parts.member), config.inpainter, keep_shadow=config.keep_shadow)
 
 
 def _write_both(

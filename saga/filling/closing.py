@@ -16,10 +16,11 @@ from saga.filling.holes import Places, holes_of, look_at_sheet
 from saga.filling.inpainting import Inpainter
 from saga.filling.openings import Opening
 from saga.filling.patches import diffused, seamless
+from saga.filling.shadows import Light
 from saga.filling.sheets import Sheet
 from saga.filling.sights import Sight
 from saga.filling.splats import Flakes
-from saga.filling.texture import rectified
+from saga.filling.texture import Texture, rectified
 from saga.raster import BlendOperator, DeviceScene
 from saga.scene import Camera
 
@@ -27,6 +28,14 @@ _COVERED = 0.75
 """Opacity of what is really seen from which a place is not filled."""
 _LITTLE = 0.2
 """Share of what the views show of the surface's Gaussians, the median, of which they show less of doubtful ones."""
+_DEEP = 0.6
+"""What a shadow leaves of stored colors from which the surface is painted anew, not made brighter."""
+_SHADED, _RARE, _SLACK = 0.97, 0.02, 0.03
+"""The same from which it is in the shadow; the share of what is not that is darker than what is thought like the
+surface, or brighter, and how much more it may be."""
+_CONTACT, _BESIDE = 4, 0.35
+"""Cells beside an opening whose shadow is not told well, and how far from it, in sides of it, the surface may be
+painted anew."""
 _SEAM = 2
 """Cells beside an opening that are filled where what is seen is not opaque there."""
 _STEADY = 2
@@ -54,6 +63,8 @@ class Closed:
     """Cells of the sheet that it lies on, bool."""
     doubtful: np.ndarray  # [N]
     """Gaussians of the scene that lie in the opening and of which little is seen, for the surface's, bool."""
+    painted: Texture
+    """What the sheet looks like without the object, and where that is not painted anew."""
 
 
 def close(
@@ -62,6 +73,7 @@ def close(
     placed: DeviceScene,
     shown: np.ndarray,  # [N]
     inpaint: Inpainter,
+    light: Light | None = None,
 ) -> Closed | None:
     """Makes what closes an opening, None when too little of the surface is seen around it, or nothing is left open.
 
@@ -71,6 +83,7 @@ def close(
         placed: the scene.
         shown: how much of each Gaussian of the rest the views show, in pixels; 0 where it is not to be believed.
         inpaint: fills the hole of the rectified picture.
+        light: what the object takes of the light; the picture is then painted as it would be without its shadow.
     """
     sheet = opening.sheet
     places = look_at_sheet(sheet, sights)
@@ -94,12 +107,64 @@ def close(
     region = (cells | beside) & ~opaque & convex_hull_image(known)
     if not region.any():
         return None
-    hole = region | (~known & ndimage.binary_dilation(region, iterations=_SEAM + 1))
-    filled = inpaint(diffused(texture.color, ~known), known, hole)
-    picture = np.clip(seamless(filled, texture.color, known, hole), 0, 1)
+    painted = _painted(sheet, texture, known, region, inpaint, light)
     dense = known[tuple(spots[surface].T)].sum() / known.sum()  # Gaussians in a cell
     spacing = float(np.clip(max(dense, 1e-9) ** -0.5, 0.8, max(0.8, np.sqrt(region.sum()) / _FEWEST_ACROSS)))
-    return Closed(_lattice(sheet, region, spacing, picture, surface, placed), region, doubtful)
+    return Closed(_lattice(sheet, region, spacing, painted.color, surface, placed), region, doubtful, painted)
+
+
+def _painted(
+    sheet: Sheet,
+    texture: Texture,
+    known: np.ndarray,  # [rows, columns] bool
+    region: np.ndarray,  # [rows, columns] bool
+    inpaint: Inpainter,
+    light: Light | None,
+) -> Texture:
+    """Returns what a sheet looks like without the object, and where that is not painted anew.
+
+    With light, patches are of the surface in full light, and what is made of them as bright as the light of the place
+    without the object: the shadows of other things go on over what is filled. Right in the object's shadow they are
+    not taken from, and what is there is painted anew.
+    """
+    color, without = texture.color, np.ones_like(texture.color)
+    deep = np.zeros_like(known)
+    if light is not None:
+        shade, without = light.shades(sheet.points)
+        color = color / shade
+        deep = texture.known & _unlike(color.mean(-1), (shade / without).mean(-1), known, region)
+        if (known & ~deep).sum() < _FEWEST_KNOWN:
+            deep[:] = False
+        known = known & ~deep
+    hole = region | (~known & ndimage.binary_dilation(region | deep, iterations=_SEAM + 1)) | deep
+    filled = inpaint(diffused(color, ~known), known, hole)
+    return Texture(np.clip(seamless(filled, color, known, hole) * without, 0, 1), ~hole)
+
+
+def _unlike(
+    bright: np.ndarray,  # [rows, columns]
+    left: np.ndarray,  # [rows, columns]
+    known: np.ndarray,  # [rows, columns] bool
+    region: np.ndarray,  # [rows, columns] bool
+) -> np.ndarray:  # [rows, columns]
+    """Tells where a surface in a shadow is not like the rest of it once that is taken away, or too dark for it, bool.
+
+    That is so right beside the object, and may be near it: what is farther away and unlike is another thing.
+
+    Args:
+        bright: the surface without the shadow.
+        left: what the shadow leaves of it.
+        known: where it is known.
+        region: what is filled.
+    """
+    away = ndimage.distance_transform_edt(~region)
+    shaded = left < _SHADED
+    around = bright[known & ~shaded]
+    odd = (left < _DEEP) | (shaded & (away <= _CONTACT))
+    if len(around) >= _FEWEST_KNOWN:
+        low, high = np.quantile(around, (_RARE, 1 - _RARE))
+        odd |= shaded & ((bright < (1 - _SLACK) * low) | (bright > (1 + _SLACK) * high))
+    return np.asarray(odd & (away < _BESIDE * np.sqrt(region.sum()) + _CONTACT))
 
 
 def _solid(places: Places) -> np.ndarray:  # [rows, columns]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,9 @@ from saga.filling.closing import Closed, close
 from saga.filling.inpainting import Inpainter, checked, inpainter_by_name
 from saga.filling.leftovers import leftovers_of
 from saga.filling.openings import Object, Opening, find_openings
-from saga.filling.sights import Evidence, look_around
+from saga.filling.relighting import Relit, light_on, relit, without_shadow
+from saga.filling.shadows import Light
+from saga.filling.sights import Evidence, Sight, look_around
 from saga.filling.splats import Flakes, with_flakes
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.surface import fuse
@@ -44,9 +47,10 @@ class Filling:
     """Which of them are new, bool."""
     report: dict[str, Any]
     """What was filled as JSON values: "gaussians", how many are new; "dropped", how many of the rest no view shows and
-    were in the way or leftovers of the object; "surfaces", for each its "kind" (flat or round), "normal", "area" in
-    square world units, "rim", the share of the rim that is seen, "cell", the side of a cell of its picture, and
-    "gaussians"; "not_filled", why nothing was, or None."""
+    were in the way or leftovers of the object; "relit", how many of the rest have other colors, without the object's
+    shadow; "surfaces", for each its "kind" (flat or round), "normal", "area" in square world units, "rim", the share of
+    the rim that is seen, "cell", the side of a cell of its picture, and "gaussians"; "not_filled", why nothing was, or
+    None."""
 
 
 def fill(
@@ -54,6 +58,7 @@ def fill(
     member: Tensor,  # [N] bool
     inpainter: Inpainter | str = "patches",
     progress: bool = True,
+    keep_shadow: bool = False,
 ) -> Filling:
     """Takes an object out of a scene and closes the surfaces that it leaves open.
 
@@ -61,6 +66,10 @@ def fill(
     opening is what no view shows of one, none looks through, and only the object hides. Its appearance is rectified
     from the views that see it, inpainted, and turned into flat Gaussians as dense as the surface's own. Nothing is
     filled where a view shows something: new Gaussians lie behind what the views show of the object.
+
+    Where an object clearly casts a shadow on a plane, the light that it takes is given back: Gaussians of the plane in
+    its shadow are made brighter, those in the deepest take the picture's color, and what is filled is as bright as the
+    place is without the object.
 
     Gaussians of the rest that the views hardly show, or only where they show the object, are left out where a new
     surface lies, and where they are leftovers of the object: what they look like is chance.
@@ -70,6 +79,7 @@ def fill(
         member: the object.
         inpainter: fills the hole of a rectified picture: a function, or the name of one.
         progress: whether to show progress on standard error.
+        keep_shadow: whether the object's shadow stays where it is; what is filled goes on in it.
 
     Raises:
         SagaError: there are no views, nothing or everything is the object, there is no such inpainter, or it returns
@@ -88,29 +98,53 @@ def fill(
     openings = [] if surface is None else find_openings(sights, surface, thing)
     rest = (~member & placed.valid).cpu().numpy()
     chance, shown = rest & _by_chance(evidence), evidence.outside.cpu().numpy()
+    seen = rest & ~chance
+    lights = {} if keep_shadow else _lights(openings, sights, placed, member.cpu().numpy(), seen, thing.size)
     closed: list[tuple[Opening, Closed]] = []
+    shadows: list[Relit] = []
     for opening in tracked(openings, progress, "filling what the object hid", "surfaces"):
-        made = close(opening, sights, placed, np.where(rest & ~chance, shown, 0), paint)
+        light = lights.get(id(opening.sheet.plane))
+        made = close(opening, sights, placed, np.where(seen, shown, 0), paint, light)
         if made is not None:
             closed.append((opening, made))
-    gone = leftovers_of(placed.scene.gaussians, member.cpu().numpy(), chance, rest & ~chance)
+        if light is not None:
+            painted = None if made is None else made.painted
+            shadows.append(without_shadow(opening.sheet, light, placed.scene.gaussians.means, painted))
+    gone = leftovers_of(placed.scene.gaussians, member.cpu().numpy(), chance, seen)
     for opening, made in closed:
         gone |= rest & (chance | made.doubtful) & _in_the_way(opening, made, placed.scene.gaussians.means, thing.size)
     kept = ~member.cpu().numpy() & ~gone
-    gaussians = with_flakes(placed.scene.gaussians, kept, Flakes.joined([made.flakes for _, made in closed]))
+    brighter = Relit.joined(shadows)
+    flakes = Flakes.joined([made.flakes for _, made in closed])
+    gaussians = with_flakes(relit(placed.scene.gaussians, brighter), kept, flakes)
     reason = None if closed else _reason(len(sights), len(openings))
     if reason is not None:
         warnings.warn(f"fill: nothing was filled: {reason}", stacklevel=2)
-    return Filling(
-        gaussians,
-        np.arange(len(gaussians)) >= np.count_nonzero(kept),
-        {
-            "gaussians": len(gaussians) - int(np.count_nonzero(kept)),
-            "dropped": int(np.count_nonzero(gone)),
-            "surfaces": [_described(opening, made) for opening, made in closed],
-            "not_filled": reason,
-        },
-    )
+    new = np.arange(len(gaussians)) >= np.count_nonzero(kept)
+    facts = {
+        "gaussians": int(np.count_nonzero(new)),
+        "dropped": int(np.count_nonzero(gone)),
+        "relit": int(np.count_nonzero(kept[brighter.rows])),
+        "surfaces": [_described(opening, made) for opening, made in closed],
+        "not_filled": reason,
+    }
+    return Filling(gaussians, new, facts)
+
+
+def _lights(
+    openings: Sequence[Opening],
+    sights: Sequence[Sight],
+    placed: DeviceScene,
+    member: np.ndarray,  # [N] bool
+    seen: np.ndarray,  # [N] bool
+    size: float,
+) -> dict[int, Light]:
+    """Returns the light on the planes of openings on which the object casts a clear shadow, by the plane's identity."""
+    found: dict[int, Light | None] = {}
+    for opening in openings:
+        if opening.flat and id(opening.sheet.plane) not in found:
+            found[id(opening.sheet.plane)] = light_on(opening.sheet, sights, placed, member, seen, size)
+    return {plane: light for plane, light in found.items() if light is not None}
 
 
 def _object_of(
@@ -146,9 +180,8 @@ def _in_the_way(
 
 def _described(opening: Opening, made: Closed) -> dict[str, Any]:
     sheet = opening.sheet
-    flat = np.ptp(sheet.heights[made.region]) < 2 * sheet.cell
     return {
-        "kind": "flat" if flat else "round",
+        "kind": "flat" if opening.flat else "round",
         "normal": [round(float(value), 4) for value in sheet.plane.normal],
         "area": float(made.region.sum() * sheet.cell**2),
         "rim": round(opening.rim, 3),

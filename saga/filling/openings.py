@@ -59,6 +59,11 @@ class Opening:
     rim: float
     """Share of its rim that is seen as part of the surface, of what is seen there or looked through."""
 
+    @property
+    def flat(self) -> bool:
+        """Whether the surface is about a plane there."""
+        return bool(np.ptp(self.sheet.heights[self.cells]) < 2 * self.sheet.cell)
+
 
 def find_openings(sights: Sequence[Sight], surface: Surface, thing: Object) -> list[Opening]:
     """Finds what an object leaves open: of planes beside it, else of the one round surface that it lies in.

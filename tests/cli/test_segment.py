@@ -346,9 +346,13 @@ def test_a_scene_with_photographs_is_trained_by_the_first_click(saga_segment, fo
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(["--inpainter", "lama"], "--fill"), (["--fill", "--inpainter", "lama"], "expected one of patches")],
+    [
+        (["--inpainter", "lama"], "--fill"),
+        (["--fill", "--inpainter", "lama"], "expected one of patches"),
+        (["--keep-shadow"], "--fill"),
+    ],
 )
-def test_inpainters_that_are_none_are_refused_first(
+def test_what_a_fill_cannot_do_is_refused_first(
     saga_segment, shared, click, tmp_path: Path, options: list[str], words: str
 ) -> None:
     done = saga_segment(*shared, "--view", click[0], "--points", click[1], "--out", tmp_path / "out", *options)
