@@ -26,7 +26,7 @@ _OBJECT_KEYS: dict[str, Any] = {
     "name": str, "view": str, "text": str, "scribble": str, "mask": str, "points": "pixels", "negative": "pixels",
     "also": "views", "also_negative": "views", "box": "box",
 }  # fmt: skip
-_STEPS = ("train", "segment", "discover", "export")
+_STEPS = ("clean", "train", "segment", "discover", "export")
 _GENERIC = ("scene", "point_cloud", "splat", "exports")
 """Names of files and folders that say nothing of the scene."""
 
@@ -92,7 +92,7 @@ class SceneEntry:
     everything: bool = False
     """Whether all of its objects are wanted, without prompts."""
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Options of the steps that are named: train, segment, discover and export."""
+    """Options of the steps that are named: clean, train, segment, discover and export."""
 
 
 @dataclass(frozen=True)
@@ -219,16 +219,24 @@ def _object(where: str, given: Any, folder: Path, is_text: bool) -> ObjectEntry:
 
 
 def _options(where: str, given: Any) -> dict[str, Any]:
-    """Returns the options of a step: a mapping of names to values; true takes the defaults."""
+    """Returns the options of a step: a mapping of names to values; true takes the defaults.
+
+    The value of an option may be a mapping itself: of options that go with it, as {asset: {scale: 2}}.
+    """
     if given is None or given is True:
         return {}
     if not isinstance(given, dict) or not all(isinstance(key, str) for key in given):
         raise _unexpected(where, "options of the command by their names", given)
+    found: dict[str, Any] = {}
     for key, value in given.items():
-        values = value if isinstance(value, list) else [value]
+        name, values = key.replace("-", "_"), value if isinstance(value, list) else [value]
+        if isinstance(value, dict):
+            found[name] = _options(f"{where}.{key}", value)
+            continue
         if not all(each is None or isinstance(each, str | int | float) for each in values):
             raise _unexpected(f"{where}.{key}", "a number, a text, true or false, or a list of these", value)
-    return {key.replace("-", "_"): value for key, value in given.items()}
+        found[name] = value
+    return found
 
 
 def _value(where: str, given: Any, kind: Any, is_text: bool) -> Any:

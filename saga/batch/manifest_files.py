@@ -16,7 +16,7 @@ from saga.files.reading import reading
 
 _KEYS = ("scenes", "defaults", "out")
 _OBJECT_COLUMNS = ("view", "text", "points", "negative", "box", "scribble", "mask")
-_OPTIONS = ("train", "segment", "discover", "export")
+_OPTIONS = ("clean", "train", "segment", "discover", "export")
 
 
 @dataclass(frozen=True)

@@ -62,22 +62,24 @@ def batch(
     from saga.batch.storage import is_remote
     from saga.batch.summary import summary_lines
     from saga.batch.table import counted, shown
-    from saga.cli.batch_plan import plan
+    from saga.cli.batch_plan import plan, require_places
 
     wanted = _chosen(read_manifest(manifest), joined(only))
     place = out or wanted.out or str(manifest.with_suffix(""))
     place = place if is_remote(place) else str(Path(place).absolute())
     folder = _own_folder(place, manifest)
     asked = _assignments(joined(slurm))
+    chosen = None if device == "auto" else device
     if dry_run:
-        _print_plan(plan(wanted, place, workers or 1, None if device == "auto" else device))
+        _print_plan(plan(wanted, place, workers or 1, chosen))
         return
+    require_places(plan(wanted, place, 1, chosen))
     gpus = _gpus(device, engine)
     opened = open_engine(
         engine, workers=workers, threads=threads, gpus=gpus, address=address, folder=str(folder / "jobs"), options=asked
     )
     try:
-        tasks = plan(wanted, place, opened.workers, None if device == "auto" else device)
+        tasks = plan(wanted, place, opened.workers, chosen)
         say(f"{manifest}: {counted(len(wanted.scenes), 'scene')}, {counted(len(tasks), 'task')}; {opened.description}")
         with shown(tasks, opened.workers, opened.description, say) as watcher:
             report = run_tasks(

@@ -10,7 +10,12 @@ from saga.errors import SagaError
 
 _INPUTS = {"masks", "masks_kind", "sam", "propagate", "cache", "cameras", "align", "device", "scene", "images", "out"}
 _PROMPT = {"view", "points", "negative", "also", "also_negative", "box", "scribble", "mask", "text"}
-_SAID_OTHERWISE = {"train": _INPUTS, "segment": _INPUTS | _PROMPT | {"field"}, "discover": _INPUTS | {"field"}}
+_SAID_OTHERWISE = {
+    "clean": _INPUTS,
+    "train": _INPUTS,
+    "segment": _INPUTS | _PROMPT | {"field", "region"},
+    "discover": _INPUTS | {"field"},
+}
 """Options of commands that are keys of a scene or an object, or names of the batch."""
 
 
@@ -20,7 +25,8 @@ def words_of(where: str, command: str, options: Mapping[str, Any]) -> list[str]:
     Args:
         where: The place in the manifest.
         command: The command, without "saga-".
-        options: true is the option alone, false the option with "no-" before it, a list several values.
+        options: true is the option alone, false the option with "no-" before it, a list several values, and a mapping
+            the option with others that go with it.
 
     Raises:
         SagaError: An option is one that the manifest has other keys for.
@@ -33,12 +39,21 @@ def words_of(where: str, command: str, options: Mapping[str, Any]) -> list[str]:
                 "the scene or the object, or leave it out."
             )
         option = name.replace("_", "-")
-        if isinstance(value, bool):
+        if isinstance(value, Mapping):
+            words += [f"--{option}", *words_of(f"{where}.{name}", command, value)]
+        elif isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
+        elif isinstance(value, list):
+            words += [f"--{option}", *map(_text, value)]
+        elif (text := _text(value)).startswith("-"):  # which alone would be another option
+            words.append(f"--{option}={text}")
         else:
-            values = value if isinstance(value, list) else [value]
-            words += [f"--{option}", *("none" if each is None else str(each) for each in values)]
+            words += [f"--{option}", text]
     return words
+
+
+def _text(value: Any) -> str:
+    return "none" if value is None else str(value)
 
 
 def check_command(where: str, command: str, words: Sequence[str], checked: set[tuple[str, ...]]) -> None:

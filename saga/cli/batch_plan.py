@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +14,14 @@ from saga.batch.steps import export_objects, extract_masks, find_structure
 from saga.batch.storage import is_remote, join
 from saga.batch.task import Task
 from saga.cli.batch_options import check_command, words_of
-from saga.cli.calling import Argument, call_command
+from saga.cli.calling import Argument, call_command, words_in
 from saga.cli.inputs import PLANNED_VIEWS
+from saga.cli.places import has_folder, require_folder
 from saga.config import from_values
 from saga.errors import SagaError
 from saga.export.config import ObjectsConfig
-from saga.scene.camera_files import FORMATS, search_folders
+from saga.scene.camera_files import cameras_near
+from saga.scene.formats import format_of
 
 
 def plan(manifest: Manifest, out: str, workers: int, device: str | None = None) -> list[Task]:
@@ -42,14 +45,29 @@ def plan(manifest: Manifest, out: str, workers: int, device: str | None = None) 
     ]
 
 
+def require_places(tasks: Sequence[Task]) -> None:
+    """Raises SagaError when a result has to go into a folder of something else: known before the work, not after it.
+
+    Storage is left to the tasks themselves.
+    """
+    for task in tasks:
+        command = "discover" if task.function is export_objects else task.settings.get("command", "")
+        place = task.outputs.get("out") or os.path.dirname(task.outputs.get("report", ""))
+        if place and has_folder(command) and not is_remote(place):
+            require_folder(command, Path(place))
+
+
 def described(task: Task) -> str:
     """Returns what a task does as a person would type it, or in words where no command does it."""
     places = {**task.inputs, **task.caches, **task.outputs}
     if task.function is not call_command:
         targets = ", ".join([*task.outputs.values(), *task.caches.values()])
         return f"({task.function.__name__.replace('_', ' ')} into {targets})"
-    words = [each if isinstance(each, str) else places[each["place"]] for each in task.settings["arguments"]]
-    return shlex.join([f"saga-{task.settings['command']}", *words])
+    return shlex.join([f"saga-{task.settings['command']}", *words_in(task.settings["arguments"], places)])
+
+
+_PREVIEWS = ("preview-1.png", "preview-2.png", "preview-3.png")
+"""Pictures of a cleaning; there are fewer where little goes."""
 
 
 @dataclass
@@ -78,6 +96,8 @@ class _ScenePlan:
 
     def tasks(self) -> Iterator[Task]:
         """Yields the tasks, each after those that it waits for."""
+        if "clean" in self.entry.options:
+            yield self._clean()
         masks = list(self._masks())
         yield from masks
         after = tuple(task.name for task in masks)
@@ -110,6 +130,25 @@ class _ScenePlan:
 
     def _task(self, name: str, function: Any, settings: Mapping[str, Any], kind: str, **others: Any) -> Task:
         return Task(f"{self.entry.name}/{name}", function, settings, group=self.entry.name, kind=kind, **others)
+
+    def _clean(self) -> Task:
+        """Looks for what the scene is better without; where that is applied, all else works on the scene without it."""
+        options = self._options("clean")
+        own = self._words("clean", options)
+        arguments = [*self._scene_and_images(), "--out", {"folder": "report"}, *self._camera_words(), *own]
+        folder, inputs = join(self.base, "clean"), self._given("scene", "images", "cameras", "align")
+        outputs = {name.partition(".")[0]: join(folder, name) for name in ("report.json", *_PREVIEWS)}
+        if options.get("apply") is True:
+            written = options.get("format") or format_of(Path(self.entry.scene)) or "ply"
+            outputs["clean"] = join(folder, f"clean.{written}")
+        pictures = tuple(name.partition(".")[0] for name in _PREVIEWS)
+        task = self._command(
+            "clean", "clean", arguments, inputs, outputs, (), optional=pictures, picture="preview-1",
+        )  # fmt: skip
+        if "clean" in outputs:
+            near = self._near_cameras()  # the scene without what goes lies elsewhere
+            self.inputs |= {"scene": outputs["clean"]} | ({} if near is None else {"cameras": near})
+        return task
 
     # Masks.
 
@@ -275,13 +314,12 @@ class _ScenePlan:
         return {"cache": join(self.base, "masks")}
 
     def _near_cameras(self) -> str | None:
-        """Returns the first place near a scene that may hold its cameras, so that a change of them is noticed."""
+        """Returns where the cameras of a scene are that names none, so that a change of them is noticed."""
         if "cameras" in self.inputs or is_remote(self.entry.scene):
             return None
         images = self.entry.images
-        folders = search_folders(Path(self.entry.scene), None if images is None or is_remote(images) else Path(images))
-        names = [place for format in FORMATS for place in format.places if place and "*" not in place]
-        return next((str(path) for folder in folders for name in names if (path := folder / name).exists()), None)
+        near = cameras_near(Path(self.entry.scene), None if images is None or is_remote(images) else Path(images))
+        return None if near is None else str(near)
 
 
 def _place(name: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 from saga.cli.parse import parse
 
 Argument = str | Mapping[str, str]
-"""A word of a command line; {"place": name} stands for a path that is only known where the command runs."""
+"""A word of a command line; {"place": name} stands for a path that is only known where the command runs, and
+{"folder": name} for the folder that it is in."""
 
 
 def call_command(places: Mapping[str, Path], *, command: str, arguments: Sequence[Argument]) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def call_command(places: Mapping[str, Path], *, command: str, arguments: Sequenc
 
     Args:
         places: Where files are, by the names that arguments have for them.
-        command: "train", "segment" or "discover".
+        command: one of the commands, without "saga-".
         arguments: Its command line.
 
     Returns:
@@ -30,7 +32,7 @@ def call_command(places: Mapping[str, Path], *, command: str, arguments: Sequenc
     Raises:
         SagaError: As the command does.
     """
-    words = [each if isinstance(each, str) else str(places[each["place"]]) for each in arguments]
+    words = words_in(arguments, places)
     out = io.StringIO()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
@@ -41,6 +43,18 @@ def call_command(places: Mapping[str, Path], *, command: str, arguments: Sequenc
     told = [" ".join(str(each.message).split()) for each in caught]
     told += [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
     return {"said": lines, "warnings": list(dict.fromkeys(told))}
+
+
+def words_in(arguments: Sequence[Argument], places: Mapping[str, str | Path]) -> list[str]:
+    """Returns the words of a command line, with the places in it that are paths or URLs."""
+    words = []
+    for each in arguments:
+        if isinstance(each, str):
+            words.append(each)
+        else:
+            ((kind, name),) = each.items()
+            words.append(str(places[name]) if kind == "place" else os.path.dirname(places[name]))
+    return words
 
 
 def parsed_command(command: str, words: Sequence[str]) -> Callable[[], None]:

@@ -40,6 +40,11 @@ def require_folder(command: str, *folders: Path | None) -> None:
             require_writable(folder / "report.json")
 
 
+def has_folder(command: str) -> bool:
+    """Tells whether the result of a command is a folder that `require_folder` knows."""
+    return command in _EARLIER
+
+
 def require_file(command: str, path: Path) -> None:
     """Refuses a file that the result of a command cannot become; to be called before its work.
 

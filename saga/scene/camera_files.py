@@ -179,6 +179,19 @@ def find_cameras(
     raise NoCamerasError(f"{ply}: no cameras found; looked for {names} in {places}; name their file or folder")
 
 
+def cameras_near(ply: Path, images: Path | None) -> Path | None:
+    """Returns the file or folder that `find_cameras` would find without being told of any; None where there is none.
+
+    Nothing is read but what tells one format from another. Of several models beside each other, it is their folder.
+    """
+    for folder in search_folders(ply, images):
+        found = _in_folder(folder, given=False)
+        if found is not None:
+            paths = found[1]
+            return paths[0] if len(paths) == 1 else paths[0].parent
+    return None
+
+
 def search_folders(ply: Path, images: Path | None) -> list[Path]:
     """Returns the folders to search for cameras, nearest first."""
     near_images = [] if images is None else [images, images.absolute().parent]

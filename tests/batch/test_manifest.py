@@ -119,7 +119,7 @@ def test_a_scene_is_called_by_its_file_or_folder(tmp_path: Path, scene: str, nam
         ("scenes: [{scene: a.ply, objects: [{name: o, view: v, box: [1, 2, 3]}]}]", "box: expected x0, y0, x1, y1"),
         ("scenes: [{scene: a.ply, objects: [{name: o, text: t}, {name: O, text: u}]}]", "objects of different names"),
         ("scenes: [{scene: a.ply, train: fast}]", "train: expected options of the command by their names, found"),
-        ("scenes: [{scene: a.ply, train: {seed: {a: 1}}}]", "train.seed: expected a number, a text"),
+        ("scenes: [{scene: a.ply, train: {seed: [{a: 1}]}}]", "train.seed: expected a number, a text"),
         ("scenes: [{scene: a.ply, scene: b.ply}]", "line 1: expected each key once, found 'scene' twice"),
         ("scenes: []", "scenes: expected a list of scenes"),
         ("scenes: [3]", r"scenes\[0\]: expected a scene with its keys, found 3"),

@@ -68,6 +68,48 @@ def test_a_scene_with_objects_is_trained_once_and_asked_for_each(planned, tmp_pa
     assert set(tasks["all"].inputs) == {"scene", "images", "object:chair", "object:mug"}
 
 
+def test_options_of_export_are_those_of_the_commands(planned, tmp_path: Path) -> None:
+    engines = {"asset": {"up": "-y", "scale": 3.5, "convex_parts": False}}
+    tasks = planned(
+        objects=[{**CHAIR, "segment": engines}, {**CHAIR, "name": "lamp"}, "everything"],
+        segment={"fill": True, "prune": True, "refit_boundary": True}, discover={"asset": True},
+        train={"region": "-1,-1,-1,1,1,1"}, export={"asset": engines["asset"], "label_maps": False},
+    )  # fmt: skip
+    chair, lamp = (described(tasks[f"objects/{name}"]) for name in ("chair", "lamp"))
+    assert chair.endswith("--fill --prune --refit-boundary --asset --no-convex-parts --scale 3.5 --up=-y")
+    assert lamp.endswith("--fill --prune --refit-boundary")
+    assert described(tasks["everything"]).endswith("--asset")
+    assert described(tasks["train"]).endswith("--region=-1,-1,-1,1,1,1")
+    assert tasks["all"].settings["export"] == {"asset": engines["asset"], "label_maps": False}
+
+
+def test_what_is_cleaned_first_is_what_all_else_works_on(planned, tmp_path: Path) -> None:
+    (tmp_path / "transforms.json").write_text("{}")
+    here, out = tmp_path, tmp_path / "out" / "hall"
+    tasks = planned(images="photos", objects=[CHAIR], clean={"apply": True, "haze": 0.2}, export=True, blocks=1)
+    assert list(tasks) == ["clean", "masks", "train", "objects/chair", "all"]
+    assert described(tasks["clean"]) == f"saga-clean {here}/hall.ply {here}/photos --out {out}/clean --apply --haze 0.2"
+    assert tasks["clean"].outputs["clean"] == f"{out}/clean/clean.ply"
+    for name in ("masks", "train", "objects/chair", "all"):
+        assert tasks[name].inputs["scene"] == f"{out}/clean/clean.ply"
+    assert f"--cameras {here}/transforms.json" in described(tasks["train"])
+    proposed = planned(clean=True)
+    assert "clean" not in proposed["clean"].outputs and proposed["train"].inputs["scene"] == f"{here}/hall.ply"
+
+
+def test_a_place_of_something_else_is_refused_before_anything_is_done(saga_batch: Command, tmp_path: Path) -> None:
+    path = tmp_path / "batch.yaml"
+    path.write_text(yaml.safe_dump({"scenes": [{"scene": "hall.ply", "objects": [CHAIR]}]}))
+    for name, inside in (("objects/chair", {"objects": [CHAIR]}), ("clean", {"clean": True})):
+        path.write_text(yaml.safe_dump({"scenes": [{"scene": "hall.ply", **inside}]}))
+        mine = tmp_path / "out" / "hall" / name
+        mine.mkdir(parents=True)
+        (mine / "thesis.txt").write_text("mine")
+        done = saga_batch(path, "--out", tmp_path / "out", "--engine", "here", "--device", "cpu")
+        done.assert_mistake(str(mine), "thesis.txt")
+    assert not (tmp_path / "out" / "batch").exists()
+
+
 def test_masks_by_a_model_are_divided_among_the_workers(planned) -> None:
     tasks = planned(sam="mobile", images="photos")
     masks = [f"masks-{number}-of-3" for number in (1, 2, 3)]
@@ -109,6 +151,17 @@ def test_cameras_near_the_scene_are_noticed(planned, tmp_path: Path) -> None:
         ({"objects": [CHAIR], "export": {"format": "obj"}}, "scenes[0].export.format: expected ply"),
         ({"export": True}, "scenes[0].export: expected objects of one level, found none"),
         ({"scene": "s3://a/b.ply"}, "scenes[0]: expected images and cameras with a scene that lies in storage"),
+        (
+            {"objects": [CHAIR], "export": {"assets": True}},
+            "scenes[0].export: expected format, label_maps, labels_in_ply",
+        ),
+        ({"objects": [CHAIR], "export": {"asset": {"scale": "x"}}}, "scenes[0].export.asset.scale: expected a number"),
+        ({"objects": [CHAIR], "export": {"asset": {"scale": 0}}}, "scenes[0].export.asset: scale: expected units"),
+        ({"objects": [CHAIR], "segment": {"asset": {"scal": 1}}}, "scenes[0].segment: --scal: expected an option"),
+        ({"objects": [CHAIR], "segment": {"region": "0,0,0,1,1,1"}}, "scenes[0].segment.region: expected options that"),
+        ({"train": {"region": "0,0,0"}}, "scenes[0].train: region: expected"),
+        ({"clean": {"strength": 2}}, "scenes[0].clean: --strength: expected a number from 0 to 1"),
+        ({"clean": {"out": "x"}}, "scenes[0].clean.out: expected options that a manifest has no other key for"),
         ({"colour": 1}, "scenes[0]: expected a key of a manifest, found 'colour'"),
     ],
 )
