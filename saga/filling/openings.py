@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from saga.filling.curves import Curve, fitted_curve
 from saga.filling.holes import holes_of, look_at_sheet, ring_share
 from saga.filling.sheets import Sheet, bent, find_planes, round_plane, shadow
 from saga.filling.sights import Sight, pixel_width
@@ -31,11 +32,8 @@ _TWO_SURFACES = 0.3
 """Cosine between the normals of two planes from which they are pieces of one round surface, and no floor and wall."""
 _ONE_PLANE = 0.95
 """The same from which they are one plane."""
-_ROUND_BAND, _ROUND_TOLERANCE, _FLAT_BAND = 0.5, 0.02, 3.0
-"""How far a round surface may lie from a plane and from what is found of it, in sizes of the object, and a flat one
-from its plane, in tolerances."""
-_BENDS = 3
-"""How often a round surface is bent: what is hidden of it is known better each time."""
+_FLAT_BAND = 3.0
+"""How far a flat surface may lie from its plane, in tolerances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +76,9 @@ def find_openings(sights: Sequence[Sight], surface: Surface, thing: Object) -> l
         found += _openings_of(plane, tolerance, sights, surface, thing)
     if not found or _are_pieces(found):
         middle = round_plane(surface, thing.points, thing.size)
-        if middle is not None:
-            found = _openings_of(middle, None, sights, surface, thing)
+        curve = None if middle is None else fitted_curve(middle, surface, thing.points, thing.size)
+        whole = [] if curve is None else _openings_of(curve, curve.tolerance, sights, surface, thing)
+        found = whole or [opening for opening in found if opening.flat]
     sheets = [opening.sheet for opening in found]
     return [replace(opening, cells=opening.cells & _in_front(opening.sheet, sheets)) for opening in found]
 
@@ -101,25 +100,20 @@ def _in_front(sheet: Sheet, others: Sequence[Sheet]) -> np.ndarray:  # [rows, co
 
 
 def _openings_of(
-    plane: Plane,
-    tolerance: float | None,
+    shape: Plane | Curve,
+    tolerance: float,
     sights: Sequence[Sight],
     surface: Surface,
     thing: Object,
 ) -> list[Opening]:
-    """Finds the openings of a plane, or without a tolerance those of a round surface about it."""
-    band = _ROUND_BAND * thing.size if tolerance is None else _FLAT_BAND * tolerance
+    """Finds the openings of a plane, or that of a round surface."""
+    plane = shape.plane if isinstance(shape, Curve) else shape
     tree = cKDTree(thing.points)
-    sheet = shadow(plane, band if tolerance is None else tolerance, sights, thing.points, surface, thing.size / _ACROSS)
+    sheet = shadow(plane, tolerance, sights, thing.points, surface, thing.size / _ACROSS)
     if sheet is None:
         return []
-    if tolerance is None:
-        sheet = replace(sheet, tolerance=_ROUND_TOLERANCE * thing.size)
-        for _ in range(_BENDS):
-            hidden = holes_of(look_at_sheet(sheet, sights), len(sights)) & _within(sheet, tree, band)
-            if not hidden.any():
-                return []
-            sheet = bent(replace(sheet, heights=np.zeros_like(sheet.heights)), hidden, surface, band)
+    if isinstance(shape, Curve):
+        sheet = shape.on(sheet)
     places = look_at_sheet(sheet, sights)
     labels, _ = ndimage.label(holes_of(places, len(sights)) & _within(sheet, tree, thing.size))
     found = []
@@ -129,8 +123,9 @@ def _openings_of(
         near = tree.query(sheet.points[each])[0].min() < _REACH * thing.size
         if each.sum() >= _FEWEST_CELLS and near and rim >= _RING:
             fine, cells = _finely(sheet, each, part, pixel_width(sights))
-            found.append(Opening(bent(fine, cells, surface, band), cells, rim))
-    if tolerance is not None:
+            made = shape.on(fine) if isinstance(shape, Curve) else bent(fine, cells, surface, _FLAT_BAND * tolerance)
+            found.append(Opening(made, cells, rim))
+    if not isinstance(shape, Curve):
         return found
     # A round surface is only known well where most of it is hidden at once, and is seen all around.
     largest = sorted(found, key=lambda each: -_area(each))[:1]

@@ -24,7 +24,7 @@ _LEAST, _NOISES = 0.1, 4.0
 """The same at least, in sides of a voxel of the surface, and in deviations of the points from the plane."""
 _ALIGNED, _MOSTLY = 0.7, 0.4
 """Cosine between the normals of a plane and of what lies on it, and the least share of its points that have it."""
-_FACING = 0.35
+FACING = 0.35
 """Cosine between the normals of a sheet and of a point that may belong to it, at least."""
 _RIM, _FEWEST_RIM, _RIM_POINTS = 0.6, 8, 400
 """Width of the rim that a surface is continued from, in sides of the hole; the fewest points of it, and the most."""
@@ -202,7 +202,7 @@ def bent(
     places, heights = sheet.places(surface.points), sheet.plane.heights(surface.points)
     index = np.floor(places).astype(int)
     inside = ((index >= 0) & (index < hole.shape)).all(1) & (np.abs(heights) < band)
-    inside &= surface.normals @ sheet.plane.normal > _FACING
+    inside &= surface.normals @ sheet.plane.normal > FACING
     if not inside.any():
         return sheet
     places, heights, index = places[inside], heights[inside], index[inside]
