@@ -27,91 +27,116 @@ constexpr int kAhead = 16;           // Gaussians between fetching a splat, whic
 constexpr float kSlack = 2e-3f;      // more than the rounding of sums over all Gaussians of a pixel
 constexpr float kHalf = 0.5f;        // share of what a pixel shows, and least alpha
 
-// Gaussians that a view may show, in the scene's order.
+// Projected Gaussians, in the scene's order.
 struct Seen {
     std::vector<float> splats;  // SAGA_SPLAT each
     std::vector<Keyed> depths;  // the id is the place here
     std::vector<uint8_t> members;
+
+    void add(const Register &lanes, int l, uint8_t member) {
+        uint32_t key;  // depths are positive: their bits sort as they do
+        std::memcpy(&key, lanes.depths + l, 4);
+        depths.push_back({key, int32_t(members.size())});
+        for (int k = 0; k < SAGA_SPLAT; ++k) splats.push_back(lanes.splats[k][l]);
+        members.push_back(member);
+    }
+
+    void add(const Seen &other) {
+        const int32_t before = int32_t(members.size());
+        for (const Keyed &each : other.depths) depths.push_back({each.key, each.id + before});
+        splats.insert(splats.end(), other.splats.begin(), other.splats.end());
+        members.insert(members.end(), other.members.begin(), other.members.end());
+    }
 };
 
-void project_span(const saga_camera *camera, const Sides &sides, const Scene &scene, const uint8_t *members,
-                  int64_t begin, int64_t end, Seen &seen) {
-    for (int64_t first = begin; first < end; first += kLooked) {
-        const int count = int(std::min<int64_t>(kLooked, end - first));
-        int32_t kept[kLooked], places[kLooked + 1], found = 0;
-        look(camera, sides, count, scene.means + 3 * first, scene.scales + 3 * first, scene.opacities + first, kept);
-        for (int i = 0; i < count; ++i) {
-            places[found] = i;
-            found += kept[i];
-        }
-        for (int start = 0; start < found; start += kLanes) {
-            Register lanes;
-            const int used = std::min(kLanes, found - start);
-            for (int l = 0; l < kLanes; ++l) load(scene, first + places[start + std::min(l, used - 1)], l, lanes);
-            project(camera, lanes);
-            for (int l = 0; l < used; ++l) {
-                if (!lanes.seen[l]) continue;
-                uint32_t key;  // depths are positive: their bits sort as they do
-                std::memcpy(&key, lanes.depths + l, 4);
-                seen.depths.push_back({key, int32_t(seen.members.size())});
-                for (int k = 0; k < SAGA_SPLAT; ++k) seen.splats.push_back(lanes.splats[k][l]);
-                seen.members.push_back(members[first + places[start + l]]);
-            }
-        }
-    }
-}
-
-Seen project_all(const saga_camera *camera, int64_t n, const Scene &scene, const uint8_t *members) {
-    const Sides sides(camera);
-    const int64_t spans = (n + kSpan - 1) / kSpan;
-    std::vector<Seen> parts(spans);
-#pragma omp parallel for schedule(dynamic)
-    for (int64_t s = 0; s < spans; ++s)
-        project_span(camera, sides, scene, members, s * kSpan, std::min(n, (s + 1) * kSpan), parts[s]);
-    Seen all;
-    for (Seen &part : parts) {
-        const int32_t before = int32_t(all.members.size());
-        for (const Keyed &each : part.depths) all.depths.push_back({each.key, each.id + before});
-        all.splats.insert(all.splats.end(), part.splats.begin(), part.splats.end());
-        all.members.insert(all.members.end(), part.members.begin(), part.members.end());
-        part = Seen();
-    }
-    return all;
-}
-
-// Tiles that members touch, and how many of them lie above and left of each corner.
+// Tiles that members touch, how many of them lie above and left of each corner, and the box around them.
 struct Wanted {
     int columns;
     std::vector<uint8_t> tiles;
     std::vector<int32_t> table;
+    saga_tile_box box;
 
-    bool any(const saga_tile_box &box) const {
+    bool any(const saga_tile_box &of) const {
         const auto at = [&](int x, int y) { return table[y * (columns + 1) + x]; };
-        return at(box.x1, box.y1) - at(box.x0, box.y1) - at(box.x1, box.y0) + at(box.x0, box.y0) > 0;
+        return at(of.x1, of.y1) - at(of.x0, of.y1) - at(of.x1, of.y0) + at(of.x0, of.y0) > 0;
     }
 };
 
-Wanted touched_by_members(const saga_camera *camera, const Seen &seen) {
+// visit(lanes, l, place) for those of a block's Gaussians that are kept and seen; kept [count] is 1 for these.
+template <class Visit>
+void project_kept(const saga_camera *camera, const Scene &scene, int64_t first, int count, const int32_t *kept,
+                  Visit visit) {
+    int32_t places[kLooked + 1], found = 0;
+    for (int i = 0; i < count; ++i) {
+        places[found] = i;
+        found += kept[i];
+    }
+    for (int start = 0; start < found; start += kLanes) {
+        Register lanes;
+        const int used = std::min(kLanes, found - start);
+        for (int l = 0; l < kLanes; ++l) load(scene, first + places[start + std::min(l, used - 1)], l, lanes);
+        project(camera, lanes);
+        for (int l = 0; l < used; ++l)
+            if (lanes.seen[l]) visit(lanes, l, first + places[start + l]);
+    }
+}
+
+// Calls work(begin, count, part) for blocks of Gaussians, by any thread, and returns the parts in the scene's order.
+template <class Work>
+Seen in_order(int64_t n, Work work) {
+    const int64_t spans = (n + kSpan - 1) / kSpan;
+    std::vector<Seen> parts(spans);
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t s = 0; s < spans; ++s)
+        for (int64_t first = s * kSpan; first < std::min(n, (s + 1) * kSpan); first += kLooked)
+            work(first, int(std::min<int64_t>(kLooked, n - first)), parts[s]);
+    Seen all;
+    for (const Seen &part : parts) all.add(part);
+    return all;
+}
+
+Wanted touched_by_members(const saga_camera *camera, int64_t n, const Scene &scene, const uint8_t *members) {
+    const Seen seen = in_order(n, [&](int64_t first, int count, Seen &part) {
+        if (std::memchr(members + first, 1, count) == nullptr) return;
+        int32_t kept[kLooked];
+        for (int i = 0; i < count; ++i) kept[i] = members[first + i];
+        project_kept(camera, scene, first, count, kept,
+                     [&](const Register &lanes, int l, int64_t) { part.add(lanes, l, 1); });
+    });
     const int rows = tile_rows(camera), columns = tile_columns(camera);
-    Wanted wanted{columns, std::vector<uint8_t>(size_t(rows) * columns),
-                  std::vector<int32_t>(size_t(rows + 1) * (columns + 1))};
+    Wanted wanted{columns,
+                  std::vector<uint8_t>(size_t(rows) * columns),
+                  std::vector<int32_t>(size_t(rows + 1) * (columns + 1)),
+                  {columns, rows, 0, 0}};
     for (size_t i = 0; i < seen.members.size(); ++i)
-        if (seen.members[i])
-            for_each_tile(camera, &seen.splats[i * SAGA_SPLAT], 0, rows, [&](int64_t tile) { wanted.tiles[tile] = 1; });
+        for_each_tile(camera, &seen.splats[i * SAGA_SPLAT], 0, rows, [&](int64_t tile) { wanted.tiles[tile] = 1; });
+    saga_tile_box &box = wanted.box;
     for (int y = 0; y < rows; ++y)
         for (int x = 0, sum = 0; x < columns; ++x) {
+            if (wanted.tiles[y * columns + x])
+                box = {std::min(box.x0, x), std::min(box.y0, y), std::max(box.x1, x + 1), std::max(box.y1, y + 1)};
             sum += wanted.tiles[y * columns + x];
             wanted.table[(y + 1) * (columns + 1) + x + 1] = wanted.table[y * (columns + 1) + x + 1] + sum;
         }
     return wanted;
 }
 
-// What may touch these tiles, front to back.
-std::vector<Keyed> depth_order(const saga_camera *camera, const Seen &seen, const Wanted &wanted) {
-    std::vector<Keyed> order;
-    for (const Keyed &each : seen.depths)
-        if (wanted.any(saga_tiles_of(camera, &seen.splats[int64_t(each.id) * SAGA_SPLAT]))) order.push_back(each);
-    std::vector<Keyed> scratch(order.size());
+// All that may touch these tiles.
+Seen around(const saga_camera *camera, int64_t n, const Scene &scene, const uint8_t *members, const Wanted &wanted) {
+    const Sides sides(camera, wanted.box);
+    return in_order(n, [&](int64_t first, int count, Seen &part) {
+        int32_t kept[kLooked];
+        look(camera, sides, count, scene.means + 3 * first, scene.scales + 3 * first, scene.opacities + first, kept);
+        project_kept(camera, scene, first, count, kept, [&](const Register &lanes, int l, int64_t place) {
+            float splat[SAGA_SPLAT];
+            for (int k = 0; k < SAGA_SPLAT; ++k) splat[k] = lanes.splats[k][l];
+            if (wanted.any(saga_tiles_of(camera, splat))) part.add(lanes, l, members[place]);
+        });
+    });
+}
+
+std::vector<Keyed> depth_order(const Seen &seen) {
+    std::vector<Keyed> order = seen.depths, scratch(order.size());
     radix_sort(order.data(), scratch.data(), int64_t(order.size()));
     return order;
 }
@@ -236,9 +261,11 @@ SAGA_CLONES void walk(const Tile &tile, const Seen &seen, const int32_t *ids, in
 extern "C" int saga_majority(const saga_camera *camera, int64_t n, const float *means, const float *quaternions,
                              const float *scales, const float *opacities, const uint8_t *members, uint8_t *mask) {
     std::memset(mask, 0, size_t(camera->width) * camera->height);
-    const Seen seen = project_all(camera, n, Scene{means, quaternions, scales, opacities}, members);
-    const Wanted wanted = touched_by_members(camera, seen);
-    const Lists lists = list_tiles(camera, seen, wanted, depth_order(camera, seen, wanted));
+    const Scene scene{means, quaternions, scales, opacities};
+    const Wanted wanted = touched_by_members(camera, n, scene, members);
+    if (wanted.box.x0 >= wanted.box.x1) return 0;
+    const Seen seen = around(camera, n, scene, members, wanted);
+    const Lists lists = list_tiles(camera, seen, wanted, depth_order(seen));
     const int64_t tiles = int64_t(lists.offsets.size()) - 1;
 #pragma omp parallel for schedule(dynamic, 4)
     for (int64_t tile = 0; tile < tiles; ++tile) {

@@ -25,12 +25,16 @@ struct Scene {
 struct Sides {
     float left, right, top, bottom, reach_x, reach_y;
 
-    explicit Sides(const saga_camera *camera) {
-        const float w = camera->width, h = camera->height, cx = camera->cx, cy = camera->cy;
+    explicit Sides(const saga_camera *camera) : Sides(camera, {0, 0, tile_columns(camera), tile_rows(camera)}) {}
+
+    // Those of a box of tiles.
+    Sides(const saga_camera *camera, const saga_tile_box &box) {
+        const float x0 = box.x0 * SAGA_TILE, y0 = box.y0 * SAGA_TILE, cx = camera->cx, cy = camera->cy;
+        const float x1 = std::min(camera->width, box.x1 * SAGA_TILE), y1 = std::min(camera->height, box.y1 * SAGA_TILE);
         const float *slopes = camera->slopes;
         const float slope_x = std::max(std::fabs(slopes[0]), std::fabs(slopes[1]));
         const float slope_y = std::max(std::fabs(slopes[2]), std::fabs(slopes[3]));
-        left = cx + kBorder, right = w - cx + kBorder, top = cy + kBorder, bottom = h - cy + kBorder;
+        left = cx - x0 + kBorder, right = x1 - cx + kBorder, top = cy - y0 + kBorder, bottom = y1 - cy + kBorder;
         reach_x = kDeviations * camera->fx * (1 + slope_x), reach_y = kDeviations * camera->fy * (1 + slope_y);
     }
 };

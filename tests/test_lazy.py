@@ -50,6 +50,17 @@ print(sorted({{"numpy", "torch"}} & set(sys.modules)))
     assert _run(code).split() == ["[]"]
 
 
+def test_what_a_click_loads_has_neither_scipy_nor_rich_in_it() -> None:
+    """Each takes a tenth of a click by command, and most clicks have no use for it."""
+    code = """
+import sys
+import saga.methods.saga, saga.export, saga.cli.segment
+saga.methods.saga.Segmenter, saga.export.write_segmentation
+print(sorted({"rich", "scipy.ndimage", "scipy.spatial", "scipy.sparse", "sklearn", "transformers"} & set(sys.modules)))
+"""
+    assert _run(code).split() == ["[]"]
+
+
 @pytest.mark.parametrize(
     ("before", "expected"),
     [

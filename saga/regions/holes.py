@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import find_objects, label
 
 from saga.regions.clicks import Click
 from saga.regions.scene_regions import SceneRegions
@@ -35,7 +34,7 @@ def with_holes_closed(regions: SceneRegions, click: Click) -> np.ndarray:  # [K,
     for index, (top, bottom, left, right) in zip(np.flatnonzero(out)[inside], boxes[inside], strict=True):
         picture = click.picture[top : bottom + 1, left : right + 1]
         own = np.append(members[index], False)[picture]
-        pieces, _ = label(~own)
+        pieces = _pieces(~own)
         piece = pieces[row - top, column - left]
         hole = pieces == piece
         if piece == 0 or _at_the_rim(hole) or np.count_nonzero(hole) > _SMALL * np.count_nonzero(own):
@@ -45,6 +44,16 @@ def with_holes_closed(regions: SceneRegions, click: Click) -> np.ndarray:  # [K,
         if (closures[~out][within] < _AS_CLOSED * closures[index]).all():
             found.append(members[index] | click.pointed | (held > _MOSTLY * sizes))
     return np.array(found, bool).reshape(-1, regions.count)
+
+
+def _pieces(
+    mask: np.ndarray,  # [h, w]
+) -> np.ndarray:  # [h, w]
+    """Number of the connected piece of a mask at each pixel, from 1 on; 0 outside."""
+    from scipy.ndimage import label  # loaded when needed: a tenth of a click
+
+    pieces: np.ndarray = label(mask)[0]
+    return pieces
 
 
 def _pixels(
@@ -61,10 +70,13 @@ def _boxes(
     picture: np.ndarray,  # [h, w]
 ) -> np.ndarray:  # [R, 4]
     """First and last row, first and last column of what a picture shows of each set of cells, int; empty for none."""
-    cells = find_objects(picture + 1, members.shape[1])
-    seen = [index for index, each in enumerate(cells) if each is not None]
-    spans = [(rows.start, rows.stop - 1, columns.start, columns.stop - 1) for rows, columns in filter(None, cells)]
-    limits, shown, (height, width) = np.array(spans).reshape(-1, 4), members[:, seen], picture.shape
+    shown_cell, (height, width) = picture.ravel(), picture.shape
+    pixels = np.argsort(shown_cell, kind="stable")  # cell by cell, those that show none first
+    seen = np.unique(shown_cell)
+    seen = seen[seen >= 0]
+    starts, (rows, columns) = np.searchsorted(shown_cell[pixels], seen), np.divmod(pixels, width)
+    sides = [edge.reduceat(at, starts) for at in (rows, columns) for edge in (np.minimum, np.maximum)]
+    limits, shown = np.stack(sides, axis=1), members[:, seen]
     first = [np.where(shown, limits[:, side], size).min(1, initial=size) for side, size in ((0, height), (2, width))]
     last = [np.where(shown, limits[:, side], -1).max(1, initial=-1) for side in (1, 3)]
     return np.stack([first[0], last[0], first[1], last[1]], axis=1)

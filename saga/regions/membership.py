@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 
 from saga.raster import BlendOperator, DeviceScene
@@ -46,6 +45,8 @@ def cell_picture(
     rows = operator.rows(pixels.reshape(-1, 2))
     owner = cells[rows.indices.long()].cpu().numpy() + 1
     weights = rows.weights.cpu().numpy().astype(np.float64)
+    from scipy.sparse import csr_array  # loaded when needed: a click does without
+
     shown = csr_array((weights, owner, rows.indptr.cpu().numpy()), (len(rows), int(owner.max(initial=0)) + 1))
     shown.sum_duplicates()
     most, some = np.zeros(len(rows), np.int64), np.flatnonzero(np.diff(shown.indptr))

@@ -136,7 +136,7 @@ class Gaussians:
     @classmethod
     def _from_ply(cls, ply: PlyData, layout: Layout, each: Callable[[bytes], None] = lambda stored: None) -> Gaussians:
         """Reads a PLY's rows; `each` gets the stored geometry of some after others, where `layout.as_stored`."""
-        vertices = ply["vertex"].data
+        vertices = np.asarray(ply["vertex"].data)  # the plain array: slices of a memory map take longer to make
         count = len(vertices)
         means, scales = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
         quaternions, opacities = np.empty((count, 4), np.float32), np.empty(count, np.float32)

@@ -106,11 +106,20 @@ def write_some_rows(
             kind = element.dtype(ply.byte_order)
             for first in range(0, len(data), _PIECE):
                 piece = slice(first, first + _PIECE)
-                rows = data[piece] if chosen is None else data[piece][chosen[piece]]
-                stream.write(rows.astype(kind, copy=False).tobytes())
+                rows = _chosen(data[piece], None if chosen is None else chosen[piece])
+                stream.write(np.ascontiguousarray(rows.astype(kind, copy=False)).view(np.uint8).data)
                 if first % _LET_GO == 0:
                     let_go(data)
             let_go(data)
+
+
+def _chosen(
+    rows: np.ndarray,  # [n]
+    mask: np.ndarray | None,  # [n]
+) -> np.ndarray:  # [m]
+    """Some rows; where they are all, as mostly in what is left of a large scene, they are not copied."""
+    rows = np.asarray(rows)
+    return rows if mask is None or mask.all() else rows[mask]
 
 
 def _with_vertices(ply: PlyData, rows: np.ndarray) -> PlyData:

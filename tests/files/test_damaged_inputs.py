@@ -324,8 +324,15 @@ def test_who_wants_to_leave_leaves(tmp_path: Path, leaving: type[BaseException])
         raise leaving
 
 
-def test_numbers_that_are_not_finite_are_no_tensors(tmp_path: Path) -> None:
-    save_file({"features": torch.tensor([1.0, float("inf")])}, tmp_path / "a.saga", {"saga": "{}"})
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32])
+@pytest.mark.parametrize("number", [float("inf"), -float("inf"), float("nan")])
+@pytest.mark.parametrize("place", [0, 299_999])
+def test_numbers_that_are_not_finite_are_no_tensors(
+    tmp_path: Path, kind: torch.dtype, number: float, place: int
+) -> None:
+    features = torch.full((300_000,), torch.finfo(kind).max, dtype=kind)
+    features[place] = number
+    save_file({"features": features}, tmp_path / "a.saga", {"saga": "{}"})
     with pytest.raises(SagaError, match="numbers in features that are not finite"):
         _field(tmp_path / "a.saga")
 
