@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tests.robustness.kinds import check, discover, evaluate, segment, views
+from tests.robustness.kinds import check, clean, discover, evaluate, segment, views, whole_batch
 from tests.robustness.results import contents_of
 from tests.robustness.sandbox import Box, Ending, Limits, Step, begin_in_one_thread, require_single_thread, run
 from tests.robustness.world import SMALL, hurry, write_world
@@ -82,6 +82,9 @@ COMMANDS = (
             stages=tuple(("session", [str(actions)]) for actions in range(1, 6))),
     Command("session again", ("session", ["6"]), ("scene.session",), ("session", ["2"]), files=("scene.ply",),
             stages=tuple(("session", [str(actions)]) for actions in range(3, 6))),
+    Command("clean", clean("--apply"), ("out",)),
+    Command("clean again", clean("--strength", "0.9"), ("out",), clean("--apply")),
+    Command("batch", whole_batch(), ("out",), in_parts=True, files=(*SCENE, "small.yaml")),
     Command("check", check("images"), ("out.png",)),
     Command("views", views(), ("out",)),
     Command("eval", evaluate(), ("out",), in_parts=True, files=("data", "fields")),

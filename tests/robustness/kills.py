@@ -15,7 +15,10 @@ from saga.testing import counting, dying
 from tests.robustness.commands import Bench, Command, differences, end, options_of, torn
 from tests.robustness.sandbox import Box, Ending, Limits, run
 
-NAMES = ("train", "train again", "segment", "segment again", "discover", "discover again", "session", "session again")
+NAMES = (
+    "train", "train again", "segment", "segment again", "discover", "discover again", "session", "session again",
+    "clean", "clean again", "batch",
+)  # fmt: skip
 
 
 class Kills:

@@ -79,6 +79,16 @@ def batch(manifest: str) -> Step:
     return "batch", [manifest, "--dry-run"]
 
 
+def whole_batch() -> Step:
+    """saga-batch of one scene, with a step of each kind."""
+    return "batch", ["small.yaml", "--engine", "here", "--retries", "0", "--device", "cpu", "--out", "out"]
+
+
+def clean(*more: str) -> Step:
+    """saga-clean."""
+    return "clean", ["scene.ply", *more, "--device", "cpu", "--out", "out"]
+
+
 def evaluate(*more: str) -> Step:
     """saga-eval on the one scene that there is."""
     return "eval", [*EVALUATION, *more, "--out", "out"]

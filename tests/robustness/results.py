@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 from PIL import Image
 from plyfile import PlyData
 from safetensors import safe_open
+
+from saga.files.leftovers import is_leftover
 
 KEPT = 1 << 20
 """Rows of a PLY that are counted at most."""
@@ -28,7 +31,7 @@ def problems_of(name: str, arguments: list[str]) -> list[str]:
     if out is None or "--help" in arguments or "-h" in arguments:
         return []
     judge = {"train": _field, "segment": _segmentation, "discover": _objects, "check": _picture, "views": _pictures,
-             "eval": _evaluation, "demo": _demo}[name]  # fmt: skip
+             "eval": _evaluation, "demo": _demo, "clean": _cleaning, "batch": _batch}[name]  # fmt: skip
     try:
         return [f"{out}: {problem}" for problem in judge(out)]
     except Exception as error:  # whatever a reader says of a file that is not whole
@@ -45,8 +48,9 @@ def contents_of(out: Path) -> dict[str, Any] | None:
         return {"": _content(out)}
     if not out.is_dir():
         return None
-    timed = (".json", ".md")
-    files = [path for path in sorted(out.rglob("*")) if path.is_file()]
+    timed = (".json", ".jsonl", ".md", ".csv", ".html")
+    # What a killed command has begun with is no part of its result: a folder that grows has some of it inside.
+    files = [path for path in sorted(out.rglob("*")) if path.is_file() and not any(map(is_leftover, path.parts))]
     return {
         str(path.relative_to(out)): _content(path)
         for path in files
@@ -120,6 +124,25 @@ def _objects(out: Path, reported: bool = True) -> list[str]:
         problems.append(f"labels from {labels.min()} to {labels.max()} of {len(names)} objects")
     written = {path.stem.partition(".")[0] for path in (out / "objects").iterdir()}
     return problems if written == set(names) else [*problems, f"objects {sorted(written)} of {sorted(names)}"]
+
+
+def _cleaning(out: Path) -> list[str]:
+    report, cleaned = read_strictly(out / "report.json"), out / "clean.ply"
+    counted = sum(kind["count"] for kind in report["kinds"].values())
+    problems = [] if counted == report["removed"] else [f"{counted} of kinds, {report['removed']} removed"]
+    if cleaned.is_file() and _rows(cleaned) != report["gaussians"] - report["removed"]:
+        problems.append(f"{_rows(cleaned)} rows of {report['gaussians']} without {report['removed']}")
+    return problems + [problem for path in out.glob("preview-*.png") for problem in _picture(path)]
+
+
+def _batch(out: Path) -> list[str]:
+    with (out / "batch" / "summary.csv").open(newline="") as file:
+        states = {row["task"]: row["state"] for row in csv.DictReader(file)}
+    problems = [f"{task} is {state}" for task, state in states.items() if state not in ("done", "kept")]
+    for folder in (each for each in out.iterdir() if each.name != "batch"):
+        problems += [*_cleaning(folder / "clean"), *_field(folder / "scene.saga"), *_objects(folder / "all", False)]
+        problems += [problem for each in (folder / "objects").iterdir() for problem in _segmentation(each)]
+    return problems
 
 
 def _picture(out: Path) -> list[str]:

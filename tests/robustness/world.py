@@ -81,6 +81,11 @@ def _write_manifests(folder: Path) -> None:
         "  - {name: mug, view: 000.png, points: [[48, 24]], also: {001.png: [[3, 4.5]]}}\n"
         "  - {name: box, view: 000.png, box: [8, 8, 56, 40]}\n  - everything\n  export: {labels_in_ply: true}\n"
     )
+    (folder / "small.yaml").write_text(
+        "scenes:\n- name: small\n  scene: scene.ply\n  masks: instances\n  clean: {apply: true}\n"
+        "  train: {iterations: 0, regions: false, join: false, pixels-per-view: 200}\n"
+        "  objects: [{name: mug, view: 000.png, points: [[48, 24]]}]\n  export: {labels_in_ply: true}\n"
+    )
     (folder / "batch.csv").write_text(
         "name,scene,images,object,view,points,text,train.iterations\n"
         'hall,scene.ply,images,mug,000.png,"48,24 3,4",,3\nhall,,,plant,,,a plant,\n,scene.ply,,everything,,,,\n'
