@@ -14,6 +14,7 @@ from skimage.morphology import convex_hull_image
 
 from saga.filling.holes import Places, holes_of, look_at_sheet
 from saga.filling.inpainting import Inpainter
+from saga.filling.leftovers import ALIKE, unlikeness
 from saga.filling.openings import Opening
 from saga.filling.patches import diffused, seamless
 from saga.filling.shadows import Light
@@ -22,7 +23,7 @@ from saga.filling.sights import Sight
 from saga.filling.splats import Flakes
 from saga.filling.texture import Texture, rectified
 from saga.raster import BlendOperator, DeviceScene
-from saga.scene import Camera
+from saga.scene import Camera, Gaussians
 
 _COVERED = 0.75
 """Opacity of what is really seen from which a place is not filled."""
@@ -36,6 +37,11 @@ surface, or brighter, and how much more it may be."""
 _CONTACT, _BESIDE = 4, 0.35
 """Cells beside an opening whose shadow is not told well, and how far from it, in sides of it, the surface may be
 painted anew."""
+_FRINGE, _OTHER = 6, 0.12
+"""Cells beside an opening where a selection may have missed what is the object's, and how far its color is then from
+the surface's, at least, RGB from 0 to 1."""
+_UNDER, _OVER = 5.0, 0.5
+"""How far that may lie behind the surface, in tolerances, and before it, in sides of the opening."""
 _SEAM = 2
 """Cells beside an opening that are filled where what is seen is not opaque there."""
 _STEADY = 2
@@ -63,6 +69,8 @@ class Closed:
     """Cells of the sheet that it lies on, bool."""
     doubtful: np.ndarray  # [N]
     """Gaussians of the scene that lie in the opening and of which little is seen, for the surface's, bool."""
+    fringe: np.ndarray  # [n]
+    """Gaussians of the scene at the opening that are the object's, int64."""
     painted: Texture
     """What the sheet looks like without the object, and where that is not painted anew."""
 
@@ -71,6 +79,7 @@ def close(
     opening: Opening,
     sights: Sequence[Sight],
     placed: DeviceScene,
+    member: np.ndarray,  # [N] bool
     shown: np.ndarray,  # [N]
     inpaint: Inpainter,
     light: Light | None = None,
@@ -81,6 +90,7 @@ def close(
         opening: where.
         sights: what the views see around the object.
         placed: the scene.
+        member: the object.
         shown: how much of each Gaussian of the rest the views show, in pixels; 0 where it is not to be believed.
         inpaint: fills the hole of the rectified picture.
         light: what the object takes of the light; the picture is then painted as it would be without its shadow.
@@ -97,6 +107,10 @@ def close(
         return None
     least = _LITTLE * np.median(shown[surface])
     doubtful = on_sheet & (shown < least) & cells[tuple(spots.T)]
+    zone = over & ndimage.binary_dilation(cells, np.ones((3, 3)), iterations=_FRINGE)[tuple(spots.T)]
+    zone &= (heights > -_UNDER * sheet.tolerance - sheet.cell) & (heights < _OVER * np.sqrt(cells.sum()) * sheet.cell)
+    fringe = _fringe(placed.scene.gaussians, zone, member, shown > 0, _FRINGE * sheet.cell)
+    doubtful[fringe] |= on_sheet[fringe]
     surface = surface[~doubtful[surface]]
     opaque = _alpha_above(sheet, placed, surface) > _COVERED
     texture = rectified(sheet, sights)
@@ -104,13 +118,34 @@ def close(
     if known.sum() < _FEWEST_KNOWN or len(surface) < _FEWEST_KNOWN:
         return None
     beside = ndimage.binary_dilation(cells, np.ones((3, 3)), iterations=_SEAM) & (places.free == 0)
+    beside[tuple(spots[fringe[on_sheet[fringe]]].T)] = True
     region = (cells | beside) & ~opaque & convex_hull_image(known)
     if not region.any():
         return None
     painted = _painted(sheet, texture, known, region, inpaint, light)
     dense = known[tuple(spots[surface].T)].sum() / known.sum()  # Gaussians in a cell
     spacing = float(np.clip(max(dense, 1e-9) ** -0.5, 0.8, max(0.8, np.sqrt(region.sum()) / _FEWEST_ACROSS)))
-    return Closed(_lattice(sheet, region, spacing, painted.color, surface, placed), region, doubtful, painted)
+    return Closed(_lattice(sheet, region, spacing, painted.color, surface, placed), region, doubtful, fringe, painted)
+
+
+def _fringe(
+    gaussians: Gaussians,
+    zone: np.ndarray,  # [N] bool
+    member: np.ndarray,  # [N] bool
+    seen: np.ndarray,  # [N] bool
+    reach: float,
+) -> np.ndarray:  # [n]
+    """Returns the Gaussians at an opening that a selection missed at the foot of its object, int64.
+
+    They touch the object and have its colors there, and not those of what is seen farther from the opening: another
+    thing that the object touches is there too.
+    """
+    means, colors = gaussians.means, gaussians.base_colors()
+    own, others, edge = np.flatnonzero(member), np.flatnonzero(seen & ~zone), np.flatnonzero(zone & ~member)
+    touching = np.isfinite(cKDTree(means[own]).query(means[edge], distance_upper_bound=reach)[0])
+    edge = edge[touching]
+    like, unlike = unlikeness(means, colors, edge, own)[1], unlikeness(means, colors, edge, others)[1]
+    return np.asarray(edge[(like < ALIKE * unlike) & (unlike > _OTHER) & np.isfinite(unlike)])
 
 
 def _painted(

@@ -104,7 +104,7 @@ def fill(
     shadows: list[Relit] = []
     for opening in tracked(openings, progress, "filling what the object hid", "surfaces"):
         light = lights.get(id(opening.sheet.plane))
-        made = close(opening, sights, placed, np.where(seen, shown, 0), paint, light)
+        made = close(opening, sights, placed, member.cpu().numpy(), np.where(seen, shown, 0), paint, light)
         if made is not None:
             closed.append((opening, made))
         if light is not None:
@@ -112,6 +112,7 @@ def fill(
             shadows.append(without_shadow(opening.sheet, light, placed.scene.gaussians.means, painted))
     gone = leftovers_of(placed.scene.gaussians, member.cpu().numpy(), chance, seen)
     for opening, made in closed:
+        gone[made.fringe] = True
         gone |= rest & (chance | made.doubtful) & _in_the_way(opening, made, placed.scene.gaussians.means, thing.size)
     kept = ~member.cpu().numpy() & ~gone
     brighter = Relit.joined(shadows)

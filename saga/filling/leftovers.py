@@ -11,7 +11,7 @@ _NEIGHBORS = 16
 """Gaussians, of the object and of what the views show beside it, that a doubtful one is compared with."""
 _CLOSER = 2.0
 """Distance to the object's, at most, in distances to the others."""
-_ALIKE = 0.9
+ALIKE = 0.9
 """Difference in color from the most alike of the object's, at most, in differences from that of the others."""
 _MARGIN = 0.1
 """How far outside the box of the object they are looked for, in diagonals of the box."""
@@ -43,14 +43,14 @@ def leftovers_of(
     boxed = ((means >= low - margin) & (means <= high + margin)).all(axis=1)
     rows, own, others = (np.flatnonzero(each & boxed) for each in (chance, member, seen))
     colors = gaussians.base_colors()
-    near, like = _unlikeness(means, colors, rows, own)
-    far, unlike = _unlikeness(means, colors, rows, others)
+    near, like = unlikeness(means, colors, rows, own)
+    far, unlike = unlikeness(means, colors, rows, others)
     leftovers = np.zeros(len(means), bool)
-    leftovers[rows] = (near <= _CLOSER * far) & (like < _ALIKE * unlike)
+    leftovers[rows] = (near <= _CLOSER * far) & (like < ALIKE * unlike)
     return leftovers
 
 
-def _unlikeness(
+def unlikeness(
     means: np.ndarray,  # [N, 3]
     colors: np.ndarray,  # [N, 3]
     rows: np.ndarray,  # [n]

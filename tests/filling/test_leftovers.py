@@ -59,3 +59,24 @@ def test_leftovers_go_with_the_fill_also_where_nothing_is_filled() -> None:
         made = fill(DeviceScene(Scene(gaussians, around()), "cpu"), torch.from_numpy(member), progress=False)
     assert made.report["dropped"] == len(inside.means)
     assert np.array_equal(made.gaussians.means, table().means.astype(np.float32))
+
+
+def test_what_a_selection_missed_at_the_foot_goes_and_what_touches_it_stays() -> None:
+    foot = [
+        Sheet(face.means[face.means[:, 2] < 0.1], face.normal, face.colors[face.means[:, 2] < 0.1]) for face in box()
+    ]
+    upper = [
+        Sheet(face.means[face.means[:, 2] > 0.1], face.normal, face.colors[face.means[:, 2] > 0.1]) for face in box()
+    ]
+    beside = box(0.32, side=0.2, color=ORANGE)
+    whole = table()
+    wood = Sheet(whole.means[~below()(whole.means)], whole.normal, whole.colors[~below()(whole.means)])
+    parts = [[wood], beside, foot, upper]
+    gaussians = gaussians_of([sheet for part in parts for sheet in part])
+    kinds = np.repeat(np.arange(4), [sum(len(sheet.means) for sheet in part) for part in parts])
+    made = fill(DeviceScene(Scene(gaussians, around()), "cpu"), torch.from_numpy(kinds == 3), progress=False)
+    own = made.gaussians.base_colors()[~made.filled]
+    blue, orange = (np.abs(own - color).max(axis=1) < 0.05 for color in (BLUE, ORANGE))
+    assert not blue.any()
+    outside = made.gaussians.means[~made.filled][orange, 0] > 0.3  # its side towards the object is not seen
+    assert outside.sum() == sum((sheet.means[:, 0] > 0.3).sum() for sheet in beside)
