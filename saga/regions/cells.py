@@ -24,7 +24,7 @@ _SHIFT = np.array([0.8191725134, 0.6710436067, 0.5497004779])
 _OCTAVES = (-2, 6)
 """Doublings of the distance to the cameras, relative to the median, within which boxes grow with it."""
 
-_REACH_VOXELS = 10.0
+_REACH_VOXELS = 30.0
 """A Gaussian farther than this from the surface, in voxels as large as a view resolves there, belongs to no cell."""
 
 

@@ -18,6 +18,10 @@ _FARTHEST_DEPTHS = 6.0
 """Samples farther than this many median depths are background."""
 _NORMAL_NEIGHBORS = 16
 _NORMAL_REACH_VOXELS = 4.0
+_MOST_SAMPLES = 0.85
+"""Share of the samples in voxels that enough views see, below which larger boxes are looked at."""
+_LARGER_BOXES = (2, 3)
+"""Sides of these boxes, in voxels."""
 _CODE_RANGE = 2**20
 """Voxels to either side of the origin that a code of 3 x 21 bits holds."""
 
@@ -152,8 +156,9 @@ def fuse(grids: Iterable[ViewGrid], config: SceneMaskConfig) -> Surface | None:
     pixel = float(np.median(np.concatenate([d / g.camera.fx * g.step for d, g in zip(depths, grids, strict=True)])))
     origin = np.mean([grid.camera.position for grid in grids], axis=0)
     empty = Lattice(np.zeros(0, np.int64), origin, config.voxel_pixels * pixel, _FARTHEST_DEPTHS * depth, config.jump)
-    cells = _Cells.merged([_cells_of(grid, empty) for grid in grids])
-    kept = (cells.views >= max(1, min(2, len(grids) // 2))) & (cells.samples >= 2)
+    parts = [_cells_of(grid, empty) for grid in grids]
+    cells = _Cells.merged(parts)
+    kept = _confirmed(parts, cells, max(1, min(2, len(grids) // 2)))
     if kept.sum() <= _NORMAL_NEIGHBORS:
         return None
     samples = cells.samples[kept]
@@ -162,6 +167,34 @@ def fuse(grids: Iterable[ViewGrid], config: SceneMaskConfig) -> Surface | None:
     normals = _normals(points, mean[:, 6:], _NORMAL_REACH_VOXELS * empty.side)
     lattice = replace(empty, codes=cells.codes[kept])
     return Surface(grids, lattice, depth, points, mean[:, 3:6], normals, samples, cells.views[kept])
+
+
+def _confirmed(parts: Sequence[_Cells], cells: _Cells, least: int) -> np.ndarray:  # [C]
+    """Which occupied voxels enough views see, bool.
+
+    Few views seldom have samples in the same voxel: each sees a surface at its own slant, and noise of the depth is
+    larger than a voxel. So where most of what they see would be lost, voxels of larger boxes that enough views see do.
+    """
+    kept: np.ndarray = (cells.views >= least) & (cells.samples >= 2)
+    for times in _LARGER_BOXES:
+        if cells.samples[kept].sum() >= _MOST_SAMPLES * cells.samples.sum():
+            break
+        boxes, of_cell = np.unique(_boxes(cells.codes, times), return_inverse=True)
+        views = np.zeros(len(boxes), np.int64)
+        for part in parts:
+            views[np.unique(np.searchsorted(boxes, _boxes(part.codes, times)))] += 1
+        kept |= views[of_cell] >= least
+    return kept
+
+
+def _boxes(
+    codes: np.ndarray,  # [C]
+    times: int,
+) -> np.ndarray:  # [C]
+    """Code of the box, so many times as large, that each cell of a lattice lies in."""
+    axes = [(codes >> shift) & (2 * _CODE_RANGE - 1) for shift in (42, 21, 0)]
+    boxes: np.ndarray = (axes[0] // times << 42) | (axes[1] // times << 21) | (axes[2] // times)
+    return boxes
 
 
 def _cells_of(grid: ViewGrid, lattice: Lattice) -> _Cells:

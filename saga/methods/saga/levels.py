@@ -209,15 +209,17 @@ class Levels:
         report: Report,
     ) -> int:
         """As `_not_most`, but for an answer that a person corrected, which stays; warns of all that is large."""
-        share = self.share(answers[best].members)
-        if share <= MOST_OF_VIEWS:
-            return best
-        large = f"{share:.0%} of all that the views show"
         given = best if corrected else self._not_most(answers, best, alike)
-        if given == best:
-            report.warnings.append(f"the selection is {large}: give a negative point, or a granularity, for less")
-        else:
-            report.warnings.append(f"the best answer would be {large}; the next smaller one is given")
+        share, first = (self.share(answers[index].members) for index in (given, best))
+        if share > MOST_OF_VIEWS:
+            report.warnings.append(
+                f"the selection is {share:.0%} of all that the views show: give a negative point, or a granularity, "
+                "for less"
+            )
+        elif given != best:
+            report.warnings.append(
+                f"the best answer would be {first:.0%} of all that the views show; the next smaller one is given"
+            )
         return given
 
     def _not_most(
@@ -226,10 +228,18 @@ class Levels:
         best: int,
         alike: np.ndarray | None,  # [F, L]
     ) -> int:
-        """The best answer, or the next smaller one where it would be most of what views show and features disagree."""
-        members = answers[best].members
-        agreed = alike is not None and overlaps(self.regions, alike, members).max() >= _CERTAIN
-        return best if agreed or best == 0 or self.share(members) <= MOST_OF_VIEWS else best - 1
+        """The best answer, or another one where it would be most of what views show and features disagree.
+
+        That is the best of those with which features agree, or else the next smaller one.
+        """
+
+        def agreed(answer: Answer) -> bool:
+            return alike is not None and bool(overlaps(self.regions, alike, answer.members).max() >= _CERTAIN)
+
+        if self.share(answers[best].members) <= MOST_OF_VIEWS or agreed(answers[best]):
+            return best
+        likely = [index for index, each in enumerate(answers) if agreed(each)]
+        return max(likely, key=lambda index: answers[index].score, default=max(best - 1, 0))
 
     def _clicks(self, prompts: Sequence[ViewPrompt]) -> list[Click]:
         """The points of prompts, each with its picture."""

@@ -36,6 +36,22 @@ def test_what_one_view_alone_sees_is_left_out() -> None:
     assert surface.points[:, 2].max() < 0.1
 
 
+def test_few_views_that_never_meet_in_a_voxel_see_a_surface_still() -> None:
+    grids, config = make_grids(make_scene([TABLE], views=4)), SceneMaskConfig()
+    fused = fuse(grids, config)
+    assert fused is not None
+    for index, grid in enumerate(grids):
+        grid.depth[grid.seen] += 1.5 * fused.side * (index - 1.5)  # depths are as noisy as few photographs leave them
+    grids[0].depth[20:30, 40:50] = 1.5  # a floater before one camera
+    for grid in grids:
+        grid.__dict__.pop("points", None)
+    surface = fuse(grids, config)
+    assert surface is not None
+    held = [(voxels >= 0).sum() for voxels in surface.voxels]
+    assert sum(held) > 0.8 * sum(surface.lattice.sampled(grid).sum() for grid in grids)
+    assert surface.points[:, 2].max() < 0.5
+
+
 def test_nothing_seen_is_no_surface() -> None:
     grids = make_grids(make_scene([TABLE], views=2))
     for grid in grids:

@@ -15,6 +15,7 @@ from saga.methods.saga import Segmenter
 from saga.query import Prompt, QueryConfig
 from saga.query.report import Report
 from saga.regions import SceneRegions
+from saga.regions.answers import Answer
 from saga.regions.given import GivenMasks
 from saga.train import FeatureField, TrainConfig, train
 
@@ -112,6 +113,19 @@ def test_a_selection_of_most_that_views_show_needs_a_region_and_is_said(alike, c
     chosen = segmenter(0.7).segment(clicked[0], points=[clicked[1]])
     assert iou(chosen.mask, both) > 0.95
     assert any("70% of all that the views show" in warning for warning in chosen.report["warnings"])
+
+
+def test_of_large_answers_the_one_that_features_confirm_is_given(alike, clicked, monkeypatch):
+    segmenter, both = alike
+    asked = segmenter(0.75)
+    whole = asked.regions.members[-1]
+    most = (whole & (np.cumsum(whole) <= 2)) | (~whole & (np.cumsum(~whole) <= 20))
+    sets = {"part": (whole & (np.cumsum(whole) <= 1), 0.4), "object": (most, 0.9), "group": (whole, 0.5)}
+    answers = [Answer(name, score, float(asked.regions.shares @ each), each) for name, (each, score) in sets.items()]
+    monkeypatch.setattr("saga.methods.saga.levels.nested_answers", lambda judgment: (answers, 1))
+    chosen = asked.segment(clicked[0], points=[clicked[1]])
+    assert chosen.report["answer"] == "group"
+    assert any("75% of all that the views show" in warning for warning in chosen.report["warnings"])
 
 
 def test_features_that_take_nearly_all_that_views_show_have_no_say(alike, clicked):
