@@ -53,6 +53,15 @@ int saga_merge(int64_t l, int64_t d, int64_t k, int64_t b, const saga_merge_cost
  * in its own row. */
 int saga_mutual_neighbors(int64_t n, int64_t k, const int32_t *indices, uint8_t *mutual);
 
+/* The same as lists: from starts[places[i]] on, lists has places [n] of the mutual neighbors of point i, in their order. */
+int saga_mutual_lists(int64_t n, int64_t k, const int32_t *indices, const uint8_t *mutual, const int64_t *places,
+                      const int64_t *starts, int32_t *lists);
+
+/* inside [n]: 1 where all five sides [5, 4] are at least `least` [5]: sums of the four factors times a Gaussian's mean
+ * (x, y, z) and its greatest scale, of means [n, 3] and scales [n, 3]. */
+int saga_reaching(int64_t n, const float *means, const float *scales, const float *sides, const float *least,
+                  uint8_t *inside);
+
 /* mask [height, width]: 1 where members [n], 0 or 1, of a scene's Gaussians make up more than half of what a pixel of a
  * view shows, and all of them cover more than half of it. It is what saga_render of the members and of all tells, without
  * any picture; the Gaussians are those of saga_project. On a GPU, rendering the two takes less than finding out where to

@@ -43,3 +43,14 @@ extern "C" int saga_mutual_neighbors(int64_t n, int64_t k, const int32_t *indice
         pair_points(begin, std::min(n, begin + kShare), n, int32_t(k), indices, mutual);
     return 0;
 }
+
+extern "C" int saga_mutual_lists(int64_t n, int64_t k, const int32_t *indices, const uint8_t *mutual,
+                                 const int64_t *places, const int64_t *starts, int32_t *lists) {
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < n; ++i) {
+        int32_t *list = lists + starts[places[i]];
+        for (int64_t p = i * k; p < (i + 1) * k; ++p)
+            if (mutual[p]) *list++ = int32_t(places[indices[p]]);
+    }
+    return 0;
+}

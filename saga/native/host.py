@@ -29,6 +29,8 @@ SIGNATURES: dict[str, list[Any]] = {
     "saga_color_edges": [c_int64, c_int64, c_void_p, c_int64, *[c_void_p] * 3],
     "saga_mutual_neighbors": [c_int64, c_int64, c_void_p, c_void_p],
     "saga_majority": [POINTER(bindings.CameraStruct), c_int64, *[c_void_p] * 6],
+    "saga_mutual_lists": [c_int64, c_int64, *[c_void_p] * 5],
+    "saga_reaching": [c_int64, *[c_void_p] * 5],
     "saga_merge": [*[c_int64] * 4, POINTER(MergeCosts), *[c_void_p] * 13],
 }
 """Parameters of each function of cpu/host.h; all return 0."""

@@ -6,11 +6,13 @@ projecting and sorting all of a large scene for them would take most of the time
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from saga.native import bindings, host
 from saga.raster.geometry import Geometry
 from saga.raster.operator import BlendOperator, Surface
 from saga.raster.reference import NEAR
@@ -38,10 +40,14 @@ class Bounds:
     """What tells which Gaussians of a scene can reach a picture, without projecting them."""
 
     def __init__(self, geometry: Geometry) -> None:
-        """Packs centers and greatest standard deviations, in world units."""
-        spheres = torch.cat([geometry.means, geometry.scales.amax(1, keepdim=True)], dim=1)
-        self._spheres = spheres.T.contiguous()  # [4, N], which products with few rows read at the speed of memory
-        self._unit = geometry.unit
+        """Keeps the geometry; nothing is computed yet."""
+        self._geometry = geometry
+
+    @cached_property
+    def _spheres(self) -> Tensor:  # [4, N], which products with few rows read at the speed of memory
+        """Centers and greatest standard deviations, in world units."""
+        spheres = torch.cat([self._geometry.means, self._geometry.scales.amax(1, keepdim=True)], dim=1)
+        return spheres.T.contiguous()
 
     def reaching(self, camera: Camera) -> Tensor:  # [n] int64
         """Returns the rows that the rasterizer may show in a camera's picture; it shows no others.
@@ -49,7 +55,7 @@ class Bounds:
         A splat of standard deviation s at depth z is at most fx s (1 + t) / z wide per deviation, t the largest slope
         of a ray that the rasterizer linearizes at; so each side of the picture is a half space of (x, y, z, s).
         """
-        pose = torch.from_numpy(camera.world_to_camera).to(self._spheres)
+        pose = torch.from_numpy(camera.world_to_camera).to(self._geometry.means)
         sides = torch.zeros(5, 4, dtype=pose.dtype, device=pose.device)  # of camera x, y, z and s
         x0, x1, y0, y1 = camera.slopes
         parts = (
@@ -63,12 +69,32 @@ class Bounds:
             sides[2 * axis + 1, 2] = size - middle + _SLACK
         sides[4, 2] = 1.0
         least = torch.zeros(5, 1, dtype=pose.dtype, device=pose.device)
-        least[4] = 0.5 * NEAR / self._unit
+        least[4] = 0.5 * NEAR / self._geometry.unit
         world = torch.cat([sides[:, :3] @ pose[:3, :3], sides[:, 3:]], dim=1)
         least -= sides[:, :3] @ pose[:3, 3:]
+        native = host.function("saga_reaching") if pose.device.type == "cpu" and pose.dtype == torch.float32 else None
+        return rows_of(self._inside(world, least) if native is None else self._looked_at(native, world, least))
+
+    def _inside(
+        self,
+        sides: Tensor,  # [5, 4]
+        least: Tensor,  # [5, 1]
+    ) -> Tensor:  # [N] bool
+        """Whether each Gaussian is within five half spaces of (x, y, z, s)."""
         step = _CACHED if self._spheres.device.type == "cpu" else max(self._spheres.shape[1], 1)
-        inside = [(world @ part - least).amin(0) >= 0 for part in self._spheres.split(step, dim=1)]
-        return rows_of(torch.cat(inside))
+        return torch.cat([(sides @ part - least).amin(0) >= 0 for part in self._spheres.split(step, dim=1)])
+
+    def _looked_at(
+        self,
+        native: Callable[..., int],
+        sides: Tensor,  # [5, 4]
+        least: Tensor,  # [5, 1]
+    ) -> Tensor:  # [N] bool
+        """The same, by the CPU library, without a copy of the spheres."""
+        inside, geometry = torch.empty(len(self._geometry), dtype=torch.bool), self._geometry
+        arrays = (geometry.means, geometry.scales, sides.contiguous(), least.contiguous())
+        native(len(geometry), *map(bindings.pointer, arrays), bindings.pointer(inside, torch.bool))
+        return inside
 
 
 def view_operator(geometry: Geometry, camera: Camera, bounds: Bounds) -> BlendOperator:

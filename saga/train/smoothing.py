@@ -9,13 +9,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from saga.native import bindings, host
 from saga.postprocess import mutual_neighbors, nearest_neighbors
 from saga.raster import Geometry, SparseRows
 
 _PIECE = 1 << 18
 """Gaussians whose neighbors are put in order at a time."""
-_COLUMNS = 4
-"""Columns that are averaged at a time."""
+_COLUMNS = 8
+"""Columns that are averaged at a time: each time all features pass by, and memory for so many is taken."""
 
 
 def neighbor_average(
@@ -44,12 +45,29 @@ def neighbor_average(
     indices = torch.empty(int(indptr[-1]), dtype=torch.int32, device=device)
     hidden = torch.ones(n, dtype=torch.bool, device=device).index_fill_(0, places, False).nonzero()[:, 0]
     indices[indptr[hidden]] = hidden.to(torch.int32)
-    # In pieces, since what lies between is several times as large as the result.
+    native = None if found.is_cuda else host.function("saga_mutual_lists")
+    if native is None or len(places) == 0:
+        _list_mutual(found, mutual, places, indptr, counts, indices)
+    else:
+        arrays = (found.contiguous(), mutual, places, indptr, indices)
+        kinds = (torch.int32, torch.bool, torch.int64, torch.int64, torch.int32)
+        native(len(places), k, *map(bindings.pointer, arrays, kinds))
+    return SparseRows(indptr, indices, torch.empty(0, device=device), columns=n)
+
+
+def _list_mutual(
+    found: Tensor,  # [V, k] int32
+    mutual: Tensor,  # [V, k] bool
+    places: Tensor,  # [V] int64, ascending
+    indptr: Tensor,  # [n + 1] int64
+    counts: Tensor,  # [n] int64
+    indices: Tensor,  # [indptr[n]] int32
+) -> None:
+    """Writes the places of mutual neighbors, in pieces: what lies between is several times as large as the result."""
     for first in range(0, len(places), _PIECE):
         piece = slice(first, first + _PIECE)
         neighbors_in_order = places[found[piece][mutual[piece]].long()].to(torch.int32)
         indices[_entries(places[piece], indptr, counts)] = neighbors_in_order
-    return SparseRows(indptr, indices, torch.empty(0, device=device), columns=n)
 
 
 def smoothed(

@@ -28,6 +28,18 @@ def _scene(seed: int, unit: float) -> tuple[Geometry, Camera]:
     return geometry, Camera("", 40, 24, 900, 700, *rng.uniform(-300, 300, 2), pose)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("unit", [1.0, 1024.0])
+def test_the_library_and_pytorch_find_the_same_to_reach_a_picture(
+    monkeypatch: pytest.MonkeyPatch, seed: int, unit: float
+) -> None:
+    geometry, camera = _scene(seed, unit)
+    found = Bounds(geometry).reaching(camera)
+    monkeypatch.setattr(window.host, "function", lambda name: None)
+    assert torch.equal(found, Bounds(geometry).reaching(camera))
+    assert 0 < len(found) < len(geometry)
+
+
 @pytest.mark.parametrize("unit", [1.0, 8.0])
 @pytest.mark.parametrize("seed", range(6))
 def test_a_window_shows_what_all_gaussians_show(seed: int, unit: float):
