@@ -10,7 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from saga.filling.curves import Curve, fitted_curve
-from saga.filling.holes import holes_of, look_at_sheet, ring_share
+from saga.filling.holes import Places, holes_of, look_at_sheet, ring_share
 from saga.filling.sheets import Sheet, bent, find_planes, round_plane, shadow
 from saga.filling.sights import Sight, pixel_width
 from saga.masks.scene.planes import Plane
@@ -20,6 +20,9 @@ _ACROSS = 60
 """Cells along the size of the object where openings are looked for."""
 _RING, _ROUND_RING = 0.6, 0.9
 """Least share of the rim of an opening that is seen as part of the surface, of a plane and of a round one."""
+_FACED, _ALIGNED, _ON = 0.7, 0.8, 1.5
+"""Least share of what is seen of a plane at the rim that faces as it does, the cosine from which something does, and
+how far it is, in tolerances from the plane and in voxels along it."""
 _REACH = 0.35
 """Distance of an opening from the object, at most, in sizes of the object."""
 _FEWEST_CELLS = 12
@@ -121,7 +124,8 @@ def _openings_of(
         each = labels == number
         rim = ring_share(each, places)
         near = tree.query(sheet.points[each])[0].min() < _REACH * thing.size
-        if each.sum() >= _FEWEST_CELLS and near and rim >= _RING:
+        faced = isinstance(shape, Curve) or _faced(sheet, each, places, surface) >= _FACED
+        if each.sum() >= _FEWEST_CELLS and near and rim >= _RING and faced:
             fine, cells = _finely(sheet, each, part, pixel_width(sights))
             made = shape.on(fine) if isinstance(shape, Curve) else bent(fine, cells, surface, _FLAT_BAND * tolerance)
             found.append(Opening(made, cells, rim))
@@ -130,6 +134,23 @@ def _openings_of(
     # A round surface is only known well where most of it is hidden at once, and is seen all around.
     largest = sorted(found, key=lambda each: -_area(each))[:1]
     return [each for each in largest if each.rim >= _ROUND_RING]
+
+
+def _faced(
+    sheet: Sheet,
+    cells: np.ndarray,  # [rows, columns] bool
+    places: Places,
+    surface: Surface,
+) -> float:
+    """Returns the share of what is seen of a plane at an opening's rim that faces as it does: things may cross it."""
+    wide = max(2, int(np.ceil(surface.side / sheet.cell)))
+    rim = ndimage.binary_dilation(cells, np.ones((3, 3)), iterations=wide) & ~cells & (places.seen > places.free)
+    on = np.abs(sheet.plane.heights(surface.points)) < _ON * sheet.tolerance
+    on &= np.abs(surface.normals @ sheet.plane.normal) > _ALIGNED
+    if not rim.any() or not on.any():
+        return 0.0
+    gaps = cKDTree(surface.points[on]).query(sheet.points[rim], distance_upper_bound=_ON * surface.side)[0]
+    return float(np.isfinite(gaps).mean())
 
 
 def _area(opening: Opening) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,10 @@ from scipy import ndimage
 from saga.errors import SagaError
 from saga.filling import fill
 from saga.filling.filling import Filling
+from saga.filling.holes import Places
+from saga.filling.openings import _faced
+from saga.filling.sheets import Sheet as FlatSheet
+from saga.masks.scene.planes import Plane
 from saga.raster import BlendOperator, DeviceScene, Geometry
 from saga.scene import Camera, Gaussians, Scene
 from saga.scene.orbit import look_at
@@ -254,6 +259,17 @@ def test_the_bottom_of_a_bowl_goes_on() -> None:
     expected = radius - np.sqrt(radius**2 - np.hypot(new[:, 0], new[:, 1]) ** 2)
     assert len(new) > 20
     assert np.abs(new[:, 2] - expected).max() < 0.06
+
+
+@pytest.mark.parametrize(("facing", "share"), [((0.0, 0.0, 1.0), 1.0), ((0.0, 1.0, 0.0), 0.0)])
+def test_a_plane_is_seen_at_a_rim_where_things_face_as_it_does(facing: tuple[float, ...], share: float) -> None:
+    flat = FlatSheet(Plane(np.zeros(3), np.array([0.0, 0, 1])), 0.05, np.zeros(2), 0.1, np.zeros((20, 20)))
+    cells = np.zeros((20, 20), bool)
+    cells[8:12, 8:12] = True
+    none = np.zeros((20, 20), int)
+    points = flat.points[~cells]
+    surface = SimpleNamespace(points=points, normals=np.tile(facing, (len(points), 1)), side=0.1)
+    assert _faced(flat, cells, Places(none + 3, none, none, none), surface) == share  # type: ignore[arg-type]
 
 
 def test_an_inpainter_of_ones_own_is_asked(box_on_table: Stage) -> None:
