@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
+from skimage.morphology import convex_hull_image
 
 from saga.masks.scene.clusters import density_clusters
 from saga.masks.scene.config import SceneMaskConfig
@@ -35,6 +36,8 @@ _LEAST_LEDGE = 0.1
 """Least share of a carrier's plan that a thing leaves free."""
 _CARRIED = 0.75
 """Least share of a thing's plan that lies over what carries it: leaves reach far over their pot."""
+_BORNE = 0.5
+"""Least share of the plan of what reaches down to a top under a cluster over it, from which it bears that."""
 _PLAN_VOXELS = 1.5
 """Side of the cells of an object's plan."""
 _LINK_NEIGHBORS = 6
@@ -147,18 +150,56 @@ def _thing_over(carrier: _Carrier, top: float, config: SceneMaskConfig) -> np.nd
         return None
     level = ndimage.binary_dilation(carrier.plan(carrier.flat & (np.abs(heights - top) < carrier.distance)))
     below = _closed(carrier.plan(heights < top + carrier.distance))
-    clusters = density_clusters(carrier.points[over], carrier.link, _LINK_NEIGHBORS)
-    for cluster in np.unique(clusters[clusters >= 0]):
-        thing = over[clusters == cluster]
-        if len(thing) < _FEWEST_UPPER or np.percentile(heights[thing], 2) > top + 3 * carrier.distance:
+    for thing in _things(carrier, heights - top, over):
+        if len(thing) < _FEWEST_UPPER:
             continue
         foot = _closed(carrier.plan(thing[heights[thing] < top + 6 * carrier.distance]))
         carried = below[carrier.plan(thing)].mean() >= _CARRIED
         if carried and (_is_ringed(foot, level, config) or _leaves_a_ledge(foot, level, below, config)):
-            # The foot of the thing, too low to be told from the top by height alone.
+            # The foot of the thing, too low to be told from the top by height alone: the base of a lamp, too.
             lower = (heights > top + carrier.margin) & (heights <= top + carrier.clearance)
-            return np.union1d(thing, np.flatnonzero(lower & foot[tuple(carrier.cells.T)]))
+            pieces, _ = ndimage.label(foot | (carrier.plan(lower) & _hull(carrier.plan(thing))), np.ones((3, 3)))
+            base = np.isin(pieces, np.unique(pieces[foot]))
+            return np.union1d(thing, np.flatnonzero(lower & base[tuple(carrier.cells.T)]))
     return None
+
+
+def _things(
+    carrier: _Carrier,
+    heights: np.ndarray,  # [m]
+    over: np.ndarray,  # [o]
+) -> list[np.ndarray]:  # [u] each
+    """What stands on a top: clusters over it that reach down to it, each with those that they bear.
+
+    A pole is too thin for voxels: the shade of a lamp, or a board on legs, is a cluster of its own over its foot.
+
+    Args:
+        carrier: the object with the top.
+        heights: of its voxels over the top, world units.
+        over: indices of the voxels that are surely not the top.
+    """
+    clusters = density_clusters(carrier.points[over], carrier.link, _LINK_NEIGHBORS)
+    standing: list[np.ndarray] = []
+    borne: list[np.ndarray] = []
+    for cluster in np.unique(clusters[clusters >= 0]):
+        members = over[clusters == cluster]
+        reaches_down = np.percentile(heights[members], 2) <= 3 * carrier.distance
+        (standing if reaches_down else borne).append(members)
+    for above in borne:
+        plan = _hull(carrier.plan(above))
+        feet = [each for each in standing if carrier.plan(each)[plan].sum() >= _BORNE * carrier.plan(each).sum()]
+        if feet:
+            standing = [each for each in standing if all(each is not foot for foot in feet)]
+            standing.append(np.concatenate([above, *feet]))
+    return standing
+
+
+def _hull(
+    plan: np.ndarray,  # [rows, columns]
+) -> np.ndarray:  # [rows, columns]
+    """What lies under a thing of which often only the front is seen: the convex hull of its plan and a little more."""
+    hull: np.ndarray = ndimage.binary_dilation(convex_hull_image(plan))
+    return hull
 
 
 def _closed(

@@ -91,3 +91,14 @@ def test_a_structure_comes_back_from_its_file(table_surface: Surface, tmp_path: 
     assert back.description == structure.description
     SceneStructure.nothing().save(tmp_path / "nothing.npz")
     assert not SceneStructure.load(tmp_path / "nothing.npz").found
+
+
+def test_a_shade_belongs_to_the_foot_that_bears_it_and_not_to_the_cabinet() -> None:
+    """A pole is too thin for voxels: the shade is a cluster that touches nothing."""
+    cabinet = Box((0.0, 0.0, 0.15), (0.7, 0.5, 0.3), BLUE)
+    foot, shade = Box((0.1, 0.0, 0.38), (0.08, 0.08, 0.16)), Box((0.1, 0.0, 0.62), (0.3, 0.3, 0.12))
+    surface = make_surface([TABLE, cabinet, foot, shade])
+    structure = find_structure(surface, SceneMaskConfig())
+    lower, upper, top = (_labels(surface, structure, box)[0] for box in (cabinet, shade, foot))
+    assert upper == top != lower
+    assert structure.description == "2 objects on 1 support"
