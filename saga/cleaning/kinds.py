@@ -78,7 +78,10 @@ def _spikes(evidence: Evidence, geometry: Geometry) -> Tensor:
 
 def _floaters(evidence: Evidence, geometry: Geometry) -> Tensor:
     floating = torch.tensor(_FLOATING, device=evidence.front.device)[evidence.support.held.long()]
-    return _weighed(evidence, evidence.front * floating)
+    score = evidence.front * floating
+    # Photographs are asked for one Gaussian at a time, in a picture without all others that may go. Parts of a surface
+    # that make up for each other's colors look wrong alone: nothing firm goes for what photographs say against it.
+    return torch.where(evidence.support.firm, _spared(evidence, score), _weighed(evidence, score))
 
 
 def _unseen(evidence: Evidence, geometry: Geometry) -> Tensor | None:
@@ -114,7 +117,15 @@ def _weighed(
     score: Tensor,  # [N]
 ) -> Tensor:  # [N]
     """Returns a score after the photographs were heard: none for what they need, more for what they do not show."""
-    return _accused(evidence, score * _fading(evidence.worth, *NEEDED))
+    return _accused(evidence, _spared(evidence, score))
+
+
+def _spared(
+    evidence: Evidence,
+    score: Tensor,  # [N]
+) -> Tensor:  # [N]
+    """Returns a score after the photographs were heard in favor: none for what they need."""
+    return score * _fading(evidence.worth, *NEEDED)
 
 
 def _accused(

@@ -85,6 +85,10 @@ def test_photographs_protect_floaters_and_no_haze(made, cleaning: Cleaning) -> N
     for kind in ("haze", "floaters", "spikes"):
         assert bool((spoiling[kind] >= alone[kind]).all())
         assert bool((spoiling[kind] > alone[kind]).any())
+    # Parts of a surface that are not asked for together look wrong alone.
+    firm = evidence.support.firm & (alone["floaters"] > 0)
+    assert bool(firm.any())
+    assert torch.equal(spoiling["floaters"][firm], alone["floaters"][firm])
 
 
 def test_haze_that_photographs_seem_to_need_is_in_no_picture(monkeypatch) -> None:
