@@ -15,8 +15,10 @@ from saga.raster import Geometry, SparseRows
 
 _PIECE = 1 << 18
 """Gaussians whose neighbors are put in order at a time."""
-_COLUMNS = 8
+_FEWEST_COLUMNS, _MOST_COLUMNS = 4, 16
 """Columns that are averaged at a time: each time all features pass by, and memory for so many is taken."""
+_SPACE = 96 << 20
+"""Values that this memory holds where more than the fewest columns fit."""
 
 
 def neighbor_average(
@@ -75,8 +77,10 @@ def smoothed(
     values: Tensor,  # [N, C]
 ) -> None:
     """Replaces values by their averages, some columns and some rows at a time, so that no second array is as large."""
-    space = values.new_empty(len(values) * min(_COLUMNS, values.shape[1]))
-    for part in values.split(_COLUMNS, dim=1):
+    fitting = _SPACE // max(len(values), 1) // _FEWEST_COLUMNS * _FEWEST_COLUMNS
+    columns = min(max(fitting, _FEWEST_COLUMNS), _MOST_COLUMNS)
+    space = values.new_empty(len(values) * min(columns, values.shape[1]))
+    for part in values.split(columns, dim=1):
         before = space[: part.numel()].view_as(part).copy_(part)
         for first in range(0, len(values), _PIECE):
             rows = torch.arange(first, min(first + _PIECE, len(values)), device=values.device)
