@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from saga.regions.scene_regions import SceneRegions
-from saga.regions.worth import OWN, overlaps
+from saga.regions.worth import overlaps
 
 _LEAST_LIKE = 0.8
 """IoU with what it was that an object keeps, on the surface and in pictures: fitting moves a border, it finds no other
@@ -23,6 +23,8 @@ _LEAST_PIECE, _MOST_PIECE = 0.004, 0.35
 _LEAST_GAIN = 0.02
 """Gain of closedness that a piece must bring."""
 _MOST_PIECES = 6
+SAME = 0.5
+"""What being the same as before is worth, relative to a closed border."""
 
 
 def fitted(
@@ -71,14 +73,14 @@ def _scores(
     members: np.ndarray,  # [K, L]
     cells: np.ndarray,  # [L]
 ) -> np.ndarray:  # [K]
-    """How closed sets of cells are, and how like they are to an object, weighed as for answers."""
+    """How closed sets of cells are, and how like they are to an object, weighed against each other."""
     one, other = regions.borders
     within = np.asarray(members.any(0))
     near = within[one] | within[other]  # no other border is one of these sets'
     local = replace(
         regions, borders=regions.borders[:, near], lengths=regions.lengths[near], closed=regions.closed[near]
     )
-    scores: np.ndarray = local.closures(members) + OWN * overlaps(regions, members, cells) ** 2
+    scores: np.ndarray = local.closures(members) + SAME * overlaps(regions, members, cells) ** 2
     return scores
 
 

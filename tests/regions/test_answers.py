@@ -43,7 +43,7 @@ def test_two_larger_answers_do_not_take_the_place_of_the_part(row, clicked):
 def test_the_best_answer_has_the_most_closed_border(row):
     answers, best = nested_answers(Judgment(row, Evidence(inside=[one(2)])))
     assert answers[best].members.tolist() == cells(0, 1, 2, 3).tolist()
-    assert answers[best].score == pytest.approx(0.98 / 1.5)
+    assert answers[best].score == pytest.approx(0.98 / 1.75)
 
 
 def test_of_fewer_answers_the_best_is_the_object(row):
@@ -103,6 +103,15 @@ def test_what_the_scene_itself_holds_for_an_object_comes_first(row):
     assert answers[best].members.tolist() == cells(1, 2, 3).tolist()
 
 
+def test_an_object_of_the_scene_that_is_cut_through_gives_way_to_what_is_closed(row):
+    """A piece of it with a border twice as closed is the better answer: the object leaks into what is around it."""
+    members = np.stack([cells(1, 2), cells(1, 2, 3, 4)])
+    closed = np.array([0.75, 0.1, 0.7, 0.1, 0.3], np.float32)
+    cut = replace(row, members=members, closed=closed, own=np.array([False, True]))
+    answers, best = nested_answers(Judgment(cut, Evidence(inside=[one(1)])))
+    assert answers[best].members.tolist() == cells(1, 2).tolist()
+
+
 def test_what_is_alike_decides_between_closed_borders(row):
     even = replace(row, closed=np.array([0.8, 0.7, 0.1, 0.85, 0.2], np.float32))
     without, best = nested_answers(Judgment(even, Evidence(inside=[one(2)])))
@@ -148,6 +157,6 @@ def test_what_is_nearly_an_object_of_the_scene_is_nearly_worth_as_much(row):
     """Of two sets with borders alike the one is better that is more like what the scene itself holds for an object."""
     even = replace(row, closed=np.full(5, 0.7, np.float32), own=np.array([False, False, False, True, False]))
     values = worths(even, np.stack([cells(0, 1, 2, 3), cells(0, 1), cells(0, 1, 2, 3, 4)]), confirmed=False)
-    assert values[2] == pytest.approx((0.7 + 0.5) / 1.5)
-    assert values[0] == pytest.approx((0.7 + 0.5 * 0.8**2) / 1.5)
-    assert values[1] == pytest.approx((0.7 + 0.5 * 0.4**2) / 1.5)
+    assert values[2] == pytest.approx(0.7)
+    assert values[0] == pytest.approx(0.7 * (1 + 0.75 * 0.8**2) / 1.75)
+    assert values[1] == pytest.approx(0.7 * (1 + 0.75 * 0.4**2) / 1.75)

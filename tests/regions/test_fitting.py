@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saga.regions import RegionConfig, SceneRegions
-from saga.regions.fitting import fitted
-from saga.regions.worth import OWN, overlaps
+from saga.regions.fitting import SAME, fitted
+from saga.regions.worth import overlaps
 
 COUNT = 12
 THING = slice(3, 9)
@@ -84,6 +84,6 @@ def test_fitting_never_opens_a_border_for_nothing(closed: list[float], pieces: l
     regions = replace(regions, closed=np.array(closed, np.float32))
     before, after = regions.members[0], fit(regions).members[0]
     like = overlaps(regions, after[None], before)[0]
-    scores = regions.closures(np.stack([before, after])) + OWN * np.array([1, like**2])
+    scores = regions.closures(np.stack([before, after])) + SAME * np.array([1, like**2])
     assert scores[1] >= scores[0] - 1e-6
     assert like >= 0.8 - 1e-6
