@@ -1,5 +1,5 @@
 /* What runs on the host alone: pictures before anything of them is on a device, and what is done one step after the
- * other, which is nothing for a GPU.
+ * other, which is nothing for a GPU, or saves work that a GPU does in less time than it takes to find out.
  *
  * Only the CPU library has these functions. Pointers are the caller's, arrays dense and row-major. Every function
  * returns 0.
