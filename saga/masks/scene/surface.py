@@ -18,7 +18,7 @@ _FARTHEST_DEPTHS = 6.0
 """Samples farther than this many median depths are background."""
 _NORMAL_NEIGHBORS = 16
 _NORMAL_REACH_VOXELS = 4.0
-_MOST_SAMPLES = 0.85
+_MOST_SAMPLES = 0.8
 """Share of the samples in voxels that enough views see, below which larger boxes are looked at."""
 _LARGER_BOXES = (2, 3)
 """Sides of these boxes, in voxels."""
