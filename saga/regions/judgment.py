@@ -16,6 +16,9 @@ from saga.regions.worth import overlaps, singleness, worths
 
 _UNLIKE = 2.0
 """Worth of an answer that shares nothing with what is alike, to what the IoU of one with it adds."""
+_UNLIKE_ALONE = 0.7
+"""The same for the first answers of a scene without supports. There features and borders are all that is known, and the
+features come from other masks than those of the scene's own objects, so that the two confirm each other."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +56,17 @@ class Judgment:
         worth: np.ndarray = worths(self.regions, members, self.confirmed) * self.evidence.drawings(members)
         return worth
 
+    @property
+    def unlike(self) -> float:
+        """Worth of a first answer that shares nothing with what is alike, to what the IoU of one with it adds."""
+        return _UNLIKE if self.confirmed or self.regions.own.any() else _UNLIKE_ALONE
+
     def likeness(
         self,
         members: np.ndarray,  # [R, L]
+        unlike: float = _UNLIKE,
     ) -> np.ndarray:  # [R]
-        """How like sets of cells are to what is alike, from two thirds to 1; 1 where nothing is said to be alike.
+        """How like sets of cells are to what is alike, up to 1; 1 where nothing is said to be alike.
 
         What is alike and two things side by side does not say which of them is meant, and counts less.
         """
@@ -65,5 +74,5 @@ class Judgment:
             return np.ones(len(members))
         overlap = np.stack([overlaps(self.regions, members, each) for each in self.alike])
         likest = (overlap * self._telling[:, None]).max(0)
-        likeness: np.ndarray = (_UNLIKE + likest) / (_UNLIKE + 1)
+        likeness: np.ndarray = (unlike + likest) / (unlike + 1)
         return likeness

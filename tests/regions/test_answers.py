@@ -112,6 +112,15 @@ def test_an_object_of_the_scene_that_is_cut_through_gives_way_to_what_is_closed(
     assert answers[best].members.tolist() == cells(1, 2).tolist()
 
 
+@pytest.mark.parametrize("supported", [False, True])
+def test_what_is_alike_counts_for_more_where_nothing_is_the_scenes_own(row, supported):
+    members = np.stack([cells(1, 2), cells(1, 2, 3, 4), cells(5)])
+    closed = np.array([0.9, 0.5, 0.9, 0.5, 0.62], np.float32)
+    some = replace(row, members=members, closed=closed, own=np.array([False, False, supported]))
+    answers, best = nested_answers(Judgment(some, Evidence(inside=[one(1)]), alike=cells(1, 2, 3, 4)[None]))
+    assert answers[best].members.sum() == (2 if supported else 4)
+
+
 def test_what_is_alike_decides_between_closed_borders(row):
     even = replace(row, closed=np.array([0.8, 0.7, 0.1, 0.85, 0.2], np.float32))
     without, best = nested_answers(Judgment(even, Evidence(inside=[one(2)])))
