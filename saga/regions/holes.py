@@ -34,10 +34,8 @@ def with_holes_closed(regions: SceneRegions, click: Click) -> np.ndarray:  # [K,
     for index, (top, bottom, left, right) in zip(np.flatnonzero(out)[inside], boxes[inside], strict=True):
         picture = click.picture[top : bottom + 1, left : right + 1]
         own = np.append(members[index], False)[picture]
-        pieces = _pieces(~own)
-        piece = pieces[row - top, column - left]
-        hole = pieces == piece
-        if piece == 0 or _at_the_rim(hole) or np.count_nonzero(hole) > _SMALL * np.count_nonzero(own):
+        hole = _piece(~own, row - top, column - left)
+        if not 0 < np.count_nonzero(hole) <= _SMALL * np.count_nonzero(own):
             continue
         held = _pixels(picture[hole], regions.count)
         within = pointed @ held >= _WITHIN * shown
@@ -46,14 +44,27 @@ def with_holes_closed(regions: SceneRegions, click: Click) -> np.ndarray:  # [K,
     return np.array(found, bool).reshape(-1, regions.count)
 
 
-def _pieces(
+def _piece(
     mask: np.ndarray,  # [h, w]
+    row: int,
+    column: int,
 ) -> np.ndarray:  # [h, w]
-    """Number of the connected piece of a mask at each pixel, from 1 on; 0 outside."""
-    from scipy.ndimage import label  # loaded when needed: a tenth of a click
+    """The connected piece of a mask around a pixel, bool; nothing where it reaches the border.
 
-    pieces: np.ndarray = label(mask)[0]
-    return pieces
+    SciPy labels all pieces, and takes longer to load than a click has for them.
+    """
+    inner = np.pad(mask[1:-1, 1:-1], 1)
+    piece, width = np.zeros(mask.size, bool), mask.shape[1]
+    place = row * width + column
+    edge = np.array([place])[inner.ravel()[[place]]]
+    while len(edge) > 0:
+        piece[edge] = True
+        around = np.unique(edge[:, None] + np.array([-1, 1, -width, width]))
+        around = around[mask.ravel()[around] & ~piece[around]]
+        if not inner.ravel()[around].all():
+            return np.zeros_like(mask)
+        edge = around
+    return piece.reshape(mask.shape)
 
 
 def _pixels(
@@ -80,10 +91,3 @@ def _boxes(
     first = [np.where(shown, limits[:, side], size).min(1, initial=size) for side, size in ((0, height), (2, width))]
     last = [np.where(shown, limits[:, side], -1).max(1, initial=-1) for side in (1, 3)]
     return np.stack([first[0], last[0], first[1], last[1]], axis=1)
-
-
-def _at_the_rim(
-    mask: np.ndarray,  # [h, w]
-) -> bool:
-    """Whether a mask reaches the border of its picture."""
-    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())

@@ -44,15 +44,20 @@ def cell_picture(
     pixels = operator.pixels(step)
     rows = operator.rows(pixels.reshape(-1, 2))
     owner = cells[rows.indices.long()].cpu().numpy() + 1
-    weights = rows.weights.cpu().numpy().astype(np.float64)
-    from scipy.sparse import csr_array  # loaded when needed: a click does without
-
-    shown = csr_array((weights, owner, rows.indptr.cpu().numpy()), (len(rows), int(owner.max(initial=0)) + 1))
-    shown.sum_duplicates()
-    most, some = np.zeros(len(rows), np.int64), np.flatnonzero(np.diff(shown.indptr))
-    heaviest = np.maximum.reduceat(shown.data, shown.indptr[some]) if len(some) > 0 else shown.data
-    first = np.flatnonzero(shown.data == np.repeat(heaviest, np.diff(shown.indptr)[some]))
-    most[np.repeat(some, np.diff(shown.indptr)[some])[first]] = shown.indices[first]
+    pixel, count = np.repeat(np.arange(len(rows)), rows.indptr.diff().cpu().numpy()), int(owner.max(initial=0)) + 1
+    most = np.zeros(len(rows), np.int64)
+    if len(owner) == 0:
+        return most.reshape(pixels.shape[:2]) - 1
+    # Sorting one integer for each pair of a pixel and a cell: SciPy has this, but takes longer to load than to do it.
+    keys = pixel * count + owner
+    order = np.argsort(keys, kind="stable")
+    first = np.flatnonzero(np.diff(keys[order], prepend=-1))
+    weights = np.add.reduceat(rows.weights.cpu().numpy().astype(np.float64)[order], first)
+    pixel, owner = np.divmod(keys[order][first], count)
+    starts = np.flatnonzero(np.diff(pixel, prepend=-1))
+    heaviest = np.repeat(np.maximum.reduceat(weights, starts), np.diff(starts, append=len(pixel)))
+    chosen = weights == heaviest
+    most[pixel[chosen]] = owner[chosen]
     return most.reshape(pixels.shape[:2]) - 1
 
 
