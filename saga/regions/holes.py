@@ -6,6 +6,7 @@ import numpy as np
 
 from saga.regions.clicks import Click
 from saga.regions.scene_regions import SceneRegions
+from saga.regions.worth import overlaps
 
 _SMALL = 0.15
 """Largest hole, as a share of what a picture shows of a region: through a larger one shows something else."""
@@ -16,13 +17,25 @@ _WITHIN = 0.9
 _AS_CLOSED = 0.8
 """How closed the border of a region in a hole is, as a share of how closed that of the region around it is, from which
 it is a thing of its own."""
+_ALIKE = 0.75
+"""IoU of a region, hole closed, and what is alike from which the two are one whatever is in the hole."""
 
 
-def with_holes_closed(regions: SceneRegions, click: Click) -> np.ndarray:  # [K, L]
+def with_holes_closed(
+    regions: SceneRegions,
+    click: Click,
+    alike: np.ndarray | None = None,  # [F, L]
+) -> np.ndarray:  # [K, L]
     """Regions in a hole of whose picture a point lies, each together with what the hole shows, bool [K, L].
 
     Cells are cut out of a region where its color or its shape changes in a small place: a person who points at the
-    place means the thing around it no less. Where something of its own is in the hole, as on a table, it stays open.
+    place means the thing around it no less. Where something of its own is in the hole, as on a table, it stays open,
+    unless what is alike says that the two are one: the heart of a blossom has a closed border, too.
+
+    Args:
+        regions: the scene's.
+        click: the point, with its picture.
+        alike: what is alike by other judgments, bool [F, L].
     """
     found, members = [], regions.members
     out = click.wrong(members)
@@ -39,8 +52,10 @@ def with_holes_closed(regions: SceneRegions, click: Click) -> np.ndarray:  # [K,
             continue
         held = _pixels(picture[hole], regions.count)
         within = pointed @ held >= _WITHIN * shown
-        if (closures[~out][within] < _AS_CLOSED * closures[index]).all():
-            found.append(members[index] | click.pointed | (held > _MOSTLY * sizes))
+        closed = members[index] | click.pointed | (held > _MOSTLY * sizes)
+        own_thing = bool((closures[~out][within] >= _AS_CLOSED * closures[index]).any())
+        if not own_thing or (alike is not None and overlaps(regions, alike, closed).max(initial=0.0) >= _ALIKE):
+            found.append(closed)
     return np.array(found, bool).reshape(-1, regions.count)
 
 

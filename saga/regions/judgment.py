@@ -39,7 +39,7 @@ class Judgment:
     def pool(self) -> np.ndarray:  # [P, L]
         """The sets of cells to choose from, bool [P, L]: regions, with holes closed too, and what is alike."""
         regions = self.regions.members
-        closed = [with_holes_closed(self.regions, click) for click in self.clicks if click.positive]
+        closed = [with_holes_closed(self.regions, click, self.alike) for click in self.clicks if click.positive]
         return np.concatenate([regions, *closed, *([] if self.alike is None else [self.alike])])
 
     @cached_property

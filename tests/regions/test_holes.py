@@ -67,6 +67,8 @@ def test_a_bay_is_no_hole(flower):
 def test_a_thing_on_a_table_is_not_a_hole_of_the_table(flower):
     thing = replace(flower, members=np.stack([BLOSSOM, cells(3)]), closed=np.array([0, 0.95, 0.95, 0.9, 0], np.float32))
     assert len(with_holes_closed(thing, click())) == 0
+    assert len(with_holes_closed(thing, click(), alike=cells(3)[None])) == 0
+    assert with_holes_closed(thing, click(), alike=cells(2, 3)[None]).tolist() == [cells(2, 3).tolist()]
 
 
 def test_a_region_that_the_picture_does_not_show_has_no_hole(flower):
