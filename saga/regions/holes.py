@@ -19,6 +19,11 @@ _AS_CLOSED = 0.8
 it is a thing of its own."""
 _ALIKE = 0.75
 """IoU of a region, hole closed, and what is alike from which the two are one whatever is in the hole."""
+_ENCLOSED = 0.7
+"""Share of a cell's border, but for that against cells that are left as well, that lies against a region, from which
+the region nearly encloses it."""
+_ROUNDS = 3
+"""How often cells are looked at: those behind others come later."""
 
 
 def with_holes_closed(
@@ -56,6 +61,31 @@ def with_holes_closed(
         own_thing = bool((closures[~out][within] >= _AS_CLOSED * closures[index]).any())
         if not own_thing or (alike is not None and overlaps(regions, alike, closed).max(initial=0.0) >= _ALIKE):
             found.append(closed)
+    return np.array(found, bool).reshape(-1, regions.count)
+
+
+def with_gaps_filled(
+    regions: SceneRegions,
+    alike: np.ndarray,  # [F, L]
+) -> np.ndarray:  # [K, L]
+    """Regions together with what they nearly enclose of what is alike and like them, bool [K, L].
+
+    The hearts of the blossoms belong to a bunch of flowers, wherever in it a person points.
+    """
+    found = []
+    one, other = regions.borders
+    for each in alike:
+        for region in regions.members[overlaps(regions, regions.members, each) >= _ALIKE]:
+            filled = region.copy()
+            for _ in range(_ROUNDS):
+                left = each & ~filled
+                against, free = np.zeros((2, regions.count))
+                for here, there in ((one, other), (other, one)):
+                    against += np.bincount(here, regions.lengths * (left[here] & filled[there]), regions.count)
+                    free += np.bincount(here, regions.lengths * (left[here] & ~left[there]), regions.count)
+                filled |= left & (against > 0) & (against >= _ENCLOSED * free)
+            if (filled != region).any():
+                found.append(filled)
     return np.array(found, bool).reshape(-1, regions.count)
 
 

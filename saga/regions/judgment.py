@@ -10,7 +10,7 @@ import numpy as np
 
 from saga.regions.clicks import Click
 from saga.regions.evidence import Evidence
-from saga.regions.holes import with_holes_closed
+from saga.regions.holes import with_gaps_filled, with_holes_closed
 from saga.regions.scene_regions import SceneRegions
 from saga.regions.worth import overlaps, singleness, worths
 
@@ -37,10 +37,14 @@ class Judgment:
 
     @cached_property
     def pool(self) -> np.ndarray:  # [P, L]
-        """The sets of cells to choose from, bool [P, L]: regions, with holes closed too, and what is alike."""
+        """The sets of cells to choose from, bool [P, L]: regions, with holes and gaps closed too, and what is alike."""
         regions = self.regions.members
-        closed = [with_holes_closed(self.regions, click, self.alike) for click in self.clicks if click.positive]
-        return np.concatenate([regions, *closed, *([] if self.alike is None else [self.alike])])
+        found = [with_holes_closed(self.regions, click, self.alike) for click in self.clicks if click.positive]
+        if self.alike is not None:
+            found.append(self.alike)
+            if self._features_tell:
+                found.append(with_gaps_filled(self.regions, self.alike))
+        return np.concatenate([regions, *found])
 
     @cached_property
     def _telling(self) -> np.ndarray:  # [F]
@@ -59,7 +63,12 @@ class Judgment:
     @property
     def unlike(self) -> float:
         """Worth of a first answer that shares nothing with what is alike, to what the IoU of one with it adds."""
-        return _UNLIKE if self.confirmed or self.regions.own.any() else _UNLIKE_ALONE
+        return _UNLIKE_ALONE if self._features_tell else _UNLIKE
+
+    @property
+    def _features_tell(self) -> bool:
+        """Whether features know what borders do not: see `_UNLIKE_ALONE`."""
+        return not self.confirmed and not self.regions.own.any()
 
     def likeness(
         self,

@@ -9,7 +9,7 @@ import pytest
 
 from saga.regions import Evidence, Judgment, SceneRegions, nested_answers
 from saga.regions.clicks import Click
-from saga.regions.holes import with_holes_closed
+from saga.regions.holes import with_gaps_filled, with_holes_closed
 from tests.regions.rows import cells, one
 
 SIDE, MIDDLE = 30, 15
@@ -74,3 +74,24 @@ def test_a_thing_on_a_table_is_not_a_hole_of_the_table(flower):
 def test_a_region_that_the_picture_does_not_show_has_no_hole(flower):
     hidden = replace(flower, members=np.stack([cells(5), cells(3, 4)]))
     assert len(with_holes_closed(hidden, click())) == 0
+
+
+def test_what_a_region_nearly_encloses_of_what_is_alike_belongs_to_it(row):
+    """Cell 3 has no border but with cells 2 and 4."""
+    region = cells(0, 1, 2, 4)
+    flower = replace(row, members=region[None], own=np.zeros(1, bool))
+    assert with_gaps_filled(flower, cells(0, 1, 2, 3, 4)[None]).tolist() == [cells(0, 1, 2, 3, 4).tolist()]
+    assert len(with_gaps_filled(flower, cells(0, 1, 2, 4)[None])) == 0
+    assert len(with_gaps_filled(flower, cells(3, 4)[None])) == 0
+
+
+def test_what_is_alike_beside_a_region_is_no_gap_of_it(row):
+    flower = replace(row, members=cells(0, 1, 2)[None], own=np.zeros(1, bool))
+    assert len(with_gaps_filled(flower, cells(0, 1, 2, 3)[None])) == 0
+
+
+def test_gaps_are_filled_only_where_features_know_what_borders_do_not(row):
+    flower = replace(row, members=cells(0, 1, 2, 4)[None])
+    for own, filled in ((False, True), (True, False)):
+        judgment = Judgment(replace(flower, own=np.array([own])), Evidence(), alike=cells(0, 1, 2, 3, 4)[None])
+        assert (len(judgment.pool) == 3) is filled
