@@ -86,8 +86,8 @@ def test_what_a_region_nearly_encloses_of_what_is_alike_belongs_to_it(row):
 
 
 def test_what_is_alike_beside_a_region_is_no_gap_of_it(row):
-    flower = replace(row, members=cells(0, 1, 2)[None], own=np.zeros(1, bool))
-    assert len(with_gaps_filled(flower, cells(0, 1, 2, 3)[None])) == 0
+    flower = replace(row, members=cells(0, 1, 2, 3)[None], own=np.zeros(1, bool))
+    assert len(with_gaps_filled(flower, cells(0, 1, 2, 3, 4)[None])) == 0
 
 
 def test_gaps_are_filled_only_where_features_know_what_borders_do_not(row):
