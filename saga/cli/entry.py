@@ -74,3 +74,4 @@ def _run(module: str, prog: str) -> None:
         importlib.import_module(f"saga.cli.{module}").main()
     finally:
         interruption.ignore()
+        gc.freeze()  # Python searches for garbage once more when it ends: as long as PyTorch's objects are many
