@@ -21,6 +21,10 @@ from saga.version import __version__
 _VERSION = 1
 _STRAY = 0.01
 """Share of an object, by opacity, that its foot may leave out on each side."""
+_MARGIN = 0.05
+"""How far beside an object things may stand that hide its inside, and how far above its foot, in its longest side."""
+_ABOVE = 1.0
+"""How high above it, in the same: the walls alone of what stands on it would not hide much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +64,9 @@ def make_asset(
     """
     own = _rows(gaussians, member & gaussians.valid)
     turn = _turn(own, up.direction)
-    upright = moved(own, turn, 1 / config.scale, np.zeros(3))
-    mesh = solid(upright, device)
+    both = (member | _among(gaussians.means, own, turn)) & gaussians.valid
+    upright = moved(_rows(gaussians, both), turn, 1 / config.scale, np.zeros(3))
+    mesh = solid(upright, member[both], device)
     if mesh is None:
         raise SagaError("asset: expected an object that covers something, found none; select it anew.")
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
@@ -88,6 +93,22 @@ def make_asset(
     if shapes.parts is not None:
         facts["convex_parts"] = shapes.count
     return Asset(placed, shapes.mesh, shapes.hull, shapes.parts, facts)
+
+
+def _among(
+    means: np.ndarray,  # [N, 3]
+    own: Gaussians,
+    turn: np.ndarray,  # [3, 3]
+) -> np.ndarray:  # [N]
+    """Tells which Gaussians lie in the upright box of an object, or stand on it, bool."""
+    limits = (_STRAY, 1 - _STRAY)
+    places = own.means @ turn.T
+    low, high = (np.array([weighted_quantile(axis, own.opacities, q) for axis in places.T]) for q in limits)
+    size = float((high - low).max())
+    low = low + _MARGIN * size * np.array([-1, 1, -1])  # what it stands on is in nobody's way
+    high = high + size * np.array([_MARGIN, _ABOVE, _MARGIN])
+    places = means @ turn.T
+    return np.asarray(((places > low) & (places < high)).all(axis=1))
 
 
 def _turn(

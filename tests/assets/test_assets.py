@@ -69,6 +69,20 @@ def default(gaussians: Gaussians) -> tuple:
     return made(gaussians, AssetConfig())
 
 
+def test_what_stands_on_an_object_makes_no_shell_of_it(gaussians: Gaussians) -> None:
+    local = (gaussians.means - PLACE) @ TILT
+    hole = (local[:, 1] > 0.99 * SIDES[1]) & (np.abs(local[:, 0]) < 0.15) & (np.abs(local[:, 2]) < 0.1)
+    small = moved(gaussians, np.eye(3), 0.6, PLACE - 0.6 * PLACE + TILT[:, 1] * SIDES[1])  # on the top, over the hole
+    arrays = ("means", "scales", "quaternions", "opacities", "sh")
+    both = (np.concatenate([getattr(gaussians, name)[~hole], getattr(small, name)]) for name in arrays)
+    member = np.arange(2 * len(gaussians) - hole.sum()) < (~hole).sum()
+    asset = make_asset(Gaussians.from_arrays(*both), member, Up(TILT[:, 1], "given"), AssetConfig())
+    mesh = trimesh.load(io.BytesIO(asset.mesh), file_type="glb").to_geometry()
+    assert mesh.is_watertight
+    assert np.isclose(mesh.volume, SIDES.prod(), rtol=0.1)
+    assert np.allclose(np.ptp(mesh.bounds, axis=0), SIDES, atol=0.03)
+
+
 def test_the_mesh_is_closed_and_as_large_as_the_object(default: tuple) -> None:
     asset, mesh = default
     assert mesh.is_watertight
