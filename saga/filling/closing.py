@@ -37,6 +37,11 @@ surface, or brighter, and how much more it may be."""
 _CONTACT, _BESIDE = 4, 0.35
 """Cells beside an opening whose shadow is not told well, and how far from it, in sides of it, the surface may be
 painted anew."""
+_COLLAR, _DARK, _ROUND = 0.6, 0.05, 0.4
+"""How far from an opening its collar is dark, in sides of it; the share of the surface farther away that is as dark;
+and the share of what is seen right beside the opening that is dark, at least."""
+_CLEARLY = 0.85
+"""How bright a dark collar is, at most, relative to most of what is farther away."""
 _FRINGE, _OTHER = 6, 0.12
 """Cells beside an opening where a selection may have missed what is the object's, and how far its color is then from
 the surface's, at least, RGB from 0 to 1."""
@@ -83,6 +88,7 @@ def close(
     shown: np.ndarray,  # [N]
     inpaint: Inpainter,
     light: Light | None = None,
+    keep_shadow: bool = False,
 ) -> Closed | None:
     """Makes what closes an opening, None when too little of the surface is seen around it, or nothing is left open.
 
@@ -94,6 +100,7 @@ def close(
         shown: how much of each Gaussian of the rest the views show, in pixels; 0 where it is not to be believed.
         inpaint: fills the hole of the rectified picture.
         light: what the object takes of the light; the picture is then painted as it would be without its shadow.
+        keep_shadow: whether what is dark beside the opening stays where there is no light.
     """
     sheet = opening.sheet
     places = look_at_sheet(sheet, sights)
@@ -122,7 +129,7 @@ def close(
     region = (cells | beside) & ~opaque & convex_hull_image(known)
     if not region.any():
         return None
-    painted = _painted(sheet, texture, known, region, inpaint, light)
+    painted = _painted(sheet, texture, known, region, inpaint, light, keep_shadow)
     dense = known[tuple(spots[surface].T)].sum() / known.sum()  # Gaussians in a cell
     spacing = float(np.clip(max(dense, 1e-9) ** -0.5, 0.8, max(0.8, np.sqrt(region.sum()) / _FEWEST_ACROSS)))
     return Closed(_lattice(sheet, region, spacing, painted.color, surface, placed), region, doubtful, fringe, painted)
@@ -155,12 +162,13 @@ def _painted(
     region: np.ndarray,  # [rows, columns] bool
     inpaint: Inpainter,
     light: Light | None,
+    keep_shadow: bool,
 ) -> Texture:
     """Returns what a sheet looks like without the object, and where that is not painted anew.
 
     With light, patches are of the surface in full light, and what is made of them as bright as the light of the place
     without the object: the shadows of other things go on over what is filled. Right in the object's shadow they are
-    not taken from, and what is there is painted anew.
+    not taken from, and what is there is painted anew. Without light that holds for a dark collar of the opening.
     """
     color, without = texture.color, np.ones_like(texture.color)
     deep = np.zeros_like(known)
@@ -170,10 +178,45 @@ def _painted(
         deep = texture.known & _unlike(color.mean(-1), (shade / without).mean(-1), known, region)
         if (known & ~deep).sum() < _FEWEST_KNOWN:
             deep[:] = False
-        known = known & ~deep
+    elif not keep_shadow:
+        deep = _collar(color.mean(-1), known, region)
+    known = known & ~deep
     hole = region | (~known & ndimage.binary_dilation(region | deep, iterations=_SEAM + 1)) | deep
     filled = inpaint(diffused(color, ~known), known, hole)
-    return Texture(np.clip(seamless(filled, color, known, hole) * without, 0, 1), ~hole)
+    kept = ~hole if light is not None or deep.any() else np.ones_like(hole)
+    return Texture(np.clip(seamless(filled, color, known, hole) * without, 0, 1), kept)
+
+
+def _collar(
+    bright: np.ndarray,  # [rows, columns]
+    known: np.ndarray,  # [rows, columns] bool
+    region: np.ndarray,  # [rows, columns] bool
+) -> np.ndarray:  # [rows, columns]
+    """Tells where a surface is darker around an opening than it is farther away, bool.
+
+    So it is where the object kept off the light, on round surfaces too, whose light is not found. What is dark on one
+    side of the opening only is likelier to be painted on the surface, and stays.
+
+    Args:
+        bright: the surface.
+        known: where it is known.
+        region: what is filled.
+    """
+    none = np.zeros_like(known)
+    away = ndimage.distance_transform_edt(~region)
+    near = away < _COLLAR * np.sqrt(region.sum()) + _CONTACT
+    around = bright[known & ~near]
+    if len(around) < _FEWEST_KNOWN:
+        return none
+    limit = min((1 - _SLACK) * float(np.quantile(around, _DARK)), _CLEARLY * float(np.median(around)))
+    dark = known & near & (bright < limit)
+    labels, _ = ndimage.label(dark | region, np.ones((3, 3)))
+    touching = np.isin(labels, np.unique(labels[region])) & dark
+    beside = known & (away <= _CONTACT)
+    if not beside.any() or touching[beside].mean() < _ROUND:
+        return none
+    wide = known & ndimage.binary_dilation(touching, np.ones((3, 3)), iterations=_CONTACT)  # where it fades
+    return np.asarray(wide) if (known & ~wide).sum() >= _FEWEST_KNOWN else none
 
 
 def _unlike(

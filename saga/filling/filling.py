@@ -16,7 +16,7 @@ from saga.filling.closing import Closed, close
 from saga.filling.inpainting import Inpainter, checked, inpainter_by_name
 from saga.filling.leftovers import leftovers_of
 from saga.filling.openings import Object, Opening, find_openings
-from saga.filling.relighting import Relit, light_on, relit, without_shadow
+from saga.filling.relighting import Relit, light_on, painted_anew, relit, without_shadow
 from saga.filling.shadows import Light
 from saga.filling.sights import Evidence, Sight, look_around
 from saga.filling.splats import Flakes, with_flakes
@@ -104,12 +104,14 @@ def fill(
     shadows: list[Relit] = []
     for opening in tracked(openings, progress, "filling what the object hid", "surfaces"):
         light = lights.get(id(opening.sheet.plane))
-        made = close(opening, sights, placed, member.cpu().numpy(), np.where(seen, shown, 0), paint, light)
+        made = close(opening, sights, placed, member.cpu().numpy(), np.where(seen, shown, 0), paint, light, keep_shadow)
         if made is not None:
             closed.append((opening, made))
         if light is not None:
             painted = None if made is None else made.painted
             shadows.append(without_shadow(opening.sheet, light, placed.scene.gaussians.means, painted))
+        elif made is not None:
+            shadows.append(painted_anew(opening.sheet, placed.scene.gaussians.means, made.painted))
     gone = leftovers_of(placed.scene.gaussians, member.cpu().numpy(), chance, seen)
     for opening, made in closed:
         gone[made.fringe] = True

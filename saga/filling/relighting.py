@@ -135,6 +135,19 @@ def without_shadow(
     return Relit(rows, factors, colors)
 
 
+def painted_anew(
+    sheet: Sheet,
+    means: np.ndarray,  # [N, 3]
+    painted: Texture,
+) -> Relit:
+    """Returns the Gaussians of a sheet where it is painted anew, with its colors; no light was found on it."""
+    cells, heights, over = sheet.over(means)
+    spots = tuple(cells.T)
+    rows = np.flatnonzero(over & ~painted.known[spots] & (np.abs(heights) < 1.5 * sheet.tolerance + sheet.cell))
+    colors = painted.color[spots][rows]
+    return Relit(rows, np.ones_like(colors), colors)
+
+
 def relit(gaussians: Gaussians, each: Relit) -> Gaussians:
     """Returns a scene with other colors of some Gaussians; what is multiplied keeps its dependence on the view."""
     layout, vertices = gaussians.layout, gaussians.vertices.copy()

@@ -13,10 +13,13 @@ from scipy import ndimage
 
 from saga.errors import SagaError
 from saga.filling import fill
+from saga.filling.closing import _collar, _painted
 from saga.filling.filling import Filling
 from saga.filling.holes import Places
 from saga.filling.openings import _faced
+from saga.filling.patches import synthesized
 from saga.filling.sheets import Sheet as FlatSheet
+from saga.filling.texture import Texture
 from saga.masks.scene.planes import Plane
 from saga.raster import BlendOperator, DeviceScene, Geometry
 from saga.scene import Camera, Gaussians, Scene
@@ -307,3 +310,19 @@ def test_views_an_object_and_a_rest_are_needed(box_on_table: Stage) -> None:
     for value in (True, False):
         with pytest.raises(SagaError, match="an object and a rest"):
             fill(box_on_table.placed, torch.full_like(box_on_table.member, value), progress=False)
+
+
+@pytest.mark.parametrize(("light", "darkened"), [(0.3, True), (1.0, False)])
+def test_a_dark_collar_of_an_opening_is_painted_as_what_is_farther_away(light: float, darkened: bool) -> None:
+    rows, columns = np.mgrid[:80, :80] - 40
+    away = np.hypot(rows, columns)
+    bright = np.where((away < 22) & (columns > -16), light, 1.0) * 0.8
+    color = np.repeat(bright[..., None], 3, -1)
+    region, seen = away < 12, away >= 12
+    painted = _painted(None, Texture(color * seen[..., None], seen), seen, region, synthesized, None, False)
+    assert np.abs(painted.color[away < 20] - 0.8).max() < 0.02
+    assert (~painted.known).any() == darkened
+    kept = _painted(None, Texture(color * seen[..., None], seen), seen, region, synthesized, None, True)
+    assert kept.known.all()
+    one_side = np.repeat(np.where((away < 22) & (columns > 8), 0.3, 0.8)[..., None], 3, -1)  # painted on the surface
+    assert not _collar(one_side.mean(-1), seen, region).any()
