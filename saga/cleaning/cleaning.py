@@ -60,6 +60,9 @@ class Cleaning:
 def examine(placed: DeviceScene, planned: bool = False, photographs: bool = False, progress: bool = False) -> Cleaning:
     """Looks through a scene for what should go.
 
+    With photographs, twice: strays lie close to strays, and in a sparse scene hold each other up as a surface does.
+    What the first look proposes holds up nothing in the second.
+
     Args:
         placed: the scene on a device, with its views.
         planned: whether the views were planned, and are none that the scene was trained from: haze near their cameras
@@ -70,13 +73,25 @@ def examine(placed: DeviceScene, planned: bool = False, photographs: bool = Fals
     Raises:
         SagaError: the scene has no views, or a photograph cannot be read.
     """
-    cameras = placed.scene.cameras
-    if not cameras:
+    if not placed.scene.cameras:
         raise SagaError("cleaning: expected a scene with views, found none; give cameras, or have views planned.")
-    evidence = gather(placed, cameras, planned, progress)
+    found = _looked_through(placed, None, planned, photographs, progress)
+    if photographs:  # else nothing would speak for a leaf that is thought to have had strays for its company
+        found = _looked_through(placed, found.propose().removed, planned, photographs, progress)
+    return found
+
+
+def _looked_through(
+    placed: DeviceScene,
+    strays: Tensor | None,  # [N] bool
+    planned: bool,
+    photographs: bool,
+    progress: bool,
+) -> Cleaning:
+    """Looks through a scene once; what is thought to be stray already holds nothing up, and hides nothing."""
+    evidence = gather(placed, placed.scene.cameras, planned, progress, strays)
     if photographs:
-        scores = _scores(evidence, placed)
-        evidence = replace(evidence, worth=_asked_twice(placed, scores, progress))
+        evidence = replace(evidence, worth=_asked_twice(placed, _scores(evidence, placed), progress))
     scores = _scores(evidence, placed)
     return Cleaning(evidence, scores, {kind.name: kind.untold for kind in KINDS if kind.name not in scores})
 

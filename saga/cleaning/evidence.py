@@ -58,7 +58,13 @@ class Evidence:
     """Whether the views were planned, and are none that the scene was trained from."""
 
 
-def gather(placed: DeviceScene, cameras: Sequence[Camera], planned: bool = False, progress: bool = False) -> Evidence:
+def gather(
+    placed: DeviceScene,
+    cameras: Sequence[Camera],
+    planned: bool = False,
+    progress: bool = False,
+    strays: Tensor | None = None,  # [N] bool
+) -> Evidence:
     """Gathers the evidence of some views, one after the other; memory does not grow with their number.
 
     The surface of each view is that of the firm Gaussians alone (`support_of`), so no stray one is taken for it. How
@@ -70,9 +76,10 @@ def gather(placed: DeviceScene, cameras: Sequence[Camera], planned: bool = False
         cameras: its views.
         planned: whether they were planned.
         progress: whether to show progress on standard error.
+        strays: what is known to be part of no surface; none by default.
     """
     geometry = placed.geometry
-    support = support_of(geometry)
+    support = support_of(geometry, strays)
     firm = geometry.of_rows(support.firm)
     sums = _Sums(geometry)
     for camera in tracked(cameras, progress, "looking for what floats", "views"):

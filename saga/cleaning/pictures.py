@@ -59,12 +59,12 @@ def likeness(
     before = after = 0.0
     pixels, changes = 0, {}
     for camera in tracked(cameras, progress, "comparing before and after", "views"):
-        whole = _rendering(placed, camera, torch.ones_like(removed))
-        rest = _rendering(placed, camera, ~removed)
+        whole = rendered(placed, camera, torch.ones_like(removed))
+        rest = rendered(placed, camera, ~removed)
         change = (whole - rest)[..., :3].square().mean(-1)
         changes[camera.name] = float(change.mean())
         if photographs:
-            target = _photograph(placed, camera)
+            target = photograph_of(placed, camera)
             errors = [_error(picture, target) for picture in (whole, rest)]
         else:
             errors = [torch.zeros(1), change]
@@ -108,9 +108,9 @@ def worth_of(
         return change
     rows = candidates.nonzero()[:, 0]
     for camera in tracked(cameras, progress, "asking the photographs", "views"):
-        rest = _rendering(placed, camera, ~candidates)
-        target = _photograph(placed, camera)
-        shown, gain = _fitted(rest, target)
+        rest = rendered(placed, camera, ~candidates)
+        target = photograph_of(placed, camera)
+        shown, gain = matched(rest, target)
         off = shown - target
         parts = [torch.ones_like(off[..., :1]), shown, off, (off * shown).sum(-1, keepdim=True)]
         lifted = placed.operator(camera).lift(torch.cat([*parts, shown.square().sum(-1, keepdim=True)], dim=-1))[rows]
@@ -126,7 +126,7 @@ def worth_of(
     return -change / weight.clamp_min(_TINY) / max(total / max(pixels, 1), _LEAST_ERROR)
 
 
-def _rendering(
+def rendered(
     placed: DeviceScene,
     camera: Camera,
     shown: Tensor,  # [N] bool
@@ -139,7 +139,8 @@ def _rendering(
     return BlendOperator(placed.geometry.of_rows(rows), camera).render(rgba)
 
 
-def _photograph(placed: DeviceScene, camera: Camera) -> Tensor:  # [H, W, 3]
+def photograph_of(placed: DeviceScene, camera: Camera) -> Tensor:  # [H, W, 3]
+    """Returns the photograph of a view, RGB from 0 to 1. Raises SagaError where it cannot be read."""
     return torch.from_numpy(placed.picture(camera).copy()).to(placed.device, torch.float32) / 255
 
 
@@ -148,10 +149,10 @@ def _error(
     photograph: Tensor,  # [H, W, 3]
 ) -> Tensor:  # [H, W]
     """Squared error of each pixel, mean of its channels, after the best fit."""
-    return (_fitted(rendering, photograph)[0] - photograph).square().mean(-1)
+    return (matched(rendering, photograph)[0] - photograph).square().mean(-1)
 
 
-def _fitted(
+def matched(
     rendering: Tensor,  # [H, W, 4]
     photograph: Tensor,  # [H, W, 3]
 ) -> tuple[Tensor, Tensor]:  # [H, W, 3], [3]

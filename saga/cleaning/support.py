@@ -46,7 +46,10 @@ class Support:
         return self.held == len(LEVELS)
 
 
-def support_of(geometry: Geometry) -> Support:
+def support_of(
+    geometry: Geometry,
+    strays: Tensor | None = None,  # [N] bool
+) -> Support:
     """Tells which Gaussians are held up by others.
 
     A Gaussian lies as loosely as the distance to the fourth nearest of 16 neighbors, each distance in geometric means
@@ -55,13 +58,18 @@ def support_of(geometry: Geometry) -> Support:
     without them, others lie looser, until nothing changes, as in the k-core of a graph. So a cloud of stray Gaussians
     that are each other's neighbors falls apart, and a surface stays. At last, the tips of strips are held up by what
     they end. What is sparse in a scene is measured by the scene's own median.
+
+    Args:
+        geometry: the Gaussians.
+        strays: those that are known to hold up nothing, and are held up by nothing; none by default.
     """
     count, device = len(geometry), geometry.device
     held = torch.zeros(count, dtype=torch.int8, device=device)
     large = torch.zeros(count, device=device)
     sorted_scales = geometry.scales.sort(dim=1).values
     middle = sorted_scales[:, 1].clamp_min(torch.finfo(torch.float32).tiny)
-    rows = (geometry.opacities > _FAINT).nonzero()[:, 0]
+    opaque = geometry.opacities > _FAINT if strays is None else (geometry.opacities > _FAINT) & ~strays
+    rows = opaque.nonzero()[:, 0]
     if len(rows) <= _NEAREST:
         return Support(held, large)
     loose, apart, found = _looseness(geometry, middle, rows)
@@ -78,7 +86,7 @@ def support_of(geometry: Geometry) -> Support:
             rows = rows[kept]
             loose, apart, found = _looseness(geometry, middle, rows)
         held[rows] += 1
-    held[_tips(geometry, sorted_scales[:, 2], held)] = len(LEVELS)
+    held[_tips(geometry, sorted_scales[:, 2], held, opaque)] = len(LEVELS)
     return Support(held, large)
 
 
@@ -86,12 +94,13 @@ def _tips(
     geometry: Geometry,
     longest: Tensor,  # [N]
     held: Tensor,  # [N] int8
+    opaque: Tensor,  # [N] bool
 ) -> Tensor:  # [n] int64
     """Returns the rows of the ends of strips, which have too few neighbors but touch a firm one of their own size."""
     from scipy.spatial import cKDTree
 
     firm = (held == len(LEVELS)).nonzero()[:, 0]
-    rows = ((held < len(LEVELS)) & (geometry.opacities > _FAINT)).nonzero()[:, 0]
+    rows = ((held < len(LEVELS)) & opaque).nonzero()[:, 0]
     if len(firm) == 0 or len(rows) == 0:
         return rows[:0]
     tree = cKDTree(geometry.means[firm].cpu().numpy())

@@ -71,3 +71,12 @@ def test_the_scale_of_a_scene_does_not_matter() -> None:
     means = np.concatenate([sheet(), np.random.default_rng(1).uniform(0, 1, (50, 3))])
     small, large = (support_of(geometry_of(means * unit, 0.01 * unit)).held for unit in (1.0, 1000.0))
     assert torch.equal(small, large)
+
+
+def test_what_is_known_to_be_stray_holds_up_nothing_and_is_held_up_by_nothing() -> None:
+    means = np.concatenate([sheet(), sheet() + [0, 0, 1.0]])
+    strays = torch.arange(len(means)) >= len(means) // 2
+    assert bool(support_of(geometry_of(means)).firm.all())
+    assert torch.equal(support_of(geometry_of(means), strays).firm, ~strays)
+    thinned = strays & (torch.rand(len(means), generator=torch.Generator().manual_seed(0)) < 0.9)
+    assert not bool(support_of(geometry_of(means), thinned).firm[strays].any())
