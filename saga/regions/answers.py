@@ -45,7 +45,7 @@ def nested_answers(judgment: Judgment, most: float = 0.7) -> tuple[list[Answer],
         The answers and the index of the best; none and -1 when no region fits.
     """
     members = judgment.pool[judgment.evidence.agrees(judgment.pool).all(1)]
-    scores = judgment.worth(members) * judgment.likeness(members, judgment.unlike)
+    scores = judgment.worth(members) * judgment.likeness(members, judgment.unlike) * judgment.likely_as_large(members)
     scores[members @ judgment.regions.shares > most] = 0
     return _apart(judgment.regions, members, scores)
 

@@ -19,6 +19,8 @@ _UNLIKE = 2.0
 _UNLIKE_ALONE = 0.7
 """The same for the first answers of a scene without supports. There features and borders are all that is known, and the
 features come from other masks than those of the scene's own objects, so that the two confirm each other."""
+_NOTHING_ALIKE = 0.05
+"""IoU with what is alike, below which a large set of cells shares next to nothing with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,3 +87,22 @@ class Judgment:
         likest = (overlap * self._telling[:, None]).max(0)
         likeness: np.ndarray = (unlike + likest) / (unlike + 1)
         return likeness
+
+    def likely_as_large(
+        self,
+        members: np.ndarray,  # [R, L]
+    ) -> np.ndarray:  # [R]
+        """How likely a point means sets of cells as large as these, in [0, 1].
+
+        All that lies behind things has a closed border, too: the silhouettes of the things and the edges of the
+        surface. A set that fills much of what the views show is seldom meant where what is alike shares next to nothing
+        with it. A person who drew said how large the thing is, and masks that were given know better.
+        """
+        drew = len(self.evidence.drawn) > 0 or len(self.evidence.stroked) > 0
+        if self.alike is None or len(self.alike) == 0 or self.confirmed or drew:
+            return np.ones(len(members))
+        shares = self.regions.shares
+        filled = members @ shares / max(shares.sum(), 1e-12)
+        likest = np.max([overlaps(self.regions, members, each) for each in self.alike], axis=0)
+        likely: np.ndarray = 1 - np.sqrt(filled) * (1 - np.minimum(likest / _NOTHING_ALIKE, 1))
+        return likely

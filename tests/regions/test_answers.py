@@ -129,6 +129,27 @@ def test_what_is_alike_decides_between_closed_borders(row):
     assert alike[best].members.tolist() == cells(1, 2, 3).tolist()
 
 
+@pytest.mark.parametrize("alike", [cells(1), cells(5), cells(1, 2), None])
+def test_most_of_the_scene_needs_what_is_alike(row, alike):
+    """Four cells fill most of what views show, with the most closed border; two of them are a thing of half that."""
+    members = np.stack([cells(1, 2), cells(1, 2, 3, 4)])
+    shares = np.array([0.05, 0.01, 0.1, 0.2, 0.2, 0.05], np.float32)
+    closed = np.array([0.9, 0.9, 0.5, 0.9, 0.9], np.float32)
+    scene = replace(row, members=members, shares=shares, closed=closed, own=np.zeros(2, bool))
+    judgment = Judgment(scene, Evidence(inside=[one(1)]), None if alike is None else alike[None])
+    likely = judgment.likely_as_large(members)
+    if alike is None or alike[2]:
+        assert likely.tolist() == [1, 1]
+        return
+    overlap = 0.01 / 0.51 if alike[1] else 0.0
+    assert likely[1] == pytest.approx(1 - (0.51 / 0.61) ** 0.5 * (1 - overlap / 0.05), abs=1e-6)
+    answers, best = nested_answers(judgment)
+    assert answers[best].members.sum() < 4
+    given = replace(judgment, confirmed=True).likely_as_large(members)
+    drawn = replace(judgment, evidence=Evidence(stroked=[one(1)])).likely_as_large(members)
+    assert given.tolist() == drawn.tolist() == [1, 1]
+
+
 def test_a_group_of_what_masks_confirm_is_worth_less_than_its_members(row):
     """Where masks confirm the cells 1, 2 and 3 and the three together, one is the answer, and else the three."""
     members = np.stack([cells(1), cells(2), cells(3), cells(1, 2, 3)])

@@ -230,11 +230,13 @@ class Levels:
     ) -> int:
         """The best answer, or another one where it would be most of what views show and features disagree.
 
-        That is the best of those with which features agree, or else the next smaller one.
+        That is the best of those with which features agree, or else the next smaller one. Features that no region
+        confirms agree with nothing: what they select is an answer itself, and would agree with that.
         """
+        certain = [] if alike is None else [each for each in alike if self._certain(each)]
 
         def agreed(answer: Answer) -> bool:
-            return alike is not None and bool(overlaps(self.regions, alike, answer.members).max() >= _CERTAIN)
+            return bool(overlaps(self.regions, np.array(certain), answer.members).max() >= _CERTAIN) if certain else False
 
         if self.share(answers[best].members) <= MOST_OF_VIEWS or agreed(answers[best]):
             return best

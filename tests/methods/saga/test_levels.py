@@ -88,16 +88,16 @@ def test_without_regions_there_is_one_answer_and_a_granularity_says_so(tiny_scen
 def alike(tiny_scene, tiny_demo, own_masks, known_regions, clicked):
     """alike(share): a Segmenter whose features know the ball and another thing from the rest, and nothing else.
 
-    The two fill a share of all that the views show, and are a region.
+    The two fill a share of all that the views show, and are a region, the last one, unless it is left out.
     """
     both = np.isin(tiny_demo.labels, [clicked[2], max(set(tiny_demo.names.values()) - {clicked[2]})])
     features = torch.zeros_like(own_masks.features)
     features[torch.from_numpy(both), 0] = features[torch.from_numpy(~both), 1] = 1.0
     cells = np.isin(np.arange(known_regions.count), known_regions.cells[both])
 
-    def segmenter(share):
+    def segmenter(share, region=True):
         shares = np.where(cells, share / cells.sum(), (1 - share) / (~cells).sum()).astype(np.float32) * 0.6
-        members = np.concatenate([known_regions.members, cells[None]])
+        members = np.concatenate([known_regions.members, cells[None][: int(region)]])
         own = np.zeros(len(members), bool)
         closed = known_regions.closed.clip(max=0.9)  # not so closed that the two are told apart
         regions = replace(known_regions, shares=shares, members=members, own=own, closed=closed)
@@ -126,6 +126,17 @@ def test_of_large_answers_the_one_that_features_confirm_is_given(alike, clicked,
     chosen = asked.segment(clicked[0], points=[clicked[1]])
     assert chosen.report["answer"] == "group"
     assert any("75% of all that the views show" in warning for warning in chosen.report["warnings"])
+
+
+@pytest.mark.parametrize("region", [True, False])
+def test_features_that_no_region_confirms_do_not_stand_in_for_a_large_answer(alike, clicked, monkeypatch, region):
+    """What they select is an answer, too, and agrees with itself: without a region like it the next smaller is given."""
+    segmenter, _ = alike
+    asked, whole = segmenter(0.4, region), segmenter(0.4).regions.members[-1]
+    sets = {"part": (whole, 0.3), "object": (whole | (np.cumsum(~whole) <= 3), 0.2), "group": (whole | True, 0.9)}
+    answers = [Answer(name, score, float(asked.regions.shares @ each), each) for name, (each, score) in sets.items()]
+    monkeypatch.setattr("saga.methods.saga.levels.nested_answers", lambda judgment: (answers, 2))
+    assert asked.segment(clicked[0], points=[clicked[1]]).report["answer"] == ("part" if region else "object")
 
 
 def test_features_that_take_nearly_all_that_views_show_have_no_say(alike, clicked):
