@@ -236,7 +236,7 @@ class Levels:
         certain = [] if alike is None else [each for each in alike if self._certain(each)]
 
         def agreed(answer: Answer) -> bool:
-            return bool(overlaps(self.regions, np.array(certain), answer.members).max() >= _CERTAIN) if certain else False
+            return any(overlaps(self.regions, each[None], answer.members)[0] >= _CERTAIN for each in certain)
 
         if self.share(answers[best].members) <= MOST_OF_VIEWS or agreed(answers[best]):
             return best

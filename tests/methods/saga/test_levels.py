@@ -130,7 +130,7 @@ def test_of_large_answers_the_one_that_features_confirm_is_given(alike, clicked,
 
 @pytest.mark.parametrize("region", [True, False])
 def test_features_that_no_region_confirms_do_not_stand_in_for_a_large_answer(alike, clicked, monkeypatch, region):
-    """What they select is an answer, too, and agrees with itself: without a region like it the next smaller is given."""
+    """What they select is an answer and agrees with itself; without a region like it the next smaller is given."""
     segmenter, _ = alike
     asked, whole = segmenter(0.4, region), segmenter(0.4).regions.members[-1]
     sets = {"part": (whole, 0.3), "object": (whole | (np.cumsum(~whole) <= 3), 0.2), "group": (whole | True, 0.9)}
