@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from saga.cleaning import KINDS, NAMES, Cleaning, Strengths, examine, likeness
 from saga.cleaning.cleaning import _asked_twice
+from saga.cleaning.evidence import gather
 from saga.cleaning.kinds import claimed
 from saga.cleaning.pictures import worth_of
 from saga.config import ConfigError
@@ -102,6 +103,25 @@ def test_haze_that_photographs_seem_to_need_is_in_no_picture(monkeypatch) -> Non
     scores = {"haze": torch.tensor([1.0, 0, 0]), "floaters": torch.tensor([0, 1.0, 0])}
     _asked_twice(SimpleNamespace(scene=SimpleNamespace(cameras=[])), scores, False)
     assert [each.tolist() for each in asked] == [[True, True, False], [True, False, False]]
+
+
+def test_with_photographs_what_the_first_look_proposes_holds_up_nothing_in_the_second(made, monkeypatch) -> None:
+    placed = DeviceScene(Scene(made[1].scene.gaussians, made[2].cameras[:2]), "cpu")
+    strays: list[torch.Tensor | None] = []
+
+    def seen(*args, **options):
+        strays.append(args[4])
+        return gather(*args, **options)
+
+    monkeypatch.setattr("saga.cleaning.cleaning.gather", seen)
+    found = examine(placed, photographs=True)
+    first, second = strays
+    assert first is None
+    assert bool(second[kinds_of(made) > 0].any())
+    assert not bool(found.evidence.support.held[second].any())
+    strays.clear()
+    examine(placed)
+    assert strays == [None]
 
 
 def test_nothing_is_taken_from_a_clean_scene(made) -> None:
