@@ -11,7 +11,7 @@ import numpy as np
 from saga.assets.config import AssetConfig
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.gate import likely_supports
-from saga.masks.scene.supports import Support
+from saga.masks.scene.patches import Support
 from saga.raster import DeviceScene
 from saga.scene.orbit import camera_up, guess_up
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from saga.masks.scene.config import SceneMaskConfig
 from saga.masks.scene.grid import view_grid
-from saga.masks.scene.supports import Support, find_supports
+from saga.masks.scene.patches import Support
+from saga.masks.scene.supports import find_supports
 from saga.masks.scene.surface import fuse
 from saga.raster import DeviceScene
 from saga.scene.camera import Camera

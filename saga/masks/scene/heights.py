@@ -9,14 +9,12 @@ import numpy as np
 from scipy import ndimage
 
 from saga.masks.scene.config import SceneMaskConfig
-from saga.masks.scene.supports import Support
+from saga.masks.scene.patches import Support
 from saga.masks.scene.surface import Surface
 
 _SMOOTHED_CELLS = 2.0
 """Standard deviation of the smoothing of a support's warp, in cells of twice the footprint's."""
 _SAMPLES_COUNTED = 100
-_UNDER = 8.0
-"""Inlier distances below a support down to which its surface is taken for the support's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +36,7 @@ class Ground:
     @cached_property
     def lying(self) -> np.ndarray:  # [V]
         """Voxels of the support itself."""
-        low = (self.heights <= self.threshold) & (self.heights > -_UNDER * self.support.distance)
+        low = (self.heights <= self.threshold) & (self.heights > -self.support.under)
         return np.asarray(self.support.around & low)
 
 

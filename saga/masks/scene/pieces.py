@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -20,8 +20,20 @@ _JOIN_VOXELS = 4.0
 """Distance within which voxels join a cluster."""
 _RISEN = 3.0
 """Multiples of the threshold that a thing rises at least; lower ones are the support."""
+_OVER = 0.9
+"""Share of the voxels of a thing that are above a support, of the most there are, from which it may stand there."""
+_FOOT = 0.03
+"""Share of its voxels that are the foot of a thing."""
+_REACHES = 0.8
+"""Gap between a thing and its support, in heights of the thing, up to which it stands there."""
 _FEWEST = 20
 """Voxels that a cluster needs to float over a support or stand on it."""
+_LOW_VOXELS = 4.0
+"""Gap to the support up to which a cluster stands there whatever its height."""
+_GAP_VOXELS = 6.0
+"""Gap to a standing cluster that one bridges that does not come as low."""
+_NEARER = 0.5
+"""The same, in gaps to the support."""
 _FLOATING_GAP_DEPTHS = 0.10
 """Gap to the nearest standing cluster that a floating one bridges at most, in median depths."""
 _FLOATING_GAP_EXTENT = 0.7
@@ -38,7 +50,8 @@ def find_pieces(surface: Surface, grounds: Sequence[Ground], config: SceneMaskCo
     above = np.zeros(len(surface), bool)
     for number, each in enumerate(grounds):
         label = labels.add(Kind.SUPPORT, number)
-        above |= each.above & ~taken
+        if each.support.carries:
+            above |= each.above & ~taken
         labels.of_voxel[each.lying & ~taken] = label
         taken |= each.lying
     seen = surface.views >= min(3, len(surface.grids) // 3 + 1)
@@ -66,7 +79,9 @@ def _add_objects(
     rise = np.full(len(standing), np.inf)
     for each in grounds:
         own = each.above[standing]
-        rise[own] = np.minimum(rise[own], (each.heights / each.threshold)[standing[own]])
+        over = (each.heights / each.threshold)[standing[own]]
+        # What stands before the side of a shelf does not rise over it: only what is close to that is set apart.
+        rise[own] = np.minimum(rise[own], over if each.support.carries else np.where(over > _HIGH, np.inf, over))
     high = rise > _HIGH
     clusters = np.full(len(standing), -1)
     reach = config.link_voxels * surface.side
@@ -76,12 +91,41 @@ def _add_objects(
     clusters = _grounded(surface, grounds, standing, clusters)
     for cluster in _large(surface, standing, clusters, config.smallest):
         members = standing[clusters == cluster]
-        support = int(np.argmax([each.above[members].sum() for each in grounds]))
+        support = _carrier(grounds, members)
         each = grounds[support]
         members_above = members[each.above[members]]
         top = np.percentile(each.heights[members_above] / each.threshold[members_above], 90)
-        is_thing = top >= _RISEN
-        labels.of_voxel[members] = labels.add(Kind.OBJECT, support) if is_thing else labels.label_of_support(support)
+        if top < _RISEN:
+            labels.of_voxel[members] = labels.label_of_support(support)
+        elif _is_edge(grounds, standing[clusters == cluster], support):
+            labels.of_voxel[members] = labels.add(Kind.OTHER)
+        else:
+            labels.of_voxel[members] = labels.add(Kind.OBJECT, support)
+
+
+def _carrier(
+    grounds: Sequence[Ground],
+    members: np.ndarray,  # [m]
+) -> int:
+    """The support that a thing stands on: it reaches down to that, where it is above others as well."""
+    counts = np.array([each.above[members].sum() for each in grounds])
+    over = [index for index, count in enumerate(counts) if count >= _OVER * counts.max()]
+    over = [index for index in over if grounds[index].support.carries] or over
+    feet = [np.percentile((each.heights / each.threshold)[members], 100 * _FOOT) for each in (grounds[i] for i in over)]
+    return over[int(np.argmin(np.maximum(feet, _HIGH)))]
+
+
+def _is_edge(
+    grounds: Sequence[Ground],
+    members: np.ndarray,  # [m]
+    support: int,
+) -> bool:
+    """Whether what is before the wall of a niche stands on none of its boards: an edge of one that is not seen."""
+    if all(each.support.carries for each in grounds):
+        return False
+    each = grounds[support]
+    low, high = np.percentile(each.heights[members], (100 * _FOOT, 100 * (1 - _FOOT)))
+    return not each.support.carries or bool(low > _REACHES * (high - low))
 
 
 def _large(
@@ -108,14 +152,16 @@ def _grounded(
     """Clusters that do not reach down to a support joined to the nearest one that does, as a lampshade to its foot."""
     points = surface.points[standing]
     height = np.full(len(standing), np.inf)
-    for each in grounds:
+    for each in (each for each in grounds if each.support.carries):
         own = each.above[standing]
         clearance = (each.heights - each.threshold)[standing[own]] - 0.5 * surface.side
         height[own] = np.minimum(height[own], clearance)
     names = [name for name in np.unique(clusters[clusters >= 0]) if (clusters == name).sum() >= _FEWEST]
     low = {name: np.percentile(height[clusters == name], 3) for name in names}
     span = {name: np.percentile(height[clusters == name], 97) - low[name] for name in names}
-    feet = [name for name in names if low[name] < max(4 * surface.side, 0.8 * span[name])]
+    feet = [name for name in names if low[name] < max(_LOW_VOXELS * surface.side, _REACHES * span[name])]
+    if any(not each.support.carries for each in grounds):  # under the next board nothing is high over its support
+        feet = [name for name in feet if not _hangs(points, clusters, name, low, surface.side)]
     result = clusters.copy()
     if not feet:
         return result
@@ -130,6 +176,22 @@ def _grounded(
         if gaps[closest] < bridged:
             result[clusters == name] = owner[index[closest]]
     return result
+
+
+def _hangs(
+    points: np.ndarray,  # [S, 3]
+    clusters: np.ndarray,  # [S]
+    name: int,
+    low: Mapping[int, float],
+    side: float,
+) -> bool:
+    """Whether a cluster is far nearer to one that stands than to the support, as leaves are to their pot."""
+    if low[name] < _LOW_VOXELS * side:
+        return False
+    standing = np.isin(clusters, [other for other in low if low[other] < _LOW_VOXELS * side])
+    reach = min(_GAP_VOXELS * side, _NEARER * low[name])
+    gaps = cKDTree(points[standing]).query(points[clusters == name], distance_upper_bound=reach, workers=-1)[0]
+    return bool(np.isfinite(gaps).any())
 
 
 def _fill_bottoms(surface: Surface, grounds: Sequence[Ground], labels: Labels) -> None:
