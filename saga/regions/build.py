@@ -26,6 +26,7 @@ from saga.regions.graph import SurfaceGraph, image_gradient, surface_graph
 from saga.regions.hierarchy import Descriptors, build_hierarchy, cell_descriptors
 from saga.regions.membership import pictured_shares
 from saga.regions.pool import distinct, pool
+from saga.regions.rows import parted
 from saga.regions.scene_regions import SceneRegions
 from saga.runtime.progress import tracked
 from saga.scene import Scene
@@ -101,9 +102,9 @@ def regions_of_surface(
         coarse = _proposed(graph, max(1, config.cells // _COARSER), config, division)
         proposed.append(_carried_over(graph, coarse, cells))
     members = _best_of_each(proposed, descriptors.leaves.areas.astype(np.float32), config)
-    found, objects = np.zeros((0, members.shape[1]), bool), np.zeros(0, bool)
+    found, objects, boards = np.zeros((0, members.shape[1]), bool), np.zeros(0, bool), np.zeros(0, np.int64)
     if structure is not None and structure.found:
-        found, objects = _labeled(graph, cells, structure)
+        found, objects, boards = _labeled(graph, cells, structure)
     gaussians = placed.scene.gaussians
     regions = SceneRegions(
         scene_digest=gaussians.digest(),
@@ -121,7 +122,7 @@ def regions_of_surface(
     if not objects.any():
         return regions
     pictured = pictured_shares(placed, [grid.camera.name for grid in surface.grids], regions.cells, regions.count)
-    return fitted(regions, np.append(objects, np.zeros(len(members), bool)), pictured)
+    return parted(fitted(regions, np.append(objects, np.zeros(len(members), bool)), pictured), boards)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,8 +181,11 @@ def _labeled(
     graph: SurfaceGraph,
     cells: np.ndarray,  # [V]
     structure: SceneStructure,
-) -> tuple[np.ndarray, np.ndarray]:  # [K, L], [K]
-    """The cells of each support and object of a structure: those with most of their voxels in it; which are objects."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # [K, L], [K], [K]
+    """The cells of each support and object of a structure: those with most of their voxels in it.
+
+    Also which of them are objects, and the number of the board of a shelf that each stands on, -1 where on none.
+    """
     reach = _LABEL_VOXELS * graph.side
     distance, nearest = cKDTree(structure.points).query(graph.points, distance_upper_bound=reach, workers=-1)
     labels = np.append(structure.labels.of_voxel, -1)[nearest]
@@ -191,4 +195,7 @@ def _labeled(
     np.add.at(held, (labels[labels >= 0], cells[labels >= 0]), 1)
     members = held > _MAJORITY * np.bincount(cells, minlength=count)
     shown = members.any(1)
-    return members[shown], structure.labels.are(Kind.OBJECT)[shown]
+    numbers, objects = np.where(shown, np.cumsum(shown) - 1, -1), structure.labels.are(Kind.OBJECT)
+    boards = {structure.labels.supports[board]: numbers[board] for board in structure.labels.boards}
+    under = [boards.get(support, -1) if objects[i] else -1 for i, support in enumerate(structure.labels.supports)]
+    return members[shown], objects[shown], np.array(under, np.int64)[shown]

@@ -35,13 +35,7 @@ _SMALLER = 0.7
 """Largest region that is inside another and not the same, as a share of the other."""
 _LARGER = 0.8
 """The same where borders say so: of a large and a small thing side by side the large one is most."""
-_MORE_CLOSED = 1.1
-"""Times as closed as the border around an object of the scene's own are those of the things of a row."""
-_LEAST_IN_ROW = 0.1
-"""Least share of a row that one of its things is."""
-_ROW_FILLED = 0.7
-"""Least share of a row that its things fill."""
-_BESIDE = 0.8
+BESIDE = 0.8
 """Share of a region outside another, from which it lies beside it."""
 
 
@@ -61,13 +55,10 @@ def worths(
     if confirmed and regions.given is not None:
         by_masks = regions.given.confirmed(members)
         as_well = regions.confirmed >= _AS_WELL * by_masks[:, None]
-        explained = _filled(regions, members, as_well & _inside(regions, members, _SMALLER))
+        explained = _filled(regions, members, as_well & regions_inside(regions, members, _SMALLER))
         worth: np.ndarray = closures * by_masks**2 * (1 - _EXPLAINED * explained)
         return worth
-    own = regions.members[regions.own]
-    rows = _rows(regions, own)
-    worth = closures * (1 + OWN * _likest(regions, members, own[~rows]) ** 2) / (1 + OWN)
-    worth *= 1 - _EXPLAINED * _likest(regions, members, own[rows]) ** 2
+    worth = closures * (1 + OWN * _own(regions, members) ** 2) / (1 + OWN)
     single: np.ndarray = worth * singleness(regions, members, closures)
     return single
 
@@ -83,42 +74,18 @@ def singleness(
     return single
 
 
-def _likest(
+def _own(
     regions: SceneRegions,
     members: np.ndarray,  # [A, L]
-    others: np.ndarray,  # [K, L]
 ) -> np.ndarray:  # [A]
-    """IoU of sets of cells with the other that is most like each; 0 where there are none."""
-    if len(others) == 0:
+    """IoU of sets of cells with the support or object of the scene's own that is most like each."""
+    if not regions.own.any():
         return np.zeros(len(members))
-    likest: np.ndarray = np.max([overlaps(regions, members, each) for each in others], axis=0)
+    likest: np.ndarray = np.max([overlaps(regions, members, each) for each in regions.members[regions.own]], axis=0)
     return likest
 
 
-def _rows(
-    regions: SceneRegions,
-    members: np.ndarray,  # [A, L]
-) -> np.ndarray:  # [A]
-    """Which sets of cells are several things side by side, as books on a shelf: bool.
-
-    Regions beside each other fill them, all of which have a border that is clearly more closed than that around the
-    set. A piece of one thing has an open place in its border, where it goes on.
-    """
-    closures = regions.closures(members)
-    areas, wholes = regions.members @ regions.shares, members @ regions.shares
-    more_closed = regions.region_closures >= _MORE_CLOSED * closures[:, None]
-    large = areas >= _LEAST_IN_ROW * wholes[:, None]
-    rows = np.zeros(len(members), bool)
-    for number, inside in enumerate(_inside(regions, members, _SMALLER) & more_closed & large):
-        taken, count = np.zeros(members.shape[1], bool), 0
-        for index in np.flatnonzero(inside)[np.argsort(-regions.region_closures[inside], kind="stable")]:
-            if regions.members[index] @ (regions.shares * ~taken) >= _BESIDE * areas[index]:
-                taken, count = taken | regions.members[index], count + 1
-        rows[number] = count >= 2 and (members[number] & taken) @ regions.shares >= _ROW_FILLED * wholes[number]
-    return rows
-
-
-def _inside(
+def regions_inside(
     regions: SceneRegions,
     members: np.ndarray,  # [A, L]
     most: float,
@@ -155,7 +122,7 @@ def _parted(
     things that touch are one object to whatever looks at borders alone.
     """
     least = np.maximum(_NEARLY_AS_CLOSED * closures, _CLOSED)[:, None]
-    inside = _inside(regions, members, _LARGER) & (regions.region_closures >= least)
+    inside = regions_inside(regions, members, _LARGER) & (regions.region_closures >= least)
     areas = regions.members @ regions.shares
     parted = np.zeros(len(members), regions.shares.dtype)
     for number, row in enumerate(inside):
@@ -163,7 +130,7 @@ def _parted(
         if len(largest) < 2:
             continue
         first = regions.members[largest[0]]
-        beside = regions.members[largest] @ (regions.shares * ~first) >= _BESIDE * areas[largest]
+        beside = regions.members[largest] @ (regions.shares * ~first) >= BESIDE * areas[largest]
         if beside.any():
             two = np.zeros_like(row[None])
             two[0, [largest[0], largest[beside][0]]] = True

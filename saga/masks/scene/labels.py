@@ -29,6 +29,8 @@ class Labels:
     """Kind of each label."""
     supports: list[int] = field(default_factory=list)
     """The support that each label is, or stands on, in the order of the supports; -1 for others."""
+    boards: list[int] = field(default_factory=list)
+    """Labels of the supports that make a niche, as a shelf: things stand there side by side and touch."""
 
     def __len__(self) -> int:
         """Returns the number of labels."""

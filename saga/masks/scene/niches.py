@@ -103,7 +103,7 @@ def _carrying(
     normals = np.stack([side.plane.normal for side in sides])
     same = normals @ normals.T > 0.7
     up = int(np.argmax(same @ loads))
-    return [replace(side, carries=bool(same[up, index])) for index, side in enumerate(sides)]
+    return [replace(side, carries=bool(same[up, index]), in_niche=True) for index, side in enumerate(sides)]
 
 
 def _board(

@@ -47,6 +47,8 @@ class Support:
     """Depth under it down to which its surface is taken for its own, world units."""
     carries: bool = True
     """Whether things stand or hang on it; they only touch the side of a shelf."""
+    in_niche: bool = False
+    """Whether it is a board, a side or the wall of a niche (`niches.py`)."""
 
     @cached_property
     def extent(self) -> float:

@@ -50,6 +50,8 @@ def find_pieces(surface: Surface, grounds: Sequence[Ground], config: SceneMaskCo
     above = np.zeros(len(surface), bool)
     for number, each in enumerate(grounds):
         label = labels.add(Kind.SUPPORT, number)
+        if each.support.in_niche:
+            labels.boards.append(label)
         if each.support.carries:
             above |= each.above & ~taken
         labels.of_voxel[each.lying & ~taken] = label

@@ -84,6 +84,7 @@ class SceneStructure:
                 of_voxel=self.labels.of_voxel,
                 kinds=np.array([kind.value for kind in self.labels.kinds], dtype="U16"),
                 supports=np.array(self.labels.supports, dtype=np.int64),
+                boards=np.array(self.labels.boards, dtype=np.int64),
             )
 
     @staticmethod
@@ -94,7 +95,7 @@ class SceneStructure:
             file = read_npz(path, None, *expected)
             lattice = Lattice(file["codes"], file["origin"], *file["lengths"].tolist())
             kinds = [Kind(value) for value in file["kinds"].tolist()]
-            labels = Labels(file["of_voxel"], kinds, file["supports"].tolist())
+            labels = Labels(file["of_voxel"], kinds, file["supports"].tolist(), file["boards"].tolist())
             voxels = len(file["codes"])
             for name, shape in (("points", (voxels, 3)), ("of_voxel", (voxels,)), ("doubtful", (voxels,))):
                 if file[name].shape != shape or not np.isfinite(file[name]).all():
