@@ -50,8 +50,10 @@ def _things(
     """The regions that fill a row, each beside the others and on the board; none where that is a single thing."""
     areas, whole = regions.members @ regions.shares, float(row @ regions.shares)
     closed = regions.region_closures >= _AS_CLOSED * regions.closures(row[None])[0]
-    offered = np.flatnonzero(regions_inside(regions, row[None], _MOST)[0] & closed & (areas >= _LEAST * whole) & ~regions.own)
-    taken, things = np.zeros_like(row), []
+    within = regions_inside(regions, row[None], _MOST)[0] & (areas >= _LEAST * whole)
+    offered = np.flatnonzero(within & closed & ~regions.own)
+    taken = np.zeros_like(row)
+    things: list[int] = []
     for index in offered[np.argsort(-regions.region_closures[offered], kind="stable")]:
         member = regions.members[index]
         beside = member @ (regions.shares * ~taken) >= BESIDE * areas[index]
