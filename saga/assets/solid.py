@@ -17,8 +17,8 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, Delaunay, QhullError, cKDTree
 from skimage.measure import marching_cubes
 
-from saga.raster import BlendOperator, Geometry
-from saga.scene import Camera, Gaussians
+from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.scene import Camera, Gaussians, Scene
 from saga.scene.orbit import look_at, weighted_quantile
 
 _CELLS = 56
@@ -75,7 +75,7 @@ def solid(
         own: which are the object's.
         device: where it is rendered.
     """
-    both = Geometry.from_gaussians(gaussians, device)
+    both = DeviceScene(Scene(gaussians, []), device).geometry
     alone = both.of_rows(torch.from_numpy(own).to(both.device))
     weights = gaussians.opacities * (gaussians.valid & own)
     if not weights.any():
