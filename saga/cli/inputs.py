@@ -13,6 +13,7 @@ from saga.masks.config import MaskKind
 
 if TYPE_CHECKING:
     from saga.masks import MaskModel, MaskSource
+    from saga.raster import DeviceScene
     from saga.scene import Scene
 
 PLANNED_VIEWS = 24
@@ -80,7 +81,7 @@ class MaskInputs:
     cache: OptionalPath = None
     """Folder where masks that are made are kept; beside the scene, or in your own cache, by default."""
 
-    def open(self, scene: Scene, device: str, join: bool = False) -> MaskSource:
+    def open(self, scene: Scene | DeviceScene, device: str, join: bool = False) -> MaskSource:
         """Opens the masks of a scene, and prints what they are.
 
         Args:

@@ -78,14 +78,16 @@ def train_opened(
     # The field, and beside it the state of the run: the features and the two moments of each.
     numbers = len(scene.gaussians) * config.dimensions
     require_room(target, 4 * numbers * (4 if config.iterations else 1))
+    placed = DeviceScene(scene, device)  # one for all: what it lets go of, nobody else holds
     with warnings.catch_warnings():
         if config.box is not None:  # views that do not show it are left out, and their masks are no mistake
             warnings.filterwarnings("ignore", message=".*masks that belong to no view are left out")
-        source = masks.open(scene, device, join)
-    field = train_field(scene, source, config, device, target.with_name(f"{target.name}.checkpoint"))
+        source = masks.open(placed, device, join)
+    checkpoint = target.with_name(f"{target.name}.checkpoint")
+    field = train_field(placed, source, config, checkpoint=checkpoint, let_go=True)
     field.save(target)
     if regions:
-        write_regions(scene, generator_of(source), target, device, source if are_given(source) else None)
+        write_regions(placed, generator_of(source), target, device, source if are_given(source) else None)
     report = field.report or {}
     stages = ", ".join(f"{name} {value:.1f} s" for name, value in report["seconds"].items())
     say(

@@ -25,7 +25,7 @@ from saga.scene.scene import Scene
 
 
 def open_masks(
-    scene: Scene,
+    scene: Scene | DeviceScene,
     masks: str | Path | None = None,
     sam: str | Path | None = None,
     cache: str | Path | None = None,
@@ -46,7 +46,8 @@ def open_masks(
             classical segmentation of each photograph.
         cache: the folder where masks that are made are kept. None takes `<scene>.masks` beside the PLY; where that
             cannot be written, a folder of the user's own cache, which a warning names.
-        device: where a model runs: "auto", "cpu" or a CUDA device.
+        device: where a model runs, and where a scene that is on no device yet is rendered: "auto", "cpu" or a CUDA
+            device.
         progress: whether to show a bar on standard error.
         kind: what gray levels in pictures of a person's own masks are, see `FolderMasks`.
         join: whether objects that the scene's geometry shows join `masks`, or those of `sam`, where these miss them.
@@ -62,14 +63,16 @@ def open_masks(
         raise SagaError("--propagate: expected a video model with it, found none; give one, e.g. --sam sam2-tiny.")
     if masks is not None and sam is not None:
         raise SagaError(f"{masks}: masks were given and a mask model ({sam}) too; give one of them")
+    placed = DeviceScene.of(scene, device)
+    scene = placed.scene
     if masks is not None:
         own_masks = FolderMasks(masks, scene.cameras, kind)
-        return joined(scene, own_masks, cache, device, progress) if join else own_masks
+        return joined(placed, own_masks, cache, progress=progress) if join else own_masks
     folders = mask_folders(scene) if cache is None else [Path(cache)]
     if sam is not None and not propagate:
         announce_unknown(scene, sam, device, say)
-    made = _filled(scene, _generator(scene, sam, folders, device, progress, propagate, say), folders, progress, say)
-    return joined(scene, made, cache, device, progress) if join and sam is not None else made
+    made = _filled(scene, _generator(placed, sam, folders, device, progress, propagate, say), folders, progress, say)
+    return joined(placed, made, cache, progress=progress) if join and sam is not None else made
 
 
 def make_masks(
@@ -99,12 +102,12 @@ def make_masks(
     """
     folders = mask_folders(scene) if cache is None else [Path(cache)]
     part = Scene(scene.gaussians, scene.cameras[share[0] :: share[1]], scene.path)
-    _filled(part, _generator(scene, sam, folders, device, progress, propagate), folders, progress)
+    _filled(part, _generator(DeviceScene(scene, device), sam, folders, device, progress, propagate), folders, progress)
     return len(part.cameras)
 
 
 def _generator(
-    scene: Scene,
+    scene: DeviceScene,
     sam: str | Path | None,
     folders: Sequence[Path],
     device: str,
@@ -119,7 +122,7 @@ def _generator(
         return propagated_generator(scene, images, model.path, folders, device, progress, say=say)
     if sam is not None:
         return ModelGenerator(resolve_model(sam), device)
-    own = SceneGenerator(scene, folders, device)
+    own = SceneGenerator(scene, folders)
     return own if own.structure(progress).found else ClassicalGenerator()
 
 

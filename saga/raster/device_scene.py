@@ -27,10 +27,11 @@ class DeviceScene:
     """A scene whose geometry lies on a device, with what its last views needed: shared by all that work on it."""
 
     def __init__(self, scene: Scene, device: str = "auto", remembered: int | None = None) -> None:
-        """Puts the Gaussians on a device; nothing is projected yet. None remembers as many views as take about 2 GB."""
+        """Chooses a device; Gaussians are put there when they are asked for, and views projected when they are.
+
+        None remembers as many views as take about 2 GB.
+        """
         self.scene, self.device = scene, torch.device(choose_device(device))
-        self.geometry = Geometry.from_gaussians(scene.gaussians, device=self.device)
-        self.valid = torch.from_numpy(scene.gaussians.valid).to(self.device)  # [N]
         remembered = _affordable(scene) if remembered is None else remembered
         self._operator = lru_cache(remembered)(self._projected)
         self._coverage = lru_cache(remembered)(self._alpha_and_depth)
@@ -38,10 +39,35 @@ class DeviceScene:
         self._weight = lru_cache(remembered)(self._lifted_ones)
         self._picture = lru_cache(_affordable_pictures(scene))(self._picture_of)
 
+    @cached_property
+    def geometry(self) -> Geometry:
+        """The Gaussians on the device."""
+        return Geometry.from_gaussians(self.scene.gaussians, device=self.device)
+
+    @cached_property
+    def valid(self) -> Tensor:  # [N] bool
+        """Whether every attribute of a Gaussian is finite."""
+        return torch.from_numpy(self.scene.gaussians.valid).to(self.device)
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """What tells which Gaussians reach a picture."""
+        return Bounds(self.geometry)
+
     def forget(self) -> None:
         """Forgets what was remembered of views, which is made again when it is asked for."""
         for each in (self._operator, self._coverage, self._surface, self._weight, self._picture):
             each.cache_clear()
+
+    def let_go(self) -> None:
+        """Lets go of the Gaussians too, here and in the scene: `Gaussians.let_go` says when, and what is lost then.
+
+        It is for work that takes long and needs none of them; the next to ask for them has them read again.
+        """
+        self.forget()
+        for name in ("geometry", "valid", "bounds"):
+            self.__dict__.pop(name, None)
+        self.scene.gaussians.let_go()
 
     @staticmethod
     def of(scene: Scene | DeviceScene, device: str | torch.device = "auto") -> DeviceScene:
@@ -97,11 +123,6 @@ class DeviceScene:
         if self.scene.is_view(camera) or camera.width * camera.height > LARGEST:
             return view_operator(self.geometry, camera, self.bounds)
         return WindowOperator(self.geometry, camera, self.bounds.reaching(camera))
-
-    @cached_property
-    def bounds(self) -> Bounds:
-        """What tells which Gaussians reach a picture."""
-        return Bounds(self.geometry)
 
     def _surface_of(self, name: str, step: int) -> Surface:
         operator = self._operator(name)

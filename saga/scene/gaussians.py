@@ -6,10 +6,10 @@ import hashlib
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from plyfile import PlyData, PlyElement
@@ -31,6 +31,8 @@ _LET_GO = 64 * _BLOCK
 FLATNESS = 0.01
 """The third scale of a flat surfel, as a share of its smaller other one."""
 _SMALLEST_SCALE = 1e-6
+_ACTIVATED = ("means", "scales", "quaternions", "opacities", "valid")
+"""The attributes that are made of the stored rows."""
 _LARGEST_OPACITY = 1 - 2.0**-24
 _SMALLEST_OPACITY = 1e-12
 
@@ -80,7 +82,7 @@ class Gaussians:
         path = Path(path)
         ply = read_ply(path)
         sha = hashlib.sha256()
-        gaussians = replace(cls._from_ply(ply, layout_of(path, ply), sha.update), format=format_of(path) or "ply")
+        gaussians = cls._from_ply(ply, layout_of(path, ply), sha.update, format_of(path) or "ply")
         if gaussians.layout.as_stored:  # the file need not be read again for it
             gaussians.__dict__["_digest"] = sha.hexdigest()
         dropped = len(gaussians) - int(np.count_nonzero(gaussians.valid))
@@ -134,32 +136,38 @@ class Gaussians:
         return cls._from_ply(ply, Layout(DC, rest))
 
     @classmethod
-    def _from_ply(cls, ply: PlyData, layout: Layout, each: Callable[[bytes], None] = lambda stored: None) -> Gaussians:
+    def _from_ply(
+        cls,
+        ply: PlyData,
+        layout: Layout,
+        each: Callable[[bytes], None] = lambda stored: None,
+        format: SplatFormat = "ply",
+    ) -> Gaussians:
         """Reads a PLY's rows; `each` gets the stored geometry of some after others, where `layout.as_stored`."""
         vertices = np.asarray(ply["vertex"].data)  # the plain array: slices of a memory map take longer to make
-        count = len(vertices)
-        means, scales = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
-        quaternions, opacities = np.empty((count, 4), np.float32), np.empty(count, np.float32)
-        valid = np.empty(count, bool)
-        for rows in _blocks(count):
-            stored = _stored(vertices[rows], layout)
-            if layout.as_stored:
-                each(stored.astype("<f4", copy=False).tobytes())
-            # An infinite opacity logit is how some exporters write an opacity of exactly 0 or 1.
-            good = np.isfinite(stored[:, :10]).all(axis=1) & ~np.isnan(stored[:, 10])
-            good &= np.isfinite(_columns(vertices[rows], (*layout.dc, *layout.rest))).all(axis=1)
-            with np.errstate(over="ignore", invalid="ignore"):
-                block = _activate(stored)
-                if layout.has_filter:
-                    _add_filter(block, vertices[rows][FILTER])
-                good &= np.isfinite(block).all(axis=1)
-            block[~good] = (0, 0, 0, *[_SMALLEST_SCALE] * 3, 1, 0, 0, 0, 0)
-            means[rows], scales[rows] = block[:, 0:3], block[:, 3:6]
-            quaternions[rows], opacities[rows], valid[rows] = block[:, 6:10], block[:, 10], good
-            if rows.start % _LET_GO == 0:
-                let_go(vertices)
-        let_go(vertices)
-        return cls(means, scales, quaternions, opacities, valid, vertices, ply, layout)
+        gaussians = cls(**_activated(vertices, layout, each), vertices=vertices, ply=ply, layout=layout, format=format)
+        gaussians.__dict__["_can_let_go"] = True  # `replace` makes others, whose arrays may be of no rows
+        return gaussians
+
+    def let_go(self) -> None:
+        """Lets go of means, scales, rotations, opacities and `valid`, until they are asked for again.
+
+        They are made of the stored rows again then, bit for bit, and what was written to them since they were read is
+        lost; whoever holds one of the arrays keeps it. Without effect on Gaussians that were changed (`replace`) after
+        they were read.
+        """
+        if self.__dict__.get("_can_let_go", False):
+            for name in _ACTIVATED:
+                self.__dict__.pop(name, None)
+
+    if not TYPE_CHECKING:  # it would have all names, to a type checker
+
+        def __getattr__(self, name: str) -> np.ndarray:
+            """Makes the arrays that were let go of; raises AttributeError for any other name."""
+            if name not in _ACTIVATED or not self.__dict__.get("_can_let_go", False):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            self.__dict__.update(_activated(self.vertices, self.layout))
+            return self.__dict__[name]
 
     @cached_property
     def sh(self) -> np.ndarray:  # [N, K, 3]
@@ -292,6 +300,37 @@ class Gaussians:
                 let_go(self.vertices)
         let_go(self.vertices)
         return sha.hexdigest()
+
+
+def _activated(
+    vertices: np.ndarray,  # [N]
+    layout: Layout,
+    each: Callable[[bytes], None] = lambda stored: None,
+) -> dict[str, np.ndarray]:
+    """Returns the arrays `_ACTIVATED` of stored rows by their names; `each` is as in `Gaussians._from_ply`."""
+    count = len(vertices)
+    means, scales = np.empty((count, 3), np.float32), np.empty((count, 3), np.float32)
+    quaternions, opacities = np.empty((count, 4), np.float32), np.empty(count, np.float32)
+    valid = np.empty(count, bool)
+    for rows in _blocks(count):
+        stored = _stored(vertices[rows], layout)
+        if layout.as_stored:
+            each(stored.astype("<f4", copy=False).tobytes())
+        # An infinite opacity logit is how some exporters write an opacity of exactly 0 or 1.
+        good = np.isfinite(stored[:, :10]).all(axis=1) & ~np.isnan(stored[:, 10])
+        good &= np.isfinite(_columns(vertices[rows], (*layout.dc, *layout.rest))).all(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            block = _activate(stored)
+            if layout.has_filter:
+                _add_filter(block, vertices[rows][FILTER])
+            good &= np.isfinite(block).all(axis=1)
+        block[~good] = (0, 0, 0, *[_SMALLEST_SCALE] * 3, 1, 0, 0, 0, 0)
+        means[rows], scales[rows] = block[:, 0:3], block[:, 3:6]
+        quaternions[rows], opacities[rows], valid[rows] = block[:, 6:10], block[:, 10], good
+        if rows.start % _LET_GO == 0:
+            let_go(vertices)
+    let_go(vertices)
+    return dict(zip(_ACTIVATED, (means, scales, quaternions, opacities, valid), strict=True))
 
 
 def _blocks(count: int) -> Iterator[slice]:

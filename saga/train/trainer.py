@@ -196,6 +196,7 @@ def train(
     device: str = "auto",
     checkpoint: str | Path | None = None,
     progress: bool = True,
+    let_go: bool = False,
 ) -> FeatureField:
     """Trains the features of a scene (SAGA, section 3.3).
 
@@ -207,6 +208,8 @@ def train(
         checkpoint: file where an interrupted run is kept and resumed from; None keeps nothing. Where anything that
             decides the result is another now, the run starts afresh, which a warning says.
         progress: whether to show a progress bar on standard error.
+        let_go: whether the Gaussians are let go of before the steps, which need none of them (`DeviceScene.let_go`):
+            45 bytes of memory for each. They are read again when somebody asks for them.
 
     Raises:
         SagaError: no cameras, no masks on the scene, or a file in the checkpoint's place that is none.
@@ -233,6 +236,10 @@ def train(
     with progress_bar(progress) as bar:
         trainer = prepared(placed, part, learned, config, bar, seconds)
         kept = None if checkpoint is None else Checkpoint(Path(checkpoint), run_identity(scene, trainer))
+        del part  # as much memory as its Gaussians
+        if let_go:
+            placed.let_go()
+            give_back()
         with _timed(seconds, "steps"):
             _run(trainer, kept, bar)
             synchronize(placed.device)
@@ -250,7 +257,7 @@ def train(
     }
     features, rows, phi = trainer.features, trainer.rows, trainer.phi
     del trainer, cache  # their memory is wanted
-    features = in_scene(features, rows, len(placed.geometry))
+    features = in_scene(features, rows, len(scene.gaussians))
     return FeatureField(features, scene.gaussians.digest(), config, scene.cameras, phi, report)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 from plyfile import PlyData, PlyElement
 
+from saga.raster import DeviceScene
 from saga.regions import SceneRegions
 from saga.scene import load_scene
 from saga.train import FeatureField
@@ -38,6 +40,25 @@ def test_without_regions_the_field_alone_is_written(saga_train, folder: Path) ->
     assert done.code == 0, done.err
     assert _files(folder) - before == {"scene.saga"}
     assert "scene.saga: trained in" in done.out
+
+
+@pytest.mark.parametrize("masks", [(), ("--masks", "instances")])
+def test_nobody_holds_the_scene_while_steps_are_made(
+    saga_train, folder: Path, monkeypatch: pytest.MonkeyPatch, masks: tuple[str, ...]
+) -> None:
+    held: list[weakref.ref[np.ndarray]] = []
+    let_go, step, seen = DeviceScene.let_go, Trainer.step, set()
+
+    def watched(self: DeviceScene) -> None:
+        held.extend(weakref.ref(getattr(self.scene.gaussians, name)) for name in ("means", "scales", "quaternions"))
+        let_go(self)
+
+    monkeypatch.setattr(DeviceScene, "let_go", watched)
+    monkeypatch.setattr(Trainer, "step", lambda self: (seen.update(each() is None for each in held), step(self)))
+    given = [folder / word if word == "instances" else word for word in masks]
+    done = saga_train(folder / "scene.ply", *given, "--iterations", 2, *QUICK)
+    assert done.code == 0, done.err
+    assert len(held) == 3 and seen == {True}
 
 
 def test_a_region_has_a_field_of_its_own_which_answers_clicks_in_it(saga_train, saga_segment, folder: Path) -> None:

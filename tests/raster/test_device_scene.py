@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_what_is_forgotten_is_made_again(wall: Callable[..., Scene]) -> None:
     surface, operator = views.surface("a", 4), views.operator("a")
     views.forget()
     assert views.operator("a") is not operator and torch.equal(views.surface("a", 4).depth, surface.depth)
+
+
+def test_gaussians_are_held_by_nobody_once_they_are_let_go_of_and_read_again(wall: Callable[..., Scene]) -> None:
+    views = DeviceScene(wall(), "cpu")
+    before = views.surface("a", 4).depth
+    reached, valid = views.bounds.reaching(views.scene.cameras[0]), views.valid.clone()
+    held = [weakref.ref(getattr(views.scene.gaussians, name)) for name in ("means", "scales", "quaternions", "valid")]
+    views.let_go()
+    assert [each() for each in held] == [None] * 4
+    assert torch.equal(views.surface("a", 4).depth, before) and torch.equal(views.valid, valid)
+    assert torch.equal(views.bounds.reaching(views.scene.cameras[0]), reached)
 
 
 def test_gaussians_that_are_no_numbers_are_not_valid(wall: Callable[..., Scene]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import warnings
+import weakref
 from dataclasses import replace
 from math import factorial
 
@@ -245,6 +246,30 @@ def test_the_digest_of_a_file_is_that_of_its_rows(make_ply, make_table):
     assert read.digest() == replace(read).digest()
     half = replace(read, vertices=read.vertices[:20])
     assert half.digest() != read.digest()
+
+
+@pytest.mark.filterwarnings("ignore:.*dropped 1 of 40")
+@pytest.mark.parametrize("options", [{}, {"text": True}, {"byte_order": ">"}])
+def test_arrays_that_were_let_go_of_are_read_again_bit_for_bit(make_ply, make_table, options):
+    table = make_table(40, 1, extra=(("filter_3D", "f4"),))
+    table["scale_1"][4] = np.nan
+    g, kept = Gaussians.read(make_ply(table, **options)), {}
+    for name in ("means", "scales", "quaternions", "opacities", "valid"):
+        kept[name] = getattr(g, name).tobytes()
+    held, others = weakref.ref(g.means), g.scales
+    g.let_go()
+    assert held() is None and others.tobytes() == kept["scales"]
+    assert {name: getattr(g, name).tobytes() for name in kept} == kept
+    assert g.means is g.means, "they stay from then on"
+    with pytest.raises(AttributeError, match="no attribute 'mean'"):
+        _ = g.mean
+
+
+def test_arrays_that_are_of_no_rows_stay(make_ply, make_table):
+    read = Gaussians.read(make_ply(make_table(40, 1)))
+    faint = replace(read, opacities=np.full(40, 0.5, np.float32))
+    faint.let_go()
+    assert (faint.opacities == 0.5).all()
 
 
 def test_arrays_come_back_from_the_written_file(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import torch
 from saga.demo import DemoScene
 from saga.errors import SagaError
 from saga.masks import ArrayMasks, MaskCache
-from saga.raster import BlendOperator, Geometry
+from saga.raster import BlendOperator, DeviceScene, Geometry
+from saga.scene import load_scene
 from saga.train import FeatureField, train
 from saga.train.losses import norm_loss
 from saga.train.smoothing import neighbor_average
@@ -36,6 +38,29 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tiny_scene, instances, 
     assert checkpoint.exists()
     resumed = train(tiny_scene, instances(), quick(), checkpoint=checkpoint, progress=False)
     assert torch.equal(resumed.features, whole.features) and not checkpoint.exists()
+
+
+@pytest.mark.parametrize("region", [None, "-1,-1,-1,1,1,1"])
+def test_nobody_holds_the_gaussians_during_steps_that_need_none(
+    tiny_folder, tiny_scene, instances, quick, monkeypatch, region
+):
+    config = quick(region=region, agreement=2.0)
+    whole = train(tiny_scene, instances(), config, progress=False)
+    placed, step, held = DeviceScene(load_scene(tiny_folder / "scene.ply"), "cpu"), Trainer.step, []
+    arrays = [weakref.ref(getattr(placed.scene.gaussians, name)) for name in ("means", "scales", "quaternions")]
+    monkeypatch.setattr(Trainer, "step", lambda self: (held.append([each() for each in arrays]), step(self)))
+    field = train(placed, instances(), config, progress=False, let_go=True)
+    assert held == [[None] * 3] * 12
+    assert torch.equal(field.stored, whole.stored) and field.scene_digest == whole.scene_digest
+    np.testing.assert_array_equal(placed.geometry.means, tiny_scene.gaussians.means)
+
+
+def test_gaussians_stay_as_they_are_unless_they_are_to_be_let_go_of(tiny_folder, instances, quick):
+    scene = load_scene(tiny_folder / "scene.ply")
+    scene.gaussians.means[0] += 0.01
+    means = scene.gaussians.means.copy()
+    train(scene, instances(), quick(), progress=False)
+    np.testing.assert_array_equal(scene.gaussians.means, means)
 
 
 def test_a_step_that_is_interrupted_in_its_midst_is_finished_first(tiny_scene, instances, quick, tmp_path, monkeypatch):

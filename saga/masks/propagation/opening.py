@@ -10,11 +10,12 @@ from saga.masks.propagation.config import PropagationConfig
 from saga.masks.propagation.generator import PropagatedGenerator
 from saga.masks.propagation.video_model import VideoModel
 from saga.masks.source import MaskGenerator
+from saga.raster import DeviceScene
 from saga.scene.scene import Scene
 
 
 def propagated_generator(
-    scene: Scene,
+    scene: Scene | DeviceScene,
     images: MaskGenerator,
     model: Path,
     folders: Sequence[Path],
@@ -30,7 +31,7 @@ def propagated_generator(
         images: makes the masks of keyframes.
         model: the folder of a video model.
         folders: where masks may lie; tracks are kept in the first.
-        device: where models run and the scene is rendered.
+        device: where models run, and where a scene that is on no device yet is rendered.
         progress: whether to show bars on standard error.
         config: settings; None takes the defaults.
         say: is told, in one line each, how long the models are going to take.
@@ -38,7 +39,8 @@ def propagated_generator(
     Raises:
         SagaError: as `VideoModel` and `PropagatedGenerator`.
     """
-    generator = PropagatedGenerator(scene, folders[0], images, VideoModel(model, device), device, config)
-    if all(MaskCache(folder, generator).missing(scene.cameras) for folder in folders):
+    placed = DeviceScene.of(scene, device)
+    generator = PropagatedGenerator(placed, folders[0], images, VideoModel(model, device), config=config)
+    if all(MaskCache(folder, generator).missing(placed.scene.cameras) for folder in folders):
         generator.things(progress, say)
     return generator
