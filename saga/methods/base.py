@@ -168,7 +168,7 @@ class Method(ABC, Generic[ConfigT]):
         if self.masks is None:
             from saga.masks import open_masks  # loaded when needed, like all that makes masks: a click takes none of it
 
-            self.masks = open_masks(self.scene, device=str(self.device_scene.device), progress=self.progress)
+            self.masks = open_masks(self.device_scene, device=str(self.device_scene.device), progress=self.progress)
         return self.masks
 
     def _checked(self, prompts: Sequence[Prompt]) -> list[ViewPrompt]:

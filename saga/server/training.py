@@ -61,4 +61,4 @@ class Training:
         if masks is None and sam is None:
             return None
         placed = self._session.placed
-        return open_masks(placed.scene, masks, sam, device=str(placed.device), progress=False, join=True)
+        return open_masks(placed, masks, sam, device=str(placed.device), progress=False, join=True)

@@ -81,7 +81,7 @@ def prepare(
     field, regions = (None, None) if there is None else (there.field, there.regions)
     target, device = scene.path.with_suffix(FIELD_SUFFIX), str(placed.device)
     if field is None and features and (masks is not None or has_photographs(scene)):
-        masks = open_masks(scene, device=device, progress=False) if masks is None else masks
+        masks = open_masks(placed, device=device, progress=False) if masks is None else masks
         checkpoint = target.with_name(f"{target.name}.checkpoint")
         field = train(scene, masks, config or TrainConfig(), device, checkpoint, progress=False)
         field.save(target)

@@ -76,7 +76,7 @@ class LongWork:
             masks: MaskSource | None = None
             if kind != "scene":
                 own, sam = (given, None) if kind == "masks" else (None, given)
-                masks = open_masks(placed.scene, own, sam, device=str(placed.device), progress=False, join=True)
+                masks = open_masks(placed, own, sam, device=str(placed.device), progress=False, join=True)
             self._session.use(prepare(placed, masks, anew=anew))
             self.viewer.method = "saga"
             return "features and regions are made: click on an object"

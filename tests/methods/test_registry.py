@@ -77,7 +77,7 @@ def test_without_masks_a_method_takes_those_that_the_scene_gives_itself(
     monkeypatch.setattr("saga.masks.open_masks", lambda scene, **options: asked.append(scene) or own)
     config = config_class(name)(**({"iterations": 1} if name == "disconerf" else {}))
     opened = open_method(name, tiny_scene, config, progress=False)
-    assert opened.masks is own and asked == [tiny_scene]
+    assert opened.masks is own and asked == [opened.device_scene]
     open_method(name, tiny_scene, config, masks=ArrayMasks(tiny_masks), progress=False)
     assert len(asked) == 1
 
