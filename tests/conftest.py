@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import hashlib
 import importlib.util
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -30,6 +33,7 @@ from saga.train import FeatureField, TrainConfig
 
 ROOT = Path(__file__).parent.parent
 EMULATOR = ROOT / "tests" / "gpu" / "emulator"
+EMULATED_FLAGS = ("-O2", "-std=c++17", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-D_FORTIFY_SOURCE=0")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -174,25 +178,53 @@ def _wall(z: float = 4.0, extra: tuple[tuple[float, float, float], ...] = ()) ->
 
 
 @pytest.fixture(scope="session")
-def emulated_cuda(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The CUDA library's sources, compiled for the CPU on an emulation of CUDA's threads."""
+def emulated_cuda(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The CUDA library's sources, compiled for the CPU on an emulation of CUDA's threads.
+
+    Pytest's cache keeps the library for the other process and later runs, until a source, the compiler or this changes.
+    """
     compiler = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
     if compiler is None:
         pytest.skip("no C++ compiler")
-    folder = tmp_path_factory.mktemp("emulated")
-    flags = ["-O2", "-std=c++17", "-fPIC", "-ffp-contract=off", "-fno-strict-aliasing", "-D_FORTIFY_SOURCE=0"]
-    flags.append(f"-I{EMULATOR}")
+    if pytestconfig.pluginmanager.has_plugin("cacheprovider"):
+        kept = pytestconfig.cache.mkdir("emulated-cuda")
+    else:
+        kept = tmp_path_factory.mktemp("emulated-cuda")
+    library = kept / f"{_identity_of_emulated(compiler)}.so"
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process compiles, the other waits for it
+        if not library.exists():
+            for outdated in kept.glob("*.so"):
+                outdated.unlink()
+            _compile_emulated(compiler, library, tmp_path_factory.mktemp("objects"))
+    return bindings.described(ctypes.CDLL(str(library)))
+
+
+def _identity_of_emulated(compiler: str) -> str:
+    """A digest of all that the emulated library is made from."""
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
+    digest = hashlib.sha256(repr((compiler, version, EMULATED_FLAGS, platform.machine())).encode())
+    sources = [*(ROOT / "cuda").rglob("*"), *EMULATOR.rglob("*"), Path(__file__)]
+    for source in sorted(path for path in sources if path.is_file()):
+        content = source.read_bytes()
+        digest.update(f"{source.relative_to(ROOT)} {len(content)} ".encode() + content)
+    return digest.hexdigest()
+
+
+def _compile_emulated(compiler: str, library: Path, folder: Path) -> None:
+    """Compiles and links in a folder; the library is there as a whole or not at all."""
 
     def compiled(source: Path) -> str:
         target = str(folder / f"{source.stem}.o")
+        flags = [*EMULATED_FLAGS, f"-I{EMULATOR}"]
         subprocess.run([compiler, *flags, "-x", "c++", "-c", str(source), "-o", target], check=True)
         return target
 
     with ThreadPoolExecutor(2) as pool:
         objects = list(pool.map(compiled, [*sorted((ROOT / "cuda").glob("*.cu")), EMULATOR / "emulator.cpp"]))
-    library = folder / "libsaga_emulated.so"
-    subprocess.run([compiler, "-shared", *objects, "-o", str(library)], check=True)
-    return bindings.described(ctypes.CDLL(str(library)))
+    linked = library.with_suffix(".linked")
+    subprocess.run([compiler, "-shared", *objects, "-o", str(linked)], check=True)
+    linked.replace(library)
 
 
 @pytest.fixture
