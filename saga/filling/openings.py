@@ -83,7 +83,8 @@ def find_openings(sights: Sequence[Sight], surface: Surface, thing: Object) -> l
         whole = [] if curve is None else _openings_of(curve, curve.tolerance, sights, surface, thing)
         found = whole or [opening for opening in found if opening.flat]
     sheets = [opening.sheet for opening in found]
-    return [replace(opening, cells=opening.cells & _in_front(opening.sheet, sheets)) for opening in found]
+    cut = [replace(opening, cells=opening.cells & _in_front(opening.sheet, sheets)) for opening in found]
+    return [opening for opening in cut if opening.cells.any()]  # some lie behind another surface as a whole
 
 
 def _are_pieces(openings: Sequence[Opening]) -> bool:

@@ -12,7 +12,7 @@ import torch
 from scipy import ndimage
 
 from saga.errors import SagaError
-from saga.filling import fill
+from saga.filling import fill, openings
 from saga.filling.closing import _collar, _painted
 from saga.filling.filling import Filling
 from saga.filling.holes import Places
@@ -244,6 +244,15 @@ def test_a_thing_that_hides_nothing_leaves_nothing_to_fill() -> None:
     assert not made.filled.any()
     assert made.report["not_filled"]
     assert len(made.gaussians) == int((~scene.member).sum())
+
+
+def test_an_opening_that_lies_behind_another_surface_as_a_whole_is_none(
+    box_on_table: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openings, "_in_front", lambda sheet, others: np.zeros(sheet.heights.shape, bool))
+    with pytest.warns(UserWarning, match="nothing was filled"):
+        made = fill(box_on_table.placed, box_on_table.member, progress=False)
+    assert made.report["not_filled"]
 
 
 def test_the_bottom_of_a_bowl_goes_on() -> None:
