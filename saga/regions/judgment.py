@@ -19,6 +19,10 @@ _UNLIKE = 2.0
 _UNLIKE_ALONE = 0.7
 """The same for the first answers of a scene without supports. There features and borders are all that is known, and the
 features come from other masks than those of the scene's own objects, so that the two confirm each other."""
+_LARGER = 0.1
+"""Power of the share of a picture by which larger answers are likelier where a scene has no supports. What color and
+texture cut out of a thing has a closed border, too, and there is much more of that than there are things; where there
+are supports, the scene's own objects say what the things are."""
 _NOTHING_ALIKE = 0.05
 """IoU with what is alike, below which a large set of cells shares next to nothing with it."""
 
@@ -96,7 +100,8 @@ class Judgment:
 
         All that lies behind things has a closed border, too: the silhouettes of the things and the edges of the
         surface. A set that fills much of what the views show is seldom meant where what is alike shares next to nothing
-        with it. A person who drew said how large the thing is, and masks that were given know better.
+        with it. A person who drew said how large the thing is, and masks that were given know better. For scenes
+        without supports see `_LARGER`.
         """
         drew = len(self.evidence.drawn) > 0 or len(self.evidence.stroked) > 0
         if self.alike is None or len(self.alike) == 0 or self.confirmed or drew:
@@ -105,4 +110,4 @@ class Judgment:
         filled = members @ shares / max(shares.sum(), 1e-12)
         likest = np.max([overlaps(self.regions, members, each) for each in self.alike], axis=0)
         likely: np.ndarray = 1 - np.sqrt(filled) * (1 - np.minimum(likest / _NOTHING_ALIKE, 1))
-        return likely
+        return likely * filled**_LARGER if self._features_tell else likely

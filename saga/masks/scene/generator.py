@@ -26,7 +26,7 @@ from saga.runtime.progress import tracked
 from saga.scene.camera import Camera, spread
 from saga.scene.scene import Scene
 
-_VERSION = 5
+_VERSION = 6
 _FEWEST_VIEWS = 2
 
 

@@ -122,7 +122,7 @@ class Load:
     """What a plane holds, relative to its own matter, and what is in front of it and behind."""
 
     samples: float
-    """Share of all seen pixels that lie on the plane."""
+    """Share of the pixels that lie on the plane, of all that show what was looked at."""
     sheet: float
     """Share of the plane's points inside its footprint."""
     front: float
@@ -157,7 +157,7 @@ def load_of(
     sheet = max(weight[support.on_plane & left].sum(), 1e-9)
     below = inside & (heights < -clear)
     return Load(
-        samples=float(surface.samples[support.on_plane & left].sum() / surface.samples.sum()),
+        samples=float(surface.samples[support.on_plane & left].sum() / max(surface.samples[weight > 0].sum(), 1)),
         sheet=float(own / sheet),
         front=float(weight[inside & free & (heights > clear) & (heights < high)].sum() / own),
         behind=float(weight[below & (heights > -high)].sum() / own),

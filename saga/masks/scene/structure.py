@@ -114,7 +114,7 @@ class SceneStructure:
 def find_structure(
     surface: Surface, config: SceneMaskConfig, say: Callable[[str], None] = lambda line: None
 ) -> SceneStructure:
-    """Finds the supports of a surface and what stands on them; without a support there is nothing."""
+    """Finds the supports of a surface and what stands on them; nothing where no support carries anything."""
     supports = find_supports(surface, config, np.random.default_rng(config.seed), say)
     if not supports:
         return SceneStructure.nothing()
@@ -124,6 +124,8 @@ def find_structure(
     drop_unconfirmed(surface, labels, config)
     split_necks(surface, grounds, labels, config)
     split_stacks(surface, grounds, labels, config)
+    if not labels.of(Kind.OBJECT):
+        return SceneStructure.nothing()
     return SceneStructure(surface.lattice, surface.points, labels, _doubtful(grounds, labels, config))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from saga.masks.scene.config import SceneMaskConfig
+from saga.masks.scene.focus import around_focus
 from saga.masks.scene.niches import boards
 from saga.masks.scene.patches import CLEAR, FULL_CELL, Load, Support, largest_patch, load_of, patch, towards
 from saga.masks.scene.planes import best_plane
@@ -25,6 +26,10 @@ _LEAST_SHARE = 0.06
 """Planes that hold less than this share of the voxels are not looked at, nor any smaller ones."""
 _LEAST_LEFT = 0.1
 """Share of the voxels below which the search ends."""
+_FEWEST = 1000
+"""Voxels around what the cameras look at that are worth a search."""
+_VARYING = (1.0, 2.0, 3.0)
+"""Inlier distances with which a support is looked for there, in those of the scene, one after the other."""
 _BACK_SHARE = 2.0
 """Times as much matter in front of a support as close behind it."""
 ONE_SHEET = 0.5
@@ -60,10 +65,35 @@ def find_supports(
     rng: np.random.Generator,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Support]:
-    """Finds the supports of a surface, those that hold most first; `say` gets one line for each plane looked at."""
+    """Finds the supports of a surface, those that hold most first; `say` gets one line for each plane looked at.
+
+    Where nothing holds enough of what the views see, the support of what the cameras turn around is looked for: a stool
+    in a large room. Only there a support may vary more, as one without texture does, because what else a plane might
+    hold is left out.
+    """
+    found = _supports_among(surface, np.ones(len(surface), bool), config, rng, say)
+    near = None if found else around_focus(surface)
+    if near is None or near.sum() < _FEWEST:
+        return found
+    for times in _VARYING:
+        say(f"around what the cameras look at, {near.mean():.2f} of the voxels, {times} inlier distances:")
+        found = _supports_among(surface, near, replace(config, inlier=times * config.inlier), rng, say)
+        if found:
+            break
+    return found
+
+
+def _supports_among(
+    surface: Surface,
+    among: np.ndarray,  # [V]
+    config: SceneMaskConfig,
+    rng: np.random.Generator,
+    say: Callable[[str], None],
+) -> list[Support]:
+    """Finds the supports of some of the voxels of a surface."""
     distance = config.inlier * surface.depth
-    weight = np.sqrt(np.minimum(surface.samples, _SAMPLES_COUNTED)).astype(np.float64)
-    left, free = np.ones(len(surface), bool), np.ones(len(surface), bool)
+    weight = among * np.sqrt(np.minimum(surface.samples, _SAMPLES_COUNTED)).astype(np.float64)
+    left, free = among.copy(), among.copy()
     supports: list[Support] = []
     for number in range(config.planes):
         if weight[left].sum() < _LEAST_LEFT * weight.sum():
@@ -79,7 +109,7 @@ def find_supports(
         )
         if plane is None:
             break
-        support = patch(surface, towards(plane, surface.centers), distance)
+        support = patch(surface, towards(plane, surface.centers), distance, among)
         share = weight[support.on_plane & left].sum() / weight.sum()
         if share < _LEAST_SHARE:
             break

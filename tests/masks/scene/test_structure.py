@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from saga.masks.scene import confirmation
 from saga.masks.scene.config import SceneMaskConfig
-from saga.masks.scene.labels import Kind
+from saga.masks.scene.labels import Kind, Labels
+from saga.masks.scene.outlines import Outlines
 from saga.masks.scene.structure import SceneStructure, find_structure
 from saga.masks.scene.surface import Surface
 
@@ -74,6 +77,25 @@ def test_a_step_of_one_color_is_one_object() -> None:
     structure = find_structure(surface, SceneMaskConfig())
     assert structure.description == "1 object on 1 support"
     assert _labels(surface, structure, low)[0] == _labels(surface, structure, high)[0]
+
+
+def test_a_support_with_nothing_on_it_has_no_structure() -> None:
+    """A bump is given back to the table, and then there is no thing to tell from it."""
+    bump = Box((0.45, 0.1, 0.1), (0.4, 0.3, 0.2), GREY)
+    assert not find_structure(make_surface([TABLE, bump]), SceneMaskConfig()).found
+
+
+def test_edges_may_be_weaker_the_more_a_thing_hides() -> None:
+    """Edges of 0.25 do not confirm what hides nothing, and do where it hides what is behind along half its outline."""
+    surface, strength = make_surface([TABLE, FIRST]), np.array([0.0, 0.25])
+    config = SceneMaskConfig()
+    kept = []
+    for hides in (0.0, 0.3, 0.45, 0.6):
+        labels = Labels(np.where(on_box(surface, FIRST), 1, 0), [Kind.SUPPORT, Kind.OBJECT], [0, 0])
+        with patch.object(confirmation, "outlines", return_value=Outlines(strength, np.array([0.0, hides]))):
+            confirmation.drop_unconfirmed(surface, labels, config)
+        kept.append(bool((labels.of_voxel == 1).any()))
+    assert kept == [False, False, True, True]
 
 
 def test_an_empty_table_has_no_structure() -> None:
