@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from scipy.sparse import coo_array
 from scipy.spatial import cKDTree
 
@@ -30,11 +31,15 @@ from saga.regions.rows import parted
 from saga.regions.scene_regions import SceneRegions
 from saga.runtime.progress import tracked
 from saga.scene import Scene
-from saga.scene.camera import spread
+from saga.scene.camera import Camera, spread
 
 _LABEL_VOXELS = 2.0
 """A voxel takes the label of the scene's structure within this distance, in voxels."""
 _MAJORITY = 0.5
+_RIM = 0.02
+"""Width of the rim of a picture, as a share of its longer side."""
+_RIM_VIEWS = 12
+"""The most views whose rims are looked at."""
 _COARSER = 2
 """Hierarchies start from the cells, and from so many times fewer: fine ones lose large things that color divides."""
 
@@ -119,6 +124,9 @@ def regions_of_surface(
         closed=_closed(borders, config),
         given=None if masks is None else given_masks(masks, surface.grids, graph.views, cells),
     )
+    if not found.any():  # where features and borders are all that is known of the scene
+        rims = _rims(placed, [grid.camera for grid in surface.grids], regions.cells, regions.count)
+        return replace(regions, rims=rims)
     if not objects.any():
         return regions
     pictured = pictured_shares(placed, [grid.camera.name for grid in surface.grids], regions.cells, regions.count)
@@ -175,6 +183,28 @@ def _closed(borders: Borders, config: RegionConfig) -> np.ndarray:  # [B]
     strengths = np.stack([borders.strengths(cues) for cues in config.hierarchies])
     closed: np.ndarray = np.minimum(strengths / STRONGEST_EDGE, 1.0).mean(0).astype(np.float32)
     return closed
+
+
+def _rims(
+    placed: DeviceScene,
+    cameras: Sequence[Camera],
+    cells: np.ndarray,  # [N]
+    count: int,
+) -> np.ndarray:  # [L]
+    """Share of the rim of a picture that each cell's Gaussians fill, the mean over some of the views, float32 [L].
+
+    Not of what the surface shows: few views look at what lies about the rims, so that much of it is no part of that.
+    """
+    views = spread(cameras, _RIM_VIEWS)
+    rims = np.zeros(count + 1)
+    for camera in views:
+        wide = max(1, round(_RIM * max(camera.height, camera.width)))
+        rim = torch.ones(camera.height, camera.width, 1, device=placed.device)
+        rim[wide:-wide, wide:-wide] = 0
+        lifted = placed.operator(camera.name).lift(rim / rim.sum())[:, 0].cpu().numpy()
+        rims += np.bincount(cells + 1, lifted, count + 1)
+    mean: np.ndarray = (rims[1:] / len(views)).astype(np.float32)
+    return mean
 
 
 def _labeled(

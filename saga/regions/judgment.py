@@ -19,10 +19,15 @@ _UNLIKE = 2.0
 _UNLIKE_ALONE = 0.7
 """The same for the first answers of a scene without supports. There features and borders are all that is known, and the
 features come from other masks than those of the scene's own objects, so that the two confirm each other."""
-_LARGER = 0.1
+_LARGER = 0.25
 """Power of the share of a picture by which larger answers are likelier where a scene has no supports. What color and
 texture cut out of a thing has a closed border, too, and there is much more of that than there are things; where there
 are supports, the scene's own objects say what the things are."""
+_CUT = 1.5
+"""There, how much less likely a set is for filling more of the rims of the pictures than of the pictures, as a share of
+that. A person takes pictures of things, and cuts off what lies around them."""
+_LEAST_CUT = 0.05
+"""Least that is left of it."""
 _NOTHING_ALIKE = 0.05
 """IoU with what is alike, below which a large set of cells shares next to nothing with it."""
 
@@ -101,7 +106,7 @@ class Judgment:
         All that lies behind things has a closed border, too: the silhouettes of the things and the edges of the
         surface. A set that fills much of what the views show is seldom meant where what is alike shares next to nothing
         with it. A person who drew said how large the thing is, and masks that were given know better. For scenes
-        without supports see `_LARGER`.
+        without supports see `_LARGER` and `_CUT`.
         """
         drew = len(self.evidence.drawn) > 0 or len(self.evidence.stroked) > 0
         if self.alike is None or len(self.alike) == 0 or self.confirmed or drew:
@@ -110,4 +115,18 @@ class Judgment:
         filled = members @ shares / max(shares.sum(), 1e-12)
         likest = np.max([overlaps(self.regions, members, each) for each in self.alike], axis=0)
         likely: np.ndarray = 1 - np.sqrt(filled) * (1 - np.minimum(likest / _NOTHING_ALIKE, 1))
-        return likely * filled**_LARGER if self._features_tell else likely
+        if self._features_tell:
+            likely *= filled**_LARGER * self._shown_whole(members)
+        return likely
+
+    def _shown_whole(
+        self,
+        members: np.ndarray,  # [R, L]
+    ) -> np.ndarray:  # [R]
+        """How likely a point means sets of cells that the rims of the pictures cut, in [0, 1]; see `_CUT`."""
+        rims = self.regions.rims
+        if rims is None:
+            return np.ones(len(members))
+        cut = (members @ rims) / np.maximum(members @ self.regions.shares, 1e-12)
+        likely: np.ndarray = np.clip(1 - _CUT * (cut - 1), _LEAST_CUT, 1)
+        return likely

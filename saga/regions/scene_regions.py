@@ -18,7 +18,7 @@ from saga.regions.config import Cues, RegionConfig
 from saga.regions.given import GivenMasks
 from saga.scene import Scene
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 SUFFIX = ".regions"
 """Of the file beside the scene, instead of the PLY's."""
 _OPENEST = 0.25
@@ -51,6 +51,9 @@ class SceneRegions:
     """Least and greatest coordinates of what views see of a cell, float32 [L, 2, 3], world coordinates."""
     given: GivenMasks | None = None
     """What masks that were given for the views say about the cells; None where there were none."""
+    rims: np.ndarray | None = None  # [L]
+    """Share of the rim of a picture, a narrow frame inside its edges, that a cell fills, the mean over views, float32
+    [L]; None where it is not known, as where the scene has supports."""
 
     @property
     def count(self) -> int:
@@ -149,6 +152,8 @@ class SceneRegions:
             "lengths": self.lengths,
             "closed": self.closed,
         }
+        if self.rims is not None:
+            tensors["rims"] = self.rims
         if self.given is not None:
             tensors |= self.given.tensors()
         metadata = {
@@ -211,6 +216,8 @@ class SceneRegions:
             "closed": ("f", (borders,)),
             "cells": ("i", (len(self.cells),)),
         }
+        if self.rims is not None:
+            shapes["rims"] = ("f", (cells,))
         for name, (kind, shape) in shapes.items():
             found = getattr(self, name)
             if found.shape != shape or found.dtype.kind != kind:

@@ -141,7 +141,7 @@ def test_most_of_the_scene_needs_what_is_alike(row, alike):
     if alike is None:
         assert likely.tolist() == [1, 1]
         return
-    larger = (np.array([0.11, 0.51]) / 0.61) ** 0.1  # the larger one is likelier, because there is no support
+    larger = (np.array([0.11, 0.51]) / 0.61) ** 0.25  # the larger one is likelier, because there is no support
     if alike[2]:
         assert likely == pytest.approx(larger, abs=1e-6)
         supported = replace(scene, own=np.array([True, False]))
@@ -154,6 +154,23 @@ def test_most_of_the_scene_needs_what_is_alike(row, alike):
     given = replace(judgment, confirmed=True).likely_as_large(members)
     drawn = replace(judgment, evidence=Evidence(stroked=[one(1)])).likely_as_large(members)
     assert given.tolist() == drawn.tolist() == [1, 1]
+
+
+def test_what_the_rims_of_pictures_cut_is_seldom_meant(row):
+    """Two sets of as many cells and as closed a border; one fills more of the rims than of the pictures."""
+    members = np.stack([cells(0, 1), cells(1, 2)])
+    closed = np.array([0.5, 0.5, 0.5, 0.5, 0.5], np.float32)
+    rims = np.array([0.18, 0.1, 0.02, 0, 0, 0], np.float32)
+    scene = replace(row, members=members, own=np.zeros(2, bool), closed=closed, rims=rims)
+    judgment = Judgment(scene, Evidence(inside=[one(1)]), members)
+    one_cut, whole = judgment.likely_as_large(members)
+    assert one_cut == pytest.approx(whole * (1 - 1.5 * (0.28 / 0.2 - 1)), abs=1e-6)
+    answers, best = nested_answers(judgment)
+    assert answers[best].members.tolist() == cells(1, 2).tolist()
+    supported = replace(judgment, regions=replace(scene, own=np.array([True, False])))
+    assert supported.likely_as_large(members).tolist() == [1, 1]
+    most = replace(judgment, regions=replace(scene, rims=3 * rims)).likely_as_large(members)
+    assert most.min() > 0
 
 
 def test_a_group_of_what_masks_confirm_is_worth_less_than_its_members(row):

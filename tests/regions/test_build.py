@@ -85,6 +85,21 @@ def test_pictures_show_as_much_of_cells_as_there_is_of_them(known, on_device):
     assert np.isclose(pictured_shares(on_device, names, np.zeros_like(hidden), 1)[0], whole)
 
 
+def test_cells_fill_as_much_of_the_rims_of_pictures_as_their_gaussians_do(known, on_device, regions):
+    """Counted in pictures of cells, by their blended Gaussians; the floor is about the rims, and the things are not."""
+    rims = np.zeros(regions.count)
+    for camera in known.scene.cameras:
+        rim = np.ones((camera.height, camera.width), bool)
+        wide = round(0.02 * max(rim.shape))
+        rim[wide:-wide, wide:-wide] = False
+        of_cell = np.eye(regions.count + 1, dtype=np.float32)[regions.cells][:, : regions.count]
+        shown = on_device.operator(camera.name).render(torch.from_numpy(of_cell)).numpy()
+        rims += shown[rim].mean(0) / len(known.scene.cameras)
+    assert regions.rims is not None
+    assert regions.rims == pytest.approx(rims, abs=1e-4)
+    assert rims.sum() > 0.1
+
+
 def test_divisions_are_alike_and_elsewhere(looked):
     """What one of them misses another may have."""
     counts, borders = [], []

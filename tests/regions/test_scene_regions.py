@@ -45,13 +45,13 @@ def test_a_truncated_file_is_refused(regions, tmp_path):
         SceneRegions.load(path)
 
 
-@pytest.mark.parametrize("name", ["shares", "own", "borders", "lengths", "closed", "cells"])
+@pytest.mark.parametrize("name", ["shares", "own", "borders", "lengths", "closed", "cells", "rims"])
 def test_arrays_of_another_kind_or_shape_are_refused(regions, tmp_path, name):
     path = tmp_path / "scene.regions"
     regions.save(path)
     with safe_open(path, "np") as file:
         header, held = file.metadata(), load_file(path)
-    changed = [held[name].astype(np.uint8)] + [held[name][:-1].copy()] * (name in ("own", "lengths", "closed"))
+    changed = [held[name].astype(np.uint8)] + [held[name][:-1].copy()] * (name in ("own", "lengths", "closed", "rims"))
     for values in changed:
         save_file(held | {name: values}, path, header)
         with pytest.raises(SagaError, match="scene.regions: expected regions of saga-train"):
@@ -62,5 +62,5 @@ def test_another_version_is_refused(regions, tmp_path):
     path = tmp_path / "scene.regions"
     regions.save(path)
     save_file(load_file(path), path, {"saga_regions": json.dumps({"format_version": 99})})
-    with pytest.raises(SagaError, match="expected format version 6, found 99"):
+    with pytest.raises(SagaError, match="expected format version 7, found 99"):
         SceneRegions.load(path)
