@@ -121,7 +121,7 @@ def _beside(target: str) -> str:
     return f"{Path(target).with_suffix('')}.*"
 
 
-_CACHES = ("case/scene*.masks", "case/scene*.masks/*.structure")
+_CACHES = ("case/scene*.masks", "case/scene*.masks/*.structure", "case/scene*.masks/missed-*")
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any], allowed: Sequence[str]) -> list[tuple[str, str]]:
